@@ -1,0 +1,1 @@
+"""Benchmarks: public corpora, scenarios and the CPU baseline they are compared with."""

@@ -1,0 +1,208 @@
+"""A public corpus of Chinese verse in the shape of lyrics: artist, song, one row a line.
+
+The lyrics this project exists for are under copyright, so benchmarks and the demo model use
+the npm package ``chinese-poetry`` (MIT): 311,855 Tang and Song poems, 21,053 Song ci and
+11,057 Yuan qu. Traditional characters become simplified (OpenCC ``t2s``), and a line is what
+stands between two punctuation marks, the unit nearest to a line of rap.
+
+    python -m bench.corpora --lines 60000 --out poetry.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from opencc import OpenCC
+
+PACKAGE = "chinese-poetry@2.0.1"
+TARBALL = "chinese-poetry-2.0.1.tgz"
+SHA256 = "25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86"
+LICENSE_NOTE = "chinese-poetry 2.0.1 (https://github.com/chinese-poetry), MIT License."
+HELD_OUT_SHARE = 0.05
+
+_SOURCES = re.compile(
+    r"package/dist/(quantangshi/poet\.[a-z]+\.\d+|songci/ci\.song\.\d+|yuanqu/yuanqu)\.json"
+)
+_NOTES = re.compile(r"（[^（）]*）|\([^()]*\)|\[[^\[\]]*\]|〖[^〖〗]*〗|\{[^{}]*\}")
+_BREAKS = re.compile(r"[，。！？；：、,.!?;:\s]+")
+_NOT_HAN = re.compile(r"[^\u3400-\u9fff\U00020000-\U0003ffff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Poem:
+    """One poem: simplified characters, lines without punctuation, ids unique in the package."""
+
+    artist: str
+    song: str
+    song_id: str
+    lines: tuple[str, ...]
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$RAPIDS_RAP_CACHE``, else ``.cache``."""
+    return Path(os.environ.get("RAPIDS_RAP_CACHE", ".cache"))
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch_package(cache: Path | None = None) -> Path:
+    """The package's tarball, fetched with ``npm pack`` when it is not in ``cache`` yet.
+
+    Raises ``RuntimeError`` when its checksum is not the pinned one (the file is left to look at).
+    """
+    folder = cache or cache_folder()
+    tarball = folder / TARBALL
+    if not tarball.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+    found = sha256_of(tarball)
+    if found != SHA256:
+        raise RuntimeError(f"{tarball.name}: sha256 is {found}, expected {SHA256}")
+    return tarball
+
+
+def split_lines(paragraphs: Iterable[str]) -> tuple[str, ...]:
+    """Half-sentences of a poem's paragraphs, editors' notes and punctuation left out."""
+    lines = []
+    for paragraph in paragraphs:
+        for piece in _BREAKS.split(_NOTES.sub("", paragraph)):
+            if line := _NOT_HAN.sub("", piece):
+                lines.append(line)
+    return tuple(lines)
+
+
+def _members(tarball: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    with tarfile.open(tarball) as archive:
+        for member in archive:
+            if found := _SOURCES.fullmatch(member.name):
+                file = archive.extractfile(member)
+                if file is not None:
+                    yield found[1], json.load(file)
+
+
+def read_poems(tarball: Path) -> Iterator[Poem]:
+    """Every poem of the package with at least one line, in the order of the tarball."""
+    simplify = OpenCC("t2s").convert
+    for source, records in _members(tarball):
+        for index, record in enumerate(records):
+            title = record.get("title") or record.get("rhythmic") or ""
+            text = "\n".join(record.get("paragraphs", []))
+            lines = split_lines(simplify(text).split("\n"))
+            if lines:
+                artist = simplify(record.get("author", ""))
+                yield Poem(artist, simplify(title), f"{source}:{index}", lines)
+
+
+def load_poems(cache: Path | None = None) -> list[Poem]:
+    """All poems, from the Parquet kept beside the tarball or, the first time, from the tarball."""
+    folder = cache or cache_folder()
+    kept = folder / f"poems-{SHA256[:12]}.parquet"
+    if not kept.exists():
+        poems = list(read_poems(fetch_package(folder)))
+        columns = {
+            name: [getattr(poem, name) for poem in poems]
+            for name in ("artist", "song", "song_id", "lines")
+        }
+        half_written = kept.with_suffix(".tmp")
+        pq.write_table(pa.table(columns), half_written)
+        half_written.replace(kept)
+        return poems
+    columns = pq.read_table(kept).to_pydict()
+    rows = zip(*(columns[name] for name in ("artist", "song", "song_id", "lines")), strict=True)
+    return [Poem(artist, song, key, tuple(lines)) for artist, song, key, lines in rows]
+
+
+def is_held_out(poem: Poem, share: float = HELD_OUT_SHARE) -> bool:
+    """Whether a poem belongs to the split that nothing is ever trained on.
+
+    Decided by a hash of author, title and first line, so it holds across runs and machines and
+    does not move when poems are added.
+    """
+    key = "\0".join((poem.artist, poem.song, poem.lines[0])).encode()
+    number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+    return number < share * 2**64
+
+
+def held_out_split(
+    poems: Iterable[Poem], share: float = HELD_OUT_SHARE
+) -> tuple[list[Poem], list[Poem]]:
+    """``(training, held out)``, without training poems that repeat two lines of a held-out one.
+
+    The package has many poems twice, under two authors or titles; a copy of a held-out poem
+    must not be trained on either.
+    """
+    training: list[Poem] = []
+    held_out: list[Poem] = []
+    for poem in poems:
+        (held_out if is_held_out(poem, share) else training).append(poem)
+    seen = {pair for poem in held_out for pair in zip(poem.lines, poem.lines[1:], strict=False)}
+    clean = [
+        poem
+        for poem in training
+        if not any(pair in seen for pair in zip(poem.lines, poem.lines[1:], strict=False))
+    ]
+    return clean, held_out
+
+
+def sample(poems: Sequence[Poem], lines: int, seed: int = 42) -> list[Poem]:
+    """Whole poems in a seeded order until there are at least ``lines`` lines.
+
+    Samples are nested: a smaller one is a prefix of a larger one with the same seed. The last
+    poem is cut, so that the sample has exactly ``lines`` lines where the corpus has as many.
+    """
+    order = list(range(len(poems)))
+    random.Random(seed).shuffle(order)
+    chosen: list[Poem] = []
+    left = lines
+    for index in order:
+        if left <= 0:
+            break
+        poem = poems[index]
+        chosen.append(Poem(poem.artist, poem.song, poem.song_id, poem.lines[:left]))
+        left -= len(poem.lines)
+    return chosen
+
+
+def corpus_table(poems: Iterable[Poem]) -> pa.Table:
+    """Columns ``artist``, ``song``, ``text`` (strings), one row a line."""
+    rows = [(poem.artist, poem.song, line) for poem in poems for line in poem.lines]
+    names = ("artist", "song", "text")
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write a corpus Parquet from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--lines", type=int, required=True, help="how many lines to write")
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--held-out", action="store_true", help="only poems never trained on")
+    options = parser.parse_args(arguments)
+    poems = load_poems()
+    if options.held_out:
+        poems = [poem for poem in poems if is_held_out(poem)]
+    table = corpus_table(sample(poems, options.lines, options.seed))
+    pq.write_table(table, options.out)
+    print(f"{options.out}: {table.num_rows} lines, {len(set(table['artist'].to_pylist()))} artists")
+
+
+if __name__ == "__main__":
+    main()

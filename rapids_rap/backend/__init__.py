@@ -1,0 +1,155 @@
+"""The one place that knows where arrays live.
+
+A backend is a small object with the members of `Backend`; a stage is handed one and never asks
+which. `cpu.py` holds NumPy, pandas, FAISS, umap-learn, fast_hdbscan and scikit-learn behind it;
+`gpu.py` will hold CuPy, cuDF and cuML. A new backend is one file.
+
+Array code outside this package is written against the array API namespace `backend.xp`
+(or `array_api_compat.array_namespace(x)`); table code against the subset that pandas and cuDF
+share, reached as `backend.frames`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+import numpy.typing as npt
+
+Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
+Frame = Any  # a table of the backend's own library: pandas.DataFrame, cudf.DataFrame
+
+Metric = Literal["cosine", "euclidean"]
+Engine = Literal["auto", "exact", "ivf"]
+
+
+@dataclass(frozen=True)
+class Knn:
+    """Nearest neighbours of rows, nearest first.
+
+    indices: (n, k) int64. distances: (n, k) float32, 1 - cosine or Euclidean by metric.
+    Ties are broken by the lower index. `engine` says what ran; `recall` is 1.0 for exact search,
+    else measured against exact search on a sample.
+    """
+
+    indices: Array
+    distances: Array
+    engine: str
+    recall: float
+
+
+@dataclass(frozen=True)
+class UmapSpec:
+    """One UMAP layout of a neighbour graph (McInnes, Healy & Melville 2018, arXiv:1802.03426)."""
+
+    n_components: int
+    n_neighbors: int
+    min_dist: float
+    n_epochs: int | None
+    init: Literal["pca", "spectral", "random"]
+
+
+@dataclass(frozen=True)
+class DensityClusters:
+    """HDBSCAN's answer (Campello, Moulavi & Sander 2013).
+
+    labels: (n,) int64, -1 is noise. probabilities: (n,) float32 in [0, 1].
+    persistence: (n_clusters,) float32, each cluster's stability.
+    """
+
+    labels: Array
+    probabilities: Array
+    persistence: Array
+
+
+@dataclass(frozen=True)
+class Pca:
+    """Principal axes. mean: (d,), components: (k, d), explained_variance: (k,), all float32."""
+
+    mean: Array
+    components: Array
+    explained_variance: Array
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of the memory the arrays live in: free now, in all, and the process's peak so far."""
+
+    free: int
+    total: int
+    peak: int
+
+
+class Backend(Protocol):
+    """What a stage may ask of the machine. Shapes are (rows, columns); labels of noise are -1."""
+
+    name: str
+    xp: Any
+    frames: Any
+    sparse: Any
+    torch_device: str
+
+    def from_host(self, array: npt.NDArray[Any]) -> Array:
+        """The array in this backend's memory (no copy on the CPU)."""
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """The array as NumPy. Explicit on purpose: nothing else may leave the device."""
+
+    def knn(
+        self,
+        points: Array,
+        k: int,
+        *,
+        queries: Array | None = None,
+        metric: Metric = "cosine",
+        engine: Engine = "auto",
+        min_recall: float = 0.95,
+        seed: int | None = 42,
+    ) -> Knn:
+        """The k nearest `points` (n, d) of each query.
+
+        Without queries: of each point, itself left out (1 <= k <= n - 1, else ValueError).
+        """
+
+    def umap(
+        self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
+    ) -> list[Array]:
+        """A float32 layout (n, n_components) for each spec, on the given graph of `points`."""
+
+    def hdbscan(
+        self,
+        points: Array,
+        *,
+        min_cluster_size: int,
+        min_samples: int,
+        selection: Literal["eom", "leaf"] = "eom",
+        epsilon: float = 0.0,
+    ) -> DensityClusters:
+        """Density clusters of Euclidean points; `min_samples` does not count the point itself."""
+
+    def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
+        """Principal axes of float32 points; each axis' largest loading is positive."""
+
+    def silhouette(self, points: Array, labels: Array) -> Array:
+        """Exact Euclidean silhouette (Rousseeuw 1987) of every row, (n,) float32, noise left out.
+
+        Rows labelled -1 get NaN and count in no cluster.
+        """
+
+    def memory(self) -> Memory:
+        """What is free now and the most that was used."""
+
+
+def load_backend(name: Literal["cpu", "gpu"]) -> Backend:
+    """The backend of that name; `device.resolve` decides which."""
+    if name == "cpu":
+        from rapids_rap.backend.cpu import CpuBackend
+
+        return CpuBackend()
+    from rapids_rap.errors import CapabilityError
+
+    raise CapabilityError(
+        "The GPU backend is not part of this version yet; run with --backend cpu."
+    )

@@ -1,0 +1,202 @@
+"""The configuration: one section a stage, every key optional, unknown keys refused.
+
+`load_config` merges, weakest first: the defaults below, a TOML file, `section.key=value` settings.
+`render_defaults` prints the defaults as a commented TOML file. A section's hash is part of the
+cache key of the stage that reads it, so changing `[lexicon]` never re-embeds a line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rapids_rap.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A section of the configuration: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputConfig(Section):
+    """Where the lyrics are and what their columns are called."""
+
+    paths: tuple[str, ...] = Field((), description="files or folders to read, in this order")
+    artist: str = Field("artist", description="column with the artist (CSV, TSV, JSONL, Parquet)")
+    song: str = Field("song", description="column with the song's title")
+    text: str = Field("text", description="column with the lyrics: a line, or a whole song, a cell")
+    encoding: Literal["auto", "utf-8", "gb18030"] = Field(
+        "auto", description="auto: UTF-8 (a BOM is fine), else GB18030, which is said aloud"
+    )
+    regions: str = Field("", description="CSV with columns artist,region: adds cluster_regions.csv")
+    limit: int = Field(0, ge=0, description="keep only the first N lines (0: all)")
+
+
+class CorpusConfig(Section):
+    """What becomes a unit, and what cleaning removes."""
+
+    unit: Literal["line", "stanza", "song"] = Field("line", description="what is embedded")
+    credits: bool = Field(True, description="drop credit lines and blocks (作词, Mixed by, OP ...)")
+    markers: bool = Field(True, description="drop section markers ([Verse 1], Hook：, (副歌))")
+    markup: bool = Field(True, description="strip LRC stamps, HTML tags and entities")
+    links: bool = Field(True, description="drop URLs, handles and copyright lines")
+    symbols: bool = Field(True, description="drop lines of digits and punctuation only")
+    headers: bool = Field(True, description="drop artist names, titles and page headers")
+    script: Literal["simplified", "keep"] = Field(
+        "simplified", description="text_norm in simplified characters (OpenCC), or as written"
+    )
+
+
+class EmbeddingConfig(Section):
+    """Which model turns a text into a vector, and how."""
+
+    model: str = Field(
+        "Qwen/Qwen2-1.5B", description="a Hugging Face name, a local folder, or `demo` (offline)"
+    )
+    pooling: Literal["auto", "mean", "last", "cls"] = Field(
+        "auto", description="auto: what the preset or the model folder declares, else mean"
+    )
+    causal: Literal["auto", "yes", "no"] = Field(
+        "auto", description="attention looks back only; auto: as preset or folder declares"
+    )
+    prompt: str = Field("auto", description="text put before every line; auto: the preset's")
+    max_tokens: int = Field(256, ge=8, description="longer texts are cut here, and counted")
+    token_budget: int = Field(0, ge=0, description="tokens a batch holds; 0: chosen by device")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="weights and activations; auto: float32 on the CPU, bfloat16 on a GPU"
+    )
+    store_dtype: Literal["float32", "float16"] = Field(
+        "float32", description="of the stored vectors"
+    )
+    attention: Literal["auto", "packed", "padded"] = Field(
+        "auto", description="packed: no padding is ever computed; padded: for models that can't"
+    )
+    postprocess: Literal["none", "center", "whiten"] = Field(
+        "none", description="applied to distinct texts before neighbours: whiten = PCA whitening"
+    )
+    whiten_dims: int = Field(0, ge=0, description="dimensions kept by whitening (0: all)")
+    shard_texts: int = Field(2048, ge=1, description="texts a shard: the most a kill can cost")
+    store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
+    trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")
+
+
+class NeighborsConfig(Section):
+    """The nearest-neighbour graph, computed once and used by every later stage."""
+
+    k: int = Field(30, ge=2, le=512, description="neighbours of each text, itself not counted")
+    engine: Literal["auto", "exact", "ivf"] = Field(
+        "auto", description="auto: exact to 100,000 texts, then an inverted file (IVF)"
+    )
+    min_recall: float = Field(
+        0.95, ge=0.5, le=1.0, description="IVF probes more lists until a sample reaches this"
+    )
+
+
+class LayoutConfig(Section):
+    """UMAP: a 2-d map to look at and a low-dimensional space to cluster in."""
+
+    n_neighbors: int = Field(15, ge=2, le=512, description="neighbours UMAP uses (at most k)")
+    dimensions: int = Field(5, ge=2, le=50, description="of the space that is clustered")
+    min_dist: float = Field(0.1, ge=0.0, le=1.0, description="least distance of points on the map")
+    epochs: int = Field(
+        0, ge=0, description="optimisation epochs; 0: 500 to 10,000 texts, then 200"
+    )
+    init: Literal["pca", "spectral", "random"] = Field(
+        "pca", description="start of the optimisation; pca is informative, exact and repeatable"
+    )
+
+
+class ClustersConfig(Section):
+    """HDBSCAN over distinct texts, and the themes above the clusters."""
+
+    min_cluster_size: int = Field(
+        0, ge=0, description="distinct texts; 0: a 400th of them, between 10 and 250"
+    )
+    min_samples: int = Field(
+        5, ge=1, le=1023, description="neighbours that make a point dense, itself not counted"
+    )
+    selection: Literal["eom", "leaf"] = Field("eom", description="few stable or many fine clusters")
+    epsilon: float = Field(0.0, ge=0.0, description="clusters closer than this are merged")
+    noise: Literal["keep", "nearest"] = Field(
+        "keep", description="nearest: noise joins the cluster of its neighbours (cluster_raw stays)"
+    )
+    themes: int = Field(7, ge=1, description="groups of clusters, the coarse level")
+
+
+class TermsConfig(Section):
+    """Words that tell clusters apart."""
+
+    top: int = Field(20, ge=1, description="terms listed for each cluster")
+    bigrams: bool = Field(True, description="count pairs of neighbouring words too")
+    min_count: int = Field(3, ge=1, description="rarer terms are not listed")
+    stop_words: str = Field(
+        "", description="file, a word a line; empty: the bundled list; `none`: no stop words"
+    )
+    user_words: str = Field(
+        "", description="file, a word a line, that segmentation must keep whole"
+    )
+
+
+class LexiconConfig(Section):
+    """The emotion lexicon and how its words are counted."""
+
+    path: str = Field("", description="CSV with columns category,word; empty: the bundled lexicon")
+    mode: Literal["occurrence", "presence"] = Field(
+        "occurrence",
+        description="occurrence: token-bounded, every one; presence: the poster's substring test",
+    )
+
+
+class QualityConfig(Section):
+    """What a run measures about itself."""
+
+    silhouette_exact: int = Field(100_000, ge=100, description="texts to which layout is exact")
+    silhouette_sample: int = Field(50_000, ge=100, description="sampled texts above that")
+    dbcv_sample: int = Field(20_000, ge=100, description="texts DBCV is computed on, at most")
+    trustworthiness_sample: int = Field(5_000, ge=100, description="sampled texts, at most")
+
+
+class MapsConfig(Section):
+    """The pictures."""
+
+    width: int = Field(2400, ge=400, le=20_000, description="pixels")
+    height: int = Field(1800, ge=300, le=20_000, description="pixels")
+    labels: int = Field(40, ge=0, description="clusters labelled on the map, the largest first")
+    artists: int = Field(20, ge=1, description="artists in the distribution chart, at most")
+    title: str = Field("", description="title of the maps; empty: one that says what they show")
+    font: str = Field("", description="a font file to use instead of the bundled subset")
+
+
+class ReportConfig(Section):
+    """The page that explains a run."""
+
+    title: str = Field("", description="heading of report.html; empty: one from the inputs")
+    examples: int = Field(8, ge=1, description="example lines for each cluster")
+    terms: int = Field(12, ge=1, description="top terms shown for each cluster")
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    seed: int | Literal["none"] = Field(
+        42, description='of everything random; "none": faster layouts that differ run to run'
+    )
+    input: InputConfig = InputConfig()
+    corpus: CorpusConfig = CorpusConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    neighbors: NeighborsConfig = NeighborsConfig()
+    layout: LayoutConfig = LayoutConfig()
+    clusters: ClustersConfig = ClustersConfig()
+    terms: TermsConfig = TermsConfig()
+    lexicon: LexiconConfig = LexiconConfig()
+    quality: QualityConfig = QualityConfig()
+    maps: MapsConfig = MapsConfig()
+    report: ReportConfig = ReportConfig()
+
+
+NOT_BUILT_SECTIONS = ("train", "nightly", "scale")

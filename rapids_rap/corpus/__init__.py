@@ -1,0 +1,47 @@
+"""Reading, cleaning and counting: from files to a `Corpus` of units and distinct texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+LINE_COLUMNS = (
+    "line_id", "text", "text_norm", "artist", "song", "song_id", "line_no", "stanza",
+    "text_id", "weight", "file", "file_line",
+)  # fmt: skip
+DROPPED_COLUMNS = ("file", "line", "text", "rule")
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """What became of one input file: read == kept + sum(dropped.values()), in lines."""
+
+    path: str
+    sha256: str
+    format: str
+    encoding: str
+    read: int
+    kept: int
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The lyrics after cleaning.
+
+    lines: one row an occurrence, in reading order, with `LINE_COLUMNS`. `line_id` 0..n-1;
+    `artist`, `song`, `song_id` are null where unknown; `line_no` counts from 1 within the song
+    (the file, where there is no song); `stanza` counts from 0 within the song; `file_line` counts
+    from 1; `weight` is how many occurrences share the row's text.
+    texts: the distinct `text_norm`, sorted by code point: position = `text_id`. Sorting makes every
+    later stage independent of the order of the input.
+    dropped: every dropped line with its rule, `DROPPED_COLUMNS`.
+    """
+
+    lines: pd.DataFrame
+    texts: tuple[str, ...]
+    dropped: pd.DataFrame
+    files: tuple[FileCount, ...]
+    warnings: tuple[str, ...] = ()
