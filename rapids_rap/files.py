@@ -1,0 +1,99 @@
+"""Files that appear whole or not at all: written beside their final name, fsynced, renamed.
+
+The primitives under `runs` and the vector store. A crash or a full disk at any moment leaves the
+old file or the new one, never a part of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.errors import CapabilityError, InputError
+
+PARTIAL = ".partial"  # suffix of files in the making; swept away by the next writer
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Give `write` a binary file and make its content appear at `path` in one step.
+
+    Raises `CapabilityError` on a full disk, `InputError` where the folder can't be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    with explain_os_errors(path):
+        try:
+            with partial.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes whole or not at all."""
+    write_whole(path, lambda file: file.write(data))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON document whole or not at all; NaN and infinity are refused, not written."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write a NumPy array (no object arrays) whole or not at all."""
+    write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove what a killed writer left behind. The caller holds the folder's lock."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing `path` into a sentence and an exit code."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise CapabilityError(
+                f"{path}: no room to write ({error.strerror}). Nothing half-written was left; free "
+                "some space and run the same command again, it resumes."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise InputError(
+                f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
+                "or give this account the right to write there."
+            ) from error
+        raise

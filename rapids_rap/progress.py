@@ -1,0 +1,70 @@
+"""The one progress helper: a bar with a rate on a terminal, nothing but log lines elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+STAGE_NAMES = {
+    "corpus": "reading and cleaning",
+    "embedding": "embedding distinct texts",
+    "postprocess": "post-processing vectors",
+    "neighbors": "nearest neighbours",
+    "layout": "UMAP layouts",
+    "clusters": "HDBSCAN clusters and themes",
+    "segment": "segmenting words",
+    "terms": "terms of each cluster",
+    "lexicon": "lexicon counts",
+    "artists": "artists and regions",
+    "quality": "measuring quality",
+    "maps": "drawing maps",
+    "report": "writing the run",
+}
+
+
+class StageProgress:
+    """Shows which stage runs; `advance` moves the bar of a stage that counts its work."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> StageProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+        self._progress.reset(self._task, total=None, description=STAGE_NAMES.get(name, name))
+
+    def advance(self, done: int, total: int) -> None:
+        """`done` of `total` units of the present stage are finished."""
+        self._progress.update(self._task, completed=done, total=total)

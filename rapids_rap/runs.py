@@ -1,0 +1,314 @@
+"""The run directory: its lock, its identity, its files whole or not at all, and how to read it.
+
+A run is built in memory and in the stage cache first; then the old manifest is taken away, every
+file is written, and the new manifest comes last. So a `manifest.json` vouches for all files beside
+it, and a folder without one is an unfinished run that the same command resumes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.errors import InputError, LockHeldError
+from rapids_rap.files import (
+    explain_os_errors,
+    sha256_file,
+    sweep_partials,
+    write_array,
+    write_bytes,
+    write_json,
+)
+from rapids_rap.stages import write_parquet
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+IDENTITY = ".run.json"  # which inputs the folder is for; written before any work is kept
+TABLES = (
+    "clusters.csv", "cluster_emotions.csv", "cluster_terms.csv", "cluster_artists.csv",
+    "artist_clusters.csv", "cluster_examples.csv", "themes.csv", "cluster_regions.csv",
+)  # fmt: skip
+OWN_FILES = (MANIFEST, "dropped.parquet", "lines.parquet", "quality.json", "report.html", *TABLES)
+OWN_FOLDERS = ("vectors", "maps", ".stages", ".store")
+
+
+class RunFolder:
+    """A run directory opened for writing by one process at a time.
+
+    Raises `LockHeldError` where another process has it open, `InputError` where it can't be
+    written, holds something else, or belongs to other inputs and `overwrite` is not given.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self.path = path
+        self.overwrite = overwrite
+        self._lock: int | None = None
+
+    def __enter__(self) -> RunFolder:
+        with explain_os_errors(self.path):
+            self._refuse_foreign_folder()
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(self.path / ".lock")
+        for folder in (self.path, self.path / "maps", self.path / "vectors"):
+            sweep_partials(folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)  # the operating system drops the lock, also when we crash
+
+    def claim(self, inputs: Mapping[str, str]) -> None:
+        """Bind the folder to these inputs (path → sha256); what was kept for others goes."""
+        marker = self.path / IDENTITY
+        contents = sorted(inputs.values())
+        known = _read_json(marker) if marker.exists() else None
+        if known is not None and known.get("inputs") != contents:
+            if not self.overwrite:
+                raise InputError(
+                    f"{self.path}: holds a run of other inputs. Choose another --out, or replace "
+                    "that run with --overwrite."
+                )
+            self._clear_results()
+        write_json(marker, {"schema_version": SCHEMA_VERSION, "inputs": contents})
+
+    def publish(
+        self,
+        *,
+        lines: pd.DataFrame,
+        dropped: pd.DataFrame,
+        tables: Mapping[str, pd.DataFrame],
+        vectors: npt.NDArray[Any],
+        vectors_info: Mapping[str, Any],
+        quality: Mapping[str, Any],
+        maps: Mapping[str, bytes],
+        manifest: Mapping[str, Any],
+    ) -> None:
+        """Write every file but the report; `manifest` is kept back for `finish`."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        with explain_os_errors(self.path):
+            for name in ("maps", "vectors"):
+                (self.path / name).mkdir(exist_ok=True)
+        write_parquet(self.path / "dropped.parquet", dropped)
+        write_parquet(self.path / "lines.parquet", lines)
+        for name in TABLES:
+            if name in tables:
+                write_csv(self.path / name, tables[name])
+            else:
+                (self.path / name).unlink(missing_ok=True)
+        self._write_vectors(vectors, vectors_info)
+        write_json(self.path / "quality.json", quality)
+        for stale in (self.path / "maps").glob("*.png"):
+            if stale.name not in maps:
+                stale.unlink()
+        for name, png in maps.items():
+            write_bytes(self.path / "maps" / name, png)
+        self._manifest = dict(manifest)
+
+    def finish(self, report: str) -> None:
+        """Write the report, and the manifest that vouches for everything, last."""
+        write_bytes(self.path / "report.html", report.encode())
+        files = {
+            str(p.relative_to(self.path)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)}
+            for p in sorted(self.path.rglob("*"))
+            if p.is_file() and not str(p.relative_to(self.path)).startswith(".")
+        }
+        write_json(self.path / MANIFEST, {**self._manifest, "files": files})
+
+    def preview(self) -> Run:
+        """The run as written so far, for the report, which is its last file."""
+        return Run(self.path, self._manifest)
+
+    def _write_vectors(self, vectors: npt.NDArray[Any], info: Mapping[str, Any]) -> None:
+        folder = self.path / "vectors"
+        known = folder / "vectors.json"
+        if known.exists() and _read_json(known) == dict(info):
+            return  # a run of another configuration on the same vectors
+        known.unlink(missing_ok=True)
+        write_array(folder / "vectors.npy", vectors)
+        write_json(known, info)
+
+    def _refuse_foreign_folder(self) -> None:
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: is a file; --out names a folder.")
+        ours = (self.path / IDENTITY).exists() or (self.path / MANIFEST).exists()
+        others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".store")]
+        if others and not ours:
+            raise InputError(
+                f"{self.path}: holds files that are no run (such as {min(others)}). "
+                "Choose an empty or new folder with --out."
+            )
+
+    def _clear_results(self) -> None:
+        for name in OWN_FILES:
+            (self.path / name).unlink(missing_ok=True)
+        for name in ("vectors", "maps", ".stages"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory opened for reading; tables are read when first asked for."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @functools.cached_property
+    def lines(self) -> pd.DataFrame:
+        """One row an occurrence."""
+        return pd.read_parquet(self.path / "lines.parquet")
+
+    @functools.cached_property
+    def dropped_counts(self) -> pd.DataFrame:
+        """Columns file, rule, lines."""
+        dropped = pd.read_parquet(self.path / "dropped.parquet", columns=["file", "rule"])
+        return dropped.groupby(["file", "rule"]).size().reset_index(name="lines")
+
+    @functools.cached_property
+    def quality(self) -> Mapping[str, Any]:
+        """Every figure of quality.json."""
+        return _read_json(self.path / "quality.json")
+
+    @functools.cached_property
+    def clusters(self) -> pd.DataFrame:
+        """clusters.csv."""
+        return self._table("clusters.csv")
+
+    @functools.cached_property
+    def cluster_emotions(self) -> pd.DataFrame:
+        """cluster_emotions.csv."""
+        return self._table("cluster_emotions.csv")
+
+    @functools.cached_property
+    def cluster_terms(self) -> pd.DataFrame:
+        """cluster_terms.csv."""
+        return self._table("cluster_terms.csv")
+
+    @functools.cached_property
+    def cluster_examples(self) -> pd.DataFrame:
+        """cluster_examples.csv."""
+        return self._table("cluster_examples.csv")
+
+    @functools.cached_property
+    def themes(self) -> pd.DataFrame:
+        """themes.csv."""
+        return self._table("themes.csv")
+
+    @functools.cached_property
+    def cluster_artists(self) -> pd.DataFrame | None:
+        """cluster_artists.csv, None where no artist is known."""
+        return self._optional_table("cluster_artists.csv")
+
+    @functools.cached_property
+    def artist_clusters(self) -> pd.DataFrame | None:
+        """artist_clusters.csv, None where no artist is known."""
+        return self._optional_table("artist_clusters.csv")
+
+    @functools.cached_property
+    def cluster_regions(self) -> pd.DataFrame | None:
+        """cluster_regions.csv, None where the user gave no regions."""
+        return self._optional_table("cluster_regions.csv")
+
+    @functools.cached_property
+    def maps(self) -> Mapping[str, bytes]:
+        """PNG bytes by file name."""
+        return {p.name: p.read_bytes() for p in sorted((self.path / "maps").glob("*.png"))}
+
+    @functools.cached_property
+    def vectors(self) -> npt.NDArray[Any]:
+        """(n_texts, d), memory-mapped, row = text_id."""
+        return np.load(self.path / "vectors" / "vectors.npy", mmap_mode="r", allow_pickle=False)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
+        text = ("artist", "song", "text", "term", "method", "label", "suggested_label", "top_terms")
+        return pd.read_csv(
+            self.path / name, keep_default_na=False, na_values=[""],
+            dtype=dict.fromkeys((*text, "region"), "str"),
+        )  # fmt: skip
+
+    def _optional_table(self, name: str) -> pd.DataFrame | None:
+        return self._table(name) if (self.path / name).exists() else None
+
+
+def open_run(path: Path) -> Run:
+    """Open a finished run. Raises `InputError` where there is none, or one of a later schema."""
+    if not path.is_dir():
+        raise InputError(f"{path}: no such run folder.")
+    manifest_path = path / MANIFEST
+    if not manifest_path.exists():
+        unfinished = "did not finish; run the same command again to resume it"
+        foreign = f"is not a run folder (it has no {MANIFEST})"
+        raise InputError(f"{path}: {unfinished if (path / IDENTITY).exists() else foreign}.")
+    try:
+        manifest = _read_json(manifest_path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{manifest_path}: can't be read ({error}).") from None
+    schema = manifest.get("schema_version", 0)
+    if schema > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: was written by a newer version (schema {schema}; this version reads "
+            f"{SCHEMA_VERSION}); upgrade rapids-rap."
+        )
+    return Run(path, manifest)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as UTF-8 CSV with Unix line ends, whole or not at all."""
+    write_bytes(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+
+
+def write_corpus(out: Path, lines: pd.DataFrame, dropped: pd.DataFrame) -> Path:
+    """Write a corpus and, beside it, `dropped.parquet`; returns the latter's path."""
+    with explain_os_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(out, lines)
+    beside = out.with_name("dropped.parquet")
+    write_parquet(beside, dropped)
+    return beside
+
+
+def write_export(out: Path, data: bytes) -> None:
+    """Write an exported table whole or not at all."""
+    with explain_os_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, data)
+
+
+def hash_inputs(paths: Sequence[Path]) -> dict[str, str]:
+    """The SHA-256 of each input file, by its path as given."""
+    return {path.as_posix(): sha256_file(path) for path in paths}
+
+
+def _take_lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise LockHeldError(
+            f"{path.parent}: another run is writing there (process {holder}). Wait for it, or "
+            "choose another --out."
+        ) from None
+    with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

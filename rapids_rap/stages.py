@@ -1,0 +1,157 @@
+"""The stage cache: a stage's result on disk, found again by the content it was made from.
+
+A key is the hash of the stage's name, its declared version, its config and the keys of the stages
+before it, so changing `[lexicon]` re-runs the lexicon and never the embedding. A result is any
+frozen dataclass: arrays go to `.npy`, tables to Parquet, the rest to JSON. Nothing is pickled.
+`commit.json` is written last; a folder without it never counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+import time
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
+
+from rapids_rap.backend import Backend
+from rapids_rap.files import explain_os_errors, write_array, write_json, write_whole
+from rapids_rap.memory import PeakMemory
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class StageRecord:
+    """What the manifest says of a stage. `seconds` of a cached stage are those of its loading."""
+
+    name: str
+    seconds: float
+    cached: bool
+    peak_memory: int
+    key: str
+
+
+def stage_key(name: str, version: int, *parts: object) -> str:
+    """The content key of a stage: SHA-256 over its name, version, config and inputs' keys."""
+    text = json.dumps([name, version, *parts], sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class StageCache:
+    """Runs stages, or finds their results under `root`, and records time and memory of each."""
+
+    def __init__(
+        self, root: Path, backend: Backend, announce: Callable[[str], None] = lambda name: None
+    ) -> None:
+        self.root = root
+        self.backend = backend
+        self.announce = announce
+        self.records: list[StageRecord] = []
+
+    def run(self, kind: type[Result], name: str, key: str, compute: Callable[[], Result]) -> Result:
+        """The result of stage `name` with this key: loaded if it was kept, else computed and kept.
+
+        A newer result of the same stage replaces the older one.
+        """
+        folder = self.root / name / key
+        self.announce(name)
+        with self.measured(name, key) as cached:
+            if (folder / "commit.json").exists():
+                try:
+                    result = load_result(kind, folder, self.backend)
+                    cached.append(True)
+                    return result
+                except (OSError, ValueError, KeyError) as error:
+                    log.warning("stage %s: its kept result is damaged (%s); run again", name, error)
+            result = compute()
+            save_result(result, folder, self.backend)
+            for other in folder.parent.iterdir():
+                if other.name != key:
+                    shutil.rmtree(other, ignore_errors=True)
+        return result
+
+    def measured(self, name: str, key: str = "") -> _Measurement:
+        """A context that records a stage's time and peak memory without keeping its result."""
+        return _Measurement(self, name, key)
+
+
+class _Measurement:
+    def __init__(self, cache: StageCache, name: str, key: str) -> None:
+        self.cache, self.name, self.key = cache, name, key
+        self.cached: list[bool] = []
+
+    def __enter__(self) -> list[bool]:
+        self.peak, self.start = PeakMemory(), time.perf_counter()
+        return self.cached
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            seconds = time.perf_counter() - self.start
+            record = StageRecord(
+                self.name, round(seconds, 3), bool(self.cached), self.peak.bytes(), self.key
+            )
+            self.cache.records.append(record)
+            log.info(
+                "stage %s: %.1f s%s", self.name, seconds, " (kept)" if record.cached else "",
+                extra={"stage": dataclasses.asdict(record)},
+            )  # fmt: skip
+
+
+def save_result(result: Any, folder: Path, backend: Backend) -> None:
+    """Write a frozen dataclass into `folder`; `commit.json`, last, makes it count."""
+    with explain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    hints = typing.get_type_hints(type(result))
+    kinds: dict[str, str] = {}
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        value = backend.to_host(value) if _is_array_or_table(value) else value
+        if isinstance(value, np.ndarray):
+            kinds[field.name] = "array"
+            write_array(folder / f"{field.name}.npy", value)
+        elif isinstance(value, pd.DataFrame):
+            kinds[field.name] = "table"
+            write_parquet(folder / f"{field.name}.parquet", value)
+        else:
+            kinds[field.name] = "plain"
+            plain[field.name] = TypeAdapter(hints[field.name]).dump_python(value, mode="json")
+    write_json(folder / "plain.json", plain)
+    write_json(folder / "commit.json", kinds)
+
+
+def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
+    """Read back what `save_result` wrote. Raises OSError, ValueError or KeyError if damaged."""
+    kinds: Mapping[str, str] = json.loads((folder / "commit.json").read_text())
+    plain = json.loads((folder / "plain.json").read_text())
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, how in kinds.items():
+        if how == "array":
+            array = np.load(folder / f"{name}.npy", allow_pickle=False)
+            values[name] = backend.from_host(array)
+        elif how == "table":
+            values[name] = backend.from_host(pd.read_parquet(folder / f"{name}.parquet"))
+        else:
+            values[name] = TypeAdapter(hints[name]).validate_python(plain[name])
+    return kind(**values)
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet (zstd), whole or not at all."""
+    write_whole(path, lambda file: table.to_parquet(file, index=False, compression="zstd"))
+
+
+def _is_array_or_table(value: object) -> bool:
+    return (hasattr(value, "shape") and hasattr(value, "dtype")) or hasattr(value, "columns")
