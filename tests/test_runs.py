@@ -1,0 +1,141 @@
+"""The run directory: one writer, the right inputs, and a manifest that comes last."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapids_rap.errors import InputError, LockHeldError
+from rapids_rap.runs import MANIFEST, RunFolder, open_run
+
+
+def publish(folder, **changes):
+    parts = {
+        "lines": pd.DataFrame({"line_id": [0], "text": ["爱"], "cluster": [0]}),
+        "dropped": pd.DataFrame({"file": ["f"], "line": [1], "text": ["曲：甲"], "rule": ["credit"]}),
+        "tables": {
+            "clusters.csv": pd.DataFrame({"cluster": [0], "top_terms": ["null"]}),
+            "themes.csv": pd.DataFrame({"theme": [0], "label": ["NA"]}),
+        },
+        "vectors": np.ones((1, 2), np.float32),
+        "vectors_info": {"fingerprint": "f"},
+        "quality": {"x": None},
+        "maps": {"clusters.png": b"png"},
+        "manifest": {"schema_version": 1, "counts": {}},
+    }  # fmt: skip
+    folder.publish(**{**parts, **changes})
+
+
+def test_finished_run_reads_back(tmp_path):
+    """What was published is what a reader gets; words like NA and null stay words."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim({"f": "1"})
+        publish(folder)
+        folder.finish("<html>")
+    run = open_run(tmp_path / "run")
+    assert run.clusters["top_terms"].tolist() == ["null"]
+    assert run.themes["label"].tolist() == ["NA"]
+    assert run.cluster_artists is None
+    assert run.dropped_counts.to_dict("records") == [{"file": "f", "rule": "credit", "lines": 1}]
+    assert run.maps == {"clusters.png": b"png"}
+    assert set(run.manifest["files"]) >= {"lines.parquet", "report.html", "maps/clusters.png"}
+
+
+def test_unfinished_run_is_not_opened(tmp_path):
+    """Between the first file and the manifest there is no run, and the error says resume."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim({"f": "1"})
+        publish(folder)
+        folder.finish("<html>")
+        publish(folder)  # a second configuration begins to replace the files
+    with pytest.raises(InputError, match="resume"):
+        open_run(tmp_path / "run")
+
+
+def test_table_and_map_of_an_earlier_configuration_go(tmp_path):
+    """A table or map that the new configuration does not make is not left from the old one."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim({"f": "1"})
+        publish(folder)
+        publish(folder, tables={}, maps={"density.png": b"d"})
+    assert not (tmp_path / "run" / "clusters.csv").exists()
+    assert [p.name for p in (tmp_path / "run" / "maps").iterdir()] == ["density.png"]
+
+
+def test_second_writer_is_refused_and_told_who(tmp_path):
+    """Two runs into one folder: the second exits 4 and names the first; a crash frees the lock."""
+    code = (
+        "import sys, pathlib\n"
+        "from rapids_rap.runs import RunFolder\n"
+        "RunFolder(pathlib.Path(sys.argv[1])).__enter__()\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(LockHeldError, match=str(holder.pid)), RunFolder(tmp_path / "run"):
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdin.close()
+    holder.stdout.close()
+    with RunFolder(tmp_path / "run"):
+        pass
+
+
+def test_other_inputs_need_overwrite(tmp_path):
+    """A folder of other lyrics is not mixed with these; --overwrite clears it first."""
+    path = tmp_path / "run"
+    with RunFolder(path) as folder:
+        folder.claim({"f": "1"})
+        publish(folder)
+        folder.finish("<html>")
+    with RunFolder(path) as folder, pytest.raises(InputError, match="--overwrite"):
+        folder.claim({"f": "2"})
+    assert (path / MANIFEST).exists()
+    with RunFolder(path, overwrite=True) as folder:
+        folder.claim({"f": "2"})
+    assert not (path / MANIFEST).exists()
+    assert json.loads((path / ".run.json").read_text())["inputs"] == ["2"]
+
+
+def test_renamed_or_reordered_inputs_are_the_same(tmp_path):
+    """What counts is the content of the inputs, not their names or order."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim({"a": "1", "b": "2"})
+        folder.claim({"c": "2", "d": "1"})
+
+
+def test_foreign_folder_is_left_alone(tmp_path):
+    """A folder with someone's files is refused before anything is written into it."""
+    (tmp_path / "thesis.docx").write_text("x")
+    with pytest.raises(InputError, match=r"thesis\.docx"), RunFolder(tmp_path, overwrite=True):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.docx"]
+    with pytest.raises(InputError, match="is a file"), RunFolder(tmp_path / "thesis.docx"):
+        pass
+
+
+@pytest.mark.parametrize("text", ["{", "\xff", ""])
+def test_damaged_manifest_is_one_sentence(tmp_path, text):
+    """A manifest that can't be parsed is named; a later schema asks for an upgrade."""
+    (tmp_path / MANIFEST).write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="manifest"):
+        open_run(tmp_path)
+
+
+def test_later_schema_and_missing_folder(tmp_path):
+    """A run of a newer version and a folder that isn't there are explained."""
+    (tmp_path / MANIFEST).write_text('{"schema_version": 99}')
+    with pytest.raises(InputError, match="newer version"):
+        open_run(tmp_path)
+    with pytest.raises(InputError, match="no such run"):
+        open_run(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no manifest"):
+        open_run(tmp_path / "empty")
