@@ -81,12 +81,8 @@ def fetch_package(cache: Path | None = None) -> Path:
 
 def split_lines(paragraphs: Iterable[str]) -> tuple[str, ...]:
     """Half-sentences of a poem's paragraphs, editors' notes and punctuation left out."""
-    lines = []
-    for paragraph in paragraphs:
-        for piece in _BREAKS.split(_NOTES.sub("", paragraph)):
-            if line := _NOT_HAN.sub("", piece):
-                lines.append(line)
-    return tuple(lines)
+    pieces = (piece for text in paragraphs for piece in _BREAKS.split(_NOTES.sub("", text)))
+    return tuple(line for piece in pieces if (line := _NOT_HAN.sub("", piece)))
 
 
 def _members(tarball: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:

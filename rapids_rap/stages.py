@@ -2,7 +2,8 @@
 
 A key is the hash of the stage's name, its declared version, its config and the keys of the stages
 before it, so changing `[lexicon]` re-runs the lexicon and never the embedding. A result is any
-frozen dataclass: arrays go to `.npy`, tables to Parquet, the rest to JSON. Nothing is pickled.
+frozen dataclass: arrays go to `.npy`, pandas tables to Parquet, the rest to JSON; what lay on a
+device lies there again when it is loaded. Nothing is pickled.
 `commit.json` is written last; a folder without it never counts.
 """
 
@@ -117,10 +118,12 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
-        value = backend.to_host(value) if _is_array_or_table(value) else value
         if isinstance(value, np.ndarray):
-            kinds[field.name] = "array"
+            kinds[field.name] = "host array"
             write_array(folder / f"{field.name}.npy", value)
+        elif hasattr(value, "__dlpack__"):
+            kinds[field.name] = "device array"
+            write_array(folder / f"{field.name}.npy", backend.to_host(value))
         elif isinstance(value, pd.DataFrame):
             kinds[field.name] = "table"
             write_parquet(folder / f"{field.name}.parquet", value)
@@ -138,11 +141,11 @@ def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, how in kinds.items():
-        if how == "array":
+        if how == "table":
+            values[name] = pd.read_parquet(folder / f"{name}.parquet")
+        elif how.endswith("array"):
             array = np.load(folder / f"{name}.npy", allow_pickle=False)
-            values[name] = backend.from_host(array)
-        elif how == "table":
-            values[name] = backend.from_host(pd.read_parquet(folder / f"{name}.parquet"))
+            values[name] = array if how == "host array" else backend.from_host(array)
         else:
             values[name] = TypeAdapter(hints[name]).validate_python(plain[name])
     return kind(**values)
@@ -151,7 +154,3 @@ def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
 def write_parquet(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet (zstd), whole or not at all."""
     write_whole(path, lambda file: table.to_parquet(file, index=False, compression="zstd"))
-
-
-def _is_array_or_table(value: object) -> bool:
-    return (hasattr(value, "shape") and hasattr(value, "dtype")) or hasattr(value, "columns")

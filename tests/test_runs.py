@@ -15,7 +15,7 @@ from rapids_rap.runs import MANIFEST, RunFolder, open_run
 def publish(folder, **changes):
     parts = {
         "lines": pd.DataFrame({"line_id": [0], "text": ["爱"], "cluster": [0]}),
-        "dropped": pd.DataFrame({"file": ["f"], "line": [1], "text": ["曲：甲"], "rule": ["credit"]}),
+        "dropped": pd.DataFrame({"file": ["f"], "line": [1], "text": ["x"], "rule": ["credit"]}),
         "tables": {
             "clusters.csv": pd.DataFrame({"cluster": [0], "top_terms": ["null"]}),
             "themes.csv": pd.DataFrame({"theme": [0], "label": ["NA"]}),

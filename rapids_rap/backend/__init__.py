@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-
-
 Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
 Frame = Any  # a table of the backend's own library: pandas.DataFrame, cudf.DataFrame
 
@@ -90,11 +88,11 @@ class Backend(Protocol):
     sparse: Any
     torch_device: str
 
-    def from_host(self, data: Any) -> Any:
-        """A NumPy array or pandas table in this backend's memory (no copy on the CPU)."""
+    def from_host(self, array: Any) -> Any:
+        """A NumPy array in this backend's memory (no copy on the CPU)."""
 
-    def to_host(self, data: Any) -> Any:
-        """An array as NumPy, a table as pandas. Explicit: nothing else may leave the device."""
+    def to_host(self, array: Any) -> Any:
+        """An array as NumPy. Explicit on purpose: nothing else may leave the device."""
 
     def knn(
         self,

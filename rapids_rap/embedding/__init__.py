@@ -1,1 +1,66 @@
-"""From distinct texts to vectors: presets, tokenizing, packing, the encoder, the vector store."""
+"""From distinct texts to vectors: presets, tokenizing, packing, the encoder, the vector store.
+
+`embed.embed` is the stage; `embed.load_encoder` gives the same encoder for a few query texts. A
+text is embedded alone: what stands beside it in a batch never changes its vector beyond rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rapids_rap.backend import Array
+
+Pooling = Literal["mean", "last", "cls"]
+BatchLayout = Literal["dense", "packed", "padded"]
+
+
+@dataclass(frozen=True)
+class EmbeddingReport:
+    """How the vectors were made; every field can go into a manifest as it is.
+
+    texts = embedded + reused. `tokens` and `truncated` count all texts, `tokens_per_second` only
+    those embedded now. `attention` is the layout of the batches (dense: texts of equal length;
+    packed: end to end; padded) and `attention_reason` a sentence. The `*_source` fields say who
+    declared a setting. `token_budget` is what a batch held in the end, after any memory shortage;
+    it is 0 where every text was reused and no model was loaded.
+    """
+
+    model: str
+    fingerprint: str
+    space: str
+    device: str
+    dtype: str
+    attention: str
+    attention_reason: str
+    pooling: str
+    pooling_source: str
+    causal: bool
+    causal_source: str
+    prompt: str
+    prompt_source: str
+    end_token: str
+    max_tokens: int
+    texts: int
+    embedded: int
+    reused: int
+    damaged_shards: int
+    tokens: int
+    truncated: int
+    token_budget: int
+    seconds: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One vector a distinct text.
+
+    matrix: (n, dim) float32, rows of length 1, in `text_id` order, in the backend's memory.
+    fingerprint: SHA-256 of the model's files.
+    """
+
+    matrix: Array
+    fingerprint: str
+    dim: int
+    report: EmbeddingReport

@@ -1,0 +1,99 @@
+"""Dense linear algebra on the CPU: principal axes and the exact silhouette."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import Pca
+
+BLOCK_BYTES = 64 * 2**20  # of float64 working memory a block
+
+
+def principal_axes(points: npt.NDArray[Any], n_components: int) -> Pca:
+    """See `Backend.pca`: the eigenvectors of the covariance, summed in float64 by blocks of rows.
+
+    Raises ValueError unless 1 <= n_components <= d.
+    """
+    from scipy.linalg import eigh
+
+    n, d = points.shape
+    if not 1 <= n_components <= d:
+        raise ValueError(f"n_components must lie between 1 and {d}, got {n_components}")
+    rows = max(1, BLOCK_BYTES // (8 * d))
+    mean = np.mean(points, axis=0, dtype=np.float64)
+    if not np.all(np.isfinite(mean)):
+        raise ValueError("the points hold a value that is not finite")
+    covariance = np.zeros((d, d))
+    for start in range(0, n, rows):
+        block = points[start : start + rows] - mean
+        covariance += block.T @ block
+    covariance /= max(1, n - 1)
+    variance, axes = eigh(covariance, subset_by_index=(d - n_components, d - 1))
+    variance, axes = np.maximum(variance[::-1], 0.0), axes[:, ::-1].T
+    # An eigenvector's sign is arbitrary; its largest loading is made positive (first of equals).
+    largest = np.argmax(np.abs(axes), axis=1)
+    signs = np.where(axes[np.arange(n_components), largest] < 0.0, -1.0, 1.0)
+    return Pca(
+        mean=mean.astype(np.float32),
+        components=np.ascontiguousarray(axes * signs[:, None], dtype=np.float32),
+        explained_variance=variance.astype(np.float32),
+    )
+
+
+def euclidean_silhouette(
+    points: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
+    """See `Backend.silhouette`: O(n²·d) in time, `BLOCK_BYTES` a thread in memory.
+
+    With fewer than two clusters the figure is undefined and every row is NaN; the only member of a
+    cluster gets 0 (Rousseeuw 1987).
+    """
+    result = np.full(points.shape[0], np.nan, dtype=np.float32)
+    kept = np.flatnonzero(labels >= 0)
+    names, members = np.unique(labels[kept], return_inverse=True)
+    if names.size < 2:
+        return result
+
+    # Sorted by cluster, the distances of a row to a cluster are one slice, summed by `reduceat`.
+    order = np.argsort(members, kind="stable")
+    members = members[order]
+    data = np.asarray(points[kept[order]], dtype=np.float64)
+    sizes = np.bincount(members)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    rows = max(1, BLOCK_BYTES // (8 * len(data)))
+    values = np.empty(len(data))
+
+    def fill(start: int) -> None:
+        block = slice(start, start + rows)
+        values[block] = _silhouette_rows(data, block, members, starts, sizes)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, len(data), rows)))
+    result[kept[order]] = values
+    return result
+
+
+def _silhouette_rows(
+    data: npt.NDArray[np.float64],
+    block: slice,
+    members: npt.NDArray[Any],
+    starts: npt.NDArray[Any],
+    sizes: npt.NDArray[Any],
+) -> npt.NDArray[np.float64]:
+    from scipy.spatial.distance import cdist
+
+    own = members[block]
+    here = np.arange(len(own))
+    sums = np.add.reduceat(cdist(data[block], data), starts, axis=1)
+    within = sums[here, own] / np.maximum(sizes[own] - 1, 1)
+    sums /= sizes
+    sums[here, own] = np.inf
+    nearest = sums.min(axis=1)
+    widest = np.maximum(within, nearest)
+    values = np.divide(nearest - within, widest, out=np.zeros(len(own)), where=widest > 0.0)
+    return np.where(sizes[own] > 1, values, 0.0)

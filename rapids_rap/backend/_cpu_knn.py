@@ -1,0 +1,195 @@
+"""Nearest neighbours on the CPU: FAISS (Johnson, Douze & Jégou 2017, arXiv:1702.08734).
+
+Exact search costs O(n²·d); above `EXACT_LIMIT` rows an inverted file (IVF) searches only the lists
+near each query, and probes more of them until a measured recall is reached.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import Engine, Knn, Metric
+from rapids_rap.backend._extras import require
+
+EXACT_LIMIT = 100_000  # rows; beyond, `auto` takes the inverted file
+QUERY_BLOCK = 16_384  # queries a call, so that an interrupt never waits for the whole search
+KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
+RECALL_QUERIES = 500
+TRAINING_ROWS_PER_LIST = 40
+# Float32 inner products of equal rows differ in the last bits by their place in a BLAS block. On a
+# grid of 2^-20 equal rows are equally far, which makes "ties go to the lower index" well defined.
+GRID = np.float32(2.0**20)
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
+
+def nearest(
+    points: npt.NDArray[Any],
+    k: int,
+    *,
+    queries: npt.NDArray[Any] | None,
+    metric: Metric,
+    engine: Engine,
+    min_recall: float,
+    seed: int | None,
+) -> Knn:
+    """See `Backend.knn`. Raises ValueError for a k out of range or rows that aren't finite."""
+    n = points.shape[0]
+    most = n - 1 if queries is None else n
+    if not 1 <= k <= most:
+        raise ValueError(f"k must lie between 1 and {most} for {n} points, got {k}")
+    if metric == "euclidean" and points.shape[1] <= KD_TREE_DIMENSIONS:
+        distances, indices = _kd_tree(points, queries, k)
+        return Knn(indices, distances, "exact", 1.0)
+
+    base = _prepare(points, metric)
+    asked = base if queries is None else _prepare(queries, metric)
+    wanted = k if queries is not None else k + 1
+    if engine == "ivf" or (engine == "auto" and n > EXACT_LIMIT):
+        raw, indices, recall = _inverted_file(base, asked, wanted, metric, min_recall, seed)
+        used = "ivf"
+    else:
+        raw, indices = _exact(base, asked, wanted, metric)
+        used, recall = "exact", 1.0
+    distances = _as_distances(raw, metric)
+    distances, indices = _break_ties(distances, indices)
+    if queries is None:
+        distances, indices = _drop_self(distances, indices)
+    return Knn(indices, distances, used, recall)
+
+
+def _prepare(points: npt.NDArray[Any], metric: Metric) -> Floats:
+    """Contiguous float32 rows, of unit length for the cosine (a copy only where one is needed)."""
+    rows: Floats = np.ascontiguousarray(points, dtype=np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    if not np.all(np.isfinite(norms)):
+        bad = int(np.flatnonzero(~np.isfinite(norms))[0])
+        raise ValueError(f"row {bad} of the vectors holds a value that is not finite")
+    if metric == "euclidean" or np.all(np.abs(norms - 1.0) < 1e-6):
+        return rows
+    lengths: Floats = np.where(norms > 0.0, norms, 1.0).astype(np.float32)
+    unit: Floats = rows / lengths[:, None]
+    return unit
+
+
+def _exact(base: Floats, queries: Floats, k: int, metric: Metric) -> tuple[Floats, Ints]:
+    faiss = require("faiss", "The neighbour search")
+    code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+    distances = np.empty((queries.shape[0], k), dtype=np.float32)
+    indices = np.empty((queries.shape[0], k), dtype=np.int64)
+    for start in range(0, queries.shape[0], QUERY_BLOCK):
+        block = slice(start, start + QUERY_BLOCK)
+        distances[block], indices[block] = faiss.knn(queries[block], base, k, metric=code)
+    return distances, indices
+
+
+def _inverted_file(
+    base: Floats, queries: Floats, k: int, metric: Metric, min_recall: float, seed: int | None
+) -> tuple[Floats, Ints, float]:
+    """Search an IVF index, probing twice as many lists until the sampled recall suffices."""
+    faiss = require("faiss", "The neighbour search")
+    rng = np.random.default_rng(seed)
+    index = _train_inverted_file(faiss, base, metric, rng)
+
+    sample = np.sort(rng.choice(queries.shape[0], min(RECALL_QUERIES, len(queries)), replace=False))
+    probe_queries = queries[sample]
+    truth, _ = _exact(base, probe_queries, k, metric)
+    index.nprobe = min(8, index.nlist)
+    while True:
+        found, _ = index.search(probe_queries, k)
+        recall = _recall(_as_distances(found, metric), _as_distances(truth, metric))
+        if recall >= min_recall or index.nprobe >= index.nlist:
+            break
+        index.nprobe = min(2 * index.nprobe, index.nlist)
+    log.info(
+        "IVF neighbours: %d of %d lists probed, recall %.4f", index.nprobe, index.nlist, recall
+    )
+
+    distances = np.empty((queries.shape[0], k), dtype=np.float32)
+    indices = np.empty((queries.shape[0], k), dtype=np.int64)
+    for start in range(0, queries.shape[0], QUERY_BLOCK):
+        block = slice(start, start + QUERY_BLOCK)
+        distances[block], indices[block] = index.search(queries[block], k)
+    # A probe that met fewer than k rows pads with -1; those few queries are searched exactly.
+    short = np.flatnonzero(np.any(indices < 0, axis=1))
+    if short.size:
+        distances[short], indices[short] = _exact(base, queries[short], k, metric)
+    return distances, indices, recall
+
+
+def _train_inverted_file(faiss: Any, base: Floats, metric: Metric, rng: np.random.Generator) -> Any:
+    n, d = base.shape
+    lists = max(1, min(int(4 * np.sqrt(n)), n // TRAINING_ROWS_PER_LIST))
+    code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+    quantizer = faiss.IndexFlatIP(d) if metric == "cosine" else faiss.IndexFlatL2(d)
+    index = faiss.IndexIVFFlat(quantizer, d, lists, code)
+    index.cp.seed = int(rng.integers(2**31 - 1))
+    index.cp.niter = 8
+    index.cp.min_points_per_centroid = 1  # our own sample decides; silences a warning on stderr
+    index.cp.spherical = metric == "cosine"
+    size = min(n, TRAINING_ROWS_PER_LIST * lists)
+    index.train(base[np.sort(rng.choice(n, size, replace=False))])
+    index.add(base)
+    return index
+
+
+def _recall(found: Floats, truth: Floats) -> float:
+    """Share of the true neighbours that were found; a neighbour tied with the last one counts."""
+    within = found <= truth[:, -1:] + 2.0 / GRID
+    return float(np.mean(within))
+
+
+def _as_distances(raw: Floats, metric: Metric) -> Floats:
+    """FAISS' figures as distances: 1 - inner product (on `GRID`), or the root of squared L2."""
+    if metric == "euclidean":
+        return np.sqrt(np.maximum(raw, 0.0))
+    distances = np.round((1.0 - raw) * GRID) / GRID
+    return np.maximum(distances, np.float32(0.0)).astype(np.float32, copy=False)
+
+
+def _kd_tree(
+    points: npt.NDArray[Any], queries: npt.NDArray[Any] | None, k: int
+) -> tuple[Floats, Ints]:
+    """Exact neighbours in a few dimensions.
+
+    Float64 throughout: on a layout |x|² is 10⁶ times the squared distance of neighbours, which is
+    more than float32's |x|² + |y|² - 2xy, as FAISS computes it, can resolve.
+    """
+    from scipy.spatial import cKDTree
+
+    if not np.all(np.isfinite(points)):
+        raise ValueError("the points hold a value that is not finite")
+    asked = points if queries is None else queries
+    wanted = k if queries is not None else k + 1
+    tree = cKDTree(np.asarray(points, dtype=np.float64))
+    raw, indices = tree.query(np.asarray(asked, dtype=np.float64), k=wanted, workers=-1)
+    shape = (asked.shape[0], wanted)
+    distances, indices = _break_ties(raw.reshape(shape), indices.astype(np.int64).reshape(shape))
+    if queries is None:
+        distances, indices = _drop_self(distances, indices)
+    return distances.astype(np.float32), indices
+
+
+def _break_ties(distances: npt.NDArray[Any], indices: Ints) -> tuple[npt.NDArray[Any], Ints]:
+    """Every row by distance, then by index."""
+    by_index = np.argsort(indices, axis=1)
+    distances = np.take_along_axis(distances, by_index, axis=1)
+    indices = np.take_along_axis(indices, by_index, axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
+
+
+def _drop_self(distances: npt.NDArray[Any], indices: Ints) -> tuple[npt.NDArray[Any], Ints]:
+    """Without each row's own index; without the last where duplicates crowded it out."""
+    n, wanted = indices.shape
+    own = indices == np.arange(n)[:, None]
+    own[~own.any(axis=1), -1] = True
+    keep = ~own
+    return distances[keep].reshape(n, wanted - 1), indices[keep].reshape(n, wanted - 1)

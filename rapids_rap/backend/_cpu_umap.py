@@ -1,0 +1,178 @@
+"""UMAP on the CPU: the functions of umap-learn, on a neighbour graph that is already there.
+
+umap-learn makes a seeded layout with one thread (updates of several threads race). Two layouts of
+one graph don't touch each other, so they run side by side in two threads of this process: the
+compiled epochs are built without Python's lock. That beats two processes, each of which would
+import and compile umap-learn again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import Knn, Pca, UmapSpec
+from rapids_rap.backend._extras import require
+
+SPREAD = 1.0
+EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn
+JITTER = 1e-4  # separates duplicates at the start, as in umap-learn
+EPOCH = "_nb_optimize_layout_euclidean_single_epoch"
+GRAPH_FUNCTIONS = ("smooth_knn_dist", "compute_membership_strengths")
+
+Floats = npt.NDArray[np.float32]
+_prepare_once = threading.Lock()
+
+
+def layouts(
+    points: npt.NDArray[Any],
+    graph: Knn,
+    specs: Sequence[UmapSpec],
+    seed: int | None,
+    axes: Pca | None,
+) -> list[Floats]:
+    """A layout for each spec; `axes` are the principal axes where a spec starts from them.
+
+    The weighted graph of equal `n_neighbors` is computed once and shared. Raises ValueError when a
+    layout isn't finite.
+    """
+    _prepare_compiled_functions()
+    weighted = {
+        k: _weighted_graph(graph, k, points.shape[0]) for k in {s.n_neighbors for s in specs}
+    }
+    starts = [_start(points, weighted[s.n_neighbors], s, seed, axes) for s in specs]
+    jobs = [(weighted[s.n_neighbors], s, start) for s, start in zip(specs, starts, strict=True)]
+    if seed is None or len(jobs) == 1:
+        found = [_optimise(*job, seed) for job in jobs]
+    else:
+        found = _side_by_side(jobs, seed)
+    for layout in found:
+        if not np.all(np.isfinite(layout)):
+            raise ValueError("UMAP returned a coordinate that is not finite")
+    return found
+
+
+def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
+    """The fuzzy simplicial set, sparse (n, n), of the first `n_neighbors` - 1 neighbours.
+
+    umap-learn counts a point as its own first neighbour.
+    """
+    umap_ = require("umap.umap_", "The layout")
+    others = min(n_neighbors - 1, graph.indices.shape[1])
+    own = np.arange(n, dtype=np.int64)[:, None]
+    indices = np.hstack([own, graph.indices[:, :others]])
+    distances = np.hstack([np.zeros((n, 1), np.float32), graph.distances[:, :others]])
+    weighted, _, _ = umap_.fuzzy_simplicial_set(
+        np.empty((n, 0)),  # only its length is read when the neighbours are given
+        others + 1,
+        None,
+        "precomputed",
+        knn_indices=indices,
+        knn_dists=np.ascontiguousarray(distances, dtype=np.float32),
+    )
+    return weighted
+
+
+def _start(
+    points: npt.NDArray[Any], weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
+) -> Floats:
+    """Starting coordinates (n, n_components), at most `EXTENT`, with a little seeded noise."""
+    random = np.random.RandomState(seed)
+    shape = (points.shape[0], spec.n_components)
+    if spec.init == "random":
+        return random.uniform(-EXTENT, EXTENT, shape).astype(np.float32)
+    if spec.init == "spectral":
+        spectral = require("umap.spectral", "The layout")
+        coordinates = spectral.spectral_layout(
+            points, weighted, spec.n_components, random, metric="cosine"
+        )
+    else:
+        assert axes is not None
+        coordinates = np.zeros(shape, dtype=np.float32)
+        known = min(spec.n_components, axes.components.shape[0])
+        coordinates[:, :known] = (points - axes.mean) @ axes.components[:known].T
+    largest = float(np.max(np.abs(coordinates)))
+    scaled = coordinates * (EXTENT / largest) if largest > 0.0 else coordinates
+    return (scaled + random.normal(scale=JITTER, size=shape)).astype(np.float32)
+
+
+def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) -> Floats:
+    """The layout after the stochastic descent; several threads race only without a seed."""
+    umap_ = require("umap.umap_", "The layout")
+    a, b = umap_.find_ab_params(SPREAD, spec.min_dist)
+    layout, _ = umap_.simplicial_set_embedding(
+        None,  # data are read only for a start that umap-learn computes itself
+        weighted.copy(),  # its smallest weights are zeroed in place
+        spec.n_components,
+        1.0,
+        a,
+        b,
+        1.0,
+        5,
+        spec.n_epochs,
+        start,
+        np.random.RandomState(seed),
+        "cosine",
+        {},
+        False,
+        {},
+        False,
+        parallel=seed is None,
+    )
+    return np.asarray(layout, dtype=np.float32)
+
+
+def _side_by_side(jobs: Sequence[tuple[Any, UmapSpec, Floats]], seed: int) -> list[Floats]:
+    """Every job in a thread of its own.
+
+    The threads are daemons: when the caller is stopped by a signal, the process ends at once.
+    """
+    found: list[Floats | BaseException | None] = [None] * len(jobs)
+
+    def work(place: int) -> None:
+        try:
+            found[place] = _optimise(*jobs[place], seed)
+        except BaseException as error:
+            found[place] = error
+
+    threads = [
+        threading.Thread(target=work, args=(i,), name=f"umap-{i}", daemon=True)
+        for i in range(len(jobs))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done: list[Floats] = []
+    for result in found:
+        if isinstance(result, BaseException):
+            raise result
+        assert result is not None
+        done.append(result)
+    return done
+
+
+def _prepare_compiled_functions() -> None:
+    """Keep umap-learn's compiled functions on disk, and build its epoch without Python's lock.
+
+    Compiling them takes 5-10 s in every process, reading them back none. Without the lock (the same
+    source with the same options otherwise, so the same layouts) threads overlap. Where a later
+    umap-learn names them differently, layouts are still right, and only slower.
+    """
+    numba = require("numba", "The layout")
+    sets = require("umap.umap_", "The layout")
+    descent = require("umap.layouts", "The layout")
+    with _prepare_once:
+        epoch = getattr(descent, EPOCH, None)
+        if epoch is None or getattr(epoch, "targetoptions", {}).get("nogil"):
+            return
+        setattr(descent, EPOCH, numba.njit(epoch.py_func, fastmath=True, nogil=True))
+        owners = ((descent, EPOCH), *((sets, name) for name in GRAPH_FUNCTIONS))
+        with contextlib.suppress(AttributeError, RuntimeError):  # no folder that can be written
+            for owner, name in owners:
+                getattr(owner, name).enable_caching()

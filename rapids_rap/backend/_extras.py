@@ -1,0 +1,22 @@
+"""Optional libraries: imported when a method first needs them, and explained when missing."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from rapids_rap.errors import CapabilityError
+
+_DISTRIBUTIONS = {"faiss": "faiss-cpu", "umap.umap_": "umap-learn"}
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """The module, imported; else a CapabilityError that names it, the purpose and the extra."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = _DISTRIBUTIONS.get(module, module)
+        raise CapabilityError(
+            f"{purpose} on the CPU needs {name} ({error}); install it with "
+            "`pip install rapids-rap[cpu]`."
+        ) from error

@@ -1,0 +1,102 @@
+"""The CPU backend: NumPy, pandas and SciPy; FAISS, umap-learn and fast_hdbscan when first needed.
+
+Everything is repeatable on a machine: the same rows and seed give the same bits. The libraries of
+the `[cpu]` extra are imported by the method that needs them, so importing this file is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Literal
+
+import array_api_compat.numpy as xp
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse
+
+from rapids_rap.backend import Array, DensityClusters, Engine, Knn, Memory, Metric, Pca, UmapSpec
+from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
+from rapids_rap.backend._cpu_hdbscan import density_clusters
+from rapids_rap.backend._cpu_knn import nearest
+from rapids_rap.backend._cpu_memory import host_memory
+from rapids_rap.backend._cpu_umap import layouts
+
+
+class CpuBackend:
+    """`Backend` on the machine's own memory; its arrays are NumPy arrays."""
+
+    name: str = "cpu"
+    xp: ModuleType = xp
+    frames: ModuleType = pd
+    sparse: ModuleType = scipy.sparse
+    torch_device: str = "cpu"
+
+    def from_host(self, array: npt.NDArray[Any]) -> Array:
+        """The array itself."""
+        return array
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """The array itself."""
+        return np.asarray(array)
+
+    def knn(
+        self,
+        points: Array,
+        k: int,
+        *,
+        queries: Array | None = None,
+        metric: Metric = "cosine",
+        engine: Engine = "auto",
+        min_recall: float = 0.95,
+        seed: int | None = 42,
+    ) -> Knn:
+        """See `Backend.knn`; FAISS, or a k-d tree for Euclidean points of few dimensions."""
+        return nearest(
+            points,
+            k,
+            queries=queries,
+            metric=metric,
+            engine=engine,
+            min_recall=min_recall,
+            seed=seed,
+        )
+
+    def umap(
+        self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
+    ) -> list[Array]:
+        """See `Backend.umap`; umap-learn, a thread a layout."""
+        widths = [spec.n_components for spec in specs if spec.init == "pca"]
+        axes = self.pca(points, min(max(widths), points.shape[1])) if widths else None
+        return list(layouts(points, graph, specs, seed, axes))
+
+    def hdbscan(
+        self,
+        points: Array,
+        *,
+        min_cluster_size: int,
+        min_samples: int,
+        selection: Literal["eom", "leaf"] = "eom",
+        epsilon: float = 0.0,
+    ) -> DensityClusters:
+        """See `Backend.hdbscan`; fast_hdbscan."""
+        return density_clusters(
+            points,
+            min_cluster_size=min_cluster_size,
+            min_samples=min_samples,
+            selection=selection,
+            epsilon=epsilon,
+        )
+
+    def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
+        """See `Backend.pca`; exact, so the seed has nothing to decide."""
+        return principal_axes(points, n_components)
+
+    def silhouette(self, points: Array, labels: Array) -> Array:
+        """See `Backend.silhouette`; exact in float64, by blocks of rows in threads."""
+        return euclidean_silhouette(points, labels)
+
+    def memory(self) -> Memory:
+        """Main memory, within the container's limit."""
+        return host_memory()

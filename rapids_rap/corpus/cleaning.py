@@ -1,0 +1,256 @@
+"""Cleaning: which lines are lyric, by which rule the others go, and the `text_norm` of the rest.
+
+A line is judged once however often it occurs. In this order: `header` (what the file's format says,
+and titles on top of a song), `markup`, `credit`, `marker`, `copyright`, `link`, `symbols`. A rule
+that only takes a part of the line (a stamp, a tag, a marker in front, an address) leaves the rest;
+a line of which nothing is left goes by the rule that emptied it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.config import CorpusConfig
+from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, credit_mask, label_rank
+from rapids_rap.corpus.markers import find_marker
+from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
+from rapids_rap.corpus.normalize import normalize, unicode_form
+from rapids_rap.corpus.source import Group, Mark
+
+RULES = ("header", "markup", "credit", "marker", "copyright", "link", "symbols", "limit")
+KEPT = -1
+_CODE = {rule: code for code, rule in enumerate(RULES)}
+
+_LETTER = re.compile(r"[^\W\d_]")
+_MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
+_NOT_WORD = re.compile(r"[\W_]+")
+_BETWEEN_NAMES = re.compile(r"\s*(?:[/&+,、;|]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
+_SPEAKER = re.compile(
+    r"[\[【〔]\s*([^\[\]【】()〔〕:∶]{1,40})\s*[:∶]?\s*[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
+)
+_HEADER_LINES = 12  # how far down a song its page header is looked for
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What cleaning made of the lines, in their order.
+
+    norm: `text_norm`, "" where the line is dropped. rule: (n,) int8, KEPT or a position in RULES.
+    section: (n,) bool, whether a section marker stands on the line, alone or before a lyric.
+    """
+
+    norm: list[str]
+    rule: npt.NDArray[np.int8]
+    section: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What is left of a line, the rule that emptied it, the label before a marker's colon."""
+
+    rest: str
+    rule: int = KEPT
+    label: str = ""
+    section: bool = False
+
+
+def clean(
+    texts: Sequence[str],
+    marks: Sequence[int],
+    groups: Sequence[int],
+    blocks: Sequence[int],
+    names: Sequence[Group],
+    config: CorpusConfig,
+) -> Cleaned:
+    """Judge every line of the corpus.
+
+    texts, marks (`source.Mark`), groups (positions in `names`) and blocks (a number for each
+    stretch between blank lines) are parallel.
+    """
+    bodies = _bodies(texts, config)
+    body = ["" if mark else bodies[text] for text, mark in zip(texts, marks, strict=True)]
+    judged = {one: _judge(one, config) for one in set(body)}
+    rule = np.full(len(texts), KEPT, dtype=np.int8)
+    rest = [judged[one].rest for one in body]
+    for i, one in enumerate(body):
+        if judged[one].rule != KEPT:
+            rule[i] = judged[one].rule
+    if config.markup:
+        rule[[i for i, one in enumerate(body) if not one]] = _CODE["markup"]
+    if config.credits or config.headers:
+        _drop_credits(body, blocks, judged, rule, config)
+    if config.markers:
+        _drop_performers(body, groups, names, judged, rule)
+    _drop_marked(texts, marks, rest, rule, config)
+    if config.headers:
+        _drop_page_headers(body, groups, names, rule)
+    section = np.fromiter((judged[one].section for one in body), dtype=np.bool_, count=len(body))
+    return Cleaned(_normalized(rest, rule, config), rule, section)
+
+
+def _bodies(texts: Sequence[str], config: CorpusConfig) -> dict[str, str]:
+    """Every distinct text -> its Unicode form without markup."""
+    distinct = list(dict.fromkeys(texts))
+    forms = unicode_form(distinct)
+    if config.markup:
+        hot = [i for i, form in enumerate(forms) if _MAYBE_MARKUP.search(form)]
+        stripped = unicode_form([strip_markup(forms[i]) for i in hot])
+        for i, form in zip(hot, stripped, strict=True):
+            forms[i] = form
+    return dict(zip(distinct, forms, strict=True))
+
+
+def _judge(body: str, config: CorpusConfig) -> _Judgement:
+    """What the line is by itself, credits aside."""
+    if config.headers and is_lrc_tag(body):
+        return _Judgement("", _CODE["header"])
+    marked = find_marker(body) if config.markers else None
+    if marked is not None and not marked.rest:
+        return _Judgement("", _CODE["marker"], marked.label, section=True)
+    rest, label = (marked.rest, marked.label) if marked else (body, "")
+    if config.links:
+        if is_notice(rest):
+            return _Judgement("", _CODE["copyright"], label)
+        rest = strip_links(rest)
+        if not rest and body:
+            return _Judgement("", _CODE["link"], label)
+    return _Judgement(rest, KEPT, label, section=marked is not None)
+
+
+def _drop_credits(
+    body: Sequence[str],
+    blocks: Sequence[int],
+    judged: dict[str, _Judgement],
+    rule: npt.NDArray[np.int8],
+    config: CorpusConfig,
+) -> None:
+    """Credits, and labels such as `Rap：某某` that are credits among credits."""
+    mask = credit_mask(body, blocks)
+    marker = _CODE["marker"]
+    for i, found in enumerate(mask):
+        if found == CREDIT and config.credits and rule[i] != marker:
+            rule[i] = _CODE["credit"]
+        elif found == HEADER and config.headers and rule[i] != marker:
+            rule[i] = _CODE["header"]
+    if not config.credits:
+        return
+    for i, one in enumerate(body):
+        if rule[i] != KEPT or not judged[one].label or label_rank(judged[one].label) != "shared":
+            continue
+        for j in (i - 1, i + 1):
+            if 0 <= j < len(body) and blocks[j] == blocks[i] and mask[j] != NOT_CREDIT:
+                rule[i] = _CODE["credit"]
+
+
+def _drop_performers(
+    body: Sequence[str],
+    groups: Sequence[int],
+    names: Sequence[Group],
+    judged: dict[str, _Judgement],
+    rule: npt.NDArray[np.int8],
+) -> None:
+    """Who performs: the song's artist alone in square brackets, before or after a colon."""
+    speakers = {one: _speaker(one, judged[one]) for one in judged}
+    for i, one in enumerate(body):
+        speaker = speakers[one]
+        if speaker and rule[i] == KEPT and speaker in _performers(names[groups[i]].artist or ""):
+            rule[i] = _CODE["marker"]
+
+
+def _speaker(body: str, judgement: _Judgement) -> str:
+    if len(body) > 60:
+        return ""
+    if judgement.label:
+        return _key(judgement.rest)  # `Verse 1：NAME`
+    match = _SPEAKER.fullmatch(body)
+    return _key(match[1] or match[2]) if match else ""
+
+
+@lru_cache(maxsize=4096)
+def _performers(artist: str) -> frozenset[str]:
+    parts = [artist, *_BETWEEN_NAMES.split(artist)]
+    return frozenset(filter(None, (_key(part) for part in parts)))
+
+
+def _drop_marked(
+    texts: Sequence[str],
+    marks: Sequence[int],
+    rest: list[str],
+    rule: npt.NDArray[np.int8],
+    config: CorpusConfig,
+) -> None:
+    """Lines that the file's format sets apart; titles stay lyric where `headers` is off."""
+    for i, mark in enumerate(marks):
+        if mark == Mark.TEXT:
+            continue
+        if mark == Mark.TITLE and not config.headers:
+            rest[i] = unicode_form([texts[i]])[0]
+            rule[i] = KEPT
+        else:
+            rule[i] = _CODE["header"]
+
+
+def _drop_page_headers(
+    body: Sequence[str],
+    groups: Sequence[int],
+    names: Sequence[Group],
+    rule: npt.NDArray[np.int8],
+) -> None:
+    """A song's title on top of it: `TITLE - ARTIST`, or the title alone with a credit below.
+
+    Only lines above the first lyric are looked at, so a hook that equals the title stays.
+    """
+    seen: set[int] = set()
+    for start in _run_starts(groups):
+        group = groups[start]
+        title = _key(names[group].title or "")
+        if group in seen or not title:
+            continue
+        seen.add(group)
+        artist = _key(names[group].artist or "")
+        both = {title + artist, artist + title} if artist else set()
+        end = start
+        while end < len(body) and end < start + _HEADER_LINES and groups[end] == group:
+            if rule[end] == KEPT:
+                key = _key(body[end])
+                above_credit = end + 1 < len(body) and rule[end + 1] in (
+                    _CODE["credit"],
+                    _CODE["header"],
+                )
+                if not (key in both or (key == title and above_credit)):
+                    break
+                rule[end] = _CODE["header"]
+            end += 1
+
+
+def _run_starts(groups: Sequence[int]) -> Iterable[int]:
+    values = np.asarray(groups)
+    if not len(values):
+        return []
+    return [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()]
+
+
+def _key(text: str) -> str:
+    """The letters and digits of a name, for comparing names that are punctuated differently."""
+    return _NOT_WORD.sub("", unicode_form([text])[0].casefold())
+
+
+def _normalized(rest: list[str], rule: npt.NDArray[np.int8], config: CorpusConfig) -> list[str]:
+    """`text_norm` of the lines kept so far; drops those without a letter."""
+    kept = [i for i in range(len(rest)) if rule[i] == KEPT]
+    distinct = list(dict.fromkeys(rest[i] for i in kept))
+    norm_of = dict(zip(distinct, normalize(distinct, config.script), strict=True))
+    norm = [""] * len(rest)
+    for i in kept:
+        form = norm_of[rest[i]]
+        if form and (not config.symbols or _LETTER.search(form)):
+            norm[i] = form
+        else:
+            rule[i] = _CODE["symbols"]
+    return norm

@@ -1,0 +1,278 @@
+"""Credits: who wrote, mixed and published the song, told from what is sung.
+
+`credit_kind` judges a line by itself; `credit_mask` judges it among its neighbours, because
+`作词 某某` without a colon is a credit below `作曲：某某` and may be lyric elsewhere, and because a
+name may stand on the line below its role. A label is a credit when every word of it is known to
+`data/credit_roles.toml`: `我说：别走` has a colon but no role, `OP我是OP` a role but no colon.
+
+All functions take lines in `normalize.unicode_form`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
+from typing import Literal
+
+from rapids_rap.corpus.markers import find_marker, is_marker
+from rapids_rap.corpus.normalize import simplify
+from rapids_rap.data import data_path
+
+Rank = Literal["strong", "role", "header", "shared"]
+
+
+class Credit(IntEnum):
+    """What a line is by itself."""
+
+    NONE = 0
+    LABELLED = 1  # `某某：某某` with a label that isn't known: a credit inside a block of credits
+    SOFT = 2  # a credit next to one that is certain
+    PAIR = 3  # the same, or next to another such line: `作词 某某`, `作曲 某某`
+    BARE = 4  # a role alone, its name perhaps on the next line
+    CERTAIN = 5
+    OPEN = 6  # certain, and the name is on the next line: `作词：`
+    HEADER = 7  # names the artist, the title or the release
+
+
+NOT_CREDIT, CREDIT, HEADER = 0, 1, 2
+
+_LONGEST = 300
+_BARS = "|丨│┃¦"
+_HINT = re.compile(
+    rf"[:∶{_BARS}\[【(〔「《@]|\bby\b|^(?:prod|rec|mix|mas)|^[作填词谱编混缩母制监录出原曲配總总]",
+    re.I,
+)
+_LABEL_TOKENS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
+_LABEL = re.compile(r"[a-z\u3400-\u9fff\s/&+,.、·\-_()'\"]+")
+_WRAPPED = re.compile(r"[\[【(〔「《{<](.*)[\]】)〕」》}>]")
+_HEADING = re.compile(r"(?:lyrics|歌词|歌詞)\s*[:∶]", re.I)
+_COLON = re.compile(r"([^:∶]{1,60})[:∶](.*)")
+_LABELLED = re.compile(r"[^:∶]{1,24}[:∶]\s*[^:∶\s].{0,60}")
+_BRACKETED = re.compile(r"([\[【(〔「])([^\[\]【】()〔〕「」]{1,40})[\]】)〕」]\s*[:∶]?\s*(.*)")
+_BY = re.compile(r"([^:∶]{2,60}?)\s*(?:\bby\b|@)\s*[.:∶]?\s*(.*)", re.I)
+_AT = re.compile(
+    r"(?:record|mix|master)(?:ed|ing)?(?: (?:and|&) (?:mix|master)(?:ed|ing)?)? at\b", re.I
+)
+_PROD = re.compile(r"prod\.\s*\S.{0,40}", re.I)
+_DASH = re.compile(r"([^-–—·•]{1,40}?)(\s*)[-–—·•]+\s*(\S.*)")
+_NOT_ROLES = (None, "header", "shared")
+_UNFINISHED = "/、,&"
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+_SENTENCE = re.compile(r"[。!?…:;]")
+_SHORT_NAMES = re.compile(
+    r"(?:[\u3400-\u9fff·]{1,5}|[a-z0-9.'_$·-]{1,16})"
+    r"(?:[\s/、,&+]+(?:[\u3400-\u9fff·]{1,5}|[a-z0-9.'_$·-]{1,16})){0,3}",
+    re.I,
+)
+
+
+def credit_mask(forms: Sequence[str], blocks: Sequence[int]) -> list[int]:
+    """CREDIT, HEADER or NOT_CREDIT for every line.
+
+    `blocks` (same length) numbers the stretches between blank lines; a line has neighbours only
+    in its own block. An empty line is never a credit.
+    """
+    kind_of: dict[str, Credit] = {form: credit_kind(form) for form in set(forms)}
+    kinds = [kind_of[form] for form in forms]
+    hot = [i for i, kind in enumerate(kinds) if kind]
+    mask = [NOT_CREDIT] * len(forms)
+    for i in hot:
+        if kinds[i] >= Credit.CERTAIN:
+            mask[i] = HEADER if kinds[i] is Credit.HEADER else CREDIT
+    for i in hot:
+        if not mask[i] and _confirmed(i, kinds, mask, blocks):
+            mask[i] = CREDIT
+        if (
+            mask[i]
+            and kinds[i] in (Credit.OPEN, Credit.BARE)
+            and _name_below(i, forms, kinds, blocks)
+        ):
+            mask[i + 1] = CREDIT
+    for i in reversed(hot):
+        if not mask[i] and _confirmed(i, kinds, mask, blocks):
+            mask[i] = CREDIT
+    for i in hot:
+        if not mask[i] and kinds[i] is Credit.LABELLED and _enclosed(i, kinds, mask, blocks):
+            mask[i] = CREDIT
+    return mask
+
+
+def credit_kind(form: str) -> Credit:
+    """What the line is by itself; a line of more than 300 characters is no credit."""
+    if len(form) > _LONGEST or not _HINT.search(form):
+        return Credit.NONE
+    if _HEADING.fullmatch(form):
+        return Credit.HEADER
+    wrapped = _WRAPPED.fullmatch(form)
+    body = wrapped[1].strip() if wrapped else form
+    return (
+        _by_colon(body)
+        or _by_bar(body)
+        or _by_bracket(form)
+        or _by_preposition(body)
+        or (Credit.NONE if wrapped else _by_space(body))
+        or (Credit.LABELLED if _LABELLED.fullmatch(body) and not find_marker(body) else Credit.NONE)
+    )
+
+
+@lru_cache(maxsize=65_536)
+def label_rank(label: str) -> Rank | None:
+    """How sure a label such as `混音 / Mixed by` names a role; None if any word of it doesn't."""
+    folded = simplify([label.casefold().replace("a&r", "ar")])[0]
+    folded = _CJK_GAP.sub("", folded)  # 作 词
+    if len(folded) > 60 or not _LABEL.fullmatch(folded):
+        return None
+    ranks = [_token_rank(token) for token in _LABEL_TOKENS.findall(folded)]
+    if not ranks or None in ranks:
+        return None
+    ordered: tuple[Rank, ...] = ("strong", "role", "header", "shared")
+    return next((rank for rank in ordered if rank in ranks), None)
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, str]:
+    with data_path("credit_roles.toml").open("rb") as file:
+        table = tomllib.load(file)
+    kinds = ("part", "role", "strong", "header", "shared")
+    return {word: kind for kind in kinds for word in table[kind]}
+
+
+def _token_rank(token: str) -> str | None:
+    """The best rank of a Latin word, or of a run of Chinese characters cut into known words."""
+    words = _words()
+    if token in words or token.isascii():
+        return words.get(token)
+    order = ("part", "shared", "header", "role", "strong")
+    best: list[int] = [-1] * (len(token) + 1)  # best[i]: rank of token[:i], -1 if it can't be cut
+    best[0] = 0
+    for end in range(1, len(token) + 1):
+        for start in range(max(0, end - 5), end):
+            kind = words.get(token[start:end])
+            if kind is not None and best[start] >= 0:
+                best[end] = max(best[end], best[start], order.index(kind))
+    return order[best[-1]] if best[-1] >= 0 else None
+
+
+def _by_colon(body: str) -> Credit:
+    match = _COLON.fullmatch(body)
+    rank = label_rank(match[1].strip()) if match else None
+    if match is None or rank in (None, "shared"):
+        return Credit.NONE
+    if rank == "header":
+        return Credit.HEADER
+    name = match[2].strip()
+    if not name or name[-1] in _UNFINISHED:
+        return Credit.OPEN
+    if name[-1] in "?!" and rank != "strong":
+        return Credit.NONE  # 导演：开始！ is somebody speaking
+    return Credit.CERTAIN
+
+
+def _by_bar(body: str) -> Credit:
+    parts = [part.strip() for part in re.split(f"[{_BARS}]", body)]
+    if len(parts) < 2 or not all((parts[0], parts[-1])):
+        return Credit.NONE
+    ranked = {label_rank(parts[0]), label_rank(parts[-1])} & {"strong", "role"}
+    return Credit.CERTAIN if ranked else Credit.NONE
+
+
+def _by_bracket(form: str) -> Credit:
+    match = _BRACKETED.fullmatch(form)
+    rank = label_rank(match[2].strip()) if match else None
+    if match is None or rank in _NOT_ROLES:
+        return Credit.NONE
+    if not match[3]:
+        return Credit.OPEN if rank == "strong" and match[1] in "[【〔" else Credit.NONE
+    return Credit.CERTAIN if rank == "strong" else Credit.SOFT
+
+
+def _by_preposition(body: str) -> Credit:
+    if _PROD.fullmatch(body) or (_AT.match(body) and len(body) <= 80):
+        return Credit.CERTAIN
+    match = _BY.fullmatch(body)
+    rank = label_rank(match[1].strip()) if match else None
+    if match is None or rank in _NOT_ROLES or len(match[2].split()) > 8:
+        return Credit.NONE
+    if rank == "role":
+        return Credit.SOFT
+    return Credit.CERTAIN if match[2] else Credit.OPEN
+
+
+def _by_space(body: str) -> Credit:
+    if not _CJK.match(body):
+        return Credit.NONE
+    dash = _DASH.fullmatch(body)
+    if dash and label_rank(dash[1]) == "strong":
+        return Credit.CERTAIN
+    if label_rank(body) == "strong":
+        return Credit.BARE
+    label, _, name = body.partition(" ")
+    return (
+        Credit.PAIR if name and len(name) <= 24 and label_rank(label) == "strong" else Credit.NONE
+    )
+
+
+def _confirmed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]) -> bool:
+    """Whether the neighbours of an uncertain line show that it is a credit."""
+
+    def near(j: int) -> bool:
+        return 0 <= j < len(kinds) and blocks[j] == blocks[i]
+
+    if kinds[i] is Credit.LABELLED:
+        return False
+    if any(near(j) and mask[j] for j in (i - 1, i + 1)):
+        return True
+    if kinds[i] is Credit.PAIR:
+        return any(near(j) and kinds[j] is Credit.PAIR for j in (i - 1, i + 1))
+    if kinds[i] is Credit.BARE:
+        return any(near(j) and kinds[j] in (Credit.BARE, Credit.OPEN) for j in (i - 2, i + 2))
+    return False
+
+
+def _enclosed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]) -> bool:
+    """Whether credits stand above and below, with nothing else between but labelled lines.
+
+    The end of the block will do for the lower one when two credits stand above.
+    """
+    above, below = i - 1, i + 1
+    while above >= 0 and blocks[above] == blocks[i] and kinds[above] is Credit.LABELLED:
+        above -= 1
+    while below < len(kinds) and blocks[below] == blocks[i] and kinds[below] is Credit.LABELLED:
+        below += 1
+    if above < 0 or blocks[above] != blocks[i] or not mask[above]:
+        return False
+    if below < len(kinds) and blocks[below] == blocks[i]:
+        return mask[below] != NOT_CREDIT
+    return above > 0 and blocks[above - 1] == blocks[i] and mask[above - 1] != NOT_CREDIT
+
+
+def _name_below(
+    i: int, forms: Sequence[str], kinds: Sequence[Credit], blocks: Sequence[int]
+) -> bool:
+    """Whether the line below an open credit is the name it waits for.
+
+    With another credit, a marker or a blank line after it, whatever is short will do; with an
+    ordinary line after it, it must look like names.
+    """
+    j = i + 1
+    if (
+        j >= len(forms)
+        or blocks[j] != blocks[i]
+        or kinds[j] > Credit.LABELLED
+        or is_marker(forms[j])
+    ):
+        return False
+    if not forms[j] or len(forms[j]) > 40 or _SENTENCE.search(forms[j]):
+        return False
+    after = j + 1
+    if after >= len(forms) or blocks[after] != blocks[i] or not forms[after]:
+        return True
+    return bool(
+        kinds[after] > Credit.LABELLED
+        or is_marker(forms[after])
+        or _SHORT_NAMES.fullmatch(forms[j])
+    )

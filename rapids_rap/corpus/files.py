@@ -1,0 +1,107 @@
+"""Which files are read: paths and folders in, an ordered list of distinct files out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rapids_rap.errors import InputError
+
+KNOWN_SUFFIXES = (".txt", ".lrc", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_NAMED = 5  # files that a warning names before it only counts
+
+
+@dataclass
+class _Found:
+    files: list[Path] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    repeated: list[Path] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+
+
+def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The files to read, in the order given (folders: recursive, sorted), and what to say about it.
+
+    A file is read once however often it is reached. In a folder, hidden files and files without a
+    known suffix are left out (the latter are listed); a file named by the user is always read.
+    Links are followed, each folder once, so that a loop of links ends.
+    Raises InputError for a path that doesn't exist and when nothing is left to read.
+    """
+    if not paths:
+        raise InputError("No input: name at least one file or folder with lyrics.")
+    found = _Found()
+    warnings: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            _add_folder(path, found, warnings)
+        elif path.is_file():
+            _add_file(path, found)
+        elif path.exists():
+            raise InputError(f"{label_of(path)} is neither a file nor a folder.")
+        else:
+            raise InputError(f"{label_of(path)}: no such file or folder.")
+    if found.skipped:
+        warnings.append(
+            f"not read, because the suffix is none of {' '.join(KNOWN_SUFFIXES)}: "
+            f"{listed([label_of(path) for path in found.skipped])}"
+        )
+    if found.repeated:
+        warnings.append(
+            f"given more than once, read once: {listed([label_of(p) for p in found.repeated])}"
+        )
+    if not found.files:
+        raise InputError("; ".join(["No lyric file to read", *warnings]) + ".")
+    return found.files, warnings
+
+
+def label_of(path: Path) -> str:
+    """The path as given, with forward slashes, always printable."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(names[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _add_file(path: Path, found: _Found) -> None:
+    real = os.path.realpath(path)
+    if real in found.seen:
+        found.repeated.append(path)
+        return
+    found.seen.add(real)
+    found.files.append(path)
+
+
+def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
+    before = len(found.files) + len(found.repeated)
+    for path in _walk(folder, set()):
+        if path.suffix.lower() in KNOWN_SUFFIXES and path.is_file():
+            _add_file(path, found)
+        else:
+            found.skipped.append(path)
+    if len(found.files) + len(found.repeated) == before:
+        warnings.append(f"no lyric file in the folder {label_of(folder)}")
+
+
+def _walk(folder: Path, visited: set[str]) -> Iterator[Path]:
+    """Every file under the folder that isn't hidden, sorted by name within each folder."""
+    real = os.path.realpath(folder)
+    if real in visited:
+        return
+    visited.add(real)
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise InputError(f"{label_of(folder)}: can't be listed ({error.strerror}).") from error
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path, visited)
+        else:
+            yield path

@@ -1,0 +1,245 @@
+"""From files to a `Corpus`: read, clean, count, group. The first stage of every command."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.config import CorpusConfig, InputConfig
+from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
+from rapids_rap.corpus.cleaning import KEPT, RULES, clean
+from rapids_rap.corpus.decode import decode
+from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files, label_of, listed
+from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_table
+from rapids_rap.corpus.readers_text import read_text
+from rapids_rap.corpus.source import Group, Source, numbered_lines
+from rapids_rap.corpus.units import Ints, KeptLines, make_units
+from rapids_rap.errors import InputError
+
+Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
+
+log = logging.getLogger(__name__)
+
+_LONG_LINE = 2_000  # characters; longer lines are kept and named
+
+
+@dataclass(frozen=True)
+class _ReadFile:
+    label: str
+    sha256: str
+    encoding: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """All lines of all files in reading order; groups and blocks are unique across files."""
+
+    text: list[str]
+    mark: list[int]
+    line: Ints
+    group: Ints
+    block: Ints
+    file: Ints
+    names: list[Group]
+
+
+def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: CorpusConfig) -> Corpus:
+    """Read and clean the lyrics in files and folders.
+
+    Every line that was read is either in `Corpus.lines` (or part of a row of it, where the unit is
+    a stanza or a song) or in `Corpus.dropped`, and counted in its file's `FileCount`, in lines.
+    `input_config.limit` counts kept lines. Raises InputError for what can't be read, for units that
+    the input doesn't have, and when no line is left.
+    """
+    found, warnings = find_files(paths)
+    files = [_read(path, input_config) for path in found]
+    lines = _concatenate(files)
+    cleaned = clean(
+        lines.text,
+        lines.mark,
+        lines.group.tolist(),
+        lines.block.tolist(),
+        lines.names,
+        corpus_config,
+    )
+    rule = _limit(cleaned.rule, input_config.limit)
+    ends = np.cumsum([len(file.source.text) for file in files])
+    counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
+    keep = np.flatnonzero(rule == KEPT)
+    if not len(keep):
+        raise InputError(_nothing_left(counts))
+    kept = KeptLines(
+        text=[lines.text[i] for i in keep.tolist()],
+        norm=[cleaned.norm[i] for i in keep.tolist()],
+        group=lines.group[keep],
+        block=_cut_at_sections(lines.block, cleaned.section)[keep],
+        file=[files[i].label for i in lines.file[keep].tolist()],
+        file_line=lines.line[keep],
+        names=lines.names,
+    )
+    if corpus_config.unit == "song":
+        _require_songs(kept)
+    warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
+    for warning in warnings:
+        log.warning("%s", warning)
+    frame, texts = make_units(kept, corpus_config.unit)
+    return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
+
+
+def _read(path: Path, config: InputConfig) -> _ReadFile:
+    label = label_of(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{label}: can't be read ({error.strerror}).") from error
+    digest = hashlib.sha256(data).hexdigest()
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _ReadFile(label, digest, "utf-8", read_parquet(data, label, config))
+    decoded = decode(data, label, config.encoding)
+    if suffix in TABLE_SUFFIXES:
+        source = read_table(decoded.text, label, suffix, config)
+    else:
+        source = read_text(numbered_lines(decoded.text), path)
+    return _ReadFile(label, digest, decoded.encoding, source)
+
+
+def _concatenate(files: Sequence[_ReadFile]) -> _Lines:
+    text: list[str] = []
+    mark: list[int] = []
+    names: list[Group] = []
+    line, group, block, file = ([np.empty(0, dtype=np.int64)] for _ in range(4))
+    next_block = 0
+    for i, read in enumerate(files):
+        source = read.source
+        text += source.text
+        mark += source.mark
+        line.append(np.asarray(source.line, dtype=np.int64))
+        group.append(np.asarray(source.group, dtype=np.int64) + len(names))
+        block.append(np.asarray(source.block, dtype=np.int64) + next_block)
+        file.append(np.full(len(source.text), i, dtype=np.int64))
+        names += source.groups
+        next_block += max(source.block, default=0) + 1
+    return _Lines(
+        text=text,
+        mark=mark,
+        line=np.concatenate(line),
+        group=np.concatenate(group),
+        block=np.concatenate(block),
+        file=np.concatenate(file),
+        names=names,
+    )
+
+
+def _limit(rule: Rules, limit: int) -> Rules:
+    """The rules, with `limit` for all but the first so many kept lines (0: no limit)."""
+    if not limit:
+        return rule
+    rule = rule.copy()
+    rule[np.flatnonzero(rule == KEPT)[limit:]] = RULES.index("limit")
+    return rule
+
+
+def _cut_at_sections(block: Ints, section: npt.NDArray[np.bool_]) -> Ints:
+    """Blocks that begin at a section marker too, for files without blank lines."""
+    sections = np.cumsum(section)
+    return block * (int(sections[-1]) + 1) + sections
+
+
+def _count(file: _ReadFile, rule: Rules) -> FileCount:
+    by_rule = np.bincount(rule[rule != KEPT], minlength=len(RULES))
+    dropped = {name: int(n) for name, n in zip(RULES, by_rule, strict=True) if n}
+    return FileCount(
+        path=file.label,
+        sha256=file.sha256,
+        format=file.source.format,
+        encoding=file.encoding,
+        read=len(rule),
+        kept=int((rule == KEPT).sum()),
+        dropped=dropped,
+    )
+
+
+def _dropped(files: Sequence[_ReadFile], lines: _Lines, rule: Rules) -> pd.DataFrame:
+    gone = np.flatnonzero(rule != KEPT)
+    at = gone.tolist()
+    return pd.DataFrame(
+        {
+            "file": pd.array([files[i].label for i in lines.file[gone].tolist()], dtype="str"),
+            "line": lines.line[gone],
+            "text": pd.array([lines.text[i] for i in at], dtype="str"),
+            "rule": pd.array([RULES[code] for code in rule[gone].tolist()], dtype="str"),
+        },
+        columns=list(DROPPED_COLUMNS),
+    )
+
+
+def _warnings(files: Sequence[_ReadFile], lines: _Lines, keep: Ints) -> list[str]:
+    said = []
+    empty = [file.label for file in files if not file.source.text]
+    if empty:
+        said.append(f"no line in {listed(empty)}")
+    for encoding in sorted({file.encoding for file in files} - {"utf-8"}):
+        which = [file.label for file in files if file.encoding == encoding]
+        said.append(f"read as {encoding.upper()}, not UTF-8: {listed(which)}")
+    guessed = [
+        f"{file.label} ({file.source.format})"
+        for file in files
+        if (suffix := Path(file.label).suffix.lower()) and suffix not in KNOWN_SUFFIXES
+    ]
+    if guessed:
+        said.append(f"unknown suffix, read as text: {listed(guessed)}")
+    long = [i for i in keep.tolist() if len(lines.text[i]) > _LONG_LINE]
+    if long:
+        places = [f"{files[lines.file[i]].label} line {lines.line[i]:,}" for i in long]
+        said.append(f"longer than {_LONG_LINE:,} characters, kept as one line: {listed(places)}")
+    return said
+
+
+def _repeated_songs(kept: KeptLines) -> list[str]:
+    """Says which songs are there more than once, line for line; they are kept all the same."""
+    lines_of: dict[int, list[str]] = {}
+    for norm, group in zip(kept.norm, kept.group.tolist(), strict=True):
+        if kept.names[group].is_song:
+            lines_of.setdefault(group, []).append(norm)
+    seen: set[tuple[str | None, tuple[str, ...]]] = set()
+    repeated = []
+    for group, norms in lines_of.items():
+        key = (kept.names[group].artist, tuple(norms))
+        if key in seen:
+            repeated.append(kept.names[group].title or "(no title)")
+        seen.add(key)
+    if not repeated:
+        return []
+    return [f"{len(repeated):,} songs repeat an earlier one line for line: {listed(repeated)}"]
+
+
+def _require_songs(kept: KeptLines) -> None:
+    songs = {
+        f for f, g in zip(kept.file, kept.group.tolist(), strict=True) if kept.names[g].is_song
+    }
+    without = [file for file in dict.fromkeys(kept.file) if file not in songs]
+    if without:
+        raise InputError(
+            f"unit = song needs songs, and these files have none: {listed(without)}. Plain text "
+            f"has no songs; give titles (the layout with 歌手姓名, LRC, or a table with a column "
+            f'for the song), or choose another unit: --set corpus.unit=stanza (or "line").'
+        )
+
+
+def _nothing_left(counts: Sequence[FileCount]) -> str:
+    read = sum(count.read for count in counts)
+    totals = {rule: sum(count.dropped.get(rule, 0) for count in counts) for rule in RULES}
+    by_rule = ", ".join(f"{rule} {number:,}" for rule, number in totals.items() if number)
+    return (
+        f"No lyric line left after cleaning: {read:,} read from "
+        f"{listed([count.path for count in counts])}, dropped by rule: {by_rule or 'none'}."
+    )

@@ -1,0 +1,97 @@
+"""Section markers: `[Verse 1]`, `Hook：`, `(副歌)`, alone on a line or in front of a lyric.
+
+All functions take a line in `normalize.unicode_form`, so brackets and colons are half-width.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Names that no lyric line consists of: a marker even without brackets or a colon.
+_STRONG_LATIN = (
+    r"verse|hook|chorus|bridge|intro|outro|interlude|refrain|"
+    r"(?:pre|post)[\s-]?(?:chorus|hook|verse)"
+)
+_STRONG_HAN = r"主歌|副歌|预副歌|預副歌|前奏|间奏|間奏|尾奏|导歌|導歌|过门|過門|桥段|橋段"
+# Names that need brackets or a colon.
+_WEAK_LATIN = (
+    r"rap|skit|solo|part|drop|break|breakdown|build[\s-]?up|instrumental|vocal|freestyle|coda|"
+    r"ending|end|sample|ad[\s-]?libs?|repeat|all|music|opening"
+)
+_WEAK_HAN = (
+    r"尾声|尾聲|间奏曲|过渡|過渡|说唱|說唱|念白|独白|獨白|旁白|对白|對白|开场白?|開場白?|引子|结尾|結尾|"
+    r"合唱|和声|和聲|男声|男聲|女声|女聲|童声|童聲|重复|重複|第[一二三四五六七八九十\d]{1,2}[段节節遍]|"
+    r"段落|采样|採樣|序|合|男|女|齐|齊"
+)
+_STRONG = rf"(?:(?:{_STRONG_LATIN})(?![a-z])|(?:{_STRONG_HAN})(?:部分)?)"
+_WEAK = rf"(?:(?:{_WEAK_LATIN})(?![a-z])|(?:{_WEAK_HAN}))"
+_NUMBER = (
+    r"(?:\s*[-_.#]?\s*(?:\d{1,2}|[一二三四五六七八九十]|(?:iii|ii|iv|i|v|one|two|three|[a-d])"
+    r"(?![a-z])))?"
+)
+_COUNT = r"(?:[x×*]\s*\d{1,2}|\d{1,2}\s*[x×*])"
+_TIMES = rf"(?:\s*\(?\s*(?:{_COUNT}|repeat|重复|重複|反复|反覆)\s*\)?)?"
+_AGAIN = r"(?:(?:repeat\s|重复|重複|re[\s-])\s*)?"
+_STRONG_UNIT = rf"{_AGAIN}{_STRONG}{_NUMBER}{_TIMES}"
+_ANY_UNIT = rf"(?:{_AGAIN}(?:{_STRONG}|{_WEAK}){_NUMBER}|[a-d]\d?|v\d){_TIMES}"
+_JOIN = r"\s*[/&+、,|-]?\s*"
+
+_FLAGS = re.IGNORECASE
+_DECORATION = " -–—*#~=·.:∶_♪/"
+_BARE = re.compile(
+    rf"{_STRONG_UNIT}(?:{_JOIN}{_STRONG_UNIT}){{0,2}}|[\[【(]?\s*{_COUNT}\s*[\]】)]?", _FLAGS
+)
+# Square brackets: what begins with a section's name is a marker, whoever performs it.
+_SQUARE = re.compile(
+    r"[\[【〔{]\s*(?:"
+    rf"{_STRONG_UNIT}[^\[\]【】〔〕{{}}]{{0,40}}|{_ANY_UNIT}(?:{_JOIN}{_ANY_UNIT}){{0,2}}"
+    r"(?:\s*[:∶][^\[\]【】〔〕{}]{0,40})?"
+    rf")\s*[\]】〕}}]{_TIMES}\s*[:∶]?\s*(.*)",
+    _FLAGS,
+)
+_ROUND = re.compile(
+    rf"[(<「]\s*{_ANY_UNIT}(?:{_JOIN}{_ANY_UNIT}){{0,2}}\s*[:∶]?\s*[)>」]{_TIMES}\s*[:∶]?\s*(.*)",
+    _FLAGS,
+)
+_COLON = re.compile(
+    rf"({_STRONG_UNIT}(?:{_JOIN}{_STRONG_UNIT}){{0,2}}|{_ANY_UNIT})"
+    r"(?:\s*\([^()]{0,30}\))?\s*[:∶]\s*(.*)",
+    _FLAGS,
+)
+_ONE_LETTER = re.compile(r"[a-d]", _FLAGS)
+_LONGEST_MARKER = 80
+_HINT = re.compile(rf"[\[【〔{{(<「:∶]|.{{0,8}}{_STRONG}|[x×*\d\s]{{2,6}}$", _FLAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A line with a section marker: `rest` is what follows it, `label` what a colon followed."""
+
+    rest: str
+    label: str = ""
+
+
+def find_marker(form: str) -> Marked | None:
+    """The marker at the start of a line, or None. A line that is only a marker leaves no rest."""
+    head = form if len(form) <= _LONGEST_MARKER else form[:_LONGEST_MARKER]
+    if not _HINT.match(head) and ":" not in head and "∶" not in head:
+        return None
+    bracketed = _SQUARE.fullmatch(head) or _ROUND.fullmatch(head)
+    if bracketed:
+        return Marked(_rest(form, head, bracketed.start(1)))
+    colon = _COLON.fullmatch(head)
+    if colon and not (_ONE_LETTER.fullmatch(colon[1]) and colon[2]):
+        return Marked(_rest(form, head, colon.start(2)), colon[1].strip())
+    bare = head.strip(_DECORATION)
+    return Marked("") if len(form) <= _LONGEST_MARKER and _BARE.fullmatch(bare) else None
+
+
+def is_marker(form: str) -> bool:
+    """Whether the whole line is a section marker."""
+    marked = find_marker(form)
+    return marked is not None and not marked.rest
+
+
+def _rest(form: str, head: str, start: int) -> str:
+    return (form if len(form) > len(head) else head)[start:].strip()

@@ -1,0 +1,90 @@
+"""`text_norm`: the one form of a line that is compared, embedded and clustered.
+
+Unicode NFKC (which makes full-width forms half-width), invisible characters removed, white space
+collapsed, traditional characters made simplified. Case and punctuation stay: they carry style.
+Everything runs on one joined string, which is several times faster than a call a line.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Literal
+
+from opencc import OpenCC
+
+# Control and format characters that show nothing: C0/C1 except white space, soft hyphen, combining
+# grapheme joiner, Hangul fillers, bidirectional marks, zero-width characters, variation selectors,
+# interlinear annotation, tags.
+_INVISIBLE = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000e0000-\U000e0fff"
+)
+_HIDDEN = re.compile(f"[{_INVISIBLE}]+")
+_SPACES = re.compile(r"(?: [^\S\n]|[^\S\n ])[^\S\n]*")  # anything but one ordinary blank
+_VISIBLE = re.compile(rf"[^\s{_INVISIBLE}]")
+_MAX_ROUNDS = 4
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen."""
+    return _VISIBLE.search(text) is None
+
+
+def unicode_form(texts: Sequence[str]) -> list[str]:
+    """Each text in NFKC (Unicode Annex 15), without invisible characters, white space collapsed."""
+    return _joined(texts, _unicode_form)
+
+
+def simplify(texts: Sequence[str]) -> list[str]:
+    """Each text in simplified characters (OpenCC `t2s`), repeated until nothing changes.
+
+    One pass isn't always enough: OpenCC keeps 於戲 and 畢昇 in a shape that it would change if it
+    read them in simplified text. Repeating gives a line one form, whichever script it came in.
+    """
+    current = _joined(texts, _converter().convert)
+    changed = [i for i, (old, new) in enumerate(zip(texts, current, strict=True)) if old != new]
+    for _ in range(_MAX_ROUNDS):
+        if not changed:
+            break
+        again = _joined([current[i] for i in changed], _converter().convert)
+        moved = [(i, new) for i, new in zip(changed, again, strict=True) if current[i] != new]
+        for i, new in moved:
+            current[i] = new
+        changed = [i for i, _ in moved]
+    return current
+
+
+def normalize(texts: Sequence[str], script: Literal["simplified", "keep"]) -> list[str]:
+    """`text_norm` of each text, in order. Idempotent: normalising twice changes nothing."""
+    formed = unicode_form(texts)
+    return simplify(formed) if script == "simplified" else formed
+
+
+@lru_cache(maxsize=1)
+def _converter() -> OpenCC:
+    return OpenCC("t2s")
+
+
+def _unicode_form(joined: str) -> str:
+    visible = _HIDDEN.sub("", joined)
+    composed = visible if visible.isascii() else unicodedata.normalize("NFKC", visible)
+    hidden = _HIDDEN.sub("", composed)
+    spaced = _SPACES.sub(" ", hidden)
+    return spaced.replace("\n ", "\n").replace(" \n", "\n").strip(" ")
+
+
+def _joined(texts: Sequence[str], function: Callable[[str], str]) -> list[str]:
+    """The function applied to all texts at once; it must keep line breaks where they are."""
+    if not texts:
+        return []
+    joined = "\n".join(texts)
+    if joined.count("\n") != len(texts) - 1:
+        joined = "\n".join([text.replace("\n", " ") for text in texts])
+    done = function(joined).split("\n")
+    if len(done) != len(texts):
+        raise RuntimeError(f"normalisation made {len(done)} lines of {len(texts)}")
+    return done

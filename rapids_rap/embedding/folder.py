@@ -1,0 +1,160 @@
+"""A model as a folder of files: finding it, checking it before it is loaded, fingerprinting it."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from rapids_rap.data import data_path
+from rapids_rap.errors import CapabilityError, InputError
+
+log = logging.getLogger(__name__)
+
+# The files that decide which vector a text gets. Anything else in the folder may change freely.
+DECIDING_FILES = (
+    "config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "vocab.txt", "merges.txt", "*.model", "*.tiktoken", "*.py",
+)  # fmt: skip
+DECLARING_FILES = ("modules.json", "*_Pooling/config.json", "*sentence*.json")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken")
+PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+CHUNK = 16 * 2**20  # bytes hashed at a time
+OFFER = "Use --model demo (bundled, offline) or the path of a folder that holds the model."
+
+
+def locate_model(name: str) -> Path:
+    """The folder of `demo`, of a local path, or of a Hugging Face name, checked for completeness.
+
+    The local cache of the Hub is asked first and the network only if the model isn't there.
+    Raises `InputError` for a folder that is missing or incomplete, `CapabilityError` for a named
+    model that can't be had.
+    """
+    if name == "demo":
+        folder = data_path("demo_model")
+        if not (folder / "config.json").is_file():
+            raise CapabilityError("The bundled demo model is missing; reinstall rapids-rap.")
+        return folder
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        check_folder(transformer_folder(folder), name)
+        return folder
+    if folder.exists() or not HUB_NAME.fullmatch(name) or name.startswith("."):
+        raise InputError(f"embedding.model: there is no model folder at {name}. {OFFER}")
+    return _from_hub(name)
+
+
+def _from_hub(name: str) -> Path:
+    """The snapshot of a named model: the cached one if it is complete, else downloaded."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [*DECIDING_FILES, *DECLARING_FILES]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
+        check_folder(transformer_folder(folder), name)
+        return folder
+    except (OSError, ValueError, InputError):
+        log.info("%s is not in the local model cache; asking the Hugging Face Hub", name)
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=10))
+    except Exception as error:  # the Hub client raises the errors of whichever HTTP library it uses
+        raise CapabilityError(
+            f"The model {name} is not on this machine and could not be downloaded "
+            f"({_first_line(error)}). {OFFER}"
+        ) from error
+    check_folder(transformer_folder(folder), name)
+    return folder
+
+
+def transformer_folder(folder: Path) -> Path:
+    """Where the transformer itself lies: sentence-transformers may keep it in a subfolder."""
+    for module in read_modules(folder):
+        if str(module.get("type", "")).endswith(".Transformer"):
+            return folder / str(module.get("path", ""))
+    return folder
+
+
+def read_modules(folder: Path) -> list[dict[str, Any]]:
+    """The steps that sentence-transformers' modules.json lists, or none."""
+    path = folder / "modules.json"
+    modules = read_json(path) if path.is_file() else []
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        raise InputError(f"{path}: expected a list of modules as sentence-transformers writes it.")
+    return modules
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a model folder. Raises `InputError` naming it where it can't be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: can't be read as JSON ({error}).") from error
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Raise `InputError`, with the fix, unless configuration, weights and tokenizer are there."""
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"The model folder {folder} has no config.json. Give a folder as save_pretrained "
+            "writes it (for an adapter: merge it into its base model first)."
+        )
+    _check_weights(folder, name)
+    if not any(_matching(folder, TOKENIZER_FILES)):
+        raise InputError(
+            f"The model folder {folder} has no tokenizer (tokenizer.json). Save it there too: "
+            "AutoTokenizer.from_pretrained(BASE_MODEL).save_pretrained(FOLDER)."
+        )
+
+
+def _check_weights(folder: Path, name: str) -> None:
+    weights = _matching(folder, ("*.safetensors",))
+    if not weights:
+        pickled = _matching(folder, PICKLED_WEIGHTS)
+        if pickled:
+            raise InputError(
+                f"The model {name} has its weights only as {pickled[0].name}, a pickle, which can "
+                "run code when it is read; only safetensors are read here. Convert it once where "
+                "you trust it: AutoModel.from_pretrained(MODEL).save_pretrained(FOLDER)."
+            )
+        raise InputError(f"The model folder {folder} has no weights (model.safetensors).")
+    for index in folder.glob("*.safetensors.index.json"):
+        content = read_json(index)
+        names = set(content.get("weight_map", {}).values()) if isinstance(content, dict) else set()
+        missing = sorted(file for file in names if not (folder / str(file)).is_file())
+        if missing:
+            raise InputError(
+                f"The model folder {folder} lacks {len(missing)} of {len(names)} weight files, "
+                f"for example {missing[0]}. Copy or download the model again."
+            )
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over names and contents of the files that decide the vectors, sorted by name."""
+    total = hashlib.sha256()
+    for path in _matching(folder, DECIDING_FILES):
+        digest = hashlib.sha256()
+        with path.open("rb", buffering=0) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        total.update(f"{path.name}\n{digest.hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """Files directly in `folder` whose name fits a pattern, sorted by name."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

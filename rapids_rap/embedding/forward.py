@@ -1,0 +1,176 @@
+"""Running a model on a batch, and deciding, by trying, which layout of batches it is exact in.
+
+No list of model families says who can run packed: when a model is loaded, a few short sequences go
+through the registered attention function together and through the model's own attention one by one.
+Equal states mean that nothing leaks between texts and that no variant of attention was lost.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from rapids_rap.embedding import BatchLayout
+from rapids_rap.embedding.attention import NAME
+from rapids_rap.embedding.model import ModelSpec
+from rapids_rap.embedding.packing import Batch, Tokens, make_batch
+from rapids_rap.errors import CapabilityError
+
+log = logging.getLogger(__name__)
+
+PROBE_TOKENS = 1024  # the longest probe; a sliding window beyond it is read from the configuration
+TOLERANCE = {torch.float32: 1e-3}  # of the largest state; a leak moves states by their own size
+HALF_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How batches are laid out and why; `registered` says whether our attention function runs."""
+
+    layout: BatchLayout
+    registered: bool
+    reason: str
+
+
+class Runner:
+    """A loaded model that turns a batch into hidden states. Nothing is cached between batches."""
+
+    def __init__(self, model: Any, device: torch.device) -> None:
+        self.model = model
+        self.device = device
+        self.own_attention = str(model.config._attn_implementation)
+        accepted = inspect.signature(model.forward).parameters
+        self._common = {"return_dict": True} | (
+            {"use_cache": False} if "use_cache" in accepted else {}
+        )
+        self._takes_positions = "position_ids" in accepted
+        self._first_position = _first_position(model)
+
+    def use(self, attention: str) -> None:
+        """Switch the model to a registered attention function or back to its own."""
+        self.model.set_attn_implementation(attention)
+
+    def run(self, batch: Batch, layout: BatchLayout) -> torch.Tensor:
+        """Hidden states of the batch's tokens, (T, d), texts end to end."""
+        ids = torch.from_numpy(batch.ids).to(self.device)
+        if layout == "padded":
+            return self._padded(batch, ids)
+        shape = (1, -1) if layout == "packed" else (batch.texts, batch.longest)
+        inputs: dict[str, Any] = {"input_ids": ids.view(shape)}
+        if self._takes_positions:
+            positions = torch.from_numpy(batch.positions).to(self.device) + self._first_position
+            inputs["position_ids"] = positions.view(shape)
+        if self.model.config._attn_implementation == NAME:
+            borders = torch.from_numpy(batch.borders).to(self.device)
+            inputs |= {"cu_seq_lens_q": borders, "cu_seq_lens_k": borders}
+            inputs |= {"max_length_q": batch.longest, "max_length_k": batch.longest}
+        states = self.model(**inputs, **self._common).last_hidden_state
+        return states.reshape(-1, states.shape[-1])
+
+    def _padded(self, batch: Batch, ids: torch.Tensor) -> torch.Tensor:
+        lengths = torch.from_numpy(np.diff(batch.borders)).to(self.device)
+        # The mask comes from the lengths: comparing ids with the padding id would also hide an end
+        # token that the model uses for both.
+        mask = torch.arange(batch.longest, device=self.device) < lengths[:, None]
+        padding = self.model.config.pad_token_id or 0
+        table = torch.full(mask.shape, padding, dtype=torch.int64, device=self.device)
+        table[mask] = ids
+        states = self.model(input_ids=table, attention_mask=mask.long(), **self._common)
+        hidden: torch.Tensor = states.last_hidden_state[mask]
+        return hidden
+
+
+def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
+    """Try the model and choose: packed on a GPU in half precision, equal lengths otherwise.
+
+    `wanted` is the configuration's `attention`. A model that the registered function does not
+    reproduce runs in batches of equal length with its own attention: exact, and nothing is padded
+    either. Raises `CapabilityError` where the model does not attend as declared.
+    """
+    runner.use(runner.own_attention)
+    _check_causality(runner, spec)
+    if wanted == "padded":
+        return Plan("padded", False, "padding was asked for (embedding.attention)")
+    half = runner.device.type == "cuda" and spec.dtype != "float32"
+    layout: BatchLayout = "packed" if half or wanted == "packed" else "dense"
+    obstacle = _obstacle(runner, spec, layout)
+    if obstacle:
+        runner.use(runner.own_attention)
+        reason = f"texts of equal length, the model's own attention: {obstacle}"
+        log.warning("%s can't run in %s batches with our attention: %s", spec.name, layout, reason)
+        return Plan("dense", False, reason)
+    if layout == "packed":
+        why = "packed was asked for" if wanted == "packed" else f"{spec.dtype} on a GPU"
+        return Plan("packed", True, f"texts end to end, nothing is padded: {why}")
+    return Plan("dense", True, "texts of equal length, nothing is padded or masked")
+
+
+def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout) -> str:
+    """Why the registered attention must not be used, or an empty string."""
+    model = runner.model
+    if not getattr(model, "_supports_attention_backend", False):
+        return f"{type(model).__name__} does not use transformers' attention interface"
+    if layout == "packed" and not runner._takes_positions:
+        return f"{type(model).__name__} takes no position_ids"
+    window = getattr(model.config, "sliding_window", None)
+    if getattr(model.config, "use_sliding_window", True) and window and window < spec.max_tokens:
+        return f"its sliding window of {window} tokens is shorter than max_tokens"
+    longest = min(spec.max_tokens, PROBE_TOKENS)
+    lengths = [1, 3, 3, longest] if layout == "packed" else [longest, longest]
+    tokens = _probe_tokens(model.config, lengths)
+    alone = [runner.run(make_batch(tokens, np.array([i])), "dense") for i in range(len(lengths))]
+    try:
+        runner.use(NAME)
+        together = runner.run(make_batch(tokens, np.arange(len(lengths))), layout)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    difference = _difference(together, torch.cat(alone))
+    if difference > TOLERANCE.get(together.dtype, HALF_TOLERANCE):
+        return f"its states differ from one-at-a-time by {difference:.2g}"
+    return ""
+
+
+def _check_causality(runner: Runner, spec: ModelSpec) -> None:
+    """Change the last token: the first one's state moves exactly if the model looks ahead."""
+    length = min(8, spec.max_tokens)
+    tokens = _probe_tokens(runner.model.config, [length, length])
+    tokens.ids[length : 2 * length - 1] = tokens.ids[: length - 1]
+    first, second = (runner.run(make_batch(tokens, np.array([i])), "dense")[0] for i in range(2))
+    if not bool(torch.isfinite(first).all()):
+        return  # a broken model is reported with the number of its broken vectors
+    looks_ahead = _difference(first, second) > 1e-6
+    if looks_ahead == spec.causal:
+        declared, does = ("causal", "looks ahead") if spec.causal else ("bidirectional", "does not")
+        raise CapabilityError(
+            f"{spec.name} is declared {declared} ({spec.causal_source}), but its attention {does}. "
+            "Set embedding.causal to what the model card says."
+        )
+
+
+def _probe_tokens(config: Any, lengths: list[int]) -> Tokens:
+    """Repeatable sequences of tokens, the padding token left out."""
+    vocabulary = int(config.get_text_config().vocab_size)
+    starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    ids = np.random.default_rng(0).integers(0, vocabulary, int(starts[-1]))
+    padding = -1 if config.pad_token_id is None else config.pad_token_id
+    ids[ids == padding] = (padding + 1) % vocabulary
+    return Tokens(ids.astype(np.int32), starts, np.zeros(len(lengths), dtype=bool))
+
+
+def _difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Largest absolute difference relative to the largest value; 0 where values aren't finite."""
+    largest = float(b.float().abs().max())
+    return float((a.float() - b.float()).abs().max()) / largest if np.isfinite(largest) else 0.0
+
+
+def _first_position(model: Any) -> int:
+    """RoBERTa and its kin count positions from padding_idx + 1 on, everyone else from 0."""
+    for module in model.modules():
+        if hasattr(module, "create_position_ids_from_input_ids"):
+            return int(module.padding_idx) + 1
+    return 0

@@ -1,0 +1,266 @@
+"""Which model, read how: pooling, causality, prompt, each with who declared it; then loading it.
+
+The configuration wins over the preset of a named model, and that over what the folder declares
+(sentence-transformers' files, `is_causal`, the architecture).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+from rapids_rap.config import EmbeddingConfig
+from rapids_rap.embedding import Pooling
+from rapids_rap.embedding.folder import (
+    fingerprint,
+    locate_model,
+    read_json,
+    read_modules,
+    transformer_folder,
+)
+from rapids_rap.embedding.presets import PRESETS, Preset
+from rapids_rap.errors import CapabilityError, InputError
+
+log = logging.getLogger(__name__)
+
+Declared = tuple[Any, str]  # a value and who declared it
+POOLING_MODES: dict[str, Pooling] = {  # both spellings of sentence-transformers
+    "cls": "cls",
+    "mean": "mean",
+    "lasttoken": "last",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_lasttoken": "last",
+}
+# sentence-transformers steps that need nothing: pooling and normalising are done here.
+KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model and everything besides the text that decides its vectors.
+
+    folder: the transformer's own files. dim: length of a vector. dtype: of weights and activations.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    dim: int
+    pooling: Pooling
+    pooling_source: str
+    causal: bool
+    causal_source: str
+    prompt: str
+    prompt_source: str
+    end_token: str
+    max_tokens: int
+    dtype: str
+    trust_remote_code: bool
+
+
+def resolve_model(config: EmbeddingConfig, device: torch.device) -> ModelSpec:
+    """Find the model and settle how it is read, without loading its weights."""
+    root = locate_model(config.model)
+    folder = transformer_folder(root)
+    model_config = read_model_config(folder, config.trust_remote_code)
+    preset = PRESETS.get(config.model)
+    pooling, pooling_source = _pooling(config, preset, root)
+    causal, causal_source = _causal(config, preset, model_config)
+    prompt, prompt_source = _prompt(config, preset, root)
+    dtype = config.dtype
+    if dtype == "auto":
+        dtype = "float32" if device.type == "cpu" else "bfloat16"
+    return ModelSpec(
+        name=config.model,
+        folder=folder,
+        fingerprint=fingerprint(folder),
+        dim=int(model_config.get_text_config().hidden_size),
+        pooling=pooling,
+        pooling_source=pooling_source,
+        causal=causal,
+        causal_source=causal_source,
+        prompt=prompt,
+        prompt_source=prompt_source,
+        end_token=preset.end_token if preset else "",
+        max_tokens=_max_tokens(config.max_tokens, model_config, folder),
+        dtype=dtype,
+        trust_remote_code=config.trust_remote_code,
+    )
+
+
+def read_model_config(folder: Path, trust_remote_code: bool) -> Any:
+    """The transformers configuration of a folder.
+
+    Raises `CapabilityError` for an architecture that this transformers doesn't know or that has a
+    decoder of its own beside the encoder.
+    """
+    try:
+        config = transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise CapabilityError(
+            f"{folder}/config.json describes a model that transformers {transformers.__version__} "
+            f"can't build ({str(error).splitlines()[0]}). If the folder brings its own code and "
+            "you trust it, set embedding.trust_remote_code=true."
+        ) from error
+    if config.is_encoder_decoder:
+        raise CapabilityError(
+            f"{folder}: {config.model_type} is an encoder-decoder; give an encoder (BERT, XLM-R) "
+            "or a decoder (Qwen2, Qwen3)."
+        )
+    return config
+
+
+def _pooling(config: EmbeddingConfig, preset: Preset | None, root: Path) -> Declared:
+    unknown = [
+        kind
+        for module in read_modules(root)
+        if (kind := str(module.get("type", "")).rsplit(".", 1)[-1]) not in KNOWN_MODULES
+    ]
+    if unknown:
+        raise InputError(
+            f"{root / 'modules.json'} asks for a {unknown[0]} step after pooling, which isn't "
+            "supported; give a model that ends with pooling, or remove the step from that file."
+        )
+    if config.pooling != "auto":
+        return config.pooling, "configuration"
+    if preset:
+        return preset.pooling, "preset"
+    for module in read_modules(root):
+        if str(module.get("type", "")).endswith(".Pooling"):
+            path = root / str(module.get("path", "")) / "config.json"
+            return _declared_pooling(path), f"{path.parent.name}/config.json"
+    return "mean", "default, nothing declares it"
+
+
+def _declared_pooling(path: Path) -> Pooling:
+    """The pooling that a sentence-transformers file declares, in its older or newer spelling."""
+    declared = read_json(path)
+    named = declared.get("pooling_mode")
+    modes = [named] if isinstance(named, str) else list(named or ())
+    modes += [key for key, on in declared.items() if key.startswith("pooling_mode_") and on is True]
+    if len(modes) != 1 or modes[0] not in POOLING_MODES:
+        raise InputError(
+            f"{path}: pooling {', '.join(map(str, modes)) or 'none'} isn't supported; expected one "
+            "of mean, last, cls. Set embedding.pooling to choose one."
+        )
+    return POOLING_MODES[modes[0]]
+
+
+def _causal(config: EmbeddingConfig, preset: Preset | None, model_config: Any) -> Declared:
+    if config.causal != "auto":
+        return config.causal == "yes", "configuration"
+    if preset:
+        return preset.causal, "preset"
+    declared = model_config.to_dict().get("is_causal")
+    if isinstance(declared, bool):
+        return declared, "config.json"
+    kind = model_config.model_type
+    decoder = (
+        kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    )
+    return bool(getattr(model_config, "is_decoder", False)) or decoder, f"architecture {kind}"
+
+
+def _prompt(config: EmbeddingConfig, preset: Preset | None, root: Path) -> Declared:
+    if config.prompt != "auto":
+        return config.prompt, "configuration"
+    if preset:
+        return preset.prompt, "preset"
+    path = root / "config_sentence_transformers.json"
+    if path.is_file():
+        declared = read_json(path)
+        name = declared.get("default_prompt_name")
+        if name:
+            return str(declared.get("prompts", {}).get(name, "")), path.name
+    return "", "default, nothing declares one"
+
+
+def _max_tokens(wanted: int, model_config: Any, folder: Path) -> int:
+    """The configured limit, or less where the model has fewer positions or declares fewer."""
+    limits = [wanted]
+    positions = getattr(model_config.get_text_config(), "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        # RoBERTa and its kin count positions from pad_token_id + 1 on.
+        roberta = any(kin in model_config.model_type for kin in ("roberta", "camembert"))
+        limits.append(positions - (int(model_config.pad_token_id or 0) + 1 if roberta else 0))
+    declared = folder / "sentence_bert_config.json"
+    if declared.is_file():
+        limits.append(int(read_json(declared).get("max_seq_length") or wanted))
+    if min(limits) < wanted:
+        log.info("texts are cut at %d tokens, the model's own limit", min(limits))
+    return min(limits)
+
+
+def quiet_transformers() -> None:
+    """No bars and no advice on the terminal: what matters is checked and said here."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def load_tokenizer(spec: ModelSpec) -> Any:
+    """The tokenizer of the folder, exactly as its tokenizer.json has it.
+
+    `AutoTokenizer` rebuilds the tokenizer of known families from their vocabulary alone: a Qwen2
+    folder with splitting rules or an end token of its own would be read as plain Qwen2. So it is
+    left to folders without that file. Raises `InputError` where the tokenizer can't be built.
+    """
+    quiet_transformers()
+    whole = (spec.folder / "tokenizer.json").is_file()
+    kind = transformers.PreTrainedTokenizerFast if whole else transformers.AutoTokenizer
+    try:
+        return kind.from_pretrained(
+            spec.folder, local_files_only=True, trust_remote_code=spec.trust_remote_code
+        )
+    except Exception as error:  # the Rust library raises bare Exception for a damaged file
+        raise InputError(
+            f"The tokenizer in {spec.folder} can't be loaded ({str(error).splitlines()[0]})."
+        ) from error
+
+
+def load_weights(spec: ModelSpec, device: torch.device) -> torch.nn.Module:
+    """The model in eval mode on `device`, every attention module set to the declared causality.
+
+    Raises `InputError` for damaged or incomplete weights: a layer that the files lack would be
+    random, and its vectors would look like vectors.
+    """
+    quiet_transformers()
+    config = read_model_config(spec.folder, spec.trust_remote_code)
+    config.is_causal = spec.causal  # transformers builds its own masks by this
+    try:
+        model, info = transformers.AutoModel.from_pretrained(
+            spec.folder,
+            config=config,
+            dtype=getattr(torch, spec.dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=spec.trust_remote_code,
+            output_loading_info=True,
+        )
+    except Exception as error:  # safetensors raises its own kind, shape mismatches RuntimeError
+        raise InputError(
+            f"The weights in {spec.folder} can't be loaded ({str(error).splitlines()[0]}). Copy or "
+            "download the model again."
+        ) from error
+    # A pooler on top is not read here, so a folder without one is complete.
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
+    if missing:
+        raise InputError(
+            f"The weights in {spec.folder} lack {len(missing)} tensors of this architecture, for "
+            f"example {missing[0]}; they would be random. Copy or download the model again."
+        )
+    for module in model.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = spec.causal
+    return model.eval().to(device)

@@ -1,0 +1,102 @@
+"""Centring and whitening of vectors, fitted without labels on distinct texts.
+
+Vectors of language models lie in a narrow cone: a few directions are shared by all texts and drown
+the rest in every cosine. `center` takes the common mean away; `whiten` also gives every principal
+axis the same variance (Su et al. 2021, arXiv:2103.15316). Whitening helps similarity and retrieval
+and can hurt other uses (arXiv:2407.12886), so it is an option and its parameters are returned.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend import Array, Backend
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["none", "center", "whiten"]
+BLOCK = 65_536  # rows transformed at a time
+# Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
+FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Fitted parameters. mean: (d,); axes: (k, d), rows already divided by their deviation.
+
+    mode "none": both arrays are empty; "center": `axes` is. float32, in the backend's memory.
+    """
+
+    mode: Mode
+    mean: Array
+    axes: Array
+
+
+@dataclass(frozen=True)
+class Postprocessed:
+    """matrix: (n, k) float32, rows of length 1; `transform` does the same to query vectors."""
+
+    matrix: Array
+    transform: Transform
+
+
+def postprocess(
+    matrix: Array, mode: Mode, backend: Backend, *, whiten_dims: int = 0, seed: int | None = 42
+) -> Postprocessed:
+    """Fit on the vectors of distinct texts (n, d), and apply.
+
+    `whiten_dims` keeps the first principal axes (0: all that n and d allow). Fewer than two rows
+    have no spread: they come back as they are, with mode "none".
+    """
+    xp = array_namespace(matrix)
+    n, d = matrix.shape
+    empty = xp.empty((0,), dtype=xp.float32, device=device(matrix))
+    if mode != "none" and n < 2:
+        log.warning("%s needs at least two distinct texts; the vectors stay as they are", mode)
+        mode = "none"
+    if mode == "none":
+        return Postprocessed(matrix, Transform("none", empty, empty))
+    if mode == "center":
+        transform = Transform("center", _mean(matrix), empty)
+        return Postprocessed(apply_transform(matrix, transform), transform)
+    most = min(d, n - 1)
+    kept = min(whiten_dims, most) if whiten_dims else most
+    if whiten_dims > most:
+        log.warning("whiten_dims=%d: %d texts of %d dimensions have %d", whiten_dims, n, d, most)
+    pca = backend.pca(matrix, kept, seed=seed)
+    variance = pca.explained_variance
+    floor = FLOOR * xp.mean(variance)
+    deviation = xp.sqrt(xp.where(variance > floor, variance, floor))
+    deviation = xp.where(deviation > 0, deviation, xp.ones_like(deviation))  # all rows were equal
+    transform = Transform("whiten", pca.mean, pca.components / deviation[:, None])
+    return Postprocessed(apply_transform(matrix, transform), transform)
+
+
+def apply_transform(matrix: Array, transform: Transform) -> Array:
+    """Vectors (n, d) in the fitted space: (n, k), rows of length 1, or zero for one at the mean."""
+    if transform.mode == "none":
+        return matrix
+    xp = array_namespace(matrix)
+    axes = transform.axes
+    columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
+    out = xp.empty((matrix.shape[0], columns), dtype=xp.float32, device=device(matrix))
+    for start in range(0, matrix.shape[0], BLOCK):
+        block = matrix[start : start + BLOCK, :] - transform.mean
+        if transform.mode == "whiten":
+            block = block @ axes.T
+        norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
+        out[start : start + BLOCK, :] = block / xp.where(norms > 0, norms, xp.ones_like(norms))
+    return out
+
+
+def _mean(matrix: Array) -> Array:
+    """Column means, summed in float64 by blocks: 600,000 float32 additions lose digits."""
+    xp = array_namespace(matrix)
+    total = xp.zeros((matrix.shape[1],), dtype=xp.float64, device=device(matrix))
+    for start in range(0, matrix.shape[0], BLOCK):
+        total = total + xp.sum(matrix[start : start + BLOCK, :], axis=0, dtype=xp.float64)
+    return xp.astype(total / matrix.shape[0], xp.float32)

@@ -1,0 +1,189 @@
+"""The vector store: shards of vectors found by the content of their text. No torch in here.
+
+    ROOT/<space key>/space.json            what decides a vector besides its text
+    ROOT/<space key>/shard-<h>.ids.npy     BLAKE2b-128 of each text, its tokens, whether it was cut
+    ROOT/<space key>/shard-<h>.vectors.npy (texts, dim), the rows of the ids
+    ROOT/<space key>/shard-<h>.json        the commit: checksums of both, written last
+
+A shard counts once its commit record is there, and never changes after; <h> is the hash of its ids.
+Opening verifies every checksum; what fails is moved aside as `*.damaged` and its texts count as
+missing. Opening also sweeps what a killed writer left, so the caller holds the store's lock; an
+open store may go on reading while another process appends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.errors import CapabilityError
+from rapids_rap.files import (
+    explain_os_errors,
+    sha256_file,
+    sweep_partials,
+    write_bytes,
+    write_json,
+)
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+# Compared as 16 bytes: NumPy pads S16 with NUL, which changes nothing at full width.
+Ids = npt.NDArray[np.bytes_]
+ROW = np.dtype([("id", "S16"), ("tokens", "<i4"), ("truncated", "?")])
+Rows = npt.NDArray[Any]
+
+
+def hash_texts(texts: Sequence[str]) -> Ids:
+    """BLAKE2b-128 of each text's UTF-8 bytes, (n,) S16."""
+    blake2b = hashlib.blake2b
+    digests = [blake2b(text.encode(), digest_size=16).digest() for text in texts]
+    return np.frombuffer(b"".join(digests), dtype="S16")
+
+
+def space_key(space: Mapping[str, object]) -> str:
+    """The folder name of a space: a hash of its description."""
+    text = json.dumps(space, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class VectorStore:
+    """The vectors of one space, by text hash.
+
+    folder: where the shards are. damaged: how many shards failed verification when opened.
+    redo: for each damaged shard whose ids survived, those ids in order; appending them as one shard
+    restores the same file.
+    """
+
+    def __init__(self, root: Path, space: Mapping[str, object]) -> None:
+        space = {"format": FORMAT, **space}
+        self.folder = root / space_key(space)
+        self.damaged = 0
+        self.redo: list[Ids] = []
+        with explain_os_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            sweep_partials(self.folder)
+            if not (self.folder / "space.json").is_file():
+                write_json(self.folder / "space.json", space)
+            self._names: list[str] = []
+            self._rows: list[Rows] = []
+            self._open_shards()
+        self._index()
+
+    def _open_shards(self) -> None:
+        names = sorted(path.stem for path in self.folder.glob("shard-*.json"))
+        with ThreadPoolExecutor(4) as pool:  # hashing leaves the interpreter lock
+            sound = list(pool.map(self._is_sound, names))
+        for name, whole in zip(names, sound, strict=True):
+            if whole:
+                self._names.append(name)
+                self._rows.append(np.load(self._path(name, "ids.npy"), allow_pickle=False))
+            else:
+                self._set_aside(name)
+        for path in self.folder.glob("shard-*.npy"):  # a shard whose commit was never written
+            if path.name.split(".")[0] not in self._names:
+                path.unlink(missing_ok=True)
+
+    def _is_sound(self, name: str) -> bool:
+        try:
+            record = json.loads(self._path(name, "json").read_text())
+            return record["format"] == FORMAT and all(
+                sha256_file(self._path(name, part)) == record["sha256"][part]
+                for part in ("ids.npy", "vectors.npy")
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _set_aside(self, name: str) -> None:
+        log.warning(
+            "vector store: %s is damaged; it is kept as *.damaged and its texts are embedded again",
+            self.folder / name,
+        )
+        self.damaged += 1
+        try:
+            ids = np.load(self._path(name, "ids.npy"), allow_pickle=False)["id"]
+            if _shard_name(ids) == name:
+                self.redo.append(ids)
+        except (OSError, ValueError, IndexError):
+            pass  # ids lost as well: the texts join the others that are missing
+        for part in ("json", "ids.npy", "vectors.npy"):  # the commit first: it makes a shard count
+            path = self._path(name, part)
+            if path.exists():
+                path.replace(path.with_name(path.name + ".damaged"))
+
+    def _index(self) -> None:
+        ids = [rows["id"] for rows in self._rows]
+        everything = np.concatenate([np.zeros(0, "S16"), *ids])
+        order = np.argsort(everything, kind="stable")
+        sizes = [len(rows) for rows in self._rows]
+        self._sorted_ids = everything[order]
+        self._shard_of = np.repeat(np.arange(len(sizes)), sizes)[order]
+        self._row_of = np.concatenate([np.zeros(0, int), *map(np.arange, sizes)])[order]
+
+    def locate(self, ids: Ids) -> npt.NDArray[np.int64]:
+        """The position of each id in the store's index, (n,) int64; -1 where it is missing."""
+        if not len(self._sorted_ids):
+            return np.full(len(ids), -1, dtype=np.int64)
+        place = np.searchsorted(self._sorted_ids, ids)
+        place = np.minimum(place, len(self._sorted_ids) - 1)
+        return np.where(self._sorted_ids[place] == ids, place, -1)
+
+    def gather(self, ids: Ids) -> Iterator[tuple[npt.NDArray[np.int64], Rows, npt.NDArray[Any]]]:
+        """What is stored of `ids`, shard by shard: (positions in `ids`, their rows, vectors).
+
+        One memory-mapped shard is open at a time. Rows have the fields of `ROW`.
+        """
+        place = self.locate(ids)
+        wanted = np.flatnonzero(place >= 0)
+        shard = self._shard_of[place[wanted]]
+        order = np.argsort(shard, kind="stable")
+        wanted, shard = wanted[order], shard[order]
+        used, starts = np.unique(shard, return_index=True)
+        stops = np.append(starts, len(wanted))[1:]
+        for number, start, stop in zip(used, starts, stops, strict=True):
+            positions = wanted[start:stop]
+            row = self._row_of[place[positions]]
+            path = self._path(self._names[number], "vectors.npy")
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+            yield positions, self._rows[number][row], vectors[row]
+
+    def append(self, rows: Rows, vectors: npt.NDArray[Any]) -> None:
+        """Add one shard: rows (m,) of `ROW`, vectors (m, dim). The next opening finds it.
+
+        Raises `CapabilityError` or `InputError` where it can't be written; earlier shards stay.
+        """
+        name = _shard_name(rows["id"])
+        parts = {"ids.npy": _npy_bytes(rows), "vectors.npy": _npy_bytes(vectors)}
+        try:
+            for part, content in parts.items():
+                write_bytes(self._path(name, part), content)
+            checksums = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
+            record = {"format": FORMAT, "texts": len(rows), "sha256": checksums}
+            write_json(self._path(name, "json"), record)
+        except CapabilityError as error:
+            size = sum(map(len, parts.values()))
+            raise CapabilityError(
+                f"{error} A shard of the vector store takes {size} bytes."
+            ) from error
+
+    def _path(self, name: str, part: str) -> Path:
+        return self.folder / f"{name}.{part}"
+
+
+def _shard_name(ids: Ids) -> str:
+    return "shard-" + hashlib.blake2b(ids.tobytes(), digest_size=16).hexdigest()
+
+
+def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,208 @@
+"""How well clusters hold together and how faithful a layout is, from geometry alone.
+
+Three measures that see different things: the silhouette asks whether clusters are round and apart,
+DBCV whether they are dense and separated by emptiness whatever their shape, and trustworthiness
+whether neighbours on the map are neighbours in the vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend import Array, Backend
+from rapids_rap.density_validity import density_validity
+from rapids_rap.grouped import group_sums, one_hot, row_blocks, unit_rows
+
+
+@dataclass(frozen=True)
+class SilhouetteSummary:
+    """Means of a silhouette over the rows that have one; None where no row has.
+
+    mean: each text once. weighted: each text by its occurrences. coverage: share of texts that have
+    a value (noise has none); weighted_coverage: share of occurrences.
+    """
+
+    mean: float | None
+    weighted: float | None
+    coverage: float
+    weighted_coverage: float
+
+
+@dataclass(frozen=True)
+class SampledFigure:
+    """A figure, None where it is undefined, and the rows it was computed on.
+
+    sampled: whether those are fewer than all rows that could have entered.
+    """
+
+    value: float | None
+    rows: int
+    sampled: bool
+
+
+def cosine_silhouette(vectors: Array, labels: Array) -> Array:
+    """Exact silhouette by cosine distance of every row, (n,) float32 (Rousseeuw 1987).
+
+    vectors: (n, d), any length; labels: (n,) int64, ids below 0 are noise: they get NaN and count
+    in no cluster. With fewer than two clusters every row is NaN; a cluster's only member gets 0.
+
+    In O(n·K·d) rather than O(n²·d): on unit rows the mean cosine distance of x to a cluster C with
+    sum S is 1 - x·S/|C|; within its own cluster the x·x of the sum is taken out,
+    (|C| - 1 - x·S + x·x) / (|C| - 1).
+    """
+    xp = array_namespace(vectors, labels)
+    n = int(vectors.shape[0])
+    clusters = int(xp.max(labels)) + 1 if n else 0
+    ones = xp.ones((n, 1), dtype=xp.float32, device=device(vectors))
+    sizes = group_sums(ones, labels, clusters)[:, 0]
+    if int(xp.count_nonzero(sizes)) < 2:
+        return ones[:, 0] * math.nan
+    units = unit_rows(vectors)
+    sums = xp.astype(group_sums(units, labels, clusters), units.dtype)
+    sizes = xp.astype(sizes, units.dtype)
+    values = [
+        _silhouette_block(units[block, :], labels[block], sums, sizes)
+        for block in row_blocks(n, 20 * clusters)
+    ]
+    return xp.astype(xp.concat(values), xp.float32)
+
+
+def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) -> Array:
+    xp = array_namespace(units)
+    own = one_hot(labels, int(sizes.shape[0]), xp.bool)
+    dots = units @ xp.matrix_transpose(sums)
+    own_dot = xp.sum(xp.where(own, dots, xp.zeros_like(dots)), axis=1)
+    own_size = xp.sum(xp.where(own, sizes[None, :], xp.zeros_like(dots)), axis=1)
+    others = xp.maximum(own_size - 1.0, xp.ones_like(own_size))
+    within = (own_size - 1.0 - own_dot + xp.sum(units * units, axis=1)) / others
+
+    filled = xp.maximum(sizes, xp.ones_like(sizes))  # ids nobody carries are left out below
+    distances = 1.0 - dots / filled[None, :]
+    apart = own | (sizes == 0)[None, :]
+    nearest = xp.min(xp.where(apart, xp.full_like(dots, math.inf), distances), axis=1)
+
+    within, nearest = xp.clip(within, 0.0, None), xp.clip(nearest, 0.0, None)
+    widest = xp.maximum(within, nearest)
+    values = (nearest - within) / xp.where(widest > 0, widest, xp.ones_like(widest))
+    values = xp.where(own_size > 1.0, values, xp.zeros_like(values))
+    return xp.where(labels >= 0, values, xp.full_like(values, math.nan))
+
+
+def silhouette_summary(values: Array, weights: Array) -> SilhouetteSummary:
+    """Means of `values` (n,), NaN where a row has none, with `weights` (n,) occurrences."""
+    xp = array_namespace(values, weights)
+    n = int(values.shape[0])
+    known = ~xp.isnan(values)
+    amount = xp.astype(known, xp.float64)
+    mass = xp.where(known, xp.astype(weights, xp.float64), xp.zeros_like(amount))
+    value = xp.where(known, xp.astype(values, xp.float64), xp.zeros_like(amount))
+    rows, heavy = float(xp.sum(amount)), float(xp.sum(mass))
+    total = float(xp.sum(xp.astype(weights, xp.float64)))
+    return SilhouetteSummary(
+        mean=float(xp.sum(value)) / rows if rows else None,
+        weighted=float(xp.sum(value * mass)) / heavy if heavy else None,
+        coverage=rows / n if n else 0.0,
+        weighted_coverage=heavy / total if total else 0.0,
+    )
+
+
+def dbcv(
+    points: Array, labels: Array, backend: Backend, *, sample: int, seed: int | None
+) -> SampledFigure:
+    """Density-based clustering validation in [-1, 1], of Euclidean points (Moulavi et al. 2014).
+
+    points: (n, d), labels: (n,) int64, -1 is noise. Noise belongs to no cluster and lowers the
+    figure by its share. Above `sample` clustered points a seeded, stratified sample of them is
+    measured (each cluster keeps its share, and 3 points at least). Undefined below two clusters.
+    The labels and the points that are measured are copied to the host.
+    """
+    names = np.asarray(backend.to_host(labels))
+    chosen = _stratified(names, sample, seed)
+    clustered = int(np.count_nonzero(names >= 0))
+    sizes = np.bincount(names[names >= 0])
+    if np.count_nonzero(sizes) < 2:
+        return SampledFigure(None, len(chosen), len(chosen) < clustered)
+    xp = array_namespace(points)
+    rows = xp.take(points, _on_device(chosen, points, backend), axis=0)
+    value = density_validity(
+        np.asarray(backend.to_host(rows), dtype=np.float64), names[chosen], sizes, len(names)
+    )
+    return SampledFigure(value, len(chosen), len(chosen) < clustered)
+
+
+def trustworthiness(
+    vectors: Array,
+    xy: Array,
+    backend: Backend,
+    *,
+    n_neighbors: int = 15,
+    sample: int,
+    seed: int | None,
+) -> SampledFigure:
+    """Whether neighbours on the map are neighbours by cosine, in [0, 1] (Venna & Kaski 2001).
+
+    T = 1 - 2 / (n·k·(2n - 3k - 1)) · sum over i, over the k nearest j of i on the map, of
+    max(0, r(i, j) - k), with r the rank of j among the cosine neighbours of i (1 the nearest). The
+    mean over a seeded sample of rows i; ranks are exact, against all n rows. `n_neighbors` is cut
+    to what the formula allows (k < n / 2). Undefined below 3 rows.
+    """
+    xp = array_namespace(vectors, xy)
+    n = int(vectors.shape[0])
+    k = min(n_neighbors, (n - 1) // 2)
+    if k < 1:
+        return SampledFigure(None, n, False)
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.choice(n, min(sample, n), replace=False))
+    rows = _on_device(chosen, vectors, backend)
+    seen = backend.knn(
+        xy, min(k + 1, n), queries=xp.take(xy, rows, axis=0), metric="euclidean"
+    ).indices
+    units = unit_rows(vectors)
+    penalty = 0.0
+    for block in row_blocks(len(chosen), 6 * n):
+        penalty += _rank_penalty(units, rows[block], seen[block, :], k)
+    worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
+    return SampledFigure(1.0 - 2.0 * penalty / worst, len(chosen), len(chosen) < n)
+
+
+def _rank_penalty(units: Array, rows: Array, seen: Array, k: int) -> float:
+    """Sum over the rows of how far beyond rank k their k nearest points on the map lie."""
+    xp = array_namespace(units)
+    n = int(units.shape[0])
+    similarity = xp.take(units, rows, axis=0) @ xp.matrix_transpose(units)
+    itself = xp.arange(n, dtype=rows.dtype, device=device(rows))[None, :] == rows[:, None]
+    similarity = xp.where(itself, xp.full_like(similarity, -math.inf), similarity)
+    # `seen` may hold the row itself, anywhere among its duplicates: it is pushed behind the others.
+    places = xp.arange(int(seen.shape[1]), dtype=seen.dtype, device=device(seen))[None, :]
+    late = places + xp.astype(seen == rows[:, None], seen.dtype) * int(seen.shape[1])
+    others = xp.take_along_axis(seen, xp.argsort(late, axis=1)[:, :k], axis=1)
+    total = 0.0
+    for column in range(k):
+        theirs = xp.take_along_axis(similarity, others[:, column : column + 1], axis=1)
+        rank = xp.count_nonzero(similarity > theirs, axis=1) + 1
+        total += float(xp.sum(xp.clip(rank - k, 0, None)))
+    return total
+
+
+def _stratified(
+    labels: np.typing.NDArray[np.int64], sample: int, seed: int | None
+) -> np.typing.NDArray[np.int64]:
+    """Clustered rows, ascending: all, or about `sample` of them, each cluster by its share."""
+    clustered = np.flatnonzero(labels >= 0)
+    if len(clustered) <= sample:
+        return clustered
+    shuffled = np.random.default_rng(seed).permutation(clustered)
+    shuffled = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels[shuffled])
+    quota = np.maximum(sizes * sample // len(clustered), 3)
+    place = np.arange(len(shuffled)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(shuffled[place < quota[labels[shuffled]]])
+
+
+def _on_device(rows: np.typing.NDArray[np.int64], like: Array, backend: Backend) -> Array:
+    xp = array_namespace(like)
+    return xp.asarray(backend.from_host(rows), device=device(like))

@@ -1,0 +1,66 @@
+"""The pictures of a run: clusters, density, categories, themes and artists, as PNG bytes.
+
+Points become pixels on the backend (`raster`, one pass of datashader), text is set around them
+(`charts`), and the same input gives the same bytes. Right for 300 points and for millions.
+"""
+
+from __future__ import annotations
+
+from rapids_rap.backend import Backend
+from rapids_rap.charts import render_bars, render_map
+from rapids_rap.config import MapsConfig
+from rapids_rap.fonts import load_typeface
+from rapids_rap.map_pages import (
+    artist_page,
+    category_page,
+    cluster_page,
+    density_page,
+    theme_page,
+)
+from rapids_rap.raster import density_image, paint, rasterize, to_pixels
+from rapids_rap.scene import MapData, build_scene, text_groups
+from rapids_rap.sketch import Sheet
+
+__all__ = ["MapData", "draw_maps"]
+
+
+def draw_maps(view: MapData, config: MapsConfig, backend: Backend) -> dict[str, bytes]:
+    """PNG bytes of `clusters.png`, `density.png`, `categories.png`, `themes.png`, `artists.png`.
+
+    The last is absent where no artist is known. Raises `CapabilityError` where the font can't be
+    had.
+    """
+    sheet = Sheet(config.width, config.height)
+    face = load_typeface(config, _texts(view, config))
+    width, height = sheet.panel_width, sheet.panel_height
+    pixels, outside = to_pixels(view.xy, width, height)
+    groups = text_groups(view, backend)
+    scene = build_scene(view, groups, pixels, outside, sheet, backend)
+    raster = rasterize(pixels, groups, width, height, backend)
+    lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
+    maps = {}
+    for layer, page in (
+        ("clusters", cluster_page(view, scene, config)),
+        ("categories", category_page(view, scene, config)),
+        ("themes", theme_page(view, scene, config)),
+    ):
+        panel = paint(raster, layer, scene.colours[layer], backend)
+        maps[f"{layer}.png"] = render_map(page, panel, sheet, face, lift)
+    panel, peak = density_image(raster, int(view.xy.shape[0]), backend)
+    page = density_page(view, scene, config, peak * (width / 100) ** 2)
+    maps["density.png"] = render_map(page, panel, sheet, face, lift)
+    if view.artist_clusters is not None and len(view.artist_clusters):
+        page, bars, marks = artist_page(view, view.artist_clusters, scene, config)
+        maps["artists.png"] = render_bars(page, bars, marks, sheet, face)
+    return maps
+
+
+def _texts(view: MapData, config: MapsConfig) -> list[str]:
+    """Every string that comes from the lyrics or the user."""
+    texts = [
+        *view.category_names, *view.cluster_terms, *view.theme_labels, view.model, config.title,
+    ]  # fmt: skip
+    if view.artist_clusters is not None:
+        top = view.artist_clusters.nlargest(config.artists, "lines")
+        texts += [str(name) for name in top["artist"]]
+    return texts

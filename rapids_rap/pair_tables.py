@@ -1,0 +1,56 @@
+"""Reading the small two-column CSV files a user gives: the lexicon, the artists' regions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from rapids_rap.errors import InputError
+
+
+def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
+    """Line number and the two cells, stripped, of every row of a UTF-8 CSV with these columns.
+
+    The columns may come in either order; blank rows are skipped, a byte-order mark is fine.
+    Raises `InputError`, naming file and line, for a file that can't be read, other columns, a row
+    of another length or an empty cell.
+    """
+    expected = ",".join(columns)
+    rows = _rows(Path(path), expected)
+    header_line, header = next(rows, (1, []))
+    if sorted(header) != sorted(columns):
+        found = ",".join(header) or "an empty file"
+        raise InputError(f"{path}:{header_line}: expected the columns {expected}, found {found}.")
+    order = [header.index(name) for name in columns]
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise InputError(
+                f"{path}:{line}: expected {len(columns)} cells ({expected}), found {len(row)}; "
+                "put a cell that holds a comma in double quotes."
+            )
+        first, second = (row[i] for i in order)
+        if not first or not second:
+            empty = columns[0] if not first else columns[1]
+            raise InputError(f"{path}:{line}: {empty} is empty; fill it in or delete the row.")
+        yield line, first, second
+
+
+def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file; expected a CSV file with the columns {expected}."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read as UTF-8 text ({error}); save it so.") from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: not readable as CSV: {error}.") from None

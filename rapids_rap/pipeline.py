@@ -1,0 +1,249 @@
+"""The order of the stages, and nothing else knows it.
+
+A stage's cache key is made of its version, the backend, its config and the keys of the stages it
+reads. Raise a version here when what the stage computes changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.artists import ArtistTables, artist_tables, load_regions
+from rapids_rap.backend import Array, Backend, load_backend
+from rapids_rap.clusters import Clusters, find_clusters
+from rapids_rap.config import Config
+from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.files import find_files
+from rapids_rap.corpus.ingest import ingest
+from rapids_rap.device import DeviceResolution
+from rapids_rap.embedding import Vectors
+from rapids_rap.embedding.embed import embed
+from rapids_rap.embedding.postprocess import Postprocessed, postprocess
+from rapids_rap.layout import Layout, lay_out
+from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.neighbors import NeighborGraph, neighbor_graph
+from rapids_rap.progress import StageProgress
+from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
+from rapids_rap.quality import Evidence, Quality, assess
+from rapids_rap.runs import RunFolder, hash_inputs, write_corpus
+from rapids_rap.segment import Tokens, load_words, segment
+from rapids_rap.stages import StageCache, stage_key
+from rapids_rap.terms import Terms, cluster_terms, stop_words
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+VERSIONS = {
+    "corpus": 1, "embedding": 1, "neighbors": 1, "layout": 1, "clusters": 1, "segment": 1,
+    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the texts lie and how they group."""
+
+    vectors: Vectors
+    used: Postprocessed
+    graph: NeighborGraph
+    layout: Layout
+    clusters: Clusters
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Lexicon hits of each text, (n, categories) int64; a type of its own for the stage cache."""
+
+    counts: Array
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the texts say."""
+
+    tokens: Tokens
+    terms: Terms
+    theme_terms: Terms
+    lexicon: Lexicon
+    hits: Array
+
+
+def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
+    """Read and clean; write the corpus and `dropped.parquet`; return the counts and the latter."""
+    corpus = _ingest(config)
+    return count_table(corpus.files), write_corpus(out, corpus.lines, corpus.dropped)
+
+
+def run(
+    config: Config,
+    out: Path,
+    resolution: DeviceResolution,
+    progress: StageProgress,
+    *,
+    command: str = "",
+    overwrite: bool = False,
+) -> Summary:
+    """The main job, into the run folder `out`; resumes what was kept there."""
+    created = datetime.now(UTC)
+    files, _ = find_files([Path(p) for p in config.input.paths])
+    with RunFolder(out, overwrite=overwrite) as folder:
+        job = _Job(config, load_backend(resolution.backend), out, progress)
+        hashes = hash_inputs(files)
+        folder.claim(hashes)
+        reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
+        corpus = job.stage(
+            Corpus, "corpus", lambda: _ingest(config), list(hashes.items()), reading, config.corpus
+        )
+        weights = job.backend.from_host(_weights(corpus))
+        geometry = _place_and_group(corpus, weights, job)
+        words = _read_words(corpus, weights, geometry, job)
+        artists = _look_at_artists(corpus, geometry, job)
+        quality = _judge(weights, geometry, words, job)
+        findings = Findings(
+            corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
+            geometry.layout, geometry.clusters,
+            words.terms, words.theme_terms, words.lexicon, words.hits, artists, quality,
+        )  # fmt: skip
+        origin = Origin(config, resolution, command, created)
+        return publish(folder, findings, origin, job.backend, job.cache)
+
+
+class _Job:
+    """What every stage of one run shares, and the key of each stage that has run."""
+
+    def __init__(
+        self, config: Config, backend: Backend, out: Path, progress: StageProgress
+    ) -> None:
+        self.config, self.backend, self.progress = config, backend, progress
+        self.cache = StageCache(out / ".stages", backend, progress.stage)
+        self.store = Path(config.embedding.store) if config.embedding.store else out / ".store"
+        self.seed = None if config.seed == "none" else config.seed
+        self.keys: dict[str, str] = {}
+
+    def stage(
+        self, kind: type[Result], name: str, compute: Callable[[], Result], *parts: object
+    ) -> Result:
+        """Run or load a stage whose result depends on `parts` (configs, keys, hashes)."""
+        plain = [p.model_dump(mode="json") if hasattr(p, "model_dump") else p for p in parts]
+        self.keys[name] = stage_key(name, VERSIONS[name], self.backend.name, *plain)
+        return self.cache.run(kind, name, self.keys[name], compute)
+
+
+def _place_and_group(corpus: Corpus, weights: Array, job: _Job) -> Geometry:
+    """Texts to vectors, neighbours, layouts and clusters."""
+    config, backend, seed = job.config, job.backend, job.seed
+    job.progress.stage("embedding")
+    with job.cache.measured("embedding") as kept:
+        vectors = embed(corpus.texts, config.embedding, backend, job.store, job.progress.advance)
+        kept.extend([True] * (vectors.report.embedded == 0))
+    with job.cache.measured("postprocess"):
+        mode, dims = config.embedding.postprocess, config.embedding.whiten_dims
+        used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed)
+    space = [_digest("\n".join(corpus.texts).encode()), vectors.report.space, mode, dims]
+    graph = job.stage(
+        NeighborGraph, "neighbors",
+        lambda: neighbor_graph(used.matrix, config.neighbors, backend, seed),
+        space, config.neighbors, seed,
+    )  # fmt: skip
+    # Without a seed every layout differs, so an earlier one must not pass for this run's.
+    chance = datetime.now(UTC).isoformat() if seed is None else seed
+    layout = job.stage(
+        Layout, "layout", lambda: lay_out(used.matrix, graph, config.layout, backend, seed),
+        job.keys["neighbors"], config.layout, chance,
+    )  # fmt: skip
+    clusters = job.stage(
+        Clusters, "clusters",
+        lambda: find_clusters(
+            layout.reduced, used.matrix, weights, graph, config.clusters, backend
+        ),
+        job.keys["layout"], config.clusters, job.keys["corpus"],
+    )  # fmt: skip
+    return Geometry(vectors, used, graph, layout, clusters)
+
+
+def _read_words(corpus: Corpus, weights: Array, geometry: Geometry, job: _Job) -> Words:
+    """Texts to words, terms of clusters and themes, and lexicon hits."""
+    config, backend, labels = job.config, job.backend, geometry.clusters.labels
+    lexicon = load_lexicon(config.lexicon.path or None)
+    own = load_words(config.terms.user_words) if config.terms.user_words else ()
+    tokens = job.stage(
+        Tokens, "segment", lambda: segment(corpus.texts, (*lexicon.all_words, *own)),
+        _digest("\n".join(corpus.texts).encode()), lexicon.all_words, own,
+    )  # fmt: skip
+    stops = stop_words(config.terms.stop_words)
+    reads = (job.keys["segment"], job.keys["clusters"], config.terms, stops)
+    terms = job.stage(
+        Terms,
+        "terms",
+        lambda: cluster_terms(tokens, labels, weights, config.terms, backend),
+        *reads,
+    )
+    themes = _themes_of_texts(geometry.clusters, backend.xp)
+    theme_terms = job.stage(
+        Terms, "theme_terms",
+        lambda: cluster_terms(tokens, themes, weights, config.terms, backend), *reads,
+    )  # fmt: skip
+    hits = job.stage(
+        Hits, "lexicon",
+        lambda: Hits(count_hits(tokens, corpus.texts, lexicon, config.lexicon.mode, backend)),
+        job.keys["segment"], lexicon.categories, lexicon.words, config.lexicon.mode,
+    )  # fmt: skip
+    return Words(tokens, terms, theme_terms, lexicon, hits.counts)
+
+
+def _look_at_artists(corpus: Corpus, geometry: Geometry, job: _Job) -> ArtistTables:
+    """Artists and regions by cluster, over occurrences."""
+    backend, path = job.backend, job.config.input.regions
+    regions = load_regions(path) if path else None
+    job.progress.stage("artists")
+    with job.cache.measured("artists"):
+        rows = backend.from_host(corpus.lines["text_id"].to_numpy())
+        clusters = backend.xp.take(geometry.clusters.labels, rows)
+        return artist_tables(corpus.lines, clusters, regions, backend)
+
+
+def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
+    """Every figure of the run about itself."""
+    evidence = Evidence(
+        geometry.used.matrix, geometry.vectors.matrix, geometry.layout, geometry.clusters, weights,
+        words.tokens, words.terms,
+    )  # fmt: skip
+    return job.stage(
+        Quality, "quality",
+        lambda: assess(evidence, job.config.quality, job.backend, job.seed),
+        job.keys["clusters"], job.keys["terms"], job.config.quality, job.seed,
+    )  # fmt: skip
+
+
+def _ingest(config: Config) -> Corpus:
+    corpus = ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
+    for warning in corpus.warnings:
+        log.warning("%s", warning)
+    return corpus
+
+
+def _weights(corpus: Corpus) -> npt.NDArray[np.int64]:
+    """(n,) occurrences of each distinct text."""
+    return np.bincount(corpus.lines["text_id"], minlength=len(corpus.texts)).astype(np.int64)
+
+
+def _themes_of_texts(clusters: Clusters, xp: Any) -> Array:
+    """(n,) int64 theme of each text, -1 for noise."""
+    if not clusters.themes.shape[0]:
+        return clusters.labels
+    themes = xp.take(clusters.themes, xp.clip(clusters.labels, 0, None))
+    return xp.where(clusters.labels >= 0, themes, clusters.labels)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,262 @@
+"""What was found becomes the run folder: tables, maps, manifest, report, and a last sentence.
+
+This is the writers' side of the house. The explicit copies from device memory to the host happen
+here and in `maps`, once for each array.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rapids_rap import tables
+from rapids_rap.artists import ArtistTables
+from rapids_rap.backend import Array, Backend
+from rapids_rap.clusters import Clusters
+from rapids_rap.config import Config
+from rapids_rap.corpus import Corpus, FileCount
+from rapids_rap.device import DeviceResolution
+from rapids_rap.doctor import used_versions
+from rapids_rap.embedding import Vectors
+from rapids_rap.examples import cluster_examples
+from rapids_rap.layout import Layout
+from rapids_rap.lexicon import Lexicon, cluster_emotions
+from rapids_rap.maps import MapData, draw_maps
+from rapids_rap.neighbors import NeighborGraph
+from rapids_rap.quality import Quality
+from rapids_rap.report import render_report
+from rapids_rap.runs import SCHEMA_VERSION, RunFolder
+from rapids_rap.stages import StageCache
+from rapids_rap.terms import Terms
+
+MAP_TERMS = 3  # terms that label a cluster on a map
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the stages found; arrays are the backend's, of n distinct texts.
+
+    used: (n, k) the vectors after post-processing, which neighbours and clusters saw.
+    """
+
+    corpus: Corpus
+    weights: Array
+    vectors: Vectors
+    used: Array
+    graph: NeighborGraph
+    layout: Layout
+    clusters: Clusters
+    terms: Terms
+    theme_terms: Terms
+    lexicon: Lexicon
+    hits: Array
+    artists: ArtistTables
+    quality: Quality
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the run came about."""
+
+    config: Config
+    resolution: DeviceResolution
+    command: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the command line prints: counts by file and rule, and where to look."""
+
+    counts: pd.DataFrame
+    sentences: tuple[str, ...]
+
+
+def publish(
+    folder: RunFolder, found: Findings, origin: Origin, backend: Backend, cache: StageCache
+) -> Summary:
+    """Write the run folder, its report and its manifest; the manifest comes last."""
+    config = origin.config
+    clusters = _on_host(found.clusters, backend)
+    hits = backend.to_host(found.hits)
+    lines = tables.line_table(
+        found.corpus.lines, clusters, backend.to_host(found.layout.xy), hits,
+        found.lexicon.categories,
+    )  # fmt: skip
+    written = _tables(found, lines, clusters, config, backend)
+    cache.announce("maps")
+    with cache.measured("maps"):
+        maps = draw_maps(_map_data(found, written, config, backend), config.maps, backend)
+    cache.announce("report")
+    with cache.measured("report"):
+        folder.publish(
+            lines=lines, dropped=found.corpus.dropped, tables=written,
+            vectors=_stored(backend.to_host(found.vectors.matrix), config),
+            vectors_info=_vectors_info(found, config), quality=found.quality.figures, maps=maps,
+            manifest=_manifest(found, lines, origin, cache),
+        )  # fmt: skip
+        report = render_report(folder.preview(), config.report)
+    folder.finish(report)
+    return _summary(folder, found, lines, written)
+
+
+def count_table(files: Sequence[FileCount]) -> pd.DataFrame:
+    """A row a file and a last row in all: read = kept + dropped, by rule."""
+    rules = sorted({rule for file in files for rule in file.dropped})
+    rows = [
+        {"file": f.path, "read": f.read, "kept": f.kept} | {r: f.dropped.get(r, 0) for r in rules}
+        for f in files
+    ]
+    table = pd.DataFrame(rows)
+    total = table.drop(columns="file").sum().to_dict()
+    return pd.concat([table, pd.DataFrame([{"file": "all files"} | total])], ignore_index=True)
+
+
+def _on_host(clusters: Clusters, backend: Backend) -> tables.HostClusters:
+    return tables.HostClusters(
+        labels=backend.to_host(clusters.labels),
+        labels_raw=backend.to_host(clusters.labels_raw),
+        probabilities=backend.to_host(clusters.probabilities),
+        persistence=backend.to_host(clusters.persistence),
+        themes=backend.to_host(clusters.themes),
+    )
+
+
+def _tables(
+    found: Findings,
+    lines: pd.DataFrame,
+    clusters: tables.HostClusters,
+    config: Config,
+    backend: Backend,
+) -> dict[str, pd.DataFrame]:
+    """Every CSV file by name; what was not computed is left out."""
+    emotions = cluster_emotions(
+        found.hits, found.clusters.labels, found.weights, found.lexicon, backend
+    )
+    cluster_table = tables.cluster_table(
+        lines, clusters.persistence, found.terms.table, emotions, clusters.themes
+    )
+    theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
+    examples = cluster_examples(
+        found.used, found.clusters.labels, found.clusters.probabilities, found.clusters.centers,
+        found.weights, config.report.examples, backend,
+    )  # fmt: skip
+    every = {
+        "clusters.csv": cluster_table,
+        "cluster_emotions.csv": emotions,
+        "cluster_terms.csv": found.terms.table,
+        "cluster_artists.csv": found.artists.cluster_artists,
+        "artist_clusters.csv": found.artists.artist_clusters,
+        "cluster_regions.csv": found.artists.cluster_regions,
+        "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
+        "themes.csv": tables.theme_table(cluster_table, theme_terms),
+    }
+    return {name: table for name, table in every.items() if table is not None}
+
+
+def _map_data(
+    found: Findings, written: dict[str, pd.DataFrame], config: Config, backend: Backend
+) -> MapData:
+    xp, hits = backend.xp, found.hits
+    none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
+    category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
+    short = tables.top_terms(found.terms.table, "cluster", MAP_TERMS)
+    themes = written["themes.csv"]
+    return MapData(
+        xy=found.layout.xy,
+        labels=found.clusters.labels,
+        themes=found.clusters.themes,
+        weights=found.weights,
+        category=category,
+        category_names=found.lexicon.categories,
+        cluster_terms=tuple(short.get(c, "") for c in range(found.clusters.themes.shape[0])),
+        theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
+        artist_clusters=found.artists.artist_clusters,
+        model=config.embedding.model,
+        seed=config.seed,
+    )
+
+
+def _manifest(
+    found: Findings, lines: pd.DataFrame, origin: Origin, cache: StageCache
+) -> dict[str, Any]:
+    config, report = origin.config, found.vectors.report
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": origin.created.isoformat(timespec="seconds"),
+        "command": origin.command,
+        "backend": {"name": origin.resolution.backend, "reason": origin.resolution.reason,
+                    "gpu": origin.resolution.gpu},
+        "versions": used_versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "inputs": [asdict(file) for file in found.corpus.files],
+        "counts": _counts(found, lines),
+        "config": config.model_dump(mode="json"),
+        "seed": config.seed,
+        "model": {"name": report.model, "dim": found.vectors.dim, **asdict(report)},
+        "neighbors": {"k": found.graph.k, "engine": found.graph.engine,
+                      "recall": found.graph.recall},
+        "terms": {"stop_words": found.terms.stop_words.to_dict("records")},
+        "stages": [asdict(record) for record in cache.records],
+        "warnings": list(found.corpus.warnings),
+    }  # fmt: skip
+
+
+def _counts(found: Findings, lines: pd.DataFrame) -> dict[str, Any]:
+    files = found.corpus.files
+    dropped: Counter[str] = Counter()
+    for file in files:
+        dropped.update(file.dropped)
+    return {
+        "read": sum(f.read for f in files),
+        "kept": sum(f.kept for f in files),
+        "dropped": dict(dropped),
+        "units": len(lines),
+        "distinct": len(found.corpus.texts),
+        "clusters": int(found.clusters.persistence.shape[0]),
+        "themes": int(lines["theme"].max()) + 1,
+        "noise_lines": int((lines["cluster"] == tables.NOISE).sum()),
+        "artists": int(lines["artist"].nunique()) or None,
+        "songs": int(lines["song_id"].nunique()) or None,
+    }
+
+
+def _stored(matrix: np.ndarray, config: Config) -> np.ndarray:
+    return matrix.astype(config.embedding.store_dtype, copy=False)
+
+
+def _vectors_info(found: Findings, config: Config) -> dict[str, Any]:
+    return {
+        "fingerprint": found.vectors.fingerprint,
+        "space": found.vectors.report.space,
+        "rows": len(found.corpus.texts),
+        "dim": found.vectors.dim,
+        "dtype": config.embedding.store_dtype,
+        "row": "text_id of lines.parquet; vectors have length 1, before any post-processing",
+    }
+
+
+def _summary(
+    folder: RunFolder, found: Findings, lines: pd.DataFrame, written: dict[str, pd.DataFrame]
+) -> Summary:
+    counts = _counts(found, lines)
+    noise = counts["noise_lines"] / counts["units"]
+    largest = written["clusters.csv"].query("cluster >= 0").head(3)
+    return Summary(
+        count_table(found.corpus.files),
+        (
+            f"{counts['units']:,} units of {counts['distinct']:,} distinct texts: "
+            f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
+            *(f"  cluster {row.cluster}: {row.top_terms}" for row in largest.itertuples()),
+            f"Map:    {folder.path / 'maps' / 'clusters.png'}",
+            f"Report: {folder.path / 'report.html'}",
+        ),
+    )

@@ -1,0 +1,139 @@
+"""What the maps show, and the few numbers of it that every one of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend import Array, Backend
+from rapids_rap.palette import NOISE, Rgb, cluster_colours, theme_colours
+from rapids_rap.raster import densest_spots
+from rapids_rap.sketch import Colour, Sheet
+
+_AXES = "坐标轴没有含义，只有远近有意义 · Axes have no meaning, only nearness does"
+
+
+@dataclass(frozen=True)
+class MapData:
+    """What is drawn. Arrays are the backend's; n distinct texts, K clusters.
+
+    xy: (n, 2) float32 layout. labels: (n,) int64, -1 is noise. themes: (K,) int64. weights: (n,)
+    occurrences of each text. category: (n,) int64, the lexicon category with most hits, -1 none.
+    cluster_terms: K short labels. theme_labels: one for each theme. artist_clusters: a row an
+    artist, columns `artist`, `lines` and a share for each cluster id ("-1" is noise), or None
+    where the lyrics name no artist. model, seed: quoted under the title.
+    """
+
+    xy: Array
+    labels: Array
+    themes: Array
+    weights: Array
+    category: Array
+    category_names: tuple[str, ...]
+    cluster_terms: tuple[str, ...]
+    theme_labels: tuple[str, ...]
+    artist_clusters: pd.DataFrame | None
+    model: str
+    seed: int | str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What several maps need, on the host.
+
+    Position g + 1 of `lines` and `colours` is group g; position 0 is noise, or no category.
+    spots: pixels of the panel, NaN where a group is not in the picture.
+    """
+
+    themes: npt.NDArray[np.int64]
+    lines: dict[str, npt.NDArray[np.float64]]
+    spots: dict[str, npt.NDArray[np.float64]]
+    colours: dict[str, Rgb]
+    subtitle: str
+    footnote: str
+
+    @property
+    def largest(self) -> list[int]:
+        """Clusters by occurrences, the largest first."""
+        return [int(k) for k in np.argsort(-self.lines["clusters"][1:], kind="stable")]
+
+    def share(self, layer: str, group: int) -> str:
+        """Percentage of all lines that a group holds, -1 for noise or none."""
+        total = max(float(self.lines[layer].sum()), 1.0)
+        return f"{100 * float(self.lines[layer][group + 1]) / total:.1f}%"
+
+    def colour(self, layer: str, group: int) -> Colour:
+        """The group's colour."""
+        red, green, blue = (int(part) for part in self.colours[layer][group + 1])
+        return red, green, blue
+
+
+def text_groups(view: MapData, backend: Backend) -> dict[str, Array]:
+    """(n,) the group of each text, -1 for none, for each layer."""
+    xp = backend.xp
+    themes = xp.concat([xp.astype(view.themes, xp.int64), xp.full((1,), -1, dtype=xp.int64)])
+    clusters = len(view.cluster_terms)
+    places = xp.where(view.labels >= 0, view.labels, xp.full_like(view.labels, clusters))
+    return {
+        "clusters": view.labels,
+        "themes": xp.take(themes, places, axis=0),
+        "categories": view.category,
+    }
+
+
+def build_scene(
+    view: MapData,
+    groups: Mapping[str, Array],
+    pixels: Array,
+    outside: int,
+    sheet: Sheet,
+    backend: Backend,
+) -> Scene:
+    """The scene of `pixels` (n, 2) on the panel of a sheet; `groups` as of `text_groups`."""
+    width, height = sheet.panel_width, sheet.panel_height
+    sizes = {
+        "clusters": len(view.cluster_terms),
+        "themes": len(view.theme_labels),
+        "categories": len(view.category_names),
+    }
+    lines = {
+        name: sums_by_group(group, view.weights, sizes[name], backend)
+        for name, group in groups.items()
+    }
+    spots = {
+        name: densest_spots(pixels, groups[name], sizes[name], width, height, backend)
+        for name in ("clusters", "themes")
+    }
+    themes = backend.to_host(view.themes).astype(np.int64)
+    shades = cluster_colours(
+        themes, np.nan_to_num(spots["clusters"]) / width, lines["clusters"][1:].astype(np.int64)
+    )
+    noise = np.array([NOISE], dtype=np.uint8)
+    colours = {name: np.concatenate([noise, theme_colours(size)]) for name, size in sizes.items()}
+    colours["clusters"] = np.concatenate([noise, shades])
+    total, in_noise = float(lines["clusters"].sum()), float(lines["clusters"][0])
+    subtitle = (
+        f"{total:,.0f} 行 lines · {int(view.xy.shape[0]):,} 个不同文本 distinct texts · "
+        f"{sizes['clusters']} 个聚类 clusters · 噪声 noise {in_noise / max(total, 1):.1%} · "
+        f"模型 model {view.model} · seed {view.seed}"
+    )
+    strays = f" · 图外 {outside:,} 个离群文本 outlying texts not shown" if outside else ""
+    return Scene(themes, lines, spots, colours, subtitle, _AXES + strays)
+
+
+def sums_by_group(
+    groups: Array, weights: Array, count: int, backend: Backend
+) -> npt.NDArray[np.float64]:
+    """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1."""
+    xp = backend.xp
+    order = xp.argsort(groups)
+    running = xp.cumulative_sum(
+        xp.astype(xp.take(weights, order, axis=0), xp.float64), include_initial=True
+    )
+    edges = xp.searchsorted(xp.take(groups, order, axis=0), xp.arange(-1, count + 1))
+    totals = backend.to_host(xp.take(running, edges, axis=0))
+    return np.diff(totals)

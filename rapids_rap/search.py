@@ -1,0 +1,85 @@
+"""Nearest lines, songs or artists of a run, by the vectors that the run itself wrote."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend import Backend, load_backend
+from rapids_rap.config import Config
+from rapids_rap.corpus.normalize import normalize
+from rapids_rap.embedding.embed import load_encoder
+from rapids_rap.errors import InputError
+from rapids_rap.runs import Run
+
+Unit = Literal["line", "song", "artist"]
+
+
+def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
+    """The k nearest units to `text`: rank, similarity (cosine), then what names the unit.
+
+    A song's or artist's vector is the mean over its lines, every occurrence counted. Raises
+    `InputError` for an empty text, for songs or artists a run does not have, and where the model
+    found now is not the one the run was made with.
+    """
+    config = Config.model_validate(run.manifest["config"])
+    query_text = normalize([text], config.corpus.script)[0]
+    if not query_text:
+        raise InputError("The text to search for is empty.")
+    backend = load_backend("cpu")
+    query = _embed_query(query_text, run, config, backend)
+    vectors, units = _units(run, by)
+    found = backend.knn(
+        backend.from_host(vectors), min(k, len(vectors)),
+        queries=backend.from_host(query), engine="exact",
+    )  # fmt: skip
+    rows = units.iloc[backend.to_host(found.indices)[0]].reset_index(drop=True)
+    similarity = 1.0 - backend.to_host(found.distances)[0].astype(np.float64)
+    rows.insert(0, "similarity", similarity)
+    rows.insert(0, "rank", np.arange(1, len(rows) + 1))
+    return rows
+
+
+def _embed_query(text: str, run: Run, config: Config, backend: Backend) -> npt.NDArray[np.float32]:
+    encoder = load_encoder(config.embedding, backend)
+    made_with = run.manifest["model"]["fingerprint"]
+    if encoder.spec.fingerprint != made_with:
+        raise InputError(
+            f"{run.path}: was made with another state of the model {config.embedding.model} "
+            f"(fingerprint {made_with[:12]}, found {encoder.spec.fingerprint[:12]}), so distances would "
+            "mean nothing; run again to search with the present model."
+        )
+    return encoder.encode([text])
+
+
+def _units(run: Run, by: Unit) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
+    lines = run.lines
+    if by == "line":
+        first = lines.drop_duplicates("text_id").sort_values("text_id")
+        columns = ["artist", "song", "text", "cluster", "weight"]
+        return np.asarray(run.vectors, dtype=np.float32), first[columns]
+    key = "song_id" if by == "song" else "artist"
+    known = lines[lines[key].notna()]
+    if known.empty:
+        raise InputError(f"{run.path}: its lyrics name no {by}s; search --by line.")
+    codes, names = pd.factorize(known[key], sort=True)
+    means = _mean_vectors(run, known["text_id"].to_numpy(), codes, len(names))
+    first = known.drop_duplicates(key).sort_values(key)
+    sizes = np.bincount(codes, minlength=len(names))
+    columns = ["artist", "song"] if by == "song" else ["artist"]
+    return means, first[columns].assign(lines=sizes)
+
+
+def _mean_vectors(
+    run: Run, text_ids: npt.NDArray[np.int64], codes: npt.NDArray[np.intp], groups: int
+) -> npt.NDArray[np.float32]:
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(codes), dtype=np.float32)
+    shape = (groups, len(run.vectors))
+    sums = csr_matrix((ones, (codes, text_ids)), shape=shape) @ np.asarray(run.vectors, np.float32)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)

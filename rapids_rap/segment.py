@@ -1,0 +1,237 @@
+"""Chinese word segmentation, once a run: texts in, one flat array of word ids out.
+
+Everything that counts words (terms, lexicon, coherence) reads `Tokens` and never segments again.
+Chinese is cut by jieba's dictionary and hidden Markov model (the Rust port, `rjieba`); words of
+other scripts are cut here, because jieba splits `don't`, `r&b` and every accented word. Single
+characters and Latin words are kept: 操 and yeah are what the lexicon looks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rjieba
+
+from rapids_rap.data import data_path
+from rapids_rap.errors import InputError
+
+GLUED, SPACE, BREAK = 0, 1, 2
+"""What stands before a token: nothing; white space or hyphens; punctuation or the text's start."""
+
+_HAN = "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_CHAR = re.compile(f"[{_HAN}]")
+# A word of any other script, with the joiners of don't and r&b inside it but not around it.
+_WORD = re.compile(f"[^\\W_{_HAN}]+(?:['’&][^\\W_{_HAN}]+)*")
+_RUN = re.compile(f"[{_HAN}]+|{_WORD.pattern}")
+_SOFT = tuple(ord(c) for c in map(chr, range(0x3001)) if c.isspace() or c in "-‐‑")
+# Texts joined for one call of jieba: few enough calls, and lists that stay small in memory.
+_BLOCK = 20_000
+
+_Int32 = npt.NDArray[np.int32]
+_Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of n texts, T in all, in host memory, in reading order.
+
+    vocabulary: V distinct words, case-folded and sorted: position = word id.
+    ids: (T,) int32 word id. offsets: (n + 1,) int64, text i has tokens offsets[i]:offsets[i + 1].
+    starts, ends: (T,) int32, characters from the text's start; tokens neither overlap nor contain
+    white space or punctuation. gaps: (T,) uint8, `GLUED`, `SPACE` or `BREAK`.
+    """
+
+    vocabulary: tuple[str, ...]
+    ids: _Int32
+    offsets: _Int64
+    starts: _Int32
+    ends: _Int32
+    gaps: npt.NDArray[np.uint8]
+
+    @property
+    def text_ids(self) -> _Int64:
+        """(T,) int64, the text of each token."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    @property
+    def chinese(self) -> npt.NDArray[np.bool_]:
+        """(V,) bool, whether a word has a Chinese character."""
+        return np.array([is_chinese(word) for word in self.vocabulary], dtype=bool)
+
+
+def segment(texts: Sequence[str], user_words: Iterable[str] = ()) -> Tokens:
+    """The words of every text; the same texts and user words give the same tokens.
+
+    `user_words` (a user's own list, the lexicon's words) and the bundled slang are kept whole
+    where the dictionary would cut them. A word of mixed script that the dictionary or the lists
+    know (T恤) is one token.
+    """
+    slang = load_words(data_path("slang.txt"))
+    jieba = _segmenter(frozenset(word.strip() for word in (*slang, *user_words)))
+    index: dict[str, int] = {}
+    blocks = [
+        _cut_block(jieba, texts[first : first + _BLOCK], index)
+        for first in range(0, len(texts), _BLOCK)
+    ]
+    blocks = blocks or [_cut_block(jieba, [""], index)]
+    ids, counts, starts, ends, gaps = map(np.concatenate, zip(*blocks, strict=True))
+    vocabulary, ids = _fold(index, ids)
+    return Tokens(
+        vocabulary,
+        ids,
+        np.concatenate(([0], np.cumsum(counts)))[: len(texts) + 1].astype(np.int64),
+        starts.astype(np.int32),
+        ends.astype(np.int32),
+        gaps.astype(np.uint8),
+    )
+
+
+def fold(word: str) -> str:
+    """The form in which words are compared: case-folded, with the plain apostrophe."""
+    return word.casefold().replace("’", "'")
+
+
+def is_chinese(word: str) -> bool:
+    """Whether the word has a Chinese character."""
+    return _HAN_CHAR.search(word) is not None
+
+
+def split_words(text: str) -> list[tuple[str, bool]]:
+    """The runs of Chinese characters and words of other scripts in `text`, case-folded.
+
+    The flag says whether white space or a hyphen stands before the run. Empty if the text holds
+    anything that never becomes part of a token (punctuation): such a text can't be found.
+    """
+    runs: list[tuple[str, bool]] = []
+    end = 0
+    for match in _RUN.finditer(text):
+        gap = text[end : match.start()]
+        if not _is_soft(gap):
+            return []
+        runs.append((fold(match.group()), bool(gap and runs)))
+        end = match.end()
+    return runs if _is_soft(text[end:]) else []
+
+
+def _is_soft(gap: str) -> bool:
+    return all(ord(c) in _SOFT for c in gap)
+
+
+def load_words(path: str | Path) -> tuple[str, ...]:
+    """The words of a UTF-8 file, a word a line, in order; blank and # lines are left out.
+
+    Raises `InputError` where the file can't be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a word list, a word a line.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read as UTF-8 text ({error}); save it so.") from None
+    words = (line.strip() for line in lines)
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("#")))
+
+
+@lru_cache(maxsize=1)
+def _segmenter(words: frozenset[str]) -> rjieba.Jieba:
+    """Jieba with these words; the last one is kept, as loading its dictionary takes a while."""
+    jieba = rjieba.Jieba()
+    # Sorted: the frequency jieba gives a new word depends on those it already knows.
+    for word in sorted(w for w in words if len(w) > 1 and is_chinese(w)):
+        jieba.add_word(word, None, None)
+    return jieba
+
+
+def _cut_block(
+    jieba: rjieba.Jieba, texts: Sequence[str], index: dict[str, int]
+) -> tuple[_Int64, _Int64, _Int64, _Int64, _Int64]:
+    """Surface ids, tokens a text, starts, ends and gaps; `index` grows by the new surfaces."""
+    joined = "\n".join(texts)
+    codes = np.frombuffer(joined.encode("utf-32-le"), dtype="<u4")
+    starts, ends = _token_spans(jieba, joined, codes)
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    text_starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
+    text_ids = np.searchsorted(text_starts, starts, side="right") - 1
+    ids = np.fromiter(
+        (
+            index.setdefault(joined[a:b], len(index))
+            for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+        ),
+        dtype=np.int64,
+        count=len(starts),
+    )
+    base = text_starts[text_ids]
+    counts = np.bincount(text_ids, minlength=len(texts))
+    return ids, counts, starts - base, ends - base, _gaps(codes, starts, ends, text_ids)
+
+
+def _token_spans(
+    jieba: rjieba.Jieba, joined: str, codes: npt.NDArray[np.uint32]
+) -> tuple[_Int64, _Int64]:
+    """Where tokens begin and end in `joined`: jieba's for Chinese, `_WORD`'s for the rest."""
+    ends = np.cumsum(np.fromiter(map(len, jieba.cut(joined)), dtype=np.int64))
+    starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
+    words = np.array([m.span() for m in _WORD.finditer(joined)], dtype=np.int64).reshape(-1, 2)
+    han, word = _is_han(codes), _cover(words[:, 0], words[:, 1], len(codes))
+    inside = _cover(words[:, 0] + 1, words[:, 1], len(codes))
+    kept = _count_of(han, starts, ends) > 0
+    # A piece that cuts another script's word in two (abcT|恤) or holds anything else gives all
+    # but its Chinese back.
+    whole = (_count_of(han, starts, ends) + _count_of(word, starts, ends)) == ends - starts
+    torn = kept & (~whole | inside[starts] | inside[ends])
+    pieces = starts[kept & ~torn], ends[kept & ~torn]
+    rest = _runs(han & _cover(starts[torn], ends[torn], len(codes))[:-1])
+    words = words[~_cover(*pieces, len(codes))[words[:, 0]]]
+    starts = np.concatenate((pieces[0], rest[0], words[:, 0]))
+    ends = np.concatenate((pieces[1], rest[1], words[:, 1]))
+    order = np.argsort(starts, kind="stable")
+    return starts[order], ends[order]
+
+
+def _count_of(mask: npt.NDArray[np.bool_], starts: _Int64, ends: _Int64) -> _Int64:
+    """How many positions of each span are in the mask."""
+    before = np.concatenate(([0], np.cumsum(mask)))
+    return before[ends] - before[starts]
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> tuple[_Int64, _Int64]:
+    """Where the runs of true begin and end."""
+    edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+
+
+def _cover(first: _Int64, last: _Int64, size: int) -> npt.NDArray[np.bool_]:
+    """(size + 1,) bool: the positions first <= p < last of the spans."""
+    steps = np.bincount(first, minlength=size + 2) - np.bincount(last, minlength=size + 2)
+    return np.cumsum(steps)[: size + 1] > 0
+
+
+def _is_han(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    bounds = [(0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)]
+    ranges = [*bounds, (0x20000, 0x3FFFF)]
+    return np.logical_or.reduce([(codes >= low) & (codes <= high) for low, high in ranges])
+
+
+def _gaps(codes: npt.NDArray[np.uint32], starts: _Int64, ends: _Int64, text_ids: _Int64) -> _Int64:
+    hard = np.concatenate(([0], np.cumsum(~np.isin(codes, _SOFT))))
+    gaps = np.full(len(starts), BREAK, dtype=np.int64)
+    left, right = ends[:-1], starts[1:]
+    soft = (hard[left] == hard[right]) & (text_ids[1:] == text_ids[:-1])
+    gaps[1:][soft] = SPACE
+    gaps[1:][soft & (left == right)] = GLUED
+    return gaps
+
+
+def _fold(index: dict[str, int], ids: _Int64) -> tuple[tuple[str, ...], _Int32]:
+    """Surfaces to the sorted vocabulary of their folded forms, and the ids renumbered."""
+    folded = [fold(surface) for surface in index]
+    vocabulary = tuple(sorted(set(folded)))
+    position = {word: i for i, word in enumerate(vocabulary)}
+    table = np.array([position[word] for word in folded], dtype=np.int32)
+    return vocabulary, table[ids]

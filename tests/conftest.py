@@ -1,0 +1,58 @@
+"""What several rooms' tests share: the command line in this process, and one finished run."""
+
+import contextlib
+import io
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rapids_rap import cli
+
+ROOT = Path(__file__).parents[1]
+LYRICS = ROOT / "examples" / "lyrics"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def rap(*arguments: object) -> Outcome:
+    """Run `rapids-rap` with these arguments in this process, as its entry point would."""
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    argv = sys.argv
+    sys.argv = ["rapids-rap", *map(str, arguments)]
+    try:
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            cli.main()
+    finally:
+        sys.argv = argv
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    code = ended.value.code
+    return Outcome(code if isinstance(code, int) else 1, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled lyrics through the whole job with the demo model, once a session."""
+    folder = tmp_path_factory.mktemp("sample") / "run"
+    outcome = rap(
+        "run", LYRICS, "--model", "demo", "--backend", "cpu", "--out", folder,
+        "--set", f"input.regions={ROOT / 'examples' / 'regions.csv'}",
+        "--set", "maps.width=1200", "--set", "maps.height=900",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    return folder

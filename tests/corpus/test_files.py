@@ -1,0 +1,77 @@
+"""Which files are read, each once, in an order that doesn't depend on the disk."""
+
+import os
+
+import pytest
+
+from rapids_rap.corpus.files import find_files
+from rapids_rap.errors import InputError
+from tests.corpus.helpers import write
+
+
+def test_a_folder_is_read_in_order(tmp_path):
+    """Recursive, sorted, known suffixes in any case; hidden files left out, others listed."""
+    for name in (
+        "b.txt",
+        "a/z.LRC",
+        "a/y.csv",
+        ".hidden.txt",
+        ".git/x.txt",
+        "notes.pdf",
+        "c.parquet",
+    ):
+        write(tmp_path, name, "x")
+    files, warnings = find_files([tmp_path])
+    assert [f.relative_to(tmp_path).as_posix() for f in files] == [
+        "a/y.csv",
+        "a/z.LRC",
+        "b.txt",
+        "c.parquet",
+    ]
+    assert len(warnings) == 1
+    assert "notes.pdf" in warnings[0]
+
+
+def test_a_file_is_read_once(tmp_path):
+    """Given twice, inside a given folder, or behind a link: one file, and a warning."""
+    path = write(tmp_path, "a.txt", "x")
+    (tmp_path / "link.txt").symlink_to(path)
+    files, warnings = find_files([path, tmp_path, path])
+    assert files == [path]
+    assert "read once" in warnings[0]
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    """A folder that contains a link to itself is read once."""
+    write(tmp_path, "sub/a.txt", "x")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    files, _ = find_files([tmp_path])
+    assert [f.name for f in files] == ["a.txt"]
+
+
+def test_a_named_file_is_read_whatever_its_suffix(tmp_path):
+    """The user's word counts more than a suffix."""
+    path = write(tmp_path, ".lyrics", "x")
+    assert find_files([path])[0] == [path]
+
+
+def test_what_is_not_there(tmp_path):
+    """A missing path, an empty folder, no path at all and a pipe are explained."""
+    with pytest.raises(InputError, match=r"nowhere\.txt: no such file"):
+        find_files([tmp_path / "nowhere.txt"])
+    with pytest.raises(InputError, match="no lyric file in the folder"):
+        find_files([tmp_path])
+    with pytest.raises(InputError, match="No input"):
+        find_files([])
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        find_files([tmp_path / "pipe.txt"])
+
+
+def test_a_dangling_link_is_listed(tmp_path):
+    """A link to nothing inside a folder doesn't stop the others."""
+    write(tmp_path, "a.txt", "x")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    files, warnings = find_files([tmp_path])
+    assert [f.name for f in files] == ["a.txt"]
+    assert "gone.txt" in warnings[0]

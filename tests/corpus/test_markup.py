@@ -1,0 +1,80 @@
+"""Stamps, tags, entities, links and notices: taken off, and nothing else with them."""
+
+import pytest
+
+from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<b>走</b>&amp;停", "走&停"),
+        ("Tom &amp;amp; Jerry", "Tom & Jerry"),
+        ("it&amp;#39;s", "it's"),
+        ("&nbsp;", ""),
+        ("[00:12.34][01:02]走", "走"),
+        ("<00:12.3>走<00:13.2>吧", "走吧"),
+        ('{"t":0,"c":[{"tx":"作词: "},{"tx":"某甲"}]}', "作词: 某甲"),
+        ('{"t":0', '{"t":0'),
+        ("R&B节奏", "R&B节奏"),
+        ("<3 爱你", "<3 爱你"),
+        ("< 你 , 我 >", "< 你 , 我 >"),
+        ("走<yeah>吧", "走<yeah>吧"),
+        ("[哈哈] 走", "[哈哈] 走"),
+    ],
+)
+def test_markup(text, expected):
+    """Typesetting goes, angle brackets and ampersands of the lyric stay."""
+    assert strip_markup(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("听 https://example.org/x?y=1 吧", "听 吧"),
+        ("www.example.org", ""),
+        ("example.com", ""),
+        ("爱情.com", "爱情.com"),
+        ("写信 a.b@example.org", "写信"),
+        ("@some_one", ""),
+        ("新浪微博@某甲 关注", "关注"),
+        ("每天@我一百遍", "每天@我一百遍"),
+        ("@所有人 举起手", "@所有人 举起手"),
+        ("R@PPER", "R@PPER"),
+    ],
+)
+def test_links(text, expected):
+    """Addresses and handles go; an @ that is a word of the lyric stays."""
+    assert strip_links(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "未经许可不得翻唱或使用",
+        "【未经著作权人许可,不得翻唱、翻录或使用】",
+        "版权所有 侵权必究",
+        "© 2020 Some Label",
+        "All Rights Reserved.",
+        "纯音乐,请欣赏",
+    ],
+)
+def test_notices(text):
+    """Copyright lines and notices of lyric sites are recognised."""
+    assert is_notice(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["未经允许不得入内", "未经你同意就爱上你", "没有版权的爱情", "所有人都在"]
+)
+def test_no_notices(text):
+    """Permission and property are subjects of lyrics too."""
+    assert not is_notice(text)
+
+
+def test_lrc_tags():
+    """`[ar:…]` is a tag; a marker with a performer is not."""
+    assert is_lrc_tag("[ar:某甲]")
+    assert is_lrc_tag("[offset:+500]")
+    assert not is_lrc_tag("[Hook: 某甲]")
+    assert not is_lrc_tag("[00:12.00]")

@@ -1,0 +1,61 @@
+"""A backend whose arrays refuse everything outside the array API, NumPy conversion included.
+
+Arrays live on array_api_strict's second device, where `np.asarray` raises, as it does on a GPU. A
+stage that passes here makes no implicit trip to the host and calls no function of one library.
+"""
+
+import array_api_strict as xp
+import numpy as np
+
+from rapids_rap.backend import DensityClusters, Knn, Memory, Pca
+from rapids_rap.backend.cpu import CpuBackend
+
+DEVICE = xp.Device("device1")
+
+
+class StrictBackend:
+    """`Backend` over array_api_strict; computes with `CpuBackend`."""
+
+    name = "strict"
+    xp = xp
+    torch_device = "cpu"
+
+    def __init__(self):
+        self._cpu = CpuBackend()
+        self.frames, self.sparse = self._cpu.frames, self._cpu.sparse
+
+    def from_host(self, array):
+        return xp.asarray(np.asarray(array), device=DEVICE)
+
+    def to_host(self, array):
+        return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
+
+    def knn(self, points, k, *, queries=None, **options):
+        asked = None if queries is None else self.to_host(queries)
+        found = self._cpu.knn(self.to_host(points), k, queries=asked, **options)
+        return Knn(
+            self.from_host(found.indices),
+            self.from_host(found.distances),
+            found.engine,
+            found.recall,
+        )
+
+    def umap(self, points, graph, specs, seed):
+        edges = Knn(
+            self.to_host(graph.indices), self.to_host(graph.distances), graph.engine, graph.recall
+        )
+        return [self.from_host(x) for x in self._cpu.umap(self.to_host(points), edges, specs, seed)]
+
+    def hdbscan(self, points, **options):
+        found = self._cpu.hdbscan(self.to_host(points), **options)
+        return DensityClusters(*map(self.from_host, vars(found).values()))
+
+    def pca(self, points, n_components, *, seed=42):
+        found = self._cpu.pca(self.to_host(points), n_components)
+        return Pca(*map(self.from_host, vars(found).values()))
+
+    def silhouette(self, points, labels):
+        return self.from_host(self._cpu.silhouette(self.to_host(points), self.to_host(labels)))
+
+    def memory(self) -> Memory:
+        return self._cpu.memory()
