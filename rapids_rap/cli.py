@@ -321,14 +321,13 @@ class _JsonLines(logging.Formatter):
 def _start_logging(*, debug: bool, as_json: bool) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if as_json:
+        handler.setFormatter(_JsonLines())
         err.quiet = True
     else:
         from rich.logging import RichHandler
 
         handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
-    if as_json:
-        handler.setFormatter(_JsonLines())
     level = logging.DEBUG if debug else logging.INFO if as_json else logging.WARNING
     logging.getLogger("rapids_rap").setLevel(level)
 

@@ -58,8 +58,8 @@ def center_similarity(vectors: Array, labels: Array, centers: Array) -> Array:
     for block in row_blocks(n, 12 * d):
         own = xp.take(centers, xp.clip(labels[block], 0, None), axis=0)
         near = xp.sum(_unit(xp.astype(vectors[block, :], xp.float32)) * own, axis=1)
-        parts.append(xp.where(labels[block] >= 0, near, xp.asarray(-1.0, dtype=xp.float32)))
-    return xp.concat(parts) if parts else xp.zeros((0,), dtype=xp.float32)
+        parts.append(xp.where(labels[block] >= 0, near, xp.full_like(near, -1.0)))
+    return xp.concat(parts) if parts else xp.sum(vectors, axis=1, dtype=xp.float32)
 
 
 def _unit(rows: Array) -> Array:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.data import data_path
@@ -189,9 +189,10 @@ def _match(automaton: _Automaton, tokens: tuple[Array, Array, Array], size: int,
     xp = array_namespace(automaton.keys)
     ids, gaps, texts = tokens
     ids = xp.astype(ids, xp.int64)
-    hits = xp.zeros((n, automaton.emits.shape[1]), dtype=xp.int64)
+    where = device(automaton.keys)
+    hits = xp.zeros((n, automaton.emits.shape[1]), dtype=xp.int64, device=where)
     transitions = int(automaton.keys.shape[0])
-    at = xp.arange(ids.shape[0] if transitions else 0, dtype=xp.int64)
+    at = xp.arange(ids.shape[0] if transitions else 0, dtype=xp.int64, device=where)
     keys = 2 * xp.take(ids, at)
     while at.shape[0]:
         found = xp.clip(xp.searchsorted(automaton.keys, keys), 0, transitions - 1)
@@ -211,7 +212,7 @@ def _sums(values: Array, groups: Array, n: int) -> Array:
     """(n, columns): sums of the rows of each group; `groups` is sorted."""
     xp = array_namespace(values)
     running = xp.cumulative_sum(values, axis=0, include_initial=True)
-    bounds = xp.searchsorted(groups, xp.arange(n + 1, dtype=groups.dtype))
+    bounds = xp.searchsorted(groups, xp.arange(n + 1, dtype=groups.dtype, device=device(groups)))
     ends = xp.take(running, bounds, axis=0)
     return ends[1:, :] - ends[:-1, :]
 

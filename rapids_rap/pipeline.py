@@ -1,7 +1,7 @@
 """The order of the stages, and nothing else knows it.
 
-A stage's cache key is made of its version, the backend, its config and the keys of the stages it
-reads. Raise a version here when what the stage computes changes.
+A stage's cache key is made of its version, the backend, the libraries' versions, its config and the
+keys of the stages it reads. Raise a version here when what the stage computes changes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
+from rapids_rap.data import data_path
 from rapids_rap.device import DeviceResolution
+from rapids_rap.doctor import used_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
@@ -128,6 +130,7 @@ class _Job:
         self.cache = StageCache(out / ".stages", backend, progress.stage)
         self.store = Path(config.embedding.store) if config.embedding.store else out / ".store"
         self.seed = None if config.seed == "none" else config.seed
+        self.versions = used_versions()  # an upgraded library may compute something else
         self.keys: dict[str, str] = {}
 
     def stage(
@@ -135,7 +138,7 @@ class _Job:
     ) -> Result:
         """Run or load a stage whose result depends on `parts` (configs, keys, hashes)."""
         plain = [p.model_dump(mode="json") if hasattr(p, "model_dump") else p for p in parts]
-        self.keys[name] = stage_key(name, VERSIONS[name], self.backend.name, *plain)
+        self.keys[name] = stage_key(name, VERSIONS[name], self.backend.name, self.versions, *plain)
         return self.cache.run(kind, name, self.keys[name], compute)
 
 
@@ -179,6 +182,7 @@ def _read_words(corpus: Corpus, weights: Array, geometry: Geometry, job: _Job) -
     tokens = job.stage(
         Tokens, "segment", lambda: segment(corpus.texts, (*lexicon.all_words, *own)),
         _digest("\n".join(corpus.texts).encode()), lexicon.all_words, own,
+        _digest(data_path("slang.txt").read_bytes()),
     )  # fmt: skip
     stops = stop_words(config.terms.stop_words)
     reads = (job.keys["segment"], job.keys["clusters"], config.terms, stops)

@@ -7,7 +7,7 @@ clusters look mixed rather than like a third colour, and memory does not grow wi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ _LOTS = 2**31
 _MULTIPLIER = 2_654_435_761  # odd, so lots are a permutation of the rows (Knuth, TAOCP 3, 6.4)
 _STRAY = 0.002  # share of the points at each end that may not stretch the map
 _MARGIN = 0.06  # of the picture, left free around the points
-_REACH = 0.15  # how far beyond the others, in spans of the map, they are still followed
+_REACH = 0.25  # how far beyond the others, in spans of the map, they are still followed
 _PAINTED = 0.12  # share of the panel that all discs would cover side by side
 FAINTEST = 1 / 300  # density that is drawn as paper, as a share of the peak
 
@@ -51,7 +51,7 @@ def to_pixels(xy: Array, width: int, height: int) -> tuple[Array, int]:
 
     Both axes have one scale, since distances of a layout mean the same in every direction. A few
     stray points don't shrink the rest: beyond the 0.2 % quantiles the picture follows its outermost
-    points for a seventh of the span and no further. Points that are not finite count as outside.
+    points for a quarter of the span and no further. Points that are not finite count as outside.
     """
     xp = array_namespace(xy)
     finite = xp.all(xp.isfinite(xy), axis=1)
@@ -92,17 +92,13 @@ def rasterize(
         sizes[name] = int(xp.max(group)) + 2 if n else 2
         lot = _draw_lots(group, sizes[name])
         columns[name] = xp.reshape(xp.broadcast_to(lot[None, :], (discs, n)), (-1,))
-    canvas = ds.Canvas(width, height, x_range=(0, width), y_range=(0, height))
-    found = canvas.points(
-        backend.frames.DataFrame(columns), "x", "y",
-        ds.summary(counts=ds.count(), **{name: ds.max(name) for name in groups}),
-    )  # fmt: skip
+    found = _aggregate(columns, list(groups), width, height, backend)
     layers = {}
     for name, size in sizes.items():
-        drawn = found[name].data
+        drawn = found[name]
         code = xp.astype(xp.where(xp.isnan(drawn), xp.zeros_like(drawn), drawn), xp.int64)
         layers[name] = xp.where(xp.isnan(drawn), xp.zeros_like(code), code % size + 1)
-    return Raster(xp.astype(found["counts"].data, xp.int64), layers, radius)
+    return Raster(xp.astype(found["counts"], xp.int64), layers, radius)
 
 
 def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
@@ -186,6 +182,16 @@ def disc(radius: int) -> npt.NDArray[np.float32]:
     x, y = (axis.ravel() for axis in np.meshgrid(steps, steps))
     inside = x**2 + y**2 <= (radius + 0.3) ** 2
     return np.stack([x[inside], y[inside]], axis=1).astype(np.float32)
+
+
+def _aggregate(
+    columns: Mapping[str, Array], names: Sequence[str], width: int, height: int, backend: Backend
+) -> dict[str, Array]:
+    """One pass of datashader: (height, width) counts, and the highest value of each column."""
+    canvas = ds.Canvas(width, height, x_range=(0, width), y_range=(0, height))
+    wanted = ds.summary(counts=ds.count(), **{name: ds.max(name) for name in names})
+    found = canvas.points(backend.frames.DataFrame(columns), "x", "y", wanted)
+    return {name: found[name].data for name in ("counts", *names)}
 
 
 def _bounds(values: Array) -> tuple[float, float]:

@@ -51,5 +51,5 @@ def _shrink(png: bytes, width: int) -> tuple[bytes, int, int]:
         height = max(1, round(image.height * width / image.width))
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=86, subsampling=0, optimize=True)
+    image.save(buffer, "JPEG", quality=86, subsampling=0)
     return buffer.getvalue(), image.width, image.height

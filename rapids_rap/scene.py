@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from array_api_compat import device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.palette import NOISE, Rgb, cluster_colours, theme_colours
@@ -75,7 +76,8 @@ class Scene:
 def text_groups(view: MapData, backend: Backend) -> dict[str, Array]:
     """(n,) the group of each text, -1 for none, for each layer."""
     xp = backend.xp
-    themes = xp.concat([xp.astype(view.themes, xp.int64), xp.full((1,), -1, dtype=xp.int64)])
+    none = xp.full((1,), -1, dtype=xp.int64, device=device(view.themes))
+    themes = xp.concat([xp.astype(view.themes, xp.int64), none])
     clusters = len(view.cluster_terms)
     places = xp.where(view.labels >= 0, view.labels, xp.full_like(view.labels, clusters))
     return {
@@ -134,6 +136,9 @@ def sums_by_group(
     running = xp.cumulative_sum(
         xp.astype(xp.take(weights, order, axis=0), xp.float64), include_initial=True
     )
-    edges = xp.searchsorted(xp.take(groups, order, axis=0), xp.arange(-1, count + 1))
+    edges = xp.searchsorted(
+        xp.take(groups, order, axis=0),
+        xp.arange(-1, count + 1, dtype=groups.dtype, device=device(groups)),
+    )
     totals = backend.to_host(xp.take(running, edges, axis=0))
     return np.diff(totals)

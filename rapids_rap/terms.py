@@ -19,7 +19,6 @@ nothing is hidden; `Terms.frequent` is what plain counting would have shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ import pandas as pd
 from rapids_rap.backend import Array, Backend, Frame
 from rapids_rap.config import TermsConfig
 from rapids_rap.data import data_path
-from rapids_rap.segment import GLUED, SPACE, Tokens, fold, load_words
+from rapids_rap.segment import GLUED, SPACE, Tokens, fold, is_chinese, load_words
 
 METHODS = ("log_odds", "ctfidf")
 """In the order of the table: the first is the default of everything that shows a few terms."""
@@ -61,14 +60,14 @@ def cluster_terms(
     words with nothing between them (Latin words: white space or a hyphen), neither a stop word,
     not the same word twice. Not listed: terms with fewer than `config.min_count` occurrences in
     all, in a single distinct text of the cluster, or no more frequent in it than elsewhere (so a
-    lone cluster has no terms). **A pair and its words do not fill the list twice:** a pair that
+    lone cluster has no terms). A pair and its words do not fill the list twice: a pair that
     makes up at least half of a word's occurrences in the cluster stands for that word, which is
     not listed, and takes the higher of the scores; a pair that does so for neither is not listed.
     """
     frames, size = backend.frames, len(tokens.vocabulary)
     stop = backend.from_host(_stop_mask(tokens, config.stop_words))
     words = _word_rows(tokens, labels, weights, backend)
-    pairs = _pair_rows(words, tokens, stop, backend) if config.bigrams else []
+    pairs = _pair_rows(words, tokens, stop, config.min_count, backend) if config.bigrams else []
     counts = _count(frames.concat([words, *pairs]))
     is_stop = stop[backend.xp.clip(counts["key"].values, 0, size)]
     scored = _score(counts, words, ~is_stop, config.min_count, backend)
@@ -85,9 +84,9 @@ def cluster_terms(
     )
 
 
-def term_text(words: Sequence[str], latin: Sequence[bool]) -> str:
+def term_text(*words: str) -> str:
     """A word as it is; a pair joined as it was written: by a space between two Latin words."""
-    return (" " if all(latin) else "").join(words)
+    return ("" if any(map(is_chinese, words)) else " ").join(words)
 
 
 def stop_words(setting: str) -> tuple[str, ...]:
@@ -130,16 +129,24 @@ def _word_rows(tokens: Tokens, labels: Array, weights: Array, backend: Backend) 
     )
 
 
-def _pair_rows(words: Frame, tokens: Tokens, stop: Array, backend: Backend) -> list[Frame]:
-    """A row a pair, as `_word_rows`; a list, empty where no two words are neighbours."""
+def _pair_rows(
+    words: Frame, tokens: Tokens, stop: Array, min_count: int, backend: Backend
+) -> list[Frame]:
+    """A row a pair, as `_word_rows`; a list, empty where no two words are neighbours.
+
+    Pairs too rare to be listed go at once: most pairs of a corpus are.
+    """
     ids = words["key"].values
     content = ~stop[ids]
     starts = backend.from_host(pair_starts(tokens))
     right = backend.xp.roll(ids, -1)
     keep = starts & content & backend.xp.roll(content, -1) & (ids != right)
-    pairs = words[keep]
     size = len(tokens.vocabulary)
-    return [pairs.assign(key=size + ids[keep] * size + right[keep])] if len(pairs) else []
+    pairs = words[keep].assign(key=size + ids[keep] * size + right[keep])
+    if not len(pairs):
+        return []
+    total = pairs.groupby("key")["count"].transform("sum")
+    return [pairs[total >= min_count]]
 
 
 def _count(rows: Frame) -> Frame:
@@ -156,25 +163,25 @@ def _count(rows: Frame) -> Frame:
 
 
 def _score(counts: Frame, words: Frame, content: Array, min_count: int, backend: Backend) -> Frame:
-    """`counts` with a column a method, and `listed`: whether the term may enter a list.
+    """The frequent content terms with a column a method, and `listed`: may it enter a list.
 
     content: (rows of counts,) bool, False for stop words.
     """
     xp = backend.xp
     total = counts.groupby("key")[["count"]].sum().reset_index()
     size = words.groupby("cluster")[["count"]].sum().reset_index()
-    scored = counts.assign(content=content)
-    scored = scored.merge(total.rename(columns={"count": "total"}), on="key")
+    scored = counts[content].merge(total.rename(columns={"count": "total"}), on="key")
+    scored = scored[scored["total"] >= min_count]
     scored = scored.merge(size.rename(columns={"count": "size"}), on="cluster")
     y, f, n = (xp.astype(scored[name].values, xp.float64) for name in ("count", "total", "size"))
     all_words = float(words["count"].sum())
     mean_words = all_words / max(len(size), 1)
     excess = y / n - f / all_words
-    often = scored["content"].values & scored["several"].values & (f >= min_count)
     return scored.assign(
         log_odds=_log_odds(y, f, n, all_words, mean_words, xp),
         ctfidf=excess * xp.log1p(mean_words / f),
-        listed=often & (excess > 0),
+        # In whole numbers, so that equal rates never differ by rounding.
+        listed=scored["several"].values & (y * all_words > f * n),
     )
 
 
@@ -223,11 +230,11 @@ def _name(
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """The rows of `_top` as a host table with words in place of keys, and the keys."""
     host = {name: backend.to_host(rows[name].values) for name in rows.columns}
-    size, latin = len(tokens.vocabulary), ~tokens.chinese
+    size = len(tokens.vocabulary)
     texts = []
     for key in host["key"].tolist():
         ids = [key] if key < size else list(divmod(key - size, size))
-        texts.append(term_text([tokens.vocabulary[i] for i in ids], [latin[i] for i in ids]))
+        texts.append(term_text(*(tokens.vocabulary[i] for i in ids)))
     table = pd.DataFrame(
         {
             "cluster": host["cluster"].astype(np.int64),

@@ -171,6 +171,6 @@ def test_order_keys_and_top():
 
 def test_term_text():
     """Only two Latin words are joined by a space."""
-    assert term_text(["full", "moon"], [True, True]) == "full moon"
-    assert term_text(["我", "爱"], [False, False]) == "我爱"
-    assert term_text(["我", "real"], [False, True]) == "我real"
+    assert term_text("full", "moon") == "full moon"
+    assert term_text("我", "爱") == "我爱"
+    assert term_text("我", "real") == "我real"

@@ -37,7 +37,7 @@ BLOCKS = (
     (0x2460, 0x2473),  # circled numbers
     (0xFF01, 0xFFE6),  # full-width and half-width forms
 )
-SYMBOLS = "←↑→↓↔−×÷±≤≥≠≈∞√·•●○■□▲△▼▽◆◇★☆♠♥♡♣♦♪♫♬♭♯✓✔✗✕°℃€™©®§…"
+SYMBOLS = "←↑→↓↔−×÷±≤≥≠≈∞√·•●○■□▲△▼▽◆◇★☆♠♥♡♣♦♪♫♬♭♯✓°℃€™©®§…"
 
 
 def main() -> None:

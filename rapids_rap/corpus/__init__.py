@@ -16,7 +16,11 @@ DROPPED_COLUMNS = ("file", "line", "text", "rule")
 
 @dataclass(frozen=True)
 class FileCount:
-    """What became of one input file: read == kept + sum(dropped.values()), in lines."""
+    """What became of one input file: read == kept + sum(dropped.values()), in lines.
+
+    format: songbook (the researchers' layout), lrc, plain, csv, tsv, jsonl or parquet. encoding:
+    utf-8, gb18030, utf-16 or utf-32. dropped: lines by rule, rules that dropped none left out.
+    """
 
     path: str
     sha256: str
@@ -34,7 +38,9 @@ class Corpus:
     lines: one row an occurrence, in reading order, with `LINE_COLUMNS`. `line_id` 0..n-1;
     `artist`, `song`, `song_id` are null where unknown; `line_no` counts from 1 within the song
     (the file, where there is no song); `stanza` counts from 0 within the song; `file_line` counts
-    from 1; `weight` is how many occurrences share the row's text.
+    from 1; `weight` is how many occurrences share the row's text. Where the unit is a stanza or a
+    song, a row joins its lines, `line_no` and `file_line` are its first line's, and one more
+    column, `lines`, counts them.
     texts: the distinct `text_norm`, sorted by code point: position = `text_id`. Sorting makes every
     later stage independent of the order of the input.
     dropped: every dropped line with its rule, `DROPPED_COLUMNS`.

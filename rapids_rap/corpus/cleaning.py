@@ -132,11 +132,11 @@ def _drop_credits(
 ) -> None:
     """Credits, and labels such as `Rap：某某` that are credits among credits."""
     mask = credit_mask(body, blocks)
-    marker = _CODE["marker"]
+    settled = (_CODE["marker"], _CODE["header"])
     for i, found in enumerate(mask):
-        if found == CREDIT and config.credits and rule[i] != marker:
+        if found == CREDIT and config.credits and rule[i] not in settled:
             rule[i] = _CODE["credit"]
-        elif found == HEADER and config.headers and rule[i] != marker:
+        elif found == HEADER and config.headers and rule[i] not in settled:
             rule[i] = _CODE["header"]
     if not config.credits:
         return

@@ -30,7 +30,7 @@ class Credit(IntEnum):
     NONE = 0
     LABELLED = 1  # `某某：某某` with a label that isn't known: a credit inside a block of credits
     SOFT = 2  # a credit next to one that is certain
-    PAIR = 3  # the same, or next to another such line: `作词 某某`, `作曲 某某`
+    PAIR = 3  # the same, or next to another such line: `作词 某某`, `某某 | 吉他`
     BARE = 4  # a role alone, its name perhaps on the next line
     CERTAIN = 5
     OPEN = 6  # certain, and the name is on the next line: `作词：`
@@ -176,8 +176,10 @@ def _by_bar(body: str) -> Credit:
     parts = [part.strip() for part in re.split(f"[{_BARS}]", body)]
     if len(parts) < 2 or not all((parts[0], parts[-1])):
         return Credit.NONE
-    ranked = {label_rank(parts[0]), label_rank(parts[-1])} & {"strong", "role"}
-    return Credit.CERTAIN if ranked else Credit.NONE
+    ranks = {label_rank(parts[0]), label_rank(parts[-1])}
+    if "strong" in ranks:
+        return Credit.CERTAIN
+    return Credit.PAIR if "role" in ranks else Credit.NONE
 
 
 def _by_bracket(form: str) -> Credit:

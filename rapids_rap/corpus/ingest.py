@@ -219,7 +219,7 @@ def _repeated_songs(kept: KeptLines) -> list[str]:
         seen.add(key)
     if not repeated:
         return []
-    return [f"{len(repeated):,} songs repeat an earlier one line for line: {listed(repeated)}"]
+    return [f"songs that repeat an earlier one line for line: {listed(repeated)}"]
 
 
 def _require_songs(kept: KeptLines) -> None:

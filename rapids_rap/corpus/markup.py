@@ -17,7 +17,7 @@ _TAG_NAMES = (
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]{{0,400}})?/?>|<!--[^<>]{{0,400}}-->", re.I)
 _STAMP = re.compile(r"[\[<]\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?[\]>]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_BREAK = re.compile(r"<br\s{0,9}/?>|</p>", re.I)
+_BREAK = re.compile(r"<br\s{0,9}/?>|(?<=</p>)(?=.)", re.I)
 _LRC_TAG = re.compile(
     r"\[(?:ti|ar|al|au|by|offset|re|ve|length|la|id|hash|sign|qq|total|kana|language|"
     r"tool|encoding|lr|#)\s*:[^\[\]]{0,2000}\]",
@@ -56,7 +56,7 @@ _NOTICE_HINT = re.compile(
 
 
 def break_lines(line: str) -> list[str]:
-    """The line cut where HTML breaks it (`<br>`, `</p>`); nearly always the line itself."""
+    """The line cut at every `<br>` and behind every `</p>`; nearly always the line itself."""
     return _BREAK.split(line) if "<" in line else [line]
 
 

@@ -84,12 +84,12 @@ def apply_transform(matrix: Array, transform: Transform) -> Array:
     axes = transform.axes
     columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
     out = xp.empty((matrix.shape[0], columns), dtype=xp.float32, device=device(matrix))
-    for start in range(0, matrix.shape[0], BLOCK):
-        block = matrix[start : start + BLOCK, :] - transform.mean
+    for rows in _blocks(matrix.shape[0]):
+        block = matrix[rows, :] - transform.mean
         if transform.mode == "whiten":
             block = block @ axes.T
         norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
-        out[start : start + BLOCK, :] = block / xp.where(norms > 0, norms, xp.ones_like(norms))
+        out[rows, :] = block / xp.where(norms > 0, norms, xp.ones_like(norms))
     return out
 
 
@@ -97,6 +97,10 @@ def _mean(matrix: Array) -> Array:
     """Column means, summed in float64 by blocks: 600,000 float32 additions lose digits."""
     xp = array_namespace(matrix)
     total = xp.zeros((matrix.shape[1],), dtype=xp.float64, device=device(matrix))
-    for start in range(0, matrix.shape[0], BLOCK):
-        total = total + xp.sum(matrix[start : start + BLOCK, :], axis=0, dtype=xp.float64)
+    for rows in _blocks(matrix.shape[0]):
+        total = total + xp.sum(matrix[rows, :], axis=0, dtype=xp.float64)
     return xp.astype(total / matrix.shape[0], xp.float32)
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]

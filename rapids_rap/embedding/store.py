@@ -113,7 +113,7 @@ class VectorStore:
             ids = np.load(self._path(name, "ids.npy"), allow_pickle=False)["id"]
             if _shard_name(ids) == name:
                 self.redo.append(ids)
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError, IndexError, EOFError):
             pass  # ids lost as well: the texts join the others that are missing
         for part in ("json", "ids.npy", "vectors.npy"):  # the commit first: it makes a shard count
             path = self._path(name, part)

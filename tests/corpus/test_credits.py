@@ -76,6 +76,7 @@ Made in China
 Stand by me
 written by the winners
 A | B
+爱 | 音乐
 人生|如戏
 (beat)
 [哈哈哈]
@@ -114,6 +115,7 @@ def test_roles_without_a_colon_need_company():
     assert mask("作词 某甲\n作曲：某乙\n\n天亮了") == [CREDIT, CREDIT, NOT_CREDIT]
     assert mask("作词 某甲\n作曲 某乙") == [CREDIT, CREDIT]
     assert mask("作词 某甲\n天亮了") == [NOT_CREDIT, NOT_CREDIT]
+    assert mask("某甲 | 吉他\n某乙 | Drums\n\n天亮了") == [CREDIT, CREDIT, NOT_CREDIT]
     assert mask("作曲：某乙\nWritten by Some One") == [CREDIT, CREDIT]
 
 

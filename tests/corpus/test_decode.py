@@ -50,7 +50,7 @@ def test_a_broken_place_in_utf8_is_named():
 
 def test_the_encoding_asked_for_is_insisted_on():
     """`input.encoding` decides, and the message offers the other one."""
-    with pytest.raises(InputError, match="input.encoding=gb18030"):
+    with pytest.raises(InputError, match=r"input\.encoding=gb18030"):
         decode(CHINESE.encode("gb18030"), "a.txt", "utf-8")
     with pytest.raises(InputError, match="line 2 is not valid GB18030"):
         decode(b"ok\n\xff\xff\n", "a.txt", "gb18030")
@@ -69,8 +69,8 @@ def test_neither_encoding():
     """Bytes that are text in neither encoding are an error with byte and line."""
     with pytest.raises(InputError, match=r"byte 3 \(line 2\) is neither"):
         decode(b"ok\n\xff\xfe\xfd\xff\xff", "a.txt", "auto")
-    with pytest.raises(InputError, match="control character U.0001"):
-        decode("\x01".encode() + "走吧".encode("gb18030"), "a.txt", "auto")
+    with pytest.raises(InputError, match="control character"):
+        decode(b"\x01" + "走吧".encode("gb18030"), "a.txt", "auto")
 
 
 def test_a_broken_utf16_file():

@@ -58,6 +58,10 @@ def _config(family: str, **settings):
         return transformers.BloomConfig(
             vocab_size=SIZES["vocab_size"], hidden_size=32, n_layer=2, n_head=4, pad_token_id=0
         )
+    if family == "mamba":  # recurrent: no attention at all, always looks back
+        return transformers.MambaConfig(
+            vocab_size=SIZES["vocab_size"], hidden_size=32, state_size=4, num_hidden_layers=2
+        )
     return transformers.BertConfig(**sizes)
 
 
@@ -95,6 +99,15 @@ def declare_pooling(folder: Path, mode: str) -> None:
     keys = {"mean": "mean_tokens", "last": "lasttoken", "cls": "cls_token", "max": "max_tokens"}
     modes = {f"pooling_mode_{key}": mode == name for name, key in keys.items()}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(modes))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Models this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,12 @@ import torch
 from transformers import AutoTokenizer
 
 from bench.corpora import Poem, corpus_table, held_out_split, sample, split_lines
-from tools.demo_model.contrastive import ContrastiveConfig, false_negatives, info_nce
+from tools.demo_model.contrastive import (
+    ContrastiveConfig,
+    false_negatives,
+    info_nce,
+    train_contrastive,
+)
 from tools.demo_model.data import Lines, Padded, PairSampler, Recipe, repeat_tokens, tokenize
 from tools.demo_model.lyrics import read_lyrics
 from tools.demo_model.model import Shape, build_model, embed
@@ -75,7 +80,6 @@ def test_tokenizer_survives_the_folder(folder, vocabulary):
 
 
 def test_a_resumed_run_writes_the_same_bytes(texts, folder, tmp_path, monkeypatch):
-    half = replace(CONFIG, contrastive=CONFIG.contrastive)
     work = tmp_path / "work"
 
     def killed(*_):
@@ -84,15 +88,13 @@ def test_a_resumed_run_writes_the_same_bytes(texts, folder, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("tools.demo_model.phases.train_contrastive", killed)
         with pytest.raises(KeyboardInterrupt):
-            run_phases(texts, half, work, tmp_path / "model")
+            run_phases(texts, CONFIG, work, tmp_path / "model")
     run_phases(texts, CONFIG, work, tmp_path / "model")
     for name in ("model.safetensors", "tokenizer.json", "config.json", "modules.json"):
         assert (tmp_path / "model" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_resuming_inside_a_phase_changes_nothing(lines, vocabulary, tmp_path):
-    from tools.demo_model.contrastive import train_contrastive
-
     sampler = PairSampler(lines, lines, CONFIG.recipe, 42)
     states = []
     for stops in ([4], [3, 4]):

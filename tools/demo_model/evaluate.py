@@ -29,7 +29,7 @@ class LinePairs:
 
 
 def poem_pairs(poems: Sequence[Poem], lines: Lines, number: int, seed: int = 42) -> LinePairs:
-    """One couplet (a line and the next) from each of ``number`` poems, drawn at random."""
+    """A line and the next, drawn at random, from each of ``number`` poems."""
     random = np.random.default_rng([seed, 3])
     starts = random.permutation(lines.starts(2))
     _, place = np.unique(lines.stanza[starts], return_index=True)

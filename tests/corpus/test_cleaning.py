@@ -1,0 +1,135 @@
+"""The rules in concert: what goes, by which rule, and what is left of the line."""
+
+import json
+
+import pytest
+
+from tests.corpus.helpers import check_accounts, gone, norms, read, write
+
+
+def clean(tmp_path, text, **config):
+    """The corpus of one plain file."""
+    corpus = read(write(tmp_path, "a.txt", text), **config)
+    check_accounts(corpus)
+    return corpus
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("作词：某甲", "credit"),
+        ("[Verse 1]", "marker"),
+        ("Ｈｏｏｋ：", "marker"),
+        ("<p></p>", "markup"),
+        ("&nbsp;&nbsp;", "markup"),
+        ("https://example.org", "link"),
+        ("Hook：@some_one", "link"),
+        ("未经许可，不得翻唱", "copyright"),
+        ("12345", "symbols"),
+        ("……", "symbols"),
+        ("🔥🔥", "symbols"),
+        ("歌名：某歌", "header"),
+        ("[ar:某甲]", "header"),
+    ],
+)
+def test_each_line_goes_by_its_rule(tmp_path, line, rule):
+    """A dropped line is in `dropped` as it was read, under the rule that emptied it."""
+    corpus = clean(tmp_path, f"天亮了我还没睡\n\n{line}\n\n窗外开始下雨\n")
+    assert gone(corpus) == {line: rule}
+    assert len(corpus.lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "norm"),
+    [
+        ("[00:12.00]我們走", "我们走"),
+        ("<i>走</i>&amp;停", "走&停"),
+        ("Hook：我们一起走", "我们一起走"),
+        ("[Hook] 一起走 www.example.org", "一起走"),
+        ("走 (yeah) 吧", "走 (yeah) 吧"),
+        ("(嘿)", "(嘿)"),
+        ("1 2 3 走", "1 2 3 走"),
+    ],
+)
+def test_what_is_left_of_a_line(tmp_path, line, norm):
+    """A rule takes its part; `text` stays as it was read."""
+    corpus = clean(tmp_path, f"天亮了\n{line}\n下雨了\n再来\n")
+    assert norms(corpus)[1] == norm
+    assert corpus.lines["text"][1] == line
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("credits", "作词：某甲"),
+        ("markers", "[Verse 1]"),
+        ("markup", "<p>走</p>"),
+        ("links", "@some_one"),
+        ("symbols", "12345"),
+        ("headers", "歌名：某歌"),
+    ],
+)
+def test_every_rule_can_be_switched_off(tmp_path, key, line):
+    """A rule that is off leaves its lines in the corpus, as they are."""
+    corpus = clean(tmp_path, f"天亮了我还没睡\n\n{line}\n\n窗外开始下雨\n", **{key: False})
+    assert norms(corpus)[1] == line.replace("：", ":")
+    assert gone(corpus) == {}
+
+
+def test_a_title_goes_only_on_top_of_its_song(tmp_path):
+    """`TITLE - ARTIST` and a title above credits go; a hook that equals the title stays."""
+    lrc = (
+        "[ti:走吧]\n[ar:某甲]\n[00:00.00]走吧 - 某甲\n[00:01.00]作词：某甲\n"
+        "[00:02.00]走吧\n[00:03.00]走吧 - 某甲\n"
+    )
+    corpus = read(write(tmp_path, "a.lrc", lrc))
+    assert norms(corpus) == ["走吧", "走吧 - 某甲"]
+    cells = (
+        'artist,song,text\n某甲,走吧,"《走吧》\n作词：某甲\n走吧\n停下"\n某甲,停下,"停下\n走吧"\n'
+    )
+    corpus = read(write(tmp_path, "b.csv", cells))
+    assert norms(corpus) == ["走吧", "停下", "停下", "走吧"]
+    assert gone(corpus)["《走吧》"] == "header"
+
+
+def test_titles_and_headers_of_the_layout(tmp_path):
+    """Artist and title lines go by `header`; without that rule the title is a line again."""
+    path = write(tmp_path, "a.txt", "歌手姓名：某甲\n\n走吧\n作词：某甲\n\n走吧\n停下\n")
+    assert gone(read(path)) == {
+        "歌手姓名：某甲": "header",
+        "走吧": "header",
+        "作词：某甲": "credit",
+    }
+    assert norms(read(path, headers=False)) == ["走吧", "走吧", "停下"]
+
+
+def test_a_title_that_looks_like_a_marker(tmp_path):
+    """A song called Intro keeps its name and its lines."""
+    corpus = read(write(tmp_path, "a.txt", "歌手姓名：某甲\n\nIntro\n作词：某甲\n\n走吧\n"))
+    assert corpus.lines["song"].tolist() == ["Intro"]
+    assert gone(corpus)["Intro"] == "header"
+
+
+def test_performers(tmp_path):
+    """The artist's name in square brackets or before a colon is a marker, anybody else's isn't."""
+    text = "[Some One]\n走吧\n某甲：\n停下\n[某丙]\nHook：某甲\n(某甲)"
+    row = json.dumps({"artist": "某甲/Some One", "text": text})
+    corpus = read(write(tmp_path, "a.jsonl", row))
+    assert norms(corpus) == ["走吧", "停下", "[某丙]", "(某甲)"]
+    assert set(gone(corpus).values()) == {"marker"}
+
+
+def test_rap_is_a_credit_among_credits(tmp_path):
+    """`Rap：某甲` under 作曲 names a performer; elsewhere the lyric behind it stays."""
+    corpus = clean(tmp_path, "作曲：某甲\nRap：某乙\n\nRap：我来了\n走吧\n")
+    assert norms(corpus) == ["我来了", "走吧"]
+    assert gone(corpus)["Rap：某乙"] == "credit"
+
+
+def test_equal_after_cleaning_is_one_text(tmp_path):
+    """Lines that differ in width, script, marker or stamp share their text_id and its weight."""
+    corpus = clean(
+        tmp_path, "我們走\n我们走\nHook：我们走\n[00:01.00]我们走\n<b>我们走</b>\n别的\n别\n"
+    )
+    assert corpus.lines["text_id"].nunique() == 3
+    assert corpus.lines["weight"].tolist() == [5] * 5 + [1, 1]

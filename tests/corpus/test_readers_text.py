@@ -1,0 +1,184 @@
+"""The three text layouts, as they are found in the wild."""
+
+from pathlib import PurePath
+
+import pytest
+
+from rapids_rap.corpus.readers_text import read_lrc, read_plain, read_songbook, read_text
+from rapids_rap.corpus.source import Mark, Source, numbered_lines
+
+SONGBOOK = """\
+歌手姓名：某甲
+
+第一首歌
+作词：某甲
+作曲：某乙
+
+天亮了
+我还没睡
+
+第一首歌
+窗外下雨
+
+第二首歌
+作词：某甲
+
+走吧
+歌手姓名:某乙
+
+第三首歌
+作曲：某丙
+作词：某乙
+别走
+"""
+
+
+def lyrics(source: Source) -> list[tuple[str | None, str | None, str]]:
+    """(artist, title, text) of the lines that the format leaves to cleaning."""
+    groups = [source.groups[g] for g in source.group]
+    return [
+        (group.artist, group.title, text)
+        for group, text, mark in zip(groups, source.text, source.mark, strict=True)
+        if mark == Mark.TEXT
+    ]
+
+
+def marked(source: Source, mark: Mark) -> list[str]:
+    """The lines with this mark."""
+    return [text for text, m in zip(source.text, source.mark, strict=True) if m == mark]
+
+
+def test_songbook():
+    """Artists, titles and credits find their song; a hook that equals the title is a line of it."""
+    source = read_songbook(numbered_lines(SONGBOOK))
+    assert marked(source, Mark.SYNTAX) == ["歌手姓名：某甲", "歌手姓名:某乙"]
+    assert marked(source, Mark.TITLE) == ["第一首歌", "第二首歌", "第三首歌"]
+    assert [line for line in lyrics(source) if not line[2].startswith("作")] == [
+        ("某甲", "第一首歌", "天亮了"),
+        ("某甲", "第一首歌", "我还没睡"),
+        ("某甲", "第一首歌", "第一首歌"),
+        ("某甲", "第一首歌", "窗外下雨"),
+        ("某甲", "第二首歌", "走吧"),
+        ("某乙", "第三首歌", "别走"),
+    ]
+    assert source.line[source.text.index("走吧")] == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "songs"),
+    [
+        ("歌手姓名：某甲\n作词：某甲\n走", [("某甲", None)]),
+        ("歌手姓名：\n\n歌\n作词：某甲\n走", [(None, "歌")]),
+        ("歌手姓名：某甲\n歌\n作词：\n某乙\n作曲：\n某丙\n\n走", [("某甲", "歌")]),
+        ("歌手姓名：某甲\n歌\n作词：某乙\n\n作词：某丙\n\n走", [("某甲", "歌")]),
+        (
+            "歌手姓名：某甲\n歌\n作曲：某乙\n作词：某丙\n走\n\n曲\n作词：某\n走",
+            [("某甲", "歌"), ("某甲", "曲")],
+        ),
+        ("歌手姓名：某甲\n《歌》\n【作词：某乙】\n走", [("某甲", "歌")]),
+        ("歌手姓名：某甲\n歌名：歌\n作词：某乙\n走", [("某甲", "歌")]),
+        ("歌手姓名：某甲\n歌\n作詞：某乙\n走", [("某甲", "歌")]),
+        ("\ufeff歌手姓名 ： 某甲\r\n歌\r\n作词 Lyrics by：某乙\r\n走\r\n", [("某甲", "歌")]),
+        ("歌手姓名：某甲\n歌\n词：某乙\n曲：某丙\n走", [("某甲", "歌")]),
+    ],
+)
+def test_where_a_song_starts(text, songs):
+    """The first credit of the block with 作词 starts a song, the line before it is the title."""
+    groups = read_songbook(numbered_lines(text)).groups
+    assert [(g.artist, g.title) for g in groups if g.is_song] == songs
+
+
+def test_lines_before_the_first_song_belong_to_no_song():
+    """A foreword has an artist at most, never a song."""
+    source = read_songbook(
+        numbered_lines("前言\n歌手姓名：某甲\n简介一行\n还有一行\n\n歌\n作词：某\n走")
+    )
+    known = [source.groups[g].is_song for g in source.group]
+    assert known == [False, False, False, False, True, True, True]
+    assert source.groups[source.group[2]].artist == "某甲"
+
+
+def test_lrc_in_the_order_of_its_stamps():
+    """Several stamps repeat a line where it is sung; equal stamps keep the order of the file."""
+    text = """\
+[ti:歌]
+[ar:某甲]
+[offset:+500]
+[00:10.00][00:30.00]副歌的词
+[00:01.00]第一句
+[00:20.5]第二句
+[00:20.50]translation
+[00:25.00]
+[01:02:03]最后
+"""
+    source = read_lrc(numbered_lines(text), PurePath("x.lrc"))
+    assert marked(source, Mark.SYNTAX) == ["[ti:歌]", "[ar:某甲]", "[offset:+500]"]
+    assert [text for *_, text in lyrics(source)] == [
+        "第一句",
+        "副歌的词",
+        "第二句",
+        "translation",
+        "副歌的词",
+        "最后",
+    ]
+    assert source.line[3:] == [5, 4, 6, 7, 4, 9]
+    assert source.block[3:] == [1, 1, 1, 1, 2, 2]
+    assert {(artist, title) for artist, title, _ in lyrics(source)} == {("某甲", "歌")}
+
+
+@pytest.mark.parametrize(
+    ("name", "artist", "title"),
+    [
+        ("某甲 - 歌.lrc", "某甲", "歌"),
+        ("某甲 - 歌 - live.lrc", "某甲", "歌 - live"),
+        ("歌.lrc", None, "歌"),
+        ("- 歌.lrc", None, "- 歌"),
+    ],
+)
+def test_lrc_names_from_the_file(name, artist, title):
+    """Without tags, or with empty ones, the file's name says who and what."""
+    (group,) = read_lrc([(1, "[ti:]"), (2, "[00:01.00]走")], PurePath(name)).groups
+    assert (group.artist, group.title) == (artist, title)
+
+
+def test_lrc_keeps_what_has_no_stamp():
+    """A line without a stamp stays behind the line it follows; a marker is not a tag."""
+    lines = numbered_lines("[00:05.00]乙\n跟着乙\n[Hook: 某甲]\n[00:01.00]甲\n")
+    assert read_lrc(lines, PurePath("x.lrc")).text == ["甲", "乙", "跟着乙", "[Hook: 某甲]"]
+
+
+def test_plain():
+    """Plain text has lines and stanzas, and neither artist nor song."""
+    source = read_plain(numbered_lines("一行\n\n \u3000\n二行\n三行"))
+    assert source.text == ["一行", "二行", "三行"]
+    assert source.line == [1, 4, 5]
+    assert source.block[0] != source.block[1] == source.block[2]
+    assert not source.groups[0].is_song
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("走\n歌手姓名：某甲\n", "a.txt", "songbook"),
+        ("[00:01.00]一\n[00:02.00]二\n[00:03.00]三\n四\n五\n六\n七\n", "a.txt", "lrc"),
+        ("[00:01.00]一\n", "a.txt", "lrc"),
+        ("没有时间", "a.lrc", "lrc"),
+        ("[00:01.00]一\n二\n三\n四\n", "a.txt", "plain"),
+        ("他问我歌手姓名\n走", "a.txt", "plain"),
+        ("", "a.txt", "plain"),
+    ],
+)
+def test_the_layout_is_told_by_the_content(text, name, kind):
+    """One 歌手姓名 line, or a few time stamps, decide how a text file is read."""
+    assert read_text(numbered_lines(text), PurePath(name)).format == kind
+
+
+def test_line_breaks():
+    """Windows, old Mac and HTML line breaks; the number stays that of the physical line."""
+    assert numbered_lines("a\r\nb<br/>c<BR>\rd") == [
+        (1, "a"),
+        (2, "b"),
+        (2, "c"),
+        (2, ""),
+        (3, "d"),
+    ]
