@@ -139,7 +139,8 @@ def _draw_labels(sketch: Sketch, labels: Sequence[Label], lift: float) -> None:
     sizes = [sketch.measure(label.text, label.size) for label in labels]
     placed = place_labels(anchors, sizes, bounds, gap=sheet.px(8), lift=lift)
     for place in placed:
-        if place.moved:
+        away = np.hypot(*np.subtract(place.tip, anchors[place.index]))
+        if place.moved and away > 0.8 * labels[place.index].size * sheet.scale:
             sketch.line(anchors[place.index], place.tip, labels[place.index].colour)
     for place in placed:
         label = labels[place.index]

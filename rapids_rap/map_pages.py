@@ -8,7 +8,7 @@ import pandas as pd
 from rapids_rap.charts import Bar, Entry, Label, Page, Scale
 from rapids_rap.config import MapsConfig
 from rapids_rap.palette import INK, NOISE, REST, darkened
-from rapids_rap.raster import FAINTEST, density_scale
+from rapids_rap.raster import Span, density_scale
 from rapids_rap.scene import MapData, Scene
 from rapids_rap.sketch import Colour
 
@@ -20,6 +20,7 @@ _TITLES = {
     "categories": ("歌词情绪图", "Categories: the lexicon category most often hit in a text"),
     "themes": ("歌词主题图", "Themes: groups of clusters"),
     "artists": ("歌手的聚类分布", "Distribution of each artist over the clusters"),
+    "artist_themes": ("歌手的主题分布", "Distribution of each artist over the themes"),
 }
 
 
@@ -97,25 +98,30 @@ def category_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
     )  # fmt: skip
 
 
-def density_page(view: MapData, scene: Scene, config: MapsConfig, peak: float) -> Page:
-    """peak: texts in the densest square of 1 % of the panel's width."""
+def density_page(
+    view: MapData, scene: Scene, config: MapsConfig, span: Span, square: float
+) -> Page:
+    """square: pixels in a square of 1 % of the panel's width, the unit of the scale."""
     return Page(
         _title(config, "density"), scene.subtitle, scene.footnote,
         ("密度", "Texts per square of 1% of the width"),
         labels=_cluster_labels(view, scene, min(config.labels, 15), INK),
-        scale=Scale(density_scale(), _density_ticks(peak)),
+        scale=Scale(density_scale(), _density_ticks(span, square)),
     )  # fmt: skip
 
 
-def _density_ticks(peak: float) -> tuple[tuple[float, str], ...]:
-    """The peak and the powers of ten below it, on the logarithmic scale."""
-    if peak <= 0:
+def _density_ticks(span: Span, square: float) -> tuple[tuple[float, str], ...]:
+    """The peak and the round numbers below it, on the logarithmic scale."""
+    if span.peak <= 0:
         return ()
+    peak = span.peak * square
     ticks = [(1.0, f"{peak:,.0f}" if peak >= 10 else f"{peak:.2g}")]
     for power in range(int(np.floor(np.log10(peak))), -9, -1):
-        place = 1 - float(np.log(10.0**power / peak) / np.log(FAINTEST))
-        if 0 <= place < 0.93:
-            ticks.append((place, f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"))
+        for digit in (5, 2, 1):
+            value = float(f"{digit}e{power}")
+            place = span.place(value / square)
+            if 0 <= place < ticks[-1][0] - 0.08:
+                ticks.append((place, f"{value:,.0f}" if power >= 0 else f"{value:g}"))
     return tuple(ticks)
 
 
@@ -154,7 +160,7 @@ def artist_page(
     bars = _bars(table.nlargest(config.artists, "lines"), members, scene)
     hidden = len(table) - (len(bars) - 1)
     page = Page(
-        _title(config, "artists"), scene.subtitle,
+        _title(config, "artist_themes" if by_theme else "artists"), scene.subtitle,
         "每位歌手的歌词行数在各部分的比例 · Share of each artist's lines in each part"
         + (f" · 另有 {hidden} 位歌手 more artists: artist_clusters.csv" if hidden else ""),
         ("主题", "Themes") if by_theme else ("最大的聚类", "Largest clusters"), tuple(entries),

@@ -83,6 +83,7 @@ class Words:
 def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
     """Read and clean; write the corpus and `dropped.parquet`; return the counts and the latter."""
     corpus = _ingest(config)
+    _warn(corpus)
     return count_table(corpus.files), write_corpus(out, corpus.lines, corpus.dropped)
 
 
@@ -106,6 +107,7 @@ def run(
         corpus = job.stage(
             Corpus, "corpus", lambda: _ingest(config), list(hashes.items()), reading, config.corpus
         )
+        _warn(corpus)
         weights = job.backend.from_host(_weights(corpus))
         geometry = _place_and_group(corpus, weights, job)
         words = _read_words(corpus, weights, geometry, job)
@@ -230,10 +232,13 @@ def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quali
 
 
 def _ingest(config: Config) -> Corpus:
-    corpus = ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
+    return ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
+
+
+def _warn(corpus: Corpus) -> None:
+    """Say aloud what the reader noticed, also where the corpus was read in an earlier run."""
     for warning in corpus.warnings:
         log.warning("%s", warning)
-    return corpus
 
 
 def _weights(corpus: Corpus) -> npt.NDArray[np.int64]:

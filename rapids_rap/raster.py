@@ -26,10 +26,11 @@ STEPS = 512  # of the density's colour scale
 _LOTS = 2**31
 _MULTIPLIER = 2_654_435_761  # odd, so lots are a permutation of the rows (Knuth, TAOCP 3, 6.4)
 _STRAY = 0.002  # share of the points at each end that may not stretch the map
+_BANDWIDTH = 0.06  # of the kernel for one point, in widths of the picture
 _MARGIN = 0.06  # of the picture, left free around the points
 _REACH = 0.25  # how far beyond the others, in spans of the map, they are still followed
 _PAINTED = 0.12  # share of the panel that all discs would cover side by side
-FAINTEST = 1 / 300  # density that is drawn as paper, as a share of the peak
+_FAINTEST = 1 / 300  # density that is drawn as paper, as a share of the peak
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ class Raster:
     counts: Array
     layers: Mapping[str, Array]
     radius: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """The ends of a logarithmic scale of density, in points per pixel; peak 0: there is none."""
+
+    floor: float
+    peak: float
+
+    @property
+    def range(self) -> float:
+        """Natural logarithm of the ratio of the ends, at least a little above 0."""
+        return max(math.log(max(self.peak, self.floor) / self.floor), 1e-9)
+
+    def place(self, value: float) -> float:
+        """Where a density lies on the scale, 0 at the floor and 1 at the peak."""
+        return math.log(value / self.floor) / self.range
 
 
 def to_pixels(xy: Array, width: int, height: int) -> tuple[Array, int]:
@@ -117,29 +135,32 @@ def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
     return backend.to_host(xp.astype(xp.flip(mixed + 0.5, axis=0), xp.uint8))
 
 
-def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, float]:
-    """The density of the points as an image, top row first, and its peak in points per pixel.
+def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, Span]:
+    """The density of the points as an image, top row first, and what its colours stand for.
 
     A kernel estimate: three box filters approximate a Gaussian (Wells 1986), whose width falls
     with the sixth root of the number of points (Scott 1992, two dimensions). The colour is
-    logarithmic, from 1/300 of the peak.
+    logarithmic, from half of what a lonely point has, or 1/300 of the peak, to the peak.
     """
     xp = backend.xp
     height, width = (int(size) for size in raster.counts.shape)
-    sigma = 0.03 * width * max(points, 1) ** (-1 / 6)
-    half = round((math.sqrt(4 * sigma**2 + 1) - 1) / 2)
+    sigma = _BANDWIDTH * width * max(points, 1) ** (-1 / 6)
+    half = max(1, round((math.sqrt(4 * sigma**2 + 1) - 1) / 2))
     smooth = raster.counts
     for _ in range(3):
         for axis in (0, 1):
             smooth = _box_sum(smooth, half, axis)
     density = xp.astype(smooth, xp.float64) / (2 * half + 1) ** 6 / len(disc(raster.radius))
-    peak = float(xp.max(density)) if points else 0.0
-    floor = max(peak * FAINTEST, 1e-12)
-    level = xp.log(xp.clip(density, floor, None) / floor) / math.log(1 / FAINTEST)
+    span = Span(1e-12, float(xp.max(density)))
+    lonely = 1 / (2 * math.pi * (half * (half + 1)))  # three boxes have this variance together
+    floor = min(max(lonely / 2, span.peak * _FAINTEST), span.peak / 10)
+    if span.peak > 0:
+        span = Span(floor, span.peak)
+    level = xp.log(xp.clip(density, span.floor, None) / span.floor) / span.range
     steps = xp.astype(xp.clip(level, 0.0, 1.0) * (STEPS - 1) + 0.5, xp.int64)
     table = backend.from_host(density_scale())
     rgb = xp.take(table, xp.reshape(xp.flip(steps, axis=0), (-1,)), axis=0)
-    return backend.to_host(xp.reshape(rgb, (height, width, 3))), peak
+    return backend.to_host(xp.reshape(rgb, (height, width, 3))), span
 
 
 def density_scale() -> Rgb:
@@ -150,24 +171,44 @@ def density_scale() -> Rgb:
 
 
 def densest_spots(
-    pixels: Array, groups: Array, count: int, width: int, height: int, backend: Backend
+    pixels: Array, groups: Array, count: int, cell: float, backend: Backend
 ) -> npt.NDArray[np.float64]:
-    """(count, 2) pixel where each group (n,) is densest; NaN for one that is not in the picture."""
+    """(count, 2) pixel where each group (n,) is densest; NaN for one that is not in the picture.
+
+    It is the mean of the group's points in the square of `cell` pixels that holds most of them.
+    """
     xp = backend.xp
-    cell = max(4, width // 80)
-    across = width // cell + 1
-    cells = across * (height // cell + 1)
     seen = (groups >= 0) & (pixels[:, 0] > 0)
-    square = xp.astype(xp.floor(pixels[seen] / cell), xp.int64)
-    keys = (groups[seen] * cells) + square[:, 1] * across + square[:, 0]
+    points, members = pixels[seen], groups[seen]
+    square = xp.astype(xp.floor(points / cell), xp.int64)
+    across = int(xp.max(square)) + 1 if int(members.shape[0]) else 1
+    keys = (members * across + square[:, 1]) * across + square[:, 0]
     values, counts = xp.unique_counts(keys)
     keys_host, counts_host = backend.to_host(values), backend.to_host(counts)
     order = np.lexsort((-keys_host, counts_host))  # of equal counts the first square wins
     best = np.full(count, -1, dtype=np.int64)
-    best[keys_host[order] // cells] = keys_host[order] % cells
-    spots = (np.stack([best % across, best // across], axis=1) + 0.5) * cell
-    spots[best < 0] = np.nan
-    return np.minimum(spots, np.array([width, height], dtype=np.float64))
+    best[keys_host[order] // across**2] = keys_host[order]
+    chosen = keys == xp.take(backend.from_host(best), members, axis=0)
+    weights = xp.astype(chosen, xp.float64)
+    total = sums_by_group(members, weights, count, backend)[1:]
+    sums = [
+        sums_by_group(members, weights * points[:, axis], count, backend)[1:] for axis in (0, 1)
+    ]
+    return np.stack(sums, axis=1) / np.where(total > 0, total, np.nan)[:, None]
+
+
+def sums_by_group(
+    groups: Array, weights: Array, count: int, backend: Backend
+) -> npt.NDArray[np.float64]:
+    """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1."""
+    xp = backend.xp
+    order = xp.argsort(groups)
+    running = xp.cumulative_sum(
+        xp.astype(xp.take(weights, order, axis=0), xp.float64), include_initial=True
+    )
+    names = xp.arange(-1, count + 1, dtype=groups.dtype, device=device(groups))
+    edges = xp.searchsorted(xp.take(groups, order, axis=0), names)
+    return np.diff(backend.to_host(xp.take(running, edges, axis=0)))
 
 
 def disc_radius(points: int, width: int, height: int) -> int:

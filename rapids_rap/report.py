@@ -44,7 +44,7 @@ Row = dict[str, Any]
 class Column:
     """A column of a table: its key in the rows, its names, and how its cells are written.
 
-    kind: text, int, num (three decimals), tenths, share (of 1, as a percentage) or percent.
+    kind: text, int, num (three decimals), tenths, lift, share (of 1, as a percentage) or percent.
     """
 
     key: str
@@ -72,8 +72,8 @@ REGION_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"), Column("region", "地区", "region"),
     Column("percentage", "占聚类", "% of cluster", "percent"),
     Column("lines", "行", "lines", "int"),
-    Column("lift", "提升度", "lift", "num"), Column("lift_low", "下限", "low", "num"),
-    Column("lift_high", "上限", "high", "num"),
+    Column("lift", "提升度", "lift", "lift"), Column("lift_low", "下限", "low", "lift"),
+    Column("lift_high", "上限", "high", "lift"),
 )  # fmt: skip
 ARTIST_COLUMNS = (
     Column("artist", "歌手", "artist"), Column("lines", "行", "lines", "int"),
@@ -120,10 +120,13 @@ def format_cell(value: Any, kind: str) -> str:
         return "是 yes" if value else "否 no"
     if not isinstance(value, int | float | np.integer | np.floating) or kind == "text":
         return str(value)
+    number = float(value)
     if kind == "share":
-        return f"{100 * float(value):.1f}%"
+        return f"{100 * number:.1f}%"
+    if kind == "lift":
+        return f"{number:.2f}" if abs(number) < 100 else f"{number:,.0f}"
     form = {"percent": "{:.1f}%", "num": "{:,.3f}", "tenths": "{:,.1f}"}.get(kind, "{:,.0f}")
-    return form.format(float(value))
+    return form.format(number)
 
 
 def records(table: pd.DataFrame | None) -> list[Row]:

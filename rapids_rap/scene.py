@@ -12,7 +12,7 @@ from array_api_compat import device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.palette import NOISE, Rgb, cluster_colours, theme_colours
-from rapids_rap.raster import densest_spots
+from rapids_rap.raster import densest_spots, sums_by_group
 from rapids_rap.sketch import Colour, Sheet
 
 _AXES = "坐标轴没有含义，只有远近有意义 · Axes have no meaning, only nearness does"
@@ -96,7 +96,7 @@ def build_scene(
     backend: Backend,
 ) -> Scene:
     """The scene of `pixels` (n, 2) on the panel of a sheet; `groups` as of `text_groups`."""
-    width, height = sheet.panel_width, sheet.panel_height
+    width = sheet.panel_width
     sizes = {
         "clusters": len(view.cluster_terms),
         "themes": len(view.theme_labels),
@@ -106,9 +106,11 @@ def build_scene(
         name: sums_by_group(group, view.weights, sizes[name], backend)
         for name, group in groups.items()
     }
+    # Few points need large squares for one to stand out; a theme is a region, not a spot.
+    across = min(max(2 * int(view.xy.shape[0]) ** (1 / 3), 16), 80)
     spots = {
-        name: densest_spots(pixels, groups[name], sizes[name], width, height, backend)
-        for name in ("clusters", "themes")
+        name: densest_spots(pixels, groups[name], sizes[name], width / parts, backend)
+        for name, parts in (("clusters", across), ("themes", 8))
     }
     themes = backend.to_host(view.themes).astype(np.int64)
     shades = cluster_colours(
@@ -125,20 +127,3 @@ def build_scene(
     )
     strays = f" · 图外 {outside:,} 个离群文本 outlying texts not shown" if outside else ""
     return Scene(themes, lines, spots, colours, subtitle, _AXES + strays)
-
-
-def sums_by_group(
-    groups: Array, weights: Array, count: int, backend: Backend
-) -> npt.NDArray[np.float64]:
-    """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1."""
-    xp = backend.xp
-    order = xp.argsort(groups)
-    running = xp.cumulative_sum(
-        xp.astype(xp.take(weights, order, axis=0), xp.float64), include_initial=True
-    )
-    edges = xp.searchsorted(
-        xp.take(groups, order, axis=0),
-        xp.arange(-1, count + 1, dtype=groups.dtype, device=device(groups)),
-    )
-    totals = backend.to_host(xp.take(running, edges, axis=0))
-    return np.diff(totals)

@@ -14,8 +14,8 @@ from rapids_rap.config import MapsConfig
 from rapids_rap.errors import CapabilityError
 from rapids_rap.map_pages import artist_page, cluster_page
 from rapids_rap.maps import MapData, draw_maps
-from rapids_rap.raster import to_pixels
-from rapids_rap.scene import build_scene, sums_by_group, text_groups
+from rapids_rap.raster import sums_by_group, to_pixels
+from rapids_rap.scene import build_scene, text_groups
 from rapids_rap.sketch import Sheet
 from tests.strict_backend import StrictBackend
 from tests.test_raster import strict_aggregate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from rapids_rap.errors import InputError
 
 Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
 
-log = logging.getLogger(__name__)
 
 _LONG_LINE = 2_000  # characters; longer lines are kept and named
 
@@ -88,8 +86,6 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     if corpus_config.unit == "song":
         _require_songs(kept)
     warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
-    for warning in warnings:
-        log.warning("%s", warning)
     frame, texts = make_units(kept, corpus_config.unit)
     return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
 
