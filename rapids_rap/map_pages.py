@@ -8,7 +8,7 @@ import pandas as pd
 from rapids_rap.charts import Bar, Entry, Label, Page, Scale
 from rapids_rap.config import MapsConfig
 from rapids_rap.palette import INK, NOISE, REST, darkened
-from rapids_rap.raster import Span, density_scale
+from rapids_rap.raster import density_level, density_scale
 from rapids_rap.scene import MapData, Scene
 from rapids_rap.sketch import Colour
 
@@ -98,29 +98,26 @@ def category_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
     )  # fmt: skip
 
 
-def density_page(
-    view: MapData, scene: Scene, config: MapsConfig, span: Span, square: float
-) -> Page:
-    """square: pixels in a square of 1 % of the panel's width, the unit of the scale."""
+def density_page(view: MapData, scene: Scene, config: MapsConfig, peak: float) -> Page:
+    """peak: texts in the densest square of 1 % of the panel's width, the unit of the scale."""
     return Page(
         _title(config, "density"), scene.subtitle, scene.footnote,
         ("密度", "Texts per square of 1% of the width"),
         labels=_cluster_labels(view, scene, min(config.labels, 15), INK),
-        scale=Scale(density_scale(), _density_ticks(span, square)),
+        scale=Scale(density_scale(), _density_ticks(peak)),
     )  # fmt: skip
 
 
-def _density_ticks(span: Span, square: float) -> tuple[tuple[float, str], ...]:
-    """The peak and the round numbers below it, on the logarithmic scale."""
-    if span.peak <= 0:
+def _density_ticks(peak: float) -> tuple[tuple[float, str], ...]:
+    """The peak and the round numbers below it, as far apart as their text needs."""
+    if peak <= 0:
         return ()
-    peak = span.peak * square
     ticks = [(1.0, f"{peak:,.0f}" if peak >= 10 else f"{peak:.2g}")]
-    for power in range(int(np.floor(np.log10(peak))), -9, -1):
+    for power in range(int(np.floor(np.log10(peak))), -7, -1):
         for digit in (5, 2, 1):
             value = float(f"{digit}e{power}")
-            place = span.place(value / square)
-            if 0 <= place < ticks[-1][0] - 0.08:
+            place = density_level(value, peak)
+            if 0.06 < place < ticks[-1][0] - 0.08:
                 ticks.append((place, f"{value:,.0f}" if power >= 0 else f"{value:g}"))
     return tuple(ticks)
 

@@ -46,8 +46,8 @@ def draw_maps(view: MapData, config: MapsConfig, backend: Backend) -> dict[str, 
     ):
         panel = paint(raster, layer, scene.colours[layer], backend)
         maps[f"{layer}.png"] = render_map(page, panel, sheet, face, lift)
-    panel, span = density_image(raster, int(view.xy.shape[0]), backend)
-    page = density_page(view, scene, config, span, (width / 100) ** 2)
+    panel, peak = density_image(raster, int(view.xy.shape[0]), backend)
+    page = density_page(view, scene, config, peak * (width / 100) ** 2)
     maps["density.png"] = render_map(page, panel, sheet, face, lift)
     if view.artist_clusters is not None and len(view.artist_clusters):
         page, bars, marks = artist_page(view, view.artist_clusters, scene, config)

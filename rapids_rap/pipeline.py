@@ -37,7 +37,7 @@ from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality import Evidence, Quality, assess
-from rapids_rap.runs import RunFolder, hash_inputs, write_corpus
+from rapids_rap.runs import RunFolder, exclusive, hash_inputs, write_corpus
 from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
@@ -148,7 +148,7 @@ def _place_and_group(corpus: Corpus, weights: Array, job: _Job) -> Geometry:
     """Texts to vectors, neighbours, layouts and clusters."""
     config, backend, seed = job.config, job.backend, job.seed
     job.progress.stage("embedding")
-    with job.cache.measured("embedding") as kept:
+    with exclusive(job.store), job.cache.measured("embedding") as kept:
         vectors = embed(corpus.texts, config.embedding, backend, job.store, job.progress.advance)
         kept.extend([True] * (vectors.report.embedded == 0))
     with job.cache.measured("postprocess"):

@@ -26,11 +26,11 @@ STEPS = 512  # of the density's colour scale
 _LOTS = 2**31
 _MULTIPLIER = 2_654_435_761  # odd, so lots are a permutation of the rows (Knuth, TAOCP 3, 6.4)
 _STRAY = 0.002  # share of the points at each end that may not stretch the map
-_BANDWIDTH = 0.06  # of the kernel for one point, in widths of the picture
+_BANDWIDTH = 0.045  # of the kernel for one point, in widths of the picture
 _MARGIN = 0.06  # of the picture, left free around the points
 _REACH = 0.25  # how far beyond the others, in spans of the map, they are still followed
 _PAINTED = 0.12  # share of the panel that all discs would cover side by side
-_FAINTEST = 1 / 300  # density that is drawn as paper, as a share of the peak
+_GAMMA = 0.45  # of the density's colour scale
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,6 @@ class Raster:
     counts: Array
     layers: Mapping[str, Array]
     radius: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """The ends of a logarithmic scale of density, in points per pixel; peak 0: there is none."""
-
-    floor: float
-    peak: float
-
-    @property
-    def range(self) -> float:
-        """Natural logarithm of the ratio of the ends, at least a little above 0."""
-        return max(math.log(max(self.peak, self.floor) / self.floor), 1e-9)
-
-    def place(self, value: float) -> float:
-        """Where a density lies on the scale, 0 at the floor and 1 at the peak."""
-        return math.log(value / self.floor) / self.range
 
 
 def to_pixels(xy: Array, width: int, height: int) -> tuple[Array, int]:
@@ -135,12 +118,12 @@ def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
     return backend.to_host(xp.astype(xp.flip(mixed + 0.5, axis=0), xp.uint8))
 
 
-def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, Span]:
-    """The density of the points as an image, top row first, and what its colours stand for.
+def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, float]:
+    """The density of the points as an image, top row first, and its peak in points per pixel.
 
     A kernel estimate: three box filters approximate a Gaussian (Wells 1986), whose width falls
-    with the sixth root of the number of points (Scott 1992, two dimensions). The colour is
-    logarithmic, from half of what a lonely point has, or 1/300 of the peak, to the peak.
+    with the sixth root of the number of points (Scott 1992, two dimensions). The colour follows
+    `density_level`.
     """
     xp = backend.xp
     height, width = (int(size) for size in raster.counts.shape)
@@ -151,16 +134,21 @@ def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image,
         for axis in (0, 1):
             smooth = _box_sum(smooth, half, axis)
     density = xp.astype(smooth, xp.float64) / (2 * half + 1) ** 6 / len(disc(raster.radius))
-    span = Span(1e-12, float(xp.max(density)))
-    lonely = 1 / (2 * math.pi * (half * (half + 1)))  # three boxes have this variance together
-    floor = min(max(lonely / 2, span.peak * _FAINTEST), span.peak / 10)
-    if span.peak > 0:
-        span = Span(floor, span.peak)
-    level = xp.log(xp.clip(density, span.floor, None) / span.floor) / span.range
+    peak = float(xp.max(density))
+    level = density_level(density, peak)
     steps = xp.astype(xp.clip(level, 0.0, 1.0) * (STEPS - 1) + 0.5, xp.int64)
     table = backend.from_host(density_scale())
     rgb = xp.take(table, xp.reshape(xp.flip(steps, axis=0), (-1,)), axis=0)
-    return backend.to_host(xp.reshape(rgb, (height, width, 3))), span
+    return backend.to_host(xp.reshape(rgb, (height, width, 3))), peak
+
+
+def density_level(density: Any, peak: float) -> Any:
+    """Where a density (number or array) lies on the colour scale, 0 to 1: a power of its share.
+
+    Between a linear scale, on which one hook hides all else, and a logarithmic one, on which the
+    sparsest parts look full.
+    """
+    return (density / (peak or 1.0)) ** _GAMMA
 
 
 def density_scale() -> Rgb:

@@ -13,7 +13,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,18 @@ class RunFolder:
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self.path = path
         self.overwrite = overwrite
-        self._lock: int | None = None
+        self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> RunFolder:
         with explain_os_errors(self.path):
             self._refuse_foreign_folder()
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(self.path / ".lock")
+        self._lock.enter_context(exclusive(self.path))
         for folder in (self.path, self.path / "maps", self.path / "vectors"):
             sweep_partials(folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)  # the operating system drops the lock, also when we crash
+        self._lock.close()
 
     def claim(self, inputs: Mapping[str, str]) -> None:
         """Bind the folder to these inputs (path → sha256); what was kept for others goes."""
@@ -244,6 +242,32 @@ class Run:
         return self._table(name) if (self.path / name).exists() else None
 
 
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Make `folder` and hold its lock; the operating system drops it, also when we crash.
+
+    Raises `LockHeldError` naming the holder's process, `InputError` where it can't be written.
+    """
+    with explain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
+            raise LockHeldError(
+                f"{folder}: another run is writing there (process {holder}). Wait for it, or "
+                "choose another folder."
+            ) from None
+        with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def open_run(path: Path) -> Run:
     """Open a finished run. Raises `InputError` where there is none, or one of a later schema."""
     if not path.is_dir():
@@ -291,23 +315,6 @@ def write_export(out: Path, data: bytes) -> None:
 def hash_inputs(paths: Sequence[Path]) -> dict[str, str]:
     """The SHA-256 of each input file, by its path as given."""
     return {path.as_posix(): sha256_file(path) for path in paths}
-
-
-def _take_lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise LockHeldError(
-            f"{path.parent}: another run is writing there (process {holder}). Wait for it, or "
-            "choose another --out."
-        ) from None
-    with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
 
 
 def _read_json(path: Path) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rapids_rap.errors import InputError, LockHeldError
-from rapids_rap.runs import MANIFEST, RunFolder, open_run
+from rapids_rap.runs import MANIFEST, RunFolder, exclusive, open_run
 
 
 def publish(folder, **changes):
@@ -139,3 +139,15 @@ def test_later_schema_and_missing_folder(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no manifest"):
         open_run(tmp_path / "empty")
+
+
+def test_a_shared_store_has_one_writer(tmp_path):
+    """Two runs with different folders but one vector store don't sweep each other's files."""
+    with (
+        exclusive(tmp_path / "store"),
+        pytest.raises(LockHeldError, match="store"),
+        exclusive(tmp_path / "store"),
+    ):
+        pass
+    with exclusive(tmp_path / "store"):
+        pass
