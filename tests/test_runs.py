@@ -70,7 +70,7 @@ def test_second_writer_is_refused_and_told_who(tmp_path):
     code = (
         "import sys, pathlib\n"
         "from rapids_rap.runs import RunFolder\n"
-        "RunFolder(pathlib.Path(sys.argv[1])).__enter__()\n"
+        "folder = RunFolder(pathlib.Path(sys.argv[1])); folder.__enter__()\n"
         "print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
