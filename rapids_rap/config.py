@@ -122,7 +122,9 @@ class ClustersConfig(Section):
     min_samples: int = Field(
         5, ge=1, le=1023, description="neighbours that make a point dense, itself not counted"
     )
-    selection: Literal["eom", "leaf"] = Field("eom", description="few stable or many fine clusters")
+    selection: Literal["eom", "leaf"] = Field(
+        "leaf", description="many fine clusters, or (eom) few stable ones: often one giant"
+    )
     epsilon: float = Field(0.0, ge=0.0, description="clusters closer than this are merged")
     noise: Literal["keep", "nearest"] = Field(
         "keep", description="nearest: noise joins the cluster of its neighbours (cluster_raw stays)"

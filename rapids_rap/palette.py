@@ -21,7 +21,7 @@ INK = (34, 34, 34)
 # Distinct for the common colour deficiencies, and dark enough on paper: hues after Okabe & Ito
 # (2008) and Tol (2021).
 _BASE = (
-    "0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "56b4e9", "332288", "999933", "882255",
+    "0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "332288", "999933", "882255", "56b4e9",
 )  # fmt: skip
 _SEEN = np.array([2.0, 0.5, 1.0])  # weights of lightness, red-green and blue-yellow
 _LIGHTNESS = (0.40, 0.80)

@@ -176,7 +176,9 @@ def _map_data(
         weights=found.weights,
         category=category,
         category_names=found.lexicon.categories,
-        cluster_terms=tuple(short.get(c, "") for c in range(found.clusters.themes.shape[0])),
+        cluster_terms=tuple(
+            short.get(c, "").replace("、", "·") for c in range(found.clusters.themes.shape[0])
+        ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
         artist_clusters=found.artists.artist_clusters,
         model=config.embedding.model,

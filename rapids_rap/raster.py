@@ -29,6 +29,7 @@ _STRAY = 0.002  # share of the points at each end that may not stretch the map
 _BANDWIDTH = 0.045  # of the kernel for one point, in widths of the picture
 _MARGIN = 0.06  # of the picture, left free around the points
 _REACH = 0.25  # how far beyond the others, in spans of the map, they are still followed
+_MOST_ROWS = 4_000_000  # of the table that datashader is given
 _PAINTED = 0.12  # share of the panel that all discs would cover side by side
 _GAMMA = 0.45  # of the density's colour scale
 
@@ -77,11 +78,13 @@ def rasterize(
 ) -> Raster:
     """Aggregates points (n, 2), each a disc, in one pass; `groups`: (n,) int64 by layer, -1 none.
 
-    Few points get large discs, many get single pixels.
+    Few points, or many in few places, get large discs; where they fill the picture, pixels.
     """
     xp = backend.xp
     n = int(pixels.shape[0])
-    radius = disc_radius(n, width, height)
+    radius = disc_radius(_occupied(pixels, width), width, height)
+    while radius and n * len(disc(radius)) > _MOST_ROWS:
+        radius -= 1
     offsets = backend.from_host(disc(radius))
     discs = int(offsets.shape[0])
     columns: dict[str, Any] = {}
@@ -199,9 +202,9 @@ def sums_by_group(
     return np.diff(backend.to_host(xp.take(running, edges, axis=0)))
 
 
-def disc_radius(points: int, width: int, height: int) -> int:
-    """The radius at which all points side by side would paint an eighth of the picture."""
-    wanted = math.sqrt(_PAINTED * width * height / (math.pi * max(points, 1)))
+def disc_radius(places: int, width: int, height: int) -> int:
+    """The radius at which discs on so many places would paint an eighth of the picture."""
+    wanted = math.sqrt(_PAINTED * width * height / (math.pi * max(places, 1)))
     return min(round(wanted), max(1, width // 250))
 
 
@@ -234,6 +237,13 @@ def _bounds(values: Array) -> tuple[float, float]:
     reach = _REACH * (high - low)
     followed = xp.searchsorted(ordered, xp.stack([low - reach, high + reach]))
     return float(ordered[int(followed[0])]), float(ordered[int(followed[1]) - 1])
+
+
+def _occupied(pixels: Array, width: int) -> int:
+    """The number of different pixels the points are on; those outside count as one."""
+    xp = array_namespace(pixels)
+    places = xp.astype(xp.floor(pixels), xp.int64)
+    return int(xp.unique_values(places[:, 1] * width + places[:, 0]).shape[0])
 
 
 def _draw_lots(group: Array, size: int) -> Array:

@@ -89,6 +89,8 @@ def test_few_points_are_large_and_many_are_pixels():
     """300 points can be seen and a million are no blob."""
     assert disc_radius(300, 1800, 1500) >= 5
     assert disc_radius(1_400_000, 1800, 1500) == 0
+    many = np.repeat(to_pixels(points(300), 400, 300)[0], 50, axis=0)
+    assert rasterize(many, {}, 400, 300, CPU).radius == disc_radius(300, 400, 300)
     assert len(disc(0)) == 1
     assert len(disc(1)) == 5
 

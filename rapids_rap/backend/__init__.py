@@ -107,13 +107,17 @@ class Backend(Protocol):
     ) -> Knn:
         """The k nearest `points` (n, d) of each query.
 
-        Without queries: of each point, itself left out (1 <= k <= n - 1, else ValueError).
+        Without queries: of each point, itself left out (1 <= k <= n - 1, else ValueError). Equal
+        points are neighbours at distance 0. ValueError for points that aren't finite.
         """
 
     def umap(
         self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
     ) -> list[Array]:
-        """A float32 layout (n, n_components) for each spec, on the given graph of `points`."""
+        """A float32 layout (n, n_components) for each spec, on the given graph of `points`.
+
+        A layout depends on its own spec only, not on what is laid out beside it.
+        """
 
     def hdbscan(
         self,
@@ -124,7 +128,10 @@ class Backend(Protocol):
         selection: Literal["eom", "leaf"] = "eom",
         epsilon: float = 0.0,
     ) -> DensityClusters:
-        """Density clusters of Euclidean points; `min_samples` does not count the point itself."""
+        """Density clusters of Euclidean points; `min_samples` does not count the point itself.
+
+        Repeatable without a seed. ValueError for points that aren't finite.
+        """
 
     def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
         """Principal axes of float32 points; each axis' largest loading is positive."""

@@ -16,7 +16,7 @@ from rapids_rap.backend import Engine, Knn, Metric
 from rapids_rap.backend._extras import require
 
 EXACT_LIMIT = 100_000  # rows; beyond, `auto` takes the inverted file
-QUERY_BLOCK = 16_384  # queries a call, so that an interrupt never waits for the whole search
+QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
 RECALL_QUERIES = 500
 TRAINING_ROWS_PER_LIST = 40

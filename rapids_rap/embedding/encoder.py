@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ from rapids_rap.errors import CapabilityError, InputError
 log = logging.getLogger(__name__)
 
 # Tokens a batch. On a CPU larger batches are no faster (docs/performance.md) and leave the cache.
-CPU_BUDGET = 2048
+CPU_BUDGET = 1024
 GPU_BUDGET = 32_768
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
 
@@ -51,7 +53,6 @@ class Encoder:
         vectors: npt.NDArray[np.float32] = out.cpu().numpy()
         return vectors
 
-    @torch.inference_mode()
     def encode_into(
         self,
         tokens: Tokens,
@@ -63,28 +64,39 @@ class Encoder:
         """Write the vectors of the selected texts, ascending in length, into `out[rows]`.
 
         selection, rows: (m,) int64; out: (n, dim) float32 on the encoder's device. `progress` gets
-        the number of texts done. A batch that finds no memory is halved, and all after it. Raises
-        `CapabilityError` if one text alone is too much, `InputError` for vectors of no direction
-        (NaN, infinite, zero).
+        the number of texts done. Batches that find no memory are planned again with half the
+        budget. Raises `CapabilityError` if one text alone is too much, `InputError` for vectors of
+        no direction (NaN, infinite, zero).
         """
         targets = torch.from_numpy(rows).to(self.device)
-        done = 0
-        while done < len(selection):
-            for part in plan_batches(
-                tokens.lengths[selection[done:]], self.token_budget, self.plan.layout
-            ):
-                start, stop = done, done + (part.stop - part.start)
-                if not self._fits(tokens, selection[start:stop], targets[start:stop], out):
-                    break  # plan the rest anew, with the smaller budget
-                done = stop
-                if progress:
-                    progress(done)
+
+        def fits(part: Int64) -> bool:
+            return self._fits(tokens, selection[part], targets[part], out)
+
+        waiting, done = np.arange(len(selection)), 0
+        while len(waiting):
+            lengths = tokens.lengths[selection[waiting]]
+            plan = plan_batches(lengths, self.token_budget, self.plan.layout)
+            parts = [waiting[part] for part in plan]
+            too_large: list[Int64] = []
+            with _side_by_side(self.device) as run:
+                for part, fitted in zip(parts, run(fits, parts), strict=True):
+                    if fitted:
+                        done += len(part)
+                        if progress:
+                            progress(done)
+                    else:
+                        too_large.append(part)
+            if too_large:
+                self._halve(tokens, selection[too_large[0]])
+            waiting = np.concatenate(too_large) if too_large else waiting[:0]
         self._check(normalize_rows(out, targets), len(rows))
 
+    @torch.inference_mode()
     def _fits(
         self, tokens: Tokens, selection: Int64, targets: torch.Tensor, out: torch.Tensor
     ) -> bool:
-        """Run one batch; False, and a smaller budget, where memory did not suffice."""
+        """Run one batch; False where memory did not suffice."""
         try:
             batch = make_batch(tokens, selection)
             hidden = self._runner.run(batch, self.plan.layout)
@@ -94,20 +106,19 @@ class Encoder:
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
             if not _is_out_of_memory(error):
                 raise
-        # Outside the handler, whose traceback keeps the batch's tensors alive.
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._halve(len(selection), int(tokens.lengths[selection].sum()))
         return False
 
-    def _halve(self, texts: int, tokens: int) -> None:
-        if texts == 1:
+    def _halve(self, tokens: Tokens, failed: Int64) -> None:
+        """Lower the budget below what the smallest batch that failed took."""
+        size = int(tokens.lengths[failed].sum())
+        if len(failed) == 1:
             raise CapabilityError(
-                f"Memory does not suffice for a single text of {tokens} tokens with "
+                f"Memory does not suffice for a single text of {size} tokens with "
                 f"{self.spec.name} on {self.device}; lower embedding.max_tokens or use a smaller "
                 "model."
             )
-        self.token_budget = max(1, min(self.token_budget, tokens) // 2)
+        release(self.device)
+        self.token_budget = max(1, min(self.token_budget, size) // 2)
         log.warning("out of memory: going on with %d tokens a batch", self.token_budget)
 
     def _check(self, broken: torch.Tensor, texts: int) -> None:
@@ -125,6 +136,26 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     message = str(error).lower()
     return any(sign in message for sign in OUT_OF_MEMORY)
+
+
+@contextlib.contextmanager
+def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[bool]]]:
+    """A `map` over batches: one after the other on a GPU, one a core, each on one core, on a CPU.
+
+    Cores that share a batch wait for each other in every layer, and on a busy machine mostly wait
+    (docs/performance.md). A batch on one core also gives the same bits on any number of cores.
+    """
+    cores = torch.get_num_threads()
+    if device.type != "cpu" or cores == 1:
+        yield map
+        return
+    pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+    torch.set_num_threads(1)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)
 
 
 def release(device: torch.device) -> None:

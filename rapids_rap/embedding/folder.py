@@ -59,14 +59,17 @@ def _from_hub(name: str) -> Path:
         folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
         check_folder(transformer_folder(folder), name)
         return folder
-    except (OSError, ValueError, InputError):
-        log.info("%s is not in the local model cache; asking the Hugging Face Hub", name)
+    except InputError as error:
+        flaw = f"The copy in the local cache can't be used: {error} "
+    except (OSError, ValueError):
+        flaw = ""
+    log.info("%s is not whole in the local model cache; asking the Hugging Face Hub", name)
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=10))
     except Exception as error:  # the Hub client raises the errors of whichever HTTP library it uses
         raise CapabilityError(
             f"The model {name} is not on this machine and could not be downloaded "
-            f"({_first_line(error)}). {OFFER}"
+            f"({_first_line(error)}). {flaw}{OFFER}"
         ) from error
     check_folder(transformer_folder(folder), name)
     return folder

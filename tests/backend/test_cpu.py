@@ -13,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from rapids_rap.backend import UmapSpec, _cpu_dense, _cpu_knn, load_backend
 from rapids_rap.backend._cpu_memory import host_memory
+from rapids_rap.backend._extras import require
 from rapids_rap.errors import CapabilityError
 
 BACKEND = load_backend("cpu")
@@ -524,6 +525,19 @@ def test_a_missing_extra_is_one_sentence(monkeypatch, module, package, call):
     assert package in message
     assert "pip install rapids-rap[cpu]" in message
     assert "\n" not in message
+
+
+def test_a_machine_without_a_cache_folder_is_told_what_to_set(monkeypatch, tmp_path):
+    """Numba's "no locator available" becomes the variable to set; other errors stay themselves."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "uncached.py").write_text(
+        "raise RuntimeError('cannot cache function f: no locator')"
+    )
+    (tmp_path / "broken.py").write_text("raise RuntimeError('something else')")
+    with pytest.raises(CapabilityError, match="NUMBA_CACHE_DIR"):
+        require("uncached", "The layout")
+    with pytest.raises(RuntimeError, match="something else"):
+        require("broken", "The layout")
 
 
 def test_importing_the_backend_imports_no_extra():

@@ -74,7 +74,7 @@ def test_the_report_says_how_the_vectors_were_made(qwen2, backend, tmp_path):
     assert report.tokens == sum(min(len(text), 30) for text in TEXTS)
     assert report.truncated == 2
     assert (report.attention, report.device, report.dtype) == ("dense", "cpu", "float32")
-    assert report.token_budget == 2048
+    assert report.token_budget == 1024
     assert report.tokens_per_second > 0
     again = embed(TEXTS, config_of(qwen2, max_tokens=30), backend, tmp_path).report
     assert (again.tokens, again.truncated) == (report.tokens, report.truncated)

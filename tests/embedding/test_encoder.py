@@ -53,6 +53,37 @@ def test_a_shortage_of_memory_halves_the_batch_and_goes_on(
     assert "out of memory: going on with" in caplog.text
 
 
+@pytest.fixture
+def two_cores():
+    """As on a machine with two cores, whatever this one has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_several_cores_give_the_same_bits_as_one(qwen2, encoder_of, two_cores):
+    """Each core takes whole batches: a resumed run on another machine must not differ."""
+    encoder = encoder_of(qwen2, token_budget=12)
+    side_by_side = encoder.encode(TEXTS)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(encoder.encode(TEXTS), side_by_side)
+
+
+def test_failures_on_several_cores_are_handled_as_on_one(qwen2, encoder_of, two_cores):
+    """A shortage in a worker halves the batches; an error in one surfaces and frees the cores."""
+    expected = encoder_of(qwen2).encode(TEXTS)
+    encoder = encoder_of(qwen2)
+    limit_memory(encoder, 10, MemoryError())
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+    encoder = encoder_of(qwen2)
+    limit_memory(encoder, 4, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        encoder.encode(TEXTS)
+    assert torch.get_num_threads() == 2
+
+
 def test_one_text_that_does_not_fit_is_a_capability_error(qwen2, encoder_of):
     """Halving ends somewhere, in a sentence that names the remedy."""
     encoder = encoder_of(qwen2)

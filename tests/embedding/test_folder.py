@@ -92,6 +92,20 @@ def test_an_incomplete_cache_is_completed_by_a_download(monkeypatch, copy, qwen2
     assert locate_model("some/model") == qwen2
 
 
+def test_an_unusable_cache_is_named_where_the_network_fails_too(monkeypatch, copy):
+    """Offline with pickled weights in the cache: the reason is the pickle, not the network."""
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+
+    def offline(name, *, local_files_only=False, **options):
+        if not local_files_only:
+            raise OSError("no route to host")
+        return str(copy)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(CapabilityError, match=r"no route.*cache can't be used.*a pickle"):
+        locate_model("some/model")
+
+
 def test_a_missing_demo_model_is_an_installation_error(monkeypatch, tmp_path):
     """`demo` never falls back to another model."""
     monkeypatch.setattr(folder_module, "data_path", lambda name: tmp_path / name)

@@ -83,7 +83,7 @@ def model_card(training: Mapping[str, Any], parameters: int, size: int) -> str:
     shape, seconds = training["config"]["shape"], training["seconds"]
     spent = ", ".join(f"{name} {value / 60:.0f} min" for name, value in seconds.items())
     front = "---\nlicense: apache-2.0\nlanguage: [zh, en]\nlibrary_name: sentence-transformers\n"
-    front += "pipeline_tag: sentence-similarity\nbase_model: none\n---\n"
+    front += "pipeline_tag: sentence-similarity\n---\n"
     return front + CARD.format(
         parameters=parameters / 1e6,
         size=size / 1e6,
@@ -114,6 +114,7 @@ def export_folder(
     weights = full_weights(model, vocabulary)
     target = out / "model.safetensors"
     write_safely(target, lambda beside: save_file(weights, beside, metadata={"format": "pt"}))
+    target.chmod(0o644)  # safetensors makes its files private
     write_tokenizer(build_tokenizer(vocabulary), out)
     write_modules(model.config.hidden_size, out)
     save_json(dict(training), out / "training.json")
