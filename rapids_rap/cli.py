@@ -20,6 +20,8 @@ from rapids_rap.errors import CapabilityError, InputError, RapError, Stopped
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger("rapids_rap.cli")
+
 app = typer.Typer(
     name="rapids-rap",
     help="Embed, cluster, explain and draw every line of a rap-lyric corpus.\n\n"
@@ -264,8 +266,8 @@ def main() -> NoReturn:
     try:
         app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
     except Stopped as stopped:
-        err.print("Stopped. What was finished is kept; the same command resumes.", soft_wrap=True)
         code = stopped.exit_code
+        log.warning("Stopped. What was finished is kept; the same command resumes.")
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
@@ -275,17 +277,20 @@ def main() -> NoReturn:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
+    code = error.exit_code if isinstance(error, RapError) else 1
+    sentence = f"Error: {error}"
+    if code == 1:
+        sentence = (
+            f"Unexpected {type(error).__name__}: {error}\nThis is a defect of rapids-rap: please "
+            "report it with the output of the same command and --debug."
+        )
+    if err.quiet:  # --log-json: whoever reads JSON lines must find the reason there
+        log.error("%s", sentence, exc_info=error if debug else None)
+        return code
     if debug:
-        traceback.print_exc()
-    if isinstance(error, RapError):
-        err.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
-        return error.exit_code
-    kind = type(error).__name__
-    err.print(
-        f"Unexpected {kind}: {error}\nThis is a defect of rapids-rap: please report it with the "
-        "output of the same command and --debug.", style="red", markup=False, soft_wrap=True,
-    )  # fmt: skip
-    return 1
+        traceback.print_exception(error)
+    err.print(sentence, style="red", markup=False, soft_wrap=True)
+    return code
 
 
 def _globals_first(arguments: list[str]) -> list[str]:

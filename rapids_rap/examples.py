@@ -53,6 +53,8 @@ def center_similarity(vectors: Array, labels: Array, centers: Array) -> Array:
     """
     xp = array_namespace(vectors)
     n, d = vectors.shape
+    if not centers.shape[0]:  # everything is noise
+        return xp.full((n,), -1.0, dtype=xp.float32)
     centers = _unit(xp.astype(centers, xp.float32))
     parts = []
     for block in row_blocks(n, 12 * d):

@@ -49,8 +49,8 @@ def _embed_query(text: str, run: Run, config: Config, backend: Backend) -> npt.N
     if encoder.spec.fingerprint != made_with:
         raise InputError(
             f"{run.path}: was made with another state of the model {config.embedding.model} "
-            f"(fingerprint {made_with[:12]}, found {encoder.spec.fingerprint[:12]}), so distances would "
-            "mean nothing; run again to search with the present model."
+            f"(fingerprint {made_with[:12]}, found {encoder.spec.fingerprint[:12]}), so distances "
+            "would mean nothing; run again to search with the present model."
         )
     return encoder.encode([text])
 

@@ -156,6 +156,7 @@ def test_second_run_recomputes_nothing_and_a_lexicon_only_the_lexicon(sample_run
     folder = tmp_path / "run"
     shutil.copytree(sample_run, folder)
     before = open_run(folder)
+    hits = before.cluster_emotions["hits"].sum()
     config = before.manifest["config"]
     same = ["--set", f"input.regions={config['input']['regions']}", *TINY]
     args = ["run", LYRICS, "--out", folder, *same]
@@ -170,7 +171,7 @@ def test_second_run_recomputes_nothing_and_a_lexicon_only_the_lexicon(sample_run
     stages = {s["name"]: s["cached"] for s in after.manifest["stages"]}
     assert not stages["lexicon"]
     assert all(stages[name] for name in ("corpus", "neighbors", "layout", "clusters", "terms"))
-    assert after.cluster_emotions["hits"].sum() != before.cluster_emotions["hits"].sum()
+    assert after.cluster_emotions["hits"].sum() != hits
 
 
 def test_shuffled_input_gives_the_same_clusters(sample_run, tmp_path):
@@ -322,9 +323,9 @@ def bad_file(folder, name, data):
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("empty.txt", b"", "no lyric"),
-        ("blank.txt", b"\n\n  \n", "no lyric"),
-        ("credits.txt", "作词：甲\n作曲：乙\n".encode(), "no lyric"),
+        ("empty.txt", b"", "No lyric"),
+        ("blank.txt", b"\n\n  \n", "No lyric"),
+        ("credits.txt", "作词：甲\n作曲：乙\n".encode(), "No lyric"),
         ("binary.txt", bytes(range(256)) * 20, "binary.txt"),
         ("broken.txt", "第一句歌词\n第二".encode() + b"\xff\xfe\xfa\n", "broken.txt"),
         ("columns.csv", b"a,b\n1,2\n", "input.text"),
@@ -403,3 +404,6 @@ def test_log_json_is_json(sample_run, tmp_path):
     assert outcome.code == 0
     entries = [json.loads(line) for line in outcome.err.splitlines()]
     assert {"corpus", "clusters"} <= {e["stage"]["name"] for e in entries if "stage" in e}
+    failed = rap("run", tmp_path / "none.txt", "--out", tmp_path / "other", *TINY, "--log-json")
+    assert failed.code == 2
+    assert "none.txt" in json.loads(failed.err.splitlines()[-1])["message"]

@@ -79,19 +79,15 @@ def test_tokenizer_survives_the_folder(folder, vocabulary):
     assert [vocabulary.alias.get(token, token) for token in ids[::2]] == [ids[-1]] * 3
 
 
-def test_a_resumed_run_writes_the_same_bytes(texts, folder, tmp_path, monkeypatch):
+def test_a_run_in_two_halves_writes_the_same_bytes(texts, folder, tmp_path):
     work = tmp_path / "work"
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tools.demo_model.phases.train_contrastive", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run_phases(texts, CONFIG, work, tmp_path / "model")
+    record = run_phases(texts, CONFIG, work, tmp_path / "before", stop_after="warmup")
+    assert set(record["seconds"]) == {"warmup"}
     run_phases(texts, CONFIG, work, tmp_path / "model")
     for name in ("model.safetensors", "tokenizer.json", "config.json", "modules.json"):
         assert (tmp_path / "model" / name).read_bytes() == (folder / name).read_bytes()
+    weights = [(tmp_path / run / "model.safetensors").read_bytes() for run in ("before", "model")]
+    assert weights[0] != weights[1]
 
 
 def test_resuming_inside_a_phase_changes_nothing(lines, vocabulary, tmp_path):

@@ -78,10 +78,8 @@ def tokenize(poems: Sequence[Poem], vocabulary: Vocabulary) -> Lines:
 
     Other spellings (``YEAH``, full-width marks) become the tokens whose vectors they share.
     """
-    tokenizer = build_tokenizer(vocabulary)
-    space = tokenizer.convert_tokens_to_ids(SEPARATOR)
-    end = tokenizer.convert_tokens_to_ids(END)
-    core = tokenizer.backend_tokenizer
+    space, end = (vocabulary.tokens.index(token) for token in (SEPARATOR, END))
+    core = build_tokenizer(vocabulary).backend_tokenizer
     plain = vocabulary.alias
     numbers: dict[str, int] = {}
     song_ids: dict[str, int] = {}

@@ -103,9 +103,9 @@ def start_from(model: Qwen2Model, vectors: NDArray[np.float32]) -> None:
     """Give ``model`` these token vectors and blocks that at first add nothing, in place."""
     with torch.no_grad():
         model.embed_tokens.weight.copy_(torch.from_numpy(vectors))
-        for layer in model.layers:
-            layer.self_attn.o_proj.weight.zero_()
-            layer.mlp.down_proj.weight.zero_()
+        for name, weight in model.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                weight.zero_()
 
 
 def hidden_states(model: Qwen2Model, rows: Padded) -> Tensor:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import Qwen2Tokenizer
@@ -149,4 +150,5 @@ def build_vocabulary(poetry: Iterable[str]) -> Vocabulary:
 def build_tokenizer(vocabulary: Vocabulary) -> Qwen2Tokenizer:
     """Qwen2's tokenizer around ``vocabulary``, ready for ``save_pretrained``."""
     ids = {token: index for index, token in enumerate(vocabulary.tokens)}
-    return Qwen2Tokenizer(vocab=ids, merges=vocabulary.merges, model_max_length=512)
+    merges: Any = vocabulary.merges  # annotated as strings there, but pairs are what it takes
+    return Qwen2Tokenizer(vocab=ids, merges=merges, model_max_length=512)
