@@ -164,8 +164,11 @@ def test_lyrics_lose_credits_and_marks(tmp_path):
     )
     (tmp_path / "held").write_text("甲\t第二首\n", "utf-8")
     training, held_out = read_lyrics(tmp_path, tmp_path / "held")
-    assert [poem.lines for poem in training] == [("早上好", "他说：你好")]
+    assert [poem.lines for poem in training] == [("早上好 (好)", "他说:你好")]
     assert [poem.lines for poem in held_out] == [("不见了",)]
+    (tmp_path / "held").write_text("甲\t第三首\n", "utf-8")
+    with pytest.raises(ValueError, match="第三首"):
+        read_lyrics(tmp_path, tmp_path / "held")
 
 
 def test_corpus_samples_are_nested_and_the_split_is_clean():
