@@ -76,7 +76,7 @@ class EmbeddingConfig(Section):
         "float32", description="of the stored vectors"
     )
     attention: Literal["auto", "packed", "padded"] = Field(
-        "auto", description="packed: no padding is ever computed; padded: for models that can't"
+        "auto", description="auto: end to end or of equal length, never padded"
     )
     postprocess: Literal["none", "center", "whiten"] = Field(
         "none", description="applied to distinct texts before neighbours: whiten = PCA whitening"
