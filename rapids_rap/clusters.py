@@ -86,13 +86,13 @@ def find_clusters(
 def min_cluster_size(n: int, configured: int) -> int:
     """HDBSCAN's smallest cluster for n texts.
 
-    As configured (at least 2); 0 chooses n / 400, between 10 and 1000: a share rather than a number
-    keeps the count of clusters near a hundred, a number to read, as the corpus grows. Under 40
+    As configured (at least 2); 0 chooses n / 400, between 15 and 1000: a share rather than a number
+    keeps the count of clusters near a hundred, a number to read, as the corpus grows. Under 60
     texts it is a quarter of them, so that a handful can still fall apart into groups.
     """
     if configured:
         return max(2, configured)
-    return max(2, min(max(10, n // 400), 1000, n // 4))
+    return max(2, min(max(15, n // 400), 1000, n // 4))
 
 
 def cluster_centers(vectors: Array, labels: Array, count: int) -> Array:

@@ -117,7 +117,7 @@ class ClustersConfig(Section):
     """HDBSCAN over distinct texts, and the themes above the clusters."""
 
     min_cluster_size: int = Field(
-        0, ge=0, description="distinct texts; 0: a 400th of them, between 10 and 1000"
+        0, ge=0, description="distinct texts; 0: a 400th of them, between 15 and 1000"
     )
     min_samples: int = Field(
         5, ge=1, le=1023, description="neighbours that make a point dense, itself not counted"

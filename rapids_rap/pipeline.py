@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 VERSIONS = {
-    "corpus": 1, "embedding": 1, "neighbors": 1, "layout": 1, "clusters": 1, "segment": 1,
+    "corpus": 1, "neighbors": 1, "layout": 1, "clusters": 1, "segment": 1,
     "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 1,
 }  # fmt: skip
 
