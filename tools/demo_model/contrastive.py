@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class ContrastiveConfig:
     """Steps and rates; what a step compares is :class:`tools.demo_model.data.Recipe`."""
 
-    steps: int = 1500
+    steps: int = 500
     temperature: float = 0.05
     rate: float = 1e-3
     rise: int = 90
