@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 
 run: $(STAMP)
 	$(BIN)/rapids-rap run examples/lyrics --model demo --backend cpu --out runs/sample \
-		--set input.regions=examples/regions.csv
+		--set input.regions=examples/regions.csv --overwrite
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -25,12 +25,13 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# torch first and alone: an unpinned torch, drawn in by another package, is a CUDA build of gigabytes.
+# torch first and alone, so that an index of its own serves nothing else: PyPI's torch for Linux is a
+# CUDA build of gigabytes. With TORCH_INDEX=<PyTorch's index of CPU wheels> it is 200 MB.
 $(STAMP): pyproject.toml constraints-cpu.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints-cpu.txt torch
+	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,dask,dev]'
 	touch $@
 

@@ -32,7 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 Inputs = Annotated[
     list[Path] | None,
@@ -146,6 +147,7 @@ def search(
 
     Example: rapids-rap search runs/first "想念故乡的夜" --by song -k 5
     """
+    _end_quietly_with_the_pipe()
     from rapids_rap.runs import open_run
     from rapids_rap.search import search_run
 
@@ -163,6 +165,7 @@ def summary(
 
     Example: rapids-rap summary runs/first --cluster 3
     """
+    _end_quietly_with_the_pipe()
     from rapids_rap.runs import open_run
     from rapids_rap.summary import summarize
 
@@ -189,6 +192,7 @@ def export(
 
     Example: rapids-rap export runs/first --cluster 3 --format jsonl --out cluster3.jsonl
     """
+    _end_quietly_with_the_pipe()
     from rapids_rap.runs import open_run, write_export
     from rapids_rap.summary import export_lines
 
@@ -200,7 +204,7 @@ def export(
         raise InputError("Parquet is not for a terminal; name a file with --out.")
     else:
         sys.stdout.buffer.write(data)
-        sys.stdout.flush()
+        sys.stdout.buffer.flush()
 
 
 @app.command()
@@ -236,6 +240,7 @@ def print_config() -> None:
 
     Example: rapids-rap config > rap.toml
     """
+    _end_quietly_with_the_pipe()
     from rapids_rap.config import render_defaults
 
     out.print(render_defaults(), end="", markup=False, soft_wrap=True)
@@ -268,9 +273,6 @@ def main() -> NoReturn:
     except Stopped as stopped:
         code = stopped.exit_code
         log.warning("Stopped. What was finished is kept; the same command resumes.")
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 0
     except Exception as error:
         code = _explain(error, debug="--debug" in arguments)
     sys.exit(code)
@@ -350,6 +352,12 @@ def _config(
     if not resolved.input.paths:
         raise InputError("No input: name files or folders with lyrics, or set input.paths.")
     return resolved
+
+
+def _end_quietly_with_the_pipe() -> None:
+    """As other tools that print: when `| head` has seen enough, end without a word."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def _command_line() -> str:

@@ -12,7 +12,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -187,7 +187,7 @@ class ReportConfig(Section):
 class Config(Section):
     """The whole configuration of a run."""
 
-    seed: int | Literal["none"] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | Literal["none"] = Field(
         42, description='of everything random; "none": faster layouts that differ run to run'
     )
     input: InputConfig = InputConfig()
@@ -216,6 +216,7 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     origins = {key: str(path) for key in _flat_keys(tree)}
     for setting in settings:
         key, value = _parse_setting(setting)
+        value = setting.partition("=")[2].strip() if _wants_text(key, value) else value
         _assign(tree, key, value)
         origins[key] = f"--set {setting}"
     for key in _flat_keys(tree):
@@ -274,6 +275,14 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         return key, raw  # a bare word: lexicon.mode=presence
+
+
+def _wants_text(key: str, value: Any) -> bool:
+    """Whether a bare 2024 is meant as text, because the key holds text."""
+    section, _, name = key.partition(".")
+    fields = getattr(Config.model_fields.get(section), "annotation", None)
+    field = getattr(fields, "model_fields", {}).get(name)
+    return field is not None and field.annotation is str and not isinstance(value, str | list)
 
 
 def _assign(tree: dict[str, Any], key: str, value: Any) -> None:

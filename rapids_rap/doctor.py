@@ -12,9 +12,12 @@ from rapids_rap.backend import load_backend
 from rapids_rap.device import describe_gpu, plan_memory
 from rapids_rap.errors import CapabilityError, InputError
 
+SHAPING = (
+    "numpy", "scipy", "scikit-learn", "faiss-cpu", "umap-learn", "fast_hdbscan", "numba", "rjieba",
+    "opencc",
+)  # fmt: skip
 PACKAGES = (
-    "torch", "transformers", "numpy", "pandas", "pyarrow", "scikit-learn", "faiss-cpu",
-    "umap-learn", "fast_hdbscan", "numba", "datashader", "rjieba", "opencc",
+    *SHAPING, "torch", "transformers", "pandas", "pyarrow", "datashader",
     "cuml-cu13", "cudf-cu13", "cupy-cuda13x", "faiss-gpu", "triton",
 )  # fmt: skip
 PLAN_DIM, PLAN_K, PLAN_TOKENS = 1536, 30, 8  # Qwen2-1.5B, the default graph, a usual lyric line
@@ -46,6 +49,11 @@ def used_versions() -> dict[str, str]:
     return {"rapids-rap": __version__} | {name: v for name, v in versions.items() if v}
 
 
+def shaping_versions() -> dict[str, str]:
+    """The versions that decide a stage's result, so that it is computed again after an upgrade."""
+    return {"rapids-rap": __version__} | {name: installed_version(name) for name in SHAPING}
+
+
 def _machine() -> Rows:
     return [
         ("rapids-rap", __version__),
@@ -65,7 +73,7 @@ def _model(model: str) -> str:
     from rapids_rap.embedding.folder import locate_model
 
     try:
-        return f"{model}: found at {locate_model(model)}"
+        return f"{model}: found at {locate_model(model, download=False)}"
     except (CapabilityError, InputError) as error:
         return f"{model}: {error}"
 
@@ -85,6 +93,8 @@ def _plan(lines: int) -> Rows:
     plan = plan_memory(lines, PLAN_DIM, PLAN_K, PLAN_TOKENS, memory.free)
     rows = [(s.stage, f"{_gib(s.peak)} ({s.because})") for s in plan.stages]
     verdict = "fits" if plan.fits else "does not fit: use --limit, or a machine with more memory"
+    if not memory.total:
+        return [*rows, ("free now", "unknown on this system")]
     return [*rows, ("free now", _gib(plan.free)), ("verdict", verdict)]
 
 

@@ -51,7 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write a JSON document whole or not at all; NaN and infinity are refused, not written."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    write_bytes(path, text.encode() + b"\n")
+    # A file name that isn't UTF-8 has lone surrogates in Python; JSON writes those as escapes.
+    write_bytes(path, text.encode(errors="backslashreplace") + b"\n")
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:

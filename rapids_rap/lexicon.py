@@ -8,7 +8,6 @@ still an occurrence (不 快乐), unless segmentation takes it as one word (不�
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import pandas as pd
 from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
+from rapids_rap.corpus.normalize import normalize
 from rapids_rap.data import data_path
 from rapids_rap.errors import InputError
 from rapids_rap.pair_tables import read_pairs
@@ -47,8 +47,12 @@ class Lexicon:
         return tuple(dict.fromkeys(word for words in self.words for word in words))
 
 
-def load_lexicon(path: str | Path | None = None) -> Lexicon:
+def load_lexicon(
+    path: str | Path | None = None, script: Literal["simplified", "keep"] = "simplified"
+) -> Lexicon:
     """The lexicon of a UTF-8 CSV with the columns category, word; the bundled one without a path.
+
+    Words are normalised as the lyrics are (`[corpus] script`), so either script may be used.
 
     A word twice in a category counts once, which is logged. Raises `InputError` for a file that
     can't be read, other columns, an empty cell or no words at all.
@@ -56,7 +60,7 @@ def load_lexicon(path: str | Path | None = None) -> Lexicon:
     source = Path(path) if path else data_path("lexicon.csv")
     found: dict[str, dict[str, int]] = {}
     for line, category, cell in read_pairs(source, ("category", "word")):
-        word = fold(" ".join(unicodedata.normalize("NFKC", cell).split()))
+        word = fold(normalize([cell], script)[0])
         words = found.setdefault(category, {})
         if word in words:
             log.warning(

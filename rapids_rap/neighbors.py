@@ -1,6 +1,6 @@
-"""The nearest-neighbour graph of the distinct texts, computed once and used by every later stage.
+"""The nearest-neighbour graph of the distinct texts, computed once.
 
-Layout, noise assignment, quality and search all read this one graph, so they agree on who is near.
+Both layouts and the assignment of noise read this one graph, so they agree on who is near.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ keys of the stages it reads. Raise a version here when what the stage computes c
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +25,12 @@ from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.data import data_path
-from rapids_rap.device import DeviceResolution
-from rapids_rap.doctor import used_versions
+from rapids_rap.device import DeviceResolution, plan_memory
+from rapids_rap.doctor import shaping_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
+from rapids_rap.fonts import font_path
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
@@ -39,14 +39,14 @@ from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality import Evidence, Quality, assess
 from rapids_rap.runs import RunFolder, exclusive, hash_inputs, write_corpus
 from rapids_rap.segment import Tokens, load_words, segment
-from rapids_rap.stages import StageCache, stage_key
+from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 VERSIONS = {
-    "corpus": 1, "neighbors": 1, "layout": 1, "clusters": 1, "segment": 1,
+    "corpus": 1, "neighbors": 1, "layout": 1, "clusters": 2, "segment": 1,
     "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 1,
 }  # fmt: skip
 
@@ -63,6 +63,16 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Lists:
+    """The small files that a configuration names, read before any work begins."""
+
+    lexicon: Lexicon
+    own_words: tuple[str, ...]
+    stop_words: tuple[str, ...]
+    regions: dict[str, str] | None
+
+
+@dataclass(frozen=True)
 class Hits:
     """Lexicon hits of each text, (n, categories) int64; a type of its own for the stage cache."""
 
@@ -76,7 +86,6 @@ class Words:
     tokens: Tokens
     terms: Terms
     theme_terms: Terms
-    lexicon: Lexicon
     hits: Array
 
 
@@ -99,24 +108,26 @@ def run(
     """The main job, into the run folder `out`; resumes what was kept there."""
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
+    lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:
         job = _Job(config, load_backend(resolution.backend), out, progress)
         hashes = hash_inputs(files)
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
         corpus = job.stage(
-            Corpus, "corpus", lambda: _ingest(config), list(hashes.items()), reading, config.corpus
-        )
+            Corpus, "corpus", lambda: _ingest(config), hashes, reading, config.corpus,
+            digest(data_path("credit_roles.toml").read_bytes()),
+        )  # fmt: skip
         _warn(corpus)
         weights = job.backend.from_host(_weights(corpus))
         geometry = _place_and_group(corpus, weights, job)
-        words = _read_words(corpus, weights, geometry, job)
-        artists = _look_at_artists(corpus, geometry, job)
+        words = _read_words(corpus, weights, geometry, lists, job)
+        artists = _look_at_artists(corpus, geometry, lists.regions, job)
         quality = _judge(weights, geometry, words, job)
         findings = Findings(
             corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
             geometry.layout, geometry.clusters,
-            words.terms, words.theme_terms, words.lexicon, words.hits, artists, quality,
+            words.terms, words.theme_terms, lists.lexicon, words.hits, artists, quality,
         )  # fmt: skip
         origin = Origin(config, resolution, command, created)
         return publish(folder, findings, origin, job.backend, job.cache)
@@ -130,9 +141,11 @@ class _Job:
     ) -> None:
         self.config, self.backend, self.progress = config, backend, progress
         self.cache = StageCache(out / ".stages", backend, progress.stage)
-        self.store = Path(config.embedding.store) if config.embedding.store else out / ".store"
+        self.store = (
+            Path(config.embedding.store).expanduser() if config.embedding.store else out / ".store"
+        )
         self.seed = None if config.seed == "none" else config.seed
-        self.versions = used_versions()  # an upgraded library may compute something else
+        self.versions = shaping_versions()  # another release may compute something else
         self.keys: dict[str, str] = {}
 
     def stage(
@@ -154,7 +167,8 @@ def _place_and_group(corpus: Corpus, weights: Array, job: _Job) -> Geometry:
     with job.cache.measured("postprocess"):
         mode, dims = config.embedding.postprocess, config.embedding.whiten_dims
         used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed)
-    space = [_digest("\n".join(corpus.texts).encode()), vectors.report.space, mode, dims]
+    _plan_memory(vectors, config, backend)
+    space = [digest("\n".join(corpus.texts)), vectors.report.space, mode, dims]
     graph = job.stage(
         NeighborGraph, "neighbors",
         lambda: neighbor_graph(used.matrix, config.neighbors, backend, seed),
@@ -176,18 +190,19 @@ def _place_and_group(corpus: Corpus, weights: Array, job: _Job) -> Geometry:
     return Geometry(vectors, used, graph, layout, clusters)
 
 
-def _read_words(corpus: Corpus, weights: Array, geometry: Geometry, job: _Job) -> Words:
+def _read_words(
+    corpus: Corpus, weights: Array, geometry: Geometry, lists: Lists, job: _Job
+) -> Words:
     """Texts to words, terms of clusters and themes, and lexicon hits."""
     config, backend, labels = job.config, job.backend, geometry.clusters.labels
-    lexicon = load_lexicon(config.lexicon.path or None)
-    own = load_words(config.terms.user_words) if config.terms.user_words else ()
+    lexicon = lists.lexicon
     tokens = job.stage(
-        Tokens, "segment", lambda: segment(corpus.texts, (*lexicon.all_words, *own)),
-        _digest("\n".join(corpus.texts).encode()), lexicon.all_words, own,
-        _digest(data_path("slang.txt").read_bytes()),
+        Tokens, "segment",
+        lambda: segment(corpus.texts, (*lexicon.all_words, *lists.own_words)),
+        digest("\n".join(corpus.texts)), lexicon.all_words, lists.own_words,
+        digest(data_path("slang.txt").read_bytes()),
     )  # fmt: skip
-    stops = stop_words(config.terms.stop_words)
-    reads = (job.keys["segment"], job.keys["clusters"], config.terms, stops)
+    reads = (job.keys["segment"], job.keys["clusters"], config.terms, lists.stop_words)
     terms = job.stage(
         Terms,
         "terms",
@@ -204,13 +219,14 @@ def _read_words(corpus: Corpus, weights: Array, geometry: Geometry, job: _Job) -
         lambda: Hits(count_hits(tokens, corpus.texts, lexicon, config.lexicon.mode, backend)),
         job.keys["segment"], lexicon.categories, lexicon.words, config.lexicon.mode,
     )  # fmt: skip
-    return Words(tokens, terms, theme_terms, lexicon, hits.counts)
+    return Words(tokens, terms, theme_terms, hits.counts)
 
 
-def _look_at_artists(corpus: Corpus, geometry: Geometry, job: _Job) -> ArtistTables:
+def _look_at_artists(
+    corpus: Corpus, geometry: Geometry, regions: dict[str, str] | None, job: _Job
+) -> ArtistTables:
     """Artists and regions by cluster, over occurrences."""
-    backend, path = job.backend, job.config.input.regions
-    regions = load_regions(path) if path else None
+    backend = job.backend
     job.progress.stage("artists")
     with job.cache.measured("artists"):
         rows = backend.from_host(corpus.lines["text_id"].to_numpy())
@@ -229,6 +245,32 @@ def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quali
         lambda: assess(evidence, job.config.quality, job.backend, job.seed),
         job.keys["clusters"], job.keys["terms"], job.config.quality, job.seed,
     )  # fmt: skip
+
+
+def _load_lists(config: Config) -> Lists:
+    """Everything small that can be wrong, so that it is said now and not after hours of work."""
+    font_path(config.maps)
+    own = config.terms.user_words
+    return Lists(
+        load_lexicon(config.lexicon.path or None, config.corpus.script),
+        load_words(own) if own else (),
+        stop_words(config.terms.stop_words),
+        load_regions(config.input.regions) if config.input.regions else None,
+    )
+
+
+def _plan_memory(vectors: Vectors, config: Config, backend: Backend) -> None:
+    """Say before the large stages what they will need, and warn where that isn't there."""
+    texts, memory = vectors.report.texts, backend.memory()
+    tokens_each = max(1, vectors.report.tokens // max(1, texts))
+    plan = plan_memory(texts, vectors.dim, config.neighbors.k, tokens_each, memory.free)
+    peak, free = plan.peak / 2**30, memory.free / 2**30
+    log.info("memory: the largest stage needs about %.1f GiB, %.1f GiB are free", peak, free)
+    if memory.total and not plan.fits:
+        log.warning(
+            "The largest stage needs about %.1f GiB of memory and %.1f GiB are free; if the run is "
+            "killed, use --limit or a machine with more.", peak, free,
+        )  # fmt: skip
 
 
 def _ingest(config: Config) -> Corpus:
@@ -252,7 +294,3 @@ def _themes_of_texts(clusters: Clusters, xp: Any) -> Array:
         return clusters.labels
     themes = xp.take(clusters.themes, xp.clip(clusters.labels, 0, None))
     return xp.where(clusters.labels >= 0, themes, clusters.labels)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -33,7 +33,7 @@ from rapids_rap.neighbors import NeighborGraph
 from rapids_rap.quality import Quality
 from rapids_rap.report import render_report
 from rapids_rap.runs import SCHEMA_VERSION, RunFolder
-from rapids_rap.stages import StageCache
+from rapids_rap.stages import StageCache, digest
 from rapids_rap.terms import Terms
 
 MAP_TERMS = 3  # terms that label a cluster on a map
@@ -104,7 +104,7 @@ def publish(
         )  # fmt: skip
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
-    return _summary(folder, found, lines, written)
+    return _summary(folder, found, lines, written, config)
 
 
 def count_table(files: Sequence[FileCount]) -> pd.DataFrame:
@@ -183,6 +183,7 @@ def _map_data(
         artist_clusters=found.artists.artist_clusters,
         model=config.embedding.model,
         seed=config.seed,
+        unit=config.corpus.unit,
     )
 
 
@@ -225,10 +226,15 @@ def _counts(found: Findings, lines: pd.DataFrame) -> dict[str, Any]:
         "distinct": len(found.corpus.texts),
         "clusters": int(found.clusters.persistence.shape[0]),
         "themes": int(lines["theme"].max()) + 1,
-        "noise_lines": int((lines["cluster"] == tables.NOISE).sum()),
+        "noise_lines": _noise_lines(lines),
         "artists": int(lines["artist"].nunique()) or None,
         "songs": int(lines["song_id"].nunique()) or None,
     }
+
+
+def _noise_lines(lines: pd.DataFrame) -> int:
+    noise = lines[lines["cluster"] == tables.NOISE]
+    return int(noise["lines"].sum()) if "lines" in noise.columns else len(noise)
 
 
 def _stored(matrix: np.ndarray, config: Config) -> np.ndarray:
@@ -239,6 +245,7 @@ def _vectors_info(found: Findings, config: Config) -> dict[str, Any]:
     return {
         "fingerprint": found.vectors.fingerprint,
         "space": found.vectors.report.space,
+        "texts": digest("\n".join(found.corpus.texts)),
         "rows": len(found.corpus.texts),
         "dim": found.vectors.dim,
         "dtype": config.embedding.store_dtype,
@@ -247,15 +254,20 @@ def _vectors_info(found: Findings, config: Config) -> dict[str, Any]:
 
 
 def _summary(
-    folder: RunFolder, found: Findings, lines: pd.DataFrame, written: dict[str, pd.DataFrame]
+    folder: RunFolder,
+    found: Findings,
+    lines: pd.DataFrame,
+    written: dict[str, pd.DataFrame],
+    config: Config,
 ) -> Summary:
     counts = _counts(found, lines)
-    noise = counts["noise_lines"] / counts["units"]
+    noise = counts["noise_lines"] / counts["kept"]
+    unit = config.corpus.unit
     largest = written["clusters.csv"].query("cluster >= 0").head(3)
     return Summary(
         count_table(found.corpus.files),
         (
-            f"{counts['units']:,} units of {counts['distinct']:,} distinct texts: "
+            f"{counts['kept']:,} lines, {counts['distinct']:,} distinct {unit}s: "
             f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
             *(f"  cluster {row.cluster}: {row.top_terms}" for row in largest.itertuples()),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",

@@ -210,7 +210,9 @@ class _Judge:
         """Row numbers: all of up to `exact`, else a seeded sample, ascending."""
         rows = np.arange(n)
         if n > exact:
-            rows = np.sort(np.random.default_rng(self.seed).choice(n, sample, replace=False))
+            rows = np.sort(
+                np.random.default_rng(self.seed).choice(n, min(sample, n), replace=False)
+            )
         return self.backend.from_host(rows)
 
 

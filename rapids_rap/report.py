@@ -178,7 +178,7 @@ def _counts(run: Run) -> Row:
     names = ("read", "kept", "distinct", "clusters", "noise_lines", "artists", "songs")
     row: Row = {name: counts.get(name) for name in names}
     row["themes"] = int((run.themes["theme"] != NOISE).sum()) if len(run.themes) else None
-    noise, lines = row["noise_lines"], counts.get("units") or row["kept"]
+    noise, lines = row["noise_lines"], row["kept"]
     row["noise_share"] = noise / lines if noise is not None and lines else None
     return row
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix, issparse
-from sklearn.feature_extraction.text import TfidfVectorizer
+
+from rapids_rap.backend._extras import require
 
 BLOCK = 1_024
 
@@ -80,7 +81,8 @@ def char_tfidf_vectors(texts: Sequence[str], ngram_range: tuple[int, int] = (2, 
     the shortest n-gram); sublinear term frequency, scikit-learn's smoothed idf. Give it queries
     and targets in one call, so that they share columns.
     """
-    vectorizer = TfidfVectorizer(
+    text = require("sklearn.feature_extraction.text", "The lexical baseline")
+    vectorizer = text.TfidfVectorizer(
         analyzer="char", ngram_range=ngram_range, sublinear_tf=True, dtype=np.float32
     )
     return vectorizer.fit_transform(texts).tocsr()

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.corpus.files import RUN_MARKER, label_of
 from rapids_rap.errors import InputError, LockHeldError
 from rapids_rap.files import (
     explain_os_errors,
@@ -35,13 +36,13 @@ from rapids_rap.stages import write_parquet
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
-IDENTITY = ".run.json"  # which inputs the folder is for; written before any work is kept
+IDENTITY = RUN_MARKER  # which inputs the folder is for; written before any work is kept
 TABLES = (
     "clusters.csv", "cluster_emotions.csv", "cluster_terms.csv", "cluster_artists.csv",
     "artist_clusters.csv", "cluster_examples.csv", "themes.csv", "cluster_regions.csv",
 )  # fmt: skip
 OWN_FILES = (MANIFEST, "dropped.parquet", "lines.parquet", "quality.json", "report.html", *TABLES)
-OWN_FOLDERS = ("vectors", "maps", ".stages", ".store")
+MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")
 
 
 class RunFolder:
@@ -67,10 +68,10 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         self._lock.close()
 
-    def claim(self, inputs: Mapping[str, str]) -> None:
-        """Bind the folder to these inputs (path → sha256); what was kept for others goes."""
+    def claim(self, inputs: Sequence[tuple[str, str]]) -> None:
+        """Bind the folder to these inputs (label, sha256); what was kept for others goes."""
         marker = self.path / IDENTITY
-        contents = sorted(inputs.values())
+        contents = sorted(content for _, content in inputs)
         known = _read_json(marker) if marker.exists() else None
         if known is not None and known.get("inputs") != contents:
             if not self.overwrite:
@@ -107,16 +108,16 @@ class RunFolder:
                 (self.path / name).unlink(missing_ok=True)
         self._write_vectors(vectors, vectors_info)
         write_json(self.path / "quality.json", quality)
-        for stale in (self.path / "maps").glob("*.png"):
-            if stale.name not in maps:
-                stale.unlink()
+        for name in MAPS:
+            if name not in maps:
+                (self.path / "maps" / name).unlink(missing_ok=True)
         for name, png in maps.items():
             write_bytes(self.path / "maps" / name, png)
         self._manifest = dict(manifest)
 
     def finish(self, report: str) -> None:
         """Write the report, and the manifest that vouches for everything, last."""
-        write_bytes(self.path / "report.html", report.encode())
+        write_bytes(self.path / "report.html", report.encode(errors="replace"))
         files = {
             str(p.relative_to(self.path)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)}
             for p in sorted(self.path.rglob("*"))
@@ -130,11 +131,11 @@ class RunFolder:
 
     def _write_vectors(self, vectors: npt.NDArray[Any], info: Mapping[str, Any]) -> None:
         folder = self.path / "vectors"
-        known = folder / "vectors.json"
-        if known.exists() and _read_json(known) == dict(info):
+        known, matrix = folder / "vectors.json", folder / "vectors.npy"
+        if matrix.exists() and known.exists() and _read_json(known) == dict(info):
             return  # a run of another configuration on the same vectors
         known.unlink(missing_ok=True)
-        write_array(folder / "vectors.npy", vectors)
+        write_array(matrix, vectors)
         write_json(known, info)
 
     def _refuse_foreign_folder(self) -> None:
@@ -142,7 +143,7 @@ class RunFolder:
             return
         if not self.path.is_dir():
             raise InputError(f"{self.path}: is a file; --out names a folder.")
-        ours = (self.path / IDENTITY).exists() or (self.path / MANIFEST).exists()
+        ours = (self.path / IDENTITY).exists()
         others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".store")]
         if others and not ours:
             raise InputError(
@@ -168,12 +169,6 @@ class Run:
     def lines(self) -> pd.DataFrame:
         """One row an occurrence."""
         return pd.read_parquet(self.path / "lines.parquet")
-
-    @functools.cached_property
-    def dropped_counts(self) -> pd.DataFrame:
-        """Columns file, rule, lines."""
-        dropped = pd.read_parquet(self.path / "dropped.parquet", columns=["file", "rule"])
-        return dropped.groupby(["file", "rule"]).size().reset_index(name="lines")
 
     @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
@@ -312,9 +307,16 @@ def write_export(out: Path, data: bytes) -> None:
     write_bytes(out, data)
 
 
-def hash_inputs(paths: Sequence[Path]) -> dict[str, str]:
-    """The SHA-256 of each input file, by its path as given."""
-    return {path.as_posix(): sha256_file(path) for path in paths}
+def hash_inputs(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """(label, SHA-256) of each input file, in the order given."""
+    return [(label_of(path), _hash_input(path)) for path in paths]
+
+
+def _hash_input(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise InputError(f"{label_of(path)}: can't be read ({error.strerror}).") from None
 
 
 def _read_json(path: Path) -> Any:

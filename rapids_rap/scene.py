@@ -40,6 +40,10 @@ class MapData:
     artist_clusters: pd.DataFrame | None
     model: str
     seed: int | str
+    unit: str = "line"
+
+
+UNITS = {"line": "行 lines", "stanza": "段 stanzas", "song": "首 songs"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def build_scene(
     colours["clusters"] = np.concatenate([noise, shades])
     total, in_noise = float(lines["clusters"].sum()), float(lines["clusters"][0])
     subtitle = (
-        f"{total:,.0f} 行 lines · {int(view.xy.shape[0]):,} 个不同文本 distinct texts · "
+        f"{total:,.0f} {UNITS[view.unit]} · {int(view.xy.shape[0]):,} 个不同文本 distinct texts · "
         f"{sizes['clusters']} 个聚类 clusters · 噪声 noise {in_noise / max(total, 1):.1%} · "
         f"模型 model {view.model} · seed {view.seed}"
     )

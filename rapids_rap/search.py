@@ -12,6 +12,7 @@ from rapids_rap.backend import Backend, load_backend
 from rapids_rap.config import Config
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.embed import load_encoder
+from rapids_rap.embedding.postprocess import apply_transform, postprocess
 from rapids_rap.errors import InputError
 from rapids_rap.runs import Run
 
@@ -31,10 +32,16 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
         raise InputError("The text to search for is empty.")
     backend = load_backend("cpu")
     query = _embed_query(query_text, run, config, backend)
-    vectors, units = _units(run, by)
+    # In the space that the run's neighbours and clusters saw: the fit is repeated exactly.
+    used = postprocess(
+        backend.from_host(np.array(run.vectors, dtype=np.float32)), config.embedding.postprocess,
+        backend, whiten_dims=config.embedding.whiten_dims,
+        seed=None if config.seed == "none" else config.seed,
+    )  # fmt: skip
+    vectors, units = _units(run, by, backend.to_host(used.matrix))
     found = backend.knn(
         backend.from_host(vectors), min(k, len(vectors)),
-        queries=backend.from_host(query), engine="exact",
+        queries=apply_transform(backend.from_host(query), used.transform), engine="exact",
     )  # fmt: skip
     rows = units.iloc[backend.to_host(found.indices)[0]].reset_index(drop=True)
     similarity = 1.0 - backend.to_host(found.distances)[0].astype(np.float64)
@@ -55,18 +62,20 @@ def _embed_query(text: str, run: Run, config: Config, backend: Backend) -> npt.N
     return encoder.encode([text])
 
 
-def _units(run: Run, by: Unit) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
+def _units(
+    run: Run, by: Unit, vectors: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
     lines = run.lines
     if by == "line":
         first = lines.drop_duplicates("text_id").sort_values("text_id")
         columns = ["artist", "song", "text", "cluster", "weight"]
-        return np.asarray(run.vectors, dtype=np.float32), first[columns]
+        return vectors, first[columns]
     key = "song_id" if by == "song" else "artist"
     known = lines[lines[key].notna()]
     if known.empty:
         raise InputError(f"{run.path}: its lyrics name no {by}s; search --by line.")
     codes, names = pd.factorize(known[key], sort=True)
-    means = _mean_vectors(run, known["text_id"].to_numpy(), codes, len(names))
+    means = _mean_vectors(vectors, known["text_id"].to_numpy(), codes, len(names))
     first = known.drop_duplicates(key).sort_values(key)
     sizes = np.bincount(codes, minlength=len(names))
     columns = ["artist", "song"] if by == "song" else ["artist"]
@@ -74,12 +83,14 @@ def _units(run: Run, by: Unit) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
 
 
 def _mean_vectors(
-    run: Run, text_ids: npt.NDArray[np.int64], codes: npt.NDArray[np.intp], groups: int
+    vectors: npt.NDArray[np.float32],
+    text_ids: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.intp],
+    groups: int,
 ) -> npt.NDArray[np.float32]:
     from scipy.sparse import csr_matrix
 
     ones = np.ones(len(codes), dtype=np.float32)
-    shape = (groups, len(run.vectors))
-    sums = csr_matrix((ones, (codes, text_ids)), shape=shape) @ np.asarray(run.vectors, np.float32)
+    sums = csr_matrix((ones, (codes, text_ids)), shape=(groups, len(vectors))) @ vectors
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)

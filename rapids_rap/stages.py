@@ -25,11 +25,20 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from rapids_rap.backend import Backend
-from rapids_rap.files import explain_os_errors, write_array, write_json, write_whole
+from rapids_rap.files import (
+    explain_os_errors,
+    sweep_partials,
+    write_array,
+    write_json,
+    write_whole,
+)
 from rapids_rap.memory import PeakMemory
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+
+# What reading a truncated or overwritten file can raise; NumPy and pyarrow use all of these.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +55,13 @@ class StageRecord:
 def stage_key(name: str, version: int, *parts: object) -> str:
     """The content key of a stage: SHA-256 over its name, version, config and inputs' keys."""
     text = json.dumps([name, version, *parts], sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return digest(text)
+
+
+def digest(text: str | bytes) -> str:
+    """A short hash of content, for keys."""
+    data = text if isinstance(text, bytes) else text.encode(errors="backslashreplace")
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 class StageCache:
@@ -73,7 +88,7 @@ class StageCache:
                     result = load_result(kind, folder, self.backend)
                     cached.append(True)
                     return result
-                except (OSError, ValueError, KeyError) as error:
+                except DAMAGE as error:
                     log.warning("stage %s: its kept result is damaged (%s); run again", name, error)
             result = compute()
             save_result(result, folder, self.backend)
@@ -97,11 +112,9 @@ class _Measurement:
         return self.cached
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        seconds, peak = time.perf_counter() - self.start, self.peak.bytes()
         if kind is None:
-            seconds = time.perf_counter() - self.start
-            record = StageRecord(
-                self.name, round(seconds, 3), bool(self.cached), self.peak.bytes(), self.key
-            )
+            record = StageRecord(self.name, round(seconds, 3), bool(self.cached), peak, self.key)
             self.cache.records.append(record)
             log.info(
                 "stage %s: %.1f s%s", self.name, seconds, " (kept)" if record.cached else "",
@@ -113,6 +126,7 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
     """Write a frozen dataclass into `folder`; `commit.json`, last, makes it count."""
     with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_partials(folder)
     hints = typing.get_type_hints(type(result))
     kinds: dict[str, str] = {}
     plain: dict[str, Any] = {}
@@ -135,7 +149,7 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
 
 
 def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
-    """Read back what `save_result` wrote. Raises OSError, ValueError or KeyError if damaged."""
+    """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
     kinds: Mapping[str, str] = json.loads((folder / "commit.json").read_text())
     plain = json.loads((folder / "plain.json").read_text())
     hints = typing.get_type_hints(kind)

@@ -66,9 +66,11 @@ def cluster_table(
 
     `songs` and `artists` are empty where the lyrics name none; `stability` is not computed.
     """
+    # A stanza or a song has several lines, which its row counts.
+    table = table if "lines" in table.columns else table.assign(lines=1)
     groups = table.groupby("cluster", sort=True)
     out = groups.agg(
-        lines=("text_id", "size"),
+        lines=("lines", "sum"),
         distinct_lines=("text_id", "nunique"),
         songs=("song_id", "nunique"),
         artists=("artist", "nunique"),
@@ -77,7 +79,7 @@ def cluster_table(
         if table[source].isna().all():
             out[column] = pd.array([None] * len(out), dtype="Int64")
     ids = out["cluster"].to_numpy()
-    out["share"] = out["lines"] / len(table)
+    out["share"] = out["lines"] / table["lines"].sum()
     out["persistence"] = np.append(persistence, np.nan)[ids]
     out["stability"] = np.nan
     out["top_terms"] = out["cluster"].map(top_terms(terms, "cluster")).fillna("")

@@ -27,7 +27,7 @@ class Outcome:
 def rap(*arguments: object) -> Outcome:
     """Run `rapids-rap` with these arguments in this process, as its entry point would."""
     out, err = io.StringIO(), io.StringIO()
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
     argv = sys.argv
     sys.argv = ["rapids-rap", *map(str, arguments)]
     try:

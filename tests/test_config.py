@@ -56,7 +56,7 @@ def test_unknown_key_suggests_the_nearest(setting, suggestion):
 
 @pytest.mark.parametrize(
     "setting",
-    ["layout.epochs=x", "layout.min_dist=2", "seed=often", "lexicon.mode=presense", "layout=3",
+    ["layout.epochs=x", "layout.min_dist=2", "seed=often", "seed=-1", "seed=4294967296", "lexicon.mode=presense", "layout=3",
      "neighbors.k=true", "input.paths=3", "seed.x=1", "corpus.credits=maybe"],
 )  # fmt: skip
 def test_wrong_value_names_key_and_origin(setting):
@@ -100,3 +100,9 @@ def test_file_with_bom_is_read(tmp_path):
     path = tmp_path / "rap.toml"
     path.write_bytes(b"\xef\xbb\xbfseed = 3\n")
     assert load_config(path).seed == 3
+
+
+def test_a_number_can_be_text():
+    """A column called 2024 or a title of digits needs no quoting."""
+    config = load_config(None, ["input.text=2024", "maps.title=1999", "layout.epochs=5"])
+    assert (config.input.text, config.maps.title, config.layout.epochs) == ("2024", "1999", 5)

@@ -390,6 +390,72 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
     assert not (tmp_path / "run" / "manifest.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("lexicon.path", "lexicon"), ("input.regions", "regions"), ("terms.stop_words", "words"),
+        ("terms.user_words", "words"), ("maps.font", "font"),
+    ],
+)  # fmt: skip
+def test_small_files_are_checked_before_the_work(tmp_path, setting, says):
+    """A mistyped list or font is said at once, not after hours of embedding."""
+    missing = tmp_path / "none" / says
+    outcome = rap("run", LYRICS, "--out", tmp_path / "run", *TINY, "--set", f"{setting}={missing}")
+    assert outcome.code in (2, 3), outcome.err
+    assert str(missing) in outcome.err.replace("\n", "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_file_names_of_another_encoding(tmp_path):
+    """Names from an old GBK archive are no UTF-8; their lyrics are read all the same."""
+    name = os.fsdecode("歌词".encode("gbk") + b".txt")
+    (tmp_path / name).write_text("只有一句\n还有一句", encoding="utf-8")
+    outcome = rap("run", tmp_path / name, "--out", tmp_path / "run", *TINY)
+    assert outcome.code == 0, outcome.err
+    assert open_run(tmp_path / "run").manifest["counts"]["kept"] == 2
+
+
+def test_own_output_is_no_input(sample_run, tmp_path):
+    """A folder that holds a run or a list of dropped lines is read without them."""
+    shutil.copytree(sample_run, tmp_path / "in" / "run")
+    (tmp_path / "in" / "a.txt").write_text("只有一句", encoding="utf-8")
+    out = tmp_path / "corpus" / "corpus.parquet"
+    assert rap("ingest", tmp_path / "in", "--out", out).code == 0
+    assert len(pd.read_parquet(out)) == 1
+    assert rap("ingest", out.parent, "--out", tmp_path / "again.parquet").code == 0
+    assert len(pd.read_parquet(tmp_path / "again.parquet")) == 1
+
+
+def test_stanzas_count_their_lines(tmp_path):
+    """With stanzas as units, tables and counts still speak of lines."""
+    outcome = rap("run", LYRICS / "03_山城码头.txt", "--unit", "stanza",
+                  "--out", tmp_path / "run", *TINY)  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    run = open_run(tmp_path / "run")
+    assert run.clusters["lines"].sum() == run.manifest["counts"]["kept"] > len(run.lines)
+    assert run.cluster_emotions["chunks"].sum() == len(run.lines)
+
+
+def test_whitened_run_is_searched_in_its_own_space(tmp_path):
+    """After whitening, a line is still its own nearest neighbour."""
+    whiten = ("--set", "embedding.postprocess=whiten", "--set", "embedding.whiten_dims=32")
+    outcome = rap("run", LYRICS, "--limit", 200, "--out", tmp_path / "run", *TINY, *whiten)
+    assert outcome.code == 0, outcome.err
+    line = open_run(tmp_path / "run").lines["text_norm"].iloc[7]
+    found = rap("search", tmp_path / "run", line, "-k", 2)
+    assert "1.000" in found.out.splitlines()[1], found.err
+
+
+def test_output_into_a_closed_pipe_is_no_error(sample_run):
+    """`rapids-rap export RUN | head` ends without a complaint."""
+    program = f"{sys.executable} -c 'from rapids_rap.cli import main; main()'"
+    done = subprocess.run(
+        ["bash", "-c", f"{program} export {sample_run} | head -n 1"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("line_id,")
+    assert done.stderr == ""
+
+
 def test_configuration_errors_reach_the_user(tmp_path):
     """An unknown key is refused with the right one, before anything is written."""
     outcome = rap("run", LYRICS, "--out", tmp_path / "run", "--set", "layout.epoch=3")

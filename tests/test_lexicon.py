@@ -219,3 +219,11 @@ def test_cluster_emotions_of_nothing():
     table = cluster_emotions(none.reshape(0, 1), none, none, Lexicon(("c",), (("酒",),)), BACKEND)
     assert isinstance(table, pd.DataFrame)
     assert table.shape == (0, 6)
+
+
+def test_a_lexicon_in_traditional_characters_counts(tmp_path):
+    """Words are normalised as the lyrics are, whichever script the lexicon is written in."""
+    path = tmp_path / "lexicon.csv"
+    path.write_text("category,word\n爱情,愛情\n派对,派對\n", encoding="utf-8")
+    assert load_lexicon(path).words == (("爱情",), ("派对",))
+    assert load_lexicon(path, "keep").words == (("愛情",), ("派對",))

@@ -78,6 +78,13 @@ def test_large_input_is_sampled_and_says_so():
     assert figures["trustworthiness"]["sampled"]
 
 
+def test_a_sample_larger_than_the_input_is_the_input():
+    """A low exact limit with the usual sample size is no error."""
+    config = QualityConfig(silhouette_exact=100)
+    figures = assess(evidence(np.arange(150) % 3), config, BACKEND, 42).figures
+    assert figures["silhouette_layout"]["rows"] == 150
+
+
 def test_what_is_not_built_is_null():
     """Figures of parts not built yet are present, null, and say so."""
     figures = assess(evidence(np.arange(30) % 3), QualityConfig(), BACKEND, 42).figures

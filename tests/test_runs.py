@@ -32,14 +32,13 @@ def publish(folder, **changes):
 def test_finished_run_reads_back(tmp_path):
     """What was published is what a reader gets; words like NA and null stay words."""
     with RunFolder(tmp_path / "run") as folder:
-        folder.claim({"f": "1"})
+        folder.claim([("f", "1")])
         publish(folder)
         folder.finish("<html>")
     run = open_run(tmp_path / "run")
     assert run.clusters["top_terms"].tolist() == ["null"]
     assert run.themes["label"].tolist() == ["NA"]
     assert run.cluster_artists is None
-    assert run.dropped_counts.to_dict("records") == [{"file": "f", "rule": "credit", "lines": 1}]
     assert run.maps == {"clusters.png": b"png"}
     assert set(run.manifest["files"]) >= {"lines.parquet", "report.html", "maps/clusters.png"}
 
@@ -47,7 +46,7 @@ def test_finished_run_reads_back(tmp_path):
 def test_unfinished_run_is_not_opened(tmp_path):
     """Between the first file and the manifest there is no run, and the error says resume."""
     with RunFolder(tmp_path / "run") as folder:
-        folder.claim({"f": "1"})
+        folder.claim([("f", "1")])
         publish(folder)
         folder.finish("<html>")
         publish(folder)  # a second configuration begins to replace the files
@@ -58,7 +57,7 @@ def test_unfinished_run_is_not_opened(tmp_path):
 def test_table_and_map_of_an_earlier_configuration_go(tmp_path):
     """A table or map that the new configuration does not make is not left from the old one."""
     with RunFolder(tmp_path / "run") as folder:
-        folder.claim({"f": "1"})
+        folder.claim([("f", "1")])
         publish(folder)
         publish(folder, tables={}, maps={"density.png": b"d"})
     assert not (tmp_path / "run" / "clusters.csv").exists()
@@ -92,14 +91,14 @@ def test_other_inputs_need_overwrite(tmp_path):
     """A folder of other lyrics is not mixed with these; --overwrite clears it first."""
     path = tmp_path / "run"
     with RunFolder(path) as folder:
-        folder.claim({"f": "1"})
+        folder.claim([("f", "1")])
         publish(folder)
         folder.finish("<html>")
     with RunFolder(path) as folder, pytest.raises(InputError, match="--overwrite"):
-        folder.claim({"f": "2"})
+        folder.claim([("f", "2")])
     assert (path / MANIFEST).exists()
     with RunFolder(path, overwrite=True) as folder:
-        folder.claim({"f": "2"})
+        folder.claim([("f", "2")])
     assert not (path / MANIFEST).exists()
     assert json.loads((path / ".run.json").read_text())["inputs"] == ["2"]
 
@@ -107,8 +106,8 @@ def test_other_inputs_need_overwrite(tmp_path):
 def test_renamed_or_reordered_inputs_are_the_same(tmp_path):
     """What counts is the content of the inputs, not their names or order."""
     with RunFolder(tmp_path / "run") as folder:
-        folder.claim({"a": "1", "b": "2"})
-        folder.claim({"c": "2", "d": "1"})
+        folder.claim([("a", "1"), ("b", "2")])
+        folder.claim([("c", "2"), ("d", "1")])
 
 
 def test_foreign_folder_is_left_alone(tmp_path):
@@ -151,3 +150,25 @@ def test_a_shared_store_has_one_writer(tmp_path):
         pass
     with exclusive(tmp_path / "store"):
         pass
+
+
+def test_vectors_of_other_texts_are_written_again(tmp_path):
+    """Another configuration with as many texts replaces the vectors; the same one keeps them."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim([("f", "1")])
+        publish(folder, vectors_info={"texts": "a"})
+        publish(folder, vectors_info={"texts": "b"}, vectors=np.zeros((1, 2), np.float32))
+        assert not np.load(tmp_path / "run" / "vectors" / "vectors.npy").any()
+        (tmp_path / "run" / "vectors" / "vectors.npy").unlink()
+        publish(folder, vectors_info={"texts": "b"})
+    assert (tmp_path / "run" / "vectors" / "vectors.npy").exists()
+
+
+def test_a_stranger_with_a_manifest_is_a_stranger(tmp_path):
+    """Many programs write a manifest.json; its folder is not ours to clear."""
+    (tmp_path / MANIFEST).write_text('{"name": "a web app"}')
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "mine.png").write_text("x")
+    with pytest.raises(InputError, match="no run"), RunFolder(tmp_path):
+        pass
+    assert (tmp_path / "maps" / "mine.png").exists()

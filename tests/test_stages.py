@@ -65,11 +65,12 @@ def test_second_run_loads_and_third_recomputes(tmp_path):
     assert [p.name for p in (tmp_path / "stage").iterdir()] == ["b"]
 
 
+@pytest.mark.parametrize("content", [b"\x93NUMPY", b"", b"[]", b"null"])
 @pytest.mark.parametrize("damage", ["array.npy", "plain.json", "commit.json", "table.parquet"])
-def test_damaged_result_is_computed_again(tmp_path, damage):
+def test_damaged_result_is_computed_again(tmp_path, damage, content):
     """A truncated file in the cache is noticed and replaced, never trusted and never fatal."""
     StageCache(tmp_path, HostBackend()).run(Result, "stage", "a", example)
-    (tmp_path / "stage" / "a" / damage).write_bytes(b"\x93NUMPY")
+    (tmp_path / "stage" / "a" / damage).write_bytes(content)
     cache = StageCache(tmp_path, HostBackend())
     result = cache.run(Result, "stage", "a", example)
     assert result.words == example().words

@@ -13,6 +13,10 @@ KNOWN_SUFFIXES = (".txt", ".lrc", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet
 _NAMED = 5  # files that a warning names before it only counts
 
 
+RUN_MARKER = ".run.json"  # a folder with it is a run
+OWN_OUTPUT = "dropped.parquet"
+
+
 @dataclass
 class _Found:
     files: list[Path] = field(default_factory=list)
@@ -89,7 +93,10 @@ def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
 
 
 def _walk(folder: Path, visited: set[str]) -> Iterator[Path]:
-    """Every file under the folder that isn't hidden, sorted by name within each folder."""
+    """Every file under the folder that isn't hidden, sorted by name within each folder.
+
+    What this program wrote is no input: run folders, and lists of dropped lines.
+    """
     real = os.path.realpath(folder)
     if real in visited:
         return
@@ -102,6 +109,7 @@ def _walk(folder: Path, visited: set[str]) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _walk(path, visited)
-        else:
+            if not (path / RUN_MARKER).exists():
+                yield from _walk(path, visited)
+        elif path.name != OWN_OUTPUT:
             yield path

@@ -29,10 +29,11 @@ CHUNK = 16 * 2**20  # bytes hashed at a time
 OFFER = "Use --model demo (bundled, offline) or the path of a folder that holds the model."
 
 
-def locate_model(name: str) -> Path:
+def locate_model(name: str, *, download: bool = True) -> Path:
     """The folder of `demo`, of a local path, or of a Hugging Face name, checked for completeness.
 
-    The local cache of the Hub is asked first and the network only if the model isn't there.
+    The local cache of the Hub is asked first, and the network only if the model isn't there and
+    `download` allows it.
     Raises `InputError` for a folder that is missing or incomplete, `CapabilityError` for a named
     model that can't be had.
     """
@@ -47,10 +48,10 @@ def locate_model(name: str) -> Path:
         return folder
     if folder.exists() or not HUB_NAME.fullmatch(name) or name.startswith("."):
         raise InputError(f"embedding.model: there is no model folder at {name}. {OFFER}")
-    return _from_hub(name)
+    return _from_hub(name, download)
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, download: bool) -> Path:
     """The snapshot of a named model: the cached one if it is complete, else downloaded."""
     from huggingface_hub import snapshot_download
 
@@ -63,6 +64,8 @@ def _from_hub(name: str) -> Path:
         flaw = f"The copy in the local cache can't be used: {error} "
     except (OSError, ValueError):
         flaw = ""
+    if not download:
+        raise CapabilityError(f"{flaw}not whole in the local cache; a run would download it.")
     log.info("%s is not whole in the local model cache; asking the Hugging Face Hub", name)
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=10))
@@ -79,7 +82,10 @@ def transformer_folder(folder: Path) -> Path:
     """Where the transformer itself lies: sentence-transformers may keep it in a subfolder."""
     for module in read_modules(folder):
         if str(module.get("type", "")).endswith(".Transformer"):
-            return folder / str(module.get("path", ""))
+            inner = folder / str(module.get("path", ""))
+            if not inner.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"{folder / 'modules.json'}: {inner} is outside the model folder.")
+            return inner
     return folder
 
 
