@@ -22,7 +22,7 @@ from rapids_rap.errors import ConfigError
 class Section(BaseModel):
     """A section of the configuration: immutable, and closed to keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class InputConfig(Section):
@@ -323,4 +323,4 @@ def _explain(error: ValidationError, origins: dict[str, str]) -> str:
     return f"{where}: {key} = {first['input']!r}: {first['msg'].lower()}."
 
 
-_UNION_TAGS = ("int", "literal['none']")
+_UNION_TAGS = ("int", "constrained-int", "literal['none']")

@@ -92,7 +92,14 @@ def explain_os_errors(path: Path) -> Iterator[None]:
                 f"{path}: no room to write ({error.strerror}). Nothing half-written was left; free "
                 "some space and run the same command again, it resumes."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.EEXIST,
+            errno.EISDIR,
+        ):
             raise InputError(
                 f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
                 "or give this account the right to write there."

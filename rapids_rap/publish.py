@@ -269,7 +269,10 @@ def _summary(
         (
             f"{counts['kept']:,} lines, {counts['distinct']:,} distinct {unit}s: "
             f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
-            *(f"  cluster {row.cluster}: {row.top_terms}" for row in largest.itertuples()),
+            *(
+                f"  cluster {cluster}: {terms or 'no term stands out'}"
+                for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
+            ),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",
             f"Report: {folder.path / 'report.html'}",
         ),

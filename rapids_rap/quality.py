@@ -166,12 +166,18 @@ class _Judge:
         """Of the map, against the plain plane of the first two principal components."""
         evidence, sample = self.evidence, self.config.trustworthiness_sample
         n, d = (int(size) for size in evidence.vectors.shape)
-        measured = [
-            trustworthiness(evidence.vectors, xy, self.backend, sample=sample, seed=self.seed)
-            for xy in (evidence.layout.xy, _principal_plane(evidence.vectors, self.backend))
-            if min(n, d) >= 2
-        ]
-        value, baseline = (m.value for m in measured) if measured else (None, None)
+        maps = [evidence.layout.xy]
+        if min(n, d) >= 2:  # else there is no plane to compare with
+            maps.append(_principal_plane(evidence.vectors, self.backend))
+        value, baseline = [
+            *(
+                trustworthiness(
+                    evidence.vectors, xy, self.backend, sample=sample, seed=self.seed
+                ).value
+                for xy in maps
+            ),
+            None,
+        ][:2]
         return _figure(
             value, baseline, "first two principal components",
             "are neighbours on the map neighbours in the vectors? 1: all, 0.5: about chance",

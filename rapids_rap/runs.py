@@ -72,8 +72,8 @@ class RunFolder:
         """Bind the folder to these inputs (label, sha256); what was kept for others goes."""
         marker = self.path / IDENTITY
         contents = sorted(content for _, content in inputs)
-        known = _read_json(marker) if marker.exists() else None
-        if known is not None and known.get("inputs") != contents:
+        known = self._known_inputs()
+        if known is not None and known != contents:
             if not self.overwrite:
                 raise InputError(
                     f"{self.path}: holds a run of other inputs. Choose another --out, or replace "
@@ -132,24 +132,39 @@ class RunFolder:
     def _write_vectors(self, vectors: npt.NDArray[Any], info: Mapping[str, Any]) -> None:
         folder = self.path / "vectors"
         known, matrix = folder / "vectors.json", folder / "vectors.npy"
-        if matrix.exists() and known.exists() and _read_json(known) == dict(info):
-            return  # a run of another configuration on the same vectors
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            kept = _read_json(known)
+            if kept == {**info, "sha256": kept.get("sha256")} and (
+                sha256_file(matrix) == kept["sha256"]
+            ):
+                return  # a run of another configuration on the same vectors
         known.unlink(missing_ok=True)
         write_array(matrix, vectors)
-        write_json(known, info)
+        write_json(known, {**info, "sha256": sha256_file(matrix)})
 
     def _refuse_foreign_folder(self) -> None:
         if not self.path.exists():
             return
         if not self.path.is_dir():
             raise InputError(f"{self.path}: is a file; --out names a folder.")
-        ours = (self.path / IDENTITY).exists()
+        ours = self._known_inputs() is not None
         others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".store")]
         if others and not ours:
             raise InputError(
                 f"{self.path}: holds files that are no run (such as {min(others)}). "
                 "Choose an empty or new folder with --out."
             )
+
+    def _known_inputs(self) -> list[str] | None:
+        """The hashes this folder's run was made from; None where it holds no run.
+
+        A copy may have lost the hidden marker; its manifest says the same.
+        """
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            return list(_read_json(self.path / IDENTITY)["inputs"])
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            return sorted(entry["sha256"] for entry in _read_json(self.path / MANIFEST)["inputs"])
+        return [] if (self.path / IDENTITY).exists() else None
 
     def _clear_results(self) -> None:
         for name in OWN_FILES:
@@ -168,12 +183,14 @@ class Run:
     @functools.cached_property
     def lines(self) -> pd.DataFrame:
         """One row an occurrence."""
-        return pd.read_parquet(self.path / "lines.parquet")
+        with _explain_damage(self.path / "lines.parquet"):
+            return pd.read_parquet(self.path / "lines.parquet")
 
     @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
         """Every figure of quality.json."""
-        return _read_json(self.path / "quality.json")
+        with _explain_damage(self.path / "quality.json"):
+            return _read_json(self.path / "quality.json")
 
     @functools.cached_property
     def clusters(self) -> pd.DataFrame:
@@ -223,15 +240,18 @@ class Run:
     @functools.cached_property
     def vectors(self) -> npt.NDArray[Any]:
         """(n_texts, d), memory-mapped, row = text_id."""
-        return np.load(self.path / "vectors" / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        path = self.path / "vectors" / "vectors.npy"
+        with _explain_damage(path):
+            return np.load(path, mmap_mode="r", allow_pickle=False)
 
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
         text = ("artist", "song", "text", "term", "method", "label", "suggested_label", "top_terms")
-        return pd.read_csv(
-            self.path / name, keep_default_na=False, na_values=[""],
-            dtype=dict.fromkeys((*text, "region"), "str"),
-        )  # fmt: skip
+        with _explain_damage(self.path / name):
+            return pd.read_csv(
+                self.path / name, keep_default_na=False, na_values=[""],
+                dtype=dict.fromkeys((*text, "region"), "str"),
+            )  # fmt: skip
 
     def _optional_table(self, name: str) -> pd.DataFrame | None:
         return self._table(name) if (self.path / name).exists() else None
@@ -276,12 +296,14 @@ def open_run(path: Path) -> Run:
         manifest = _read_json(manifest_path)
     except (OSError, ValueError) as error:
         raise InputError(f"{manifest_path}: can't be read ({error}).") from None
-    schema = manifest.get("schema_version", 0)
+    schema = manifest.get("schema_version", 0) if isinstance(manifest, dict) else 0
     if schema > SCHEMA_VERSION:
         raise InputError(
             f"{path}: was written by a newer version (schema {schema}; this version reads "
             f"{SCHEMA_VERSION}); upgrade rapids-rap."
         )
+    if not schema or not {"config", "counts", "model"} <= manifest.keys():
+        raise InputError(f"{manifest_path}: is not the manifest of a run.")
     return Run(path, manifest)
 
 
@@ -317,6 +339,16 @@ def _hash_input(path: Path) -> str:
         return sha256_file(path)
     except OSError as error:
         raise InputError(f"{label_of(path)}: can't be read ({error.strerror}).") from None
+
+
+@contextlib.contextmanager
+def _explain_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path}: is missing or damaged ({error}); run the command of manifest.json again."
+        ) from None
 
 
 def _read_json(path: Path) -> Any:

@@ -27,6 +27,8 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
     found now is not the one the run was made with.
     """
     config = Config.model_validate(run.manifest["config"])
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise InputError("The text to search for is not UTF-8.")
     query_text = normalize([text], config.corpus.script)[0]
     if not query_text:
         raise InputError("The text to search for is empty.")

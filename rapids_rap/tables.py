@@ -103,7 +103,8 @@ def theme_table(clusters: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
     )
     out["top_terms"] = out["theme"].map(top_terms(terms, "theme")).fillna("")
     short = out["top_terms"].str.split("、").str[:3].str.join("·")
-    out.insert(1, "label", short.where(out["theme"] != NOISE, "噪声"))
+    named = short.where(short != "", "主题 " + out["theme"].astype(str))  # no term stands out
+    out.insert(1, "label", named.where(out["theme"] != NOISE, "噪声"))
     return out
 
 

@@ -56,7 +56,7 @@ def test_unknown_key_suggests_the_nearest(setting, suggestion):
 
 @pytest.mark.parametrize(
     "setting",
-    ["layout.epochs=x", "layout.min_dist=2", "seed=often", "seed=-1",
+    ["layout.epochs=x", "layout.min_dist=2", "seed=often", "clusters.epsilon=inf", "seed=-1",
      "seed=4294967296", "lexicon.mode=presense", "layout=3",
      "neighbors.k=true", "input.paths=3", "seed.x=1", "corpus.credits=maybe"],
 )  # fmt: skip

@@ -436,9 +436,10 @@ def test_stanzas_count_their_lines(tmp_path):
     assert run.cluster_emotions["chunks"].sum() == len(run.lines)
 
 
-def test_whitened_run_is_searched_in_its_own_space(tmp_path):
+@pytest.mark.parametrize("dims", [0, 1, 32])
+def test_whitened_run_is_searched_in_its_own_space(tmp_path, dims):
     """After whitening, a line is still its own nearest neighbour."""
-    whiten = ("--set", "embedding.postprocess=whiten", "--set", "embedding.whiten_dims=32")
+    whiten = ("--set", "embedding.postprocess=whiten", "--set", f"embedding.whiten_dims={dims}")
     outcome = rap("run", LYRICS, "--limit", 200, "--out", tmp_path / "run", *TINY, *whiten)
     assert outcome.code == 0, outcome.err
     line = open_run(tmp_path / "run").lines["text_norm"].iloc[7]

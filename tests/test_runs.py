@@ -24,7 +24,7 @@ def publish(folder, **changes):
         "vectors_info": {"fingerprint": "f"},
         "quality": {"x": None},
         "maps": {"clusters.png": b"png"},
-        "manifest": {"schema_version": 1, "counts": {}},
+        "manifest": {"schema_version": 1, "counts": {}, "config": {}, "model": {}},
     }  # fmt: skip
     folder.publish(**{**parts, **changes})
 
@@ -120,7 +120,7 @@ def test_foreign_folder_is_left_alone(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("text", ["{", "\xff", ""])
+@pytest.mark.parametrize("text", ["{", "\xff", "", "[]", "3", '{"schema_version": 1}'])
 def test_damaged_manifest_is_one_sentence(tmp_path, text):
     """A manifest that can't be parsed is named; a later schema asks for an upgrade."""
     (tmp_path / MANIFEST).write_bytes(text.encode("latin-1"))
@@ -159,9 +159,9 @@ def test_vectors_of_other_texts_are_written_again(tmp_path):
         publish(folder, vectors_info={"texts": "a"})
         publish(folder, vectors_info={"texts": "b"}, vectors=np.zeros((1, 2), np.float32))
         assert not np.load(tmp_path / "run" / "vectors" / "vectors.npy").any()
-        (tmp_path / "run" / "vectors" / "vectors.npy").unlink()
+        (tmp_path / "run" / "vectors" / "vectors.npy").write_bytes(b"half")
         publish(folder, vectors_info={"texts": "b"})
-    assert (tmp_path / "run" / "vectors" / "vectors.npy").exists()
+    assert np.load(tmp_path / "run" / "vectors" / "vectors.npy").shape == (1, 2)
 
 
 def test_a_stranger_with_a_manifest_is_a_stranger(tmp_path):
@@ -172,3 +172,37 @@ def test_a_stranger_with_a_manifest_is_a_stranger(tmp_path):
     with pytest.raises(InputError, match="no run"), RunFolder(tmp_path):
         pass
     assert (tmp_path / "maps" / "mine.png").exists()
+
+
+@pytest.mark.parametrize("name", ["lines.parquet", "clusters.csv", "quality.json", "vectors"])
+def test_damaged_file_of_a_run_is_named(tmp_path, name):
+    """A file that went missing or was cut is named, with what to do, not traced."""
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim([("f", "1")])
+        publish(folder)
+        folder.finish("<html>")
+    path = tmp_path / "run" / (f"{name}/vectors.npy" if name == "vectors" else name)
+    attribute = name.partition(".")[0]
+    for damage in (lambda: path.write_bytes(b""), path.unlink):
+        damage()
+        with pytest.raises(InputError, match=path.name):
+            getattr(open_run(tmp_path / "run"), attribute)
+
+
+def test_a_copy_without_hidden_files_is_still_a_run(tmp_path):
+    """`cp RUN/* elsewhere` loses the marker; the manifest says the same, and guards as well."""
+    path = tmp_path / "run"
+    inputs = {"schema_version": 1, "counts": {}, "config": {}, "model": {},
+              "inputs": [{"path": "f", "sha256": "1"}]}  # fmt: skip
+    with RunFolder(path) as folder:
+        folder.claim([("f", "1")])
+        publish(folder, manifest=inputs)
+        folder.finish("<html>")
+    (path / ".run.json").unlink()
+    with RunFolder(path) as folder:
+        with pytest.raises(InputError, match="other inputs"):
+            folder.claim([("g", "2")])
+        folder.claim([("f", "1")])
+    (path / ".run.json").write_text("{")
+    with RunFolder(path) as folder:
+        folder.claim([("f", "1")])

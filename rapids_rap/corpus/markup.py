@@ -15,7 +15,7 @@ _TAG_NAMES = (
     "section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|title|tr|tt|u|ul"
 )
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]{{0,400}})?/?>|<!--[^<>]{{0,400}}-->", re.I)
-_STAMP = re.compile(r"[\[<]\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?[\]>]")
+_STAMP = re.compile(r"[\[<]\d{1,3}:\d{1,2}(?:[.:]\d{1,6})?[\]>]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BREAK = re.compile(r"<br\s{0,9}/?>|(?<=</p>)(?=.)", re.I)
 _LRC_TAG = re.compile(

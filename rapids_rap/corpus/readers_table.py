@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from rapids_rap.errors import InputError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SONG_ID, _STANZA = "song_id", "stanza"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,7 @@ def _column(table: pa.Table, column: str, name: str, *, textual: bool) -> list[s
 
 def _require_text(names: Sequence[str], name: str, config: InputConfig) -> None:
     if list(names).count(config.text) == 1:
+        _look_for_names(names, name, config)
         return
     problem = "two columns" if config.text in names else "no column"
     has = ", ".join(f'"{column[:40]}"' for column in list(names)[:12]) or "none"
@@ -235,6 +239,26 @@ def _require_text(names: Sequence[str], name: str, config: InputConfig) -> None:
         f'{name}: {problem} named "{config.text}" for the lyrics; it has {has}. '
         f"Say which one it is: --set input.text=NAME"
     )
+
+
+def _look_for_names(names: Sequence[str], name: str, config: InputConfig) -> None:
+    """Refuse a column that was asked for and isn't there; say what is not read otherwise."""
+    usual, read = InputConfig(), {config.text, config.artist, config.song, _SONG_ID, _STANZA}
+    others = [column for column in names if column not in read]
+    for key in ("artist", "song"):
+        wanted = getattr(config, key)
+        if wanted in names:
+            continue
+        if wanted != getattr(usual, key):
+            raise InputError(
+                f'{name}: has no column "{wanted}", which input.{key} names; it has '
+                f"{', '.join(names)}."
+            )
+        if others:
+            log.warning(
+                '%s: no column "%s"; if one of %s is it, say so: --set input.%s=NAME',
+                name, wanted, ", ".join(others[:12]), key,
+            )  # fmt: skip
 
 
 def _named(value: str | None) -> str | None:

@@ -22,7 +22,7 @@ _OPENS_SONG = re.compile(
     re.IGNORECASE,
 )
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
-_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
+_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,6}))?\]")
 _STAMPS = re.compile(r"(?:\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\])+")
 _STAMPED_ENOUGH = 3
 
@@ -168,7 +168,7 @@ def _title(line: str) -> str:
 
 
 def _milliseconds(minutes: str, seconds: str, fraction: str | None) -> int:
-    return (int(minutes) * 60 + int(seconds)) * 1000 + int((fraction or "0").ljust(3, "0"))
+    return (int(minutes) * 60 + int(seconds)) * 1000 + int((fraction or "0")[:3].ljust(3, "0"))
 
 
 def _from_name(path: PurePath) -> tuple[str | None, str | None]:

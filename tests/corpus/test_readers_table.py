@@ -179,3 +179,18 @@ def test_shuffled_rows_still_make_songs(tmp_path):
     assert lines["line_no"].tolist() == [1, 1, 2, 2]
     songs_of = read(path, unit="song").lines
     assert songs_of["text"].tolist() == ["走\n停", "来\n去"]
+
+
+def test_a_named_column_that_is_missing_is_an_error(tmp_path, caplog):
+    """A column the user named must be there; a default one that isn't is said, not passed over."""
+    path = tmp_path / "a.csv"
+    path.write_text("singer,text\n甲,只有一句\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"no column \"performer\".*input\.artist"):
+        ingest([path], InputConfig(artist="performer"), CorpusConfig())
+    with caplog.at_level("WARNING"):
+        corpus = ingest([path], InputConfig(), CorpusConfig())
+    assert corpus.lines["artist"].isna().all()
+    assert "singer" in caplog.text
+    assert "input.artist=NAME" in caplog.text
+    found = ingest([path], InputConfig(artist="singer"), CorpusConfig())
+    assert found.lines["artist"].tolist() == ["甲"]
