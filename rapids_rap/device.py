@@ -106,13 +106,15 @@ def plan_memory(texts: int, dim: int, k: int, tokens_each: int, free: int) -> Me
     graph = texts * k * 12  # int64 index and float32 distance
     fuzzy = texts * k * 2 * 24  # symmetrised COO edges and their epoch counters, per layout
     stages = (
-        StageMemory("embedding", 700 * 2**20 + 2 * vectors, "model, vectors and one shard"),
+        StageMemory("embedding", BASE + 2 * vectors, "model, vectors and one shard"),
         StageMemory("neighbors", BASE + 2 * vectors + 2 * graph, "vectors, index and graph"),
         StageMemory("layout", BASE + vectors + graph + 2 * fuzzy, "two layouts side by side"),
         StageMemory("clusters", BASE + vectors + graph + texts * 1200, "spanning tree"),
         StageMemory("evidence", BASE + vectors + texts * tokens_each * 120, "token tables"),
+        StageMemory("quality", BASE + BLOCKS + 2 * vectors + graph, "blocks of distances"),
     )
     return MemoryPlan(texts, dim, free, stages)
 
 
-BASE = 600 * 2**20  # the interpreter with its libraries loaded
+BASE = 1000 * 2**20  # the interpreter with torch and the other libraries loaded
+BLOCKS = 700 * 2**20  # what quality and the maps work in, however many texts there are
