@@ -18,7 +18,7 @@ from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_m
         ('{"t":0', '{"t":0'),
         ("R&B节奏", "R&B节奏"),
         ("<3 爱你", "<3 爱你"),
-        ("< 你 , 我 >", "< 你 , 我 >"),
+        ("< 东 , 西 >", "< 东 , 西 >"),
         ("走<yeah>吧", "走<yeah>吧"),
         ("[哈哈] 走", "[哈哈] 走"),
     ],
