@@ -23,7 +23,7 @@ _OPENS_SONG = re.compile(
 )
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
 _STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,6}))?\]")
-_STAMPS = re.compile(r"(?:\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\])+")
+_STAMPS = re.compile(r"(?:\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,6})?\])+")
 _STAMPED_ENOUGH = 3
 
 

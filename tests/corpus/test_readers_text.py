@@ -6,6 +6,7 @@ import pytest
 
 from rapids_rap.corpus.readers_text import read_lrc, read_plain, read_songbook, read_text
 from rapids_rap.corpus.source import Mark, Source, numbered_lines
+from tests.corpus.helpers import read
 
 SONGBOOK = """\
 歌手姓名：某甲
@@ -182,3 +183,11 @@ def test_line_breaks():
         (2, ""),
         (3, "d"),
     ]
+
+
+def test_lrc_fractions_of_any_length(tmp_path):
+    """Stamps with one to six digits after the point are stamps, and sort by time."""
+    path = tmp_path / "甲 - 歌.lrc"
+    stamps = ("[00:08.123456]", "[00:05.1]", "[00:06.1234]")
+    path.write_text("\n".join(f"{s}第{i}句" for i, s in enumerate(stamps)), encoding="utf-8")
+    assert read(path).lines["text"].tolist() == ["第1句", "第2句", "第0句"]
