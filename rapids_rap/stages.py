@@ -27,6 +27,7 @@ from pydantic import TypeAdapter
 from rapids_rap.backend import Backend
 from rapids_rap.files import (
     explain_os_errors,
+    sha256_file,
     sweep_partials,
     write_array,
     write_json,
@@ -37,6 +38,7 @@ from rapids_rap.memory import PeakMemory
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+COMMIT = "commit.json"  # written last, with the checksum of every other file
 # What reading a truncated or overwritten file can raise; NumPy and pyarrow use all of these.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 
@@ -83,7 +85,7 @@ class StageCache:
         folder = self.root / name / key
         self.announce(name)
         with self.measured(name, key) as cached:
-            if (folder / "commit.json").exists():
+            if (folder / COMMIT).exists():
                 try:
                     result = load_result(kind, folder, self.backend)
                     cached.append(True)
@@ -145,12 +147,17 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
             kinds[field.name] = "plain"
             plain[field.name] = TypeAdapter(hints[field.name]).dump_python(value, mode="json")
     write_json(folder / "plain.json", plain)
-    write_json(folder / "commit.json", kinds)
+    contents = {path.name: sha256_file(path) for path in folder.iterdir() if path.name != COMMIT}
+    write_json(folder / COMMIT, {"kinds": kinds, "sha256": contents})
 
 
 def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
     """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
-    kinds: Mapping[str, str] = json.loads((folder / "commit.json").read_text())
+    commit = json.loads((folder / COMMIT).read_text())
+    kinds: Mapping[str, str] = commit["kinds"]
+    for file, content in commit["sha256"].items():
+        if sha256_file(folder / file) != content:
+            raise ValueError(f"{file} is not as it was written")
     plain = json.loads((folder / "plain.json").read_text())
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}

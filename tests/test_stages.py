@@ -77,6 +77,17 @@ def test_damaged_result_is_computed_again(tmp_path, damage, content):
     assert [r.cached for r in cache.records] == [False]
 
 
+def test_a_flipped_bit_is_noticed(tmp_path):
+    """A kept array of the right size with another content is computed again."""
+    StageCache(tmp_path, HostBackend()).run(Result, "stage", "a", example)
+    path = tmp_path / "stage" / "a" / "array.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    cache = StageCache(tmp_path, HostBackend())
+    result = cache.run(Result, "stage", "a", example)
+    np.testing.assert_array_equal(result.array, np.arange(3))
+    assert not cache.records[0].cached
+
+
 def test_interrupted_write_does_not_count(tmp_path):
     """A folder whose commit file was never written is not a result."""
     StageCache(tmp_path, HostBackend()).run(Result, "stage", "a", example)
