@@ -63,11 +63,6 @@ def font_path(config: MapsConfig) -> Path:
     return path
 
 
-def missing_characters(text: str) -> set[str]:
-    """The visible characters of a text that the bundled subset does not have."""
-    return set(visible(text)) - characters_of(data_path(BUNDLED))
-
-
 def load_typeface(config: MapsConfig, texts: Iterable[str]) -> Typeface:
     """A typeface that draws these texts: the font, the bundled subset, then installed fonts.
 

@@ -34,7 +34,7 @@ def draw_maps(view: MapData, config: MapsConfig, backend: Backend) -> dict[str, 
     face = load_typeface(config, _texts(view, config))
     width, height = sheet.panel_width, sheet.panel_height
     pixels, outside = to_pixels(view.xy, width, height)
-    groups = text_groups(view, backend)
+    groups = text_groups(view)
     scene = build_scene(view, groups, pixels, outside, sheet, backend)
     raster = rasterize(pixels, groups, width, height, backend)
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0

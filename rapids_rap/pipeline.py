@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,7 @@ from rapids_rap.runs import RunFolder, exclusive, hash_inputs, write_corpus
 from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
+from rapids_rap.themes import text_themes
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -209,7 +210,7 @@ def _read_words(
         lambda: cluster_terms(tokens, labels, weights, config.terms, backend),
         *reads,
     )
-    themes = _themes_of_texts(geometry.clusters, backend.xp)
+    themes = text_themes(labels, geometry.clusters.themes)
     theme_terms = job.stage(
         Terms, "theme_terms",
         lambda: cluster_terms(tokens, themes, weights, config.terms, backend), *reads,
@@ -286,11 +287,3 @@ def _warn(corpus: Corpus) -> None:
 def _weights(corpus: Corpus) -> npt.NDArray[np.int64]:
     """(n,) occurrences of each distinct text."""
     return np.bincount(corpus.lines["text_id"], minlength=len(corpus.texts)).astype(np.int64)
-
-
-def _themes_of_texts(clusters: Clusters, xp: Any) -> Array:
-    """(n,) int64 theme of each text, -1 for noise."""
-    if not clusters.themes.shape[0]:
-        return clusters.labels
-    themes = xp.take(clusters.themes, xp.clip(clusters.labels, 0, None))
-    return xp.where(clusters.labels >= 0, themes, clusters.labels)

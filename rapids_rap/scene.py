@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from array_api_compat import device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.palette import NOISE, Rgb, cluster_colours, theme_colours
 from rapids_rap.raster import densest_spots, sums_by_group
 from rapids_rap.sketch import Colour, Sheet
+from rapids_rap.themes import text_themes
 
 _AXES = "坐标轴没有含义，只有远近有意义 · Axes have no meaning, only nearness does"
 
@@ -77,16 +77,11 @@ class Scene:
         return red, green, blue
 
 
-def text_groups(view: MapData, backend: Backend) -> dict[str, Array]:
+def text_groups(view: MapData) -> dict[str, Array]:
     """(n,) the group of each text, -1 for none, for each layer."""
-    xp = backend.xp
-    none = xp.full((1,), -1, dtype=xp.int64, device=device(view.themes))
-    themes = xp.concat([xp.astype(view.themes, xp.int64), none])
-    clusters = len(view.cluster_terms)
-    places = xp.where(view.labels >= 0, view.labels, xp.full_like(view.labels, clusters))
     return {
         "clusters": view.labels,
-        "themes": xp.take(themes, places, axis=0),
+        "themes": text_themes(view.labels, view.themes),
         "categories": view.category,
     }
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.terms import METHODS
+from rapids_rap.themes import text_themes
 
 NOISE = -1
 TOP_TERMS = 10  # terms quoted in clusters.csv and themes.csv; the rest is in cluster_terms.csv
@@ -28,11 +29,6 @@ class HostClusters:
     persistence: npt.NDArray[np.float32]
     themes: IntArray
 
-    def themes_of_texts(self) -> IntArray:
-        """(n,) the theme of each text, -1 for noise."""
-        themes = np.append(self.themes, NOISE).astype(np.int64)
-        return themes[np.where(self.labels >= 0, self.labels, len(self.themes))]
-
 
 def line_table(
     lines: pd.DataFrame,
@@ -47,7 +43,7 @@ def line_table(
         "cluster": clusters.labels,
         "probability": clusters.probabilities,
         "cluster_raw": clusters.labels_raw,
-        "theme": clusters.themes_of_texts(),
+        "theme": text_themes(clusters.labels, clusters.themes),
         "x": xy[:, 0],
         "y": xy[:, 1],
     }

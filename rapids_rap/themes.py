@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
 
@@ -34,3 +35,16 @@ def _themes(
     rank = np.empty(len(names), dtype=np.int64)
     rank[heaviest] = np.arange(len(names))
     return rank[members]
+
+
+def text_themes(labels: Array, themes: Array) -> Array:
+    """(n,) int64 theme of each text: labels (n,) int64, -1 for noise; themes (K,) of the clusters.
+
+    Noise has theme -1.
+    """
+    xp, where = array_namespace(labels, themes), device(themes)
+    padded = xp.concat(
+        [xp.astype(themes, xp.int64), xp.full((1,), -1, dtype=xp.int64, device=where)]
+    )
+    places = xp.where(labels >= 0, labels, xp.full_like(labels, int(themes.shape[0])))
+    return xp.take(padded, places, axis=0)

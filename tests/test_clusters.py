@@ -8,7 +8,7 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clusters import find_clusters, join_nearest, min_cluster_size
 from rapids_rap.config import ClustersConfig, NeighborsConfig
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
-from rapids_rap.themes import find_themes
+from rapids_rap.themes import find_themes, text_themes
 from tests.strict_backend import StrictBackend
 
 BACKEND = load_backend("cpu")
@@ -199,3 +199,10 @@ def test_strict_arrays_pass_through(noise, n):
     strict = find_clusters(device, device, backend.from_host(weights), graph, config, backend)
     for name, value in vars(plain).items():
         np.testing.assert_allclose(backend.to_host(getattr(strict, name)), value, atol=1e-5)
+
+
+def test_text_themes_keep_noise():
+    """A text's theme is its cluster's; noise has theme -1, not the last cluster's."""
+    found = text_themes(np.array([1, -1, 0]), np.array([5, 7]))
+    assert found.tolist() == [7, -1, 5]
+    assert text_themes(np.array([-1, -1]), np.zeros(0, np.int64)).tolist() == [-1, -1]

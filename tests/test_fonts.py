@@ -11,7 +11,7 @@ from rapids_rap import fonts
 from rapids_rap.config import MapsConfig
 from rapids_rap.data import data_path
 from rapids_rap.errors import CapabilityError
-from rapids_rap.fonts import SUBSTITUTE, font_path, load_typeface, missing_characters, visible
+from rapids_rap.fonts import SUBSTITUTE, characters_of, font_path, load_typeface, visible
 from tools.make_font_subset import LEVELS, SYMBOLS, read_characters
 
 BUNDLED = data_path("fonts/NotoSansSC-subset.otf")
@@ -75,10 +75,11 @@ def test_a_text_file_is_no_font(tmp_path):
         font_path(MapsConfig(font=str(other)))
 
 
-def test_missing_characters_are_those_outside_the_subset():
+def test_the_subset_has_common_characters_and_no_others():
     """Common characters are there; an emoji and a Korean syllable are not."""
-    assert missing_characters("兄弟 flow，《山城》→ 頑童") == set()
-    assert missing_characters("火🔥한") == {"🔥", "한"}
+    bundled = characters_of(font_path(MapsConfig()))
+    assert set(visible("兄弟 flow，《山城》→ 頑童")) <= bundled
+    assert set(visible("火🔥한")) - bundled == {"🔥", "한"}
 
 
 def test_without_other_fonts_a_missing_character_is_a_visible_mark(monkeypatch, caplog):

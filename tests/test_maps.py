@@ -56,7 +56,7 @@ def view(n=400, clusters=6, artists=5, seed=0):
 def scene_of(data):
     sheet = Sheet(SMALL.width, SMALL.height)
     pixels, outside = to_pixels(data.xy, sheet.panel_width, sheet.panel_height)
-    return build_scene(data, text_groups(data, CPU), pixels, outside, sheet, CPU)
+    return build_scene(data, text_groups(data), pixels, outside, sheet, CPU)
 
 
 @pytest.fixture(scope="module")

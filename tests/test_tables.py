@@ -60,12 +60,3 @@ def test_everything_noise_is_one_row():
     assert found[["cluster", "lines", "songs", "artists"]].values.tolist() == [[-1, 2, 1, 1]]
     themes = tables.theme_table(found, TERMS.head(0).rename(columns={"cluster": "theme"}))
     assert themes[["theme", "label", "lines"]].values.tolist() == [[-1, "噪声", 2]]
-
-
-def test_themes_of_texts_keep_noise():
-    """A text's theme is its cluster's; noise has theme -1, not the last cluster's."""
-    host = tables.HostClusters(
-        np.array([1, -1, 0]), np.array([1, -1, 0]), np.ones(3, np.float32), np.ones(2, np.float32),
-        np.array([5, 7]),
-    )  # fmt: skip
-    assert host.themes_of_texts().tolist() == [7, -1, 5]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 
 def write_safely(path: Path, write: Callable[[Path], object]) -> None:
@@ -40,3 +42,13 @@ def load_state(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
+
+
+def resume(model: nn.Module, optimizer: Optimizer, path: Path) -> tuple[int, float]:
+    """Put both back where ``path`` left them; returns the steps done and the seconds spent."""
+    state = load_state(path)
+    if not state:
+        return 0, 0.0
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"], state["seconds"]

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen2Model
 
-from tools.demo_model.checkpoint import load_state, save_state
+from tools.demo_model.checkpoint import resume, save_state
 from tools.demo_model.data import Padded, Pairs, PairSampler
 from tools.demo_model.model import embed
 from tools.demo_model.warmup import make_optimizer
@@ -89,11 +89,7 @@ def train_contrastive(
     Returns the seconds spent, earlier runs included.
     """
     optimizer = make_optimizer(model, config.weight_decay)
-    begin, spent = 0, 0.0
-    if state := load_state(checkpoint):
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        begin, spent = state["step"], state["seconds"]
+    begin, spent = resume(model, optimizer, checkpoint)
     model.train()
     clock = time.monotonic() - spent
     running = 0.0

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen2Model
 
-from tools.demo_model.checkpoint import load_state, save_state
+from tools.demo_model.checkpoint import resume, save_state
 from tools.demo_model.data import Lines
 
 logger = logging.getLogger(__name__)
@@ -81,11 +81,7 @@ def warm_up(
     Returns the seconds spent, earlier runs included.
     """
     optimizer = make_optimizer(model, config.weight_decay)
-    begin, spent = 0, 0.0
-    if state := load_state(checkpoint):
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        begin, spent = state["step"], state["seconds"]
+    begin, spent = resume(model, optimizer, checkpoint)
     model.train()
     clock = time.monotonic() - spent
     for step in range(begin, until or config.steps):
