@@ -91,8 +91,9 @@ class NeighborsConfig(Section):
     """The nearest-neighbour graph, computed once and used by every later stage."""
 
     k: int = Field(30, ge=2, le=512, description="neighbours of each text, itself not counted")
-    engine: Literal["auto", "exact", "ivf"] = Field(
-        "auto", description="auto: exact to 100,000 texts, then an inverted file (IVF)"
+    engine: Literal["auto", "exact", "ivf", "cuvs"] = Field(
+        "auto",
+        description="auto: FAISS, exact while the machine can, then IVF; cuvs: cuVS (GPU only)",
     )
     min_recall: float = Field(
         0.95, ge=0.5, le=1.0, description="IVF probes more lists until a sample reaches this"

@@ -2,7 +2,7 @@
 
 A backend is a small object with the members of `Backend`; a stage is handed one and never asks
 which. `cpu.py` holds NumPy, pandas, FAISS, umap-learn, fast_hdbscan and scikit-learn behind it;
-`gpu.py` will hold CuPy, cuDF and cuML. A new backend is one file.
+`gpu.py` CuPy, cuDF, cuML, FAISS-GPU and cuVS. A new backend is one file.
 
 Array code outside this package is written against the array API namespace `backend.xp`
 (or `array_api_compat.array_namespace(x)`); table code against the subset that pandas and cuDF
@@ -12,14 +12,14 @@ share, reached as `backend.frames`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
 Frame = Any  # a table of the backend's own library: pandas.DataFrame, cudf.DataFrame
 
 Metric = Literal["cosine", "euclidean"]
-Engine = Literal["auto", "exact", "ivf"]
+Engine = Literal["auto", "exact", "ivf", "cuvs"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,26 @@ class Memory:
     peak: int
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What of the device was really used, for the manifest.
+
+    device, compute_capability, driver: as the driver names them, "cpu" and "" on the CPU.
+    allocated: bytes allocated through the array libraries in all; peak: the most at one time.
+    kernels: launches of the project's own kernels by name. algorithms: by stage, what ran and why.
+    host_copies: bytes that a batched algorithm kept in, or moved to, host memory, by stage.
+    """
+
+    device: str
+    compute_capability: str = ""
+    driver: str = ""
+    allocated: int = 0
+    peak: int = 0
+    kernels: dict[str, int] = field(default_factory=dict)
+    algorithms: dict[str, str] = field(default_factory=dict)
+    host_copies: dict[str, int] = field(default_factory=dict)
+
+
 class Backend(Protocol):
     """What a stage may ask of the machine. Shapes are (rows, columns); labels of noise are -1."""
 
@@ -93,6 +113,15 @@ class Backend(Protocol):
 
     def to_host(self, array: Any) -> Any:
         """An array as NumPy. Explicit on purpose: nothing else may leave the device."""
+
+    def allocate_rows(self, n: int, d: int) -> Array:
+        """An uninitialised (n, d) float32 matrix for vectors, in the memory the plan gives it.
+
+        Raises CapabilityError where there is not enough.
+        """
+
+    def as_torch(self, array: Array) -> Any:
+        """The array as a torch tensor that shares its memory."""
 
     def knn(
         self,
@@ -145,6 +174,9 @@ class Backend(Protocol):
     def memory(self) -> Memory:
         """What is free now and the most that was used."""
 
+    def usage(self) -> Usage:
+        """What of the device was really used so far."""
+
 
 def load_backend(name: Literal["cpu", "gpu"]) -> Backend:
     """The backend of that name; `device.resolve` decides which."""
@@ -152,8 +184,6 @@ def load_backend(name: Literal["cpu", "gpu"]) -> Backend:
         from rapids_rap.backend.cpu import CpuBackend
 
         return CpuBackend()
-    from rapids_rap.errors import CapabilityError
+    from rapids_rap.backend.gpu import GpuBackend
 
-    raise CapabilityError(
-        "The GPU backend is not part of this version yet; run with --backend cpu."
-    )
+    return GpuBackend()

@@ -16,12 +16,23 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from rapids_rap.backend import Array, DensityClusters, Engine, Knn, Memory, Metric, Pca, UmapSpec
+from rapids_rap.backend import (
+    Array,
+    DensityClusters,
+    Engine,
+    Knn,
+    Memory,
+    Metric,
+    Pca,
+    UmapSpec,
+    Usage,
+)
 from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
 from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend._cpu_umap import layouts
+from rapids_rap.errors import CapabilityError
 
 
 class CpuBackend:
@@ -40,6 +51,22 @@ class CpuBackend:
     def to_host(self, array: Array) -> npt.NDArray[Any]:
         """The array itself."""
         return np.asarray(array)
+
+    def allocate_rows(self, n: int, d: int) -> Array:
+        """See `Backend.allocate_rows`; of main memory."""
+        try:
+            return np.empty((n, d), dtype=np.float32)
+        except MemoryError as error:
+            raise CapabilityError(
+                f"The vectors of {n:,} texts take {n * d * 4 / 2**30:.1f} GiB of memory, "
+                "which this machine does not give; use --limit, or a machine with more."
+            ) from error
+
+    def as_torch(self, array: Array) -> Any:
+        """See `Backend.as_torch`."""
+        import torch
+
+        return torch.from_numpy(array)
 
     def knn(
         self,
@@ -100,3 +127,7 @@ class CpuBackend:
     def memory(self) -> Memory:
         """Main memory, within the container's limit."""
         return host_memory()
+
+    def usage(self) -> Usage:
+        """No device was used."""
+        return Usage("cpu")
