@@ -183,6 +183,7 @@ class ReportConfig(Section):
     title: str = Field("", description="heading of report.html; empty: one from the inputs")
     examples: int = Field(8, ge=1, description="example lines for each cluster")
     terms: int = Field(12, ge=1, description="top terms shown for each cluster")
+    certificate: str = Field("", description="a parity.json of `make test-gpu` to show")
 
 
 class Config(Section):

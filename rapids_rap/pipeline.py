@@ -19,6 +19,7 @@ import pandas as pd
 
 from rapids_rap.artists import ArtistTables, artist_tables, load_regions
 from rapids_rap.backend import Array, Backend, load_backend
+from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
@@ -71,6 +72,7 @@ class Lists:
     own_words: tuple[str, ...]
     stop_words: tuple[str, ...]
     regions: dict[str, str] | None
+    certificate: Certificate | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def run(
             geometry.layout, geometry.clusters,
             words.terms, words.theme_terms, lists.lexicon, words.hits, artists, quality,
         )  # fmt: skip
-        origin = Origin(config, resolution, command, created)
+        origin = Origin(config, resolution, command, created, lists.certificate)
         return publish(folder, findings, origin, job.backend, job.cache)
 
 
@@ -257,6 +259,7 @@ def _load_lists(config: Config) -> Lists:
         load_words(own) if own else (),
         stop_words(config.terms.stop_words),
         load_regions(config.input.regions) if config.input.regions else None,
+        read_certificate(config.report.certificate) if config.report.certificate else None,
     )
 
 

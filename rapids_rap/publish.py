@@ -19,6 +19,7 @@ import pandas as pd
 from rapids_rap import tables
 from rapids_rap.artists import ArtistTables
 from rapids_rap.backend import Array, Backend
+from rapids_rap.certificate import Certificate
 from rapids_rap.clusters import Clusters
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
@@ -69,6 +70,7 @@ class Origin:
     resolution: DeviceResolution
     command: str
     created: datetime
+    certificate: Certificate | None
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def publish(
             lines=lines, dropped=found.corpus.dropped, tables=written,
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config), quality=found.quality.figures, maps=maps,
-            manifest=_manifest(found, lines, origin, cache),
+            manifest=_manifest(found, lines, origin, cache, backend),
         )  # fmt: skip
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
@@ -188,15 +190,16 @@ def _map_data(
 
 
 def _manifest(
-    found: Findings, lines: pd.DataFrame, origin: Origin, cache: StageCache
+    found: Findings, lines: pd.DataFrame, origin: Origin, cache: StageCache, backend: Backend
 ) -> dict[str, Any]:
-    config, report = origin.config, found.vectors.report
+    config, report, parity = origin.config, found.vectors.report, origin.certificate
     return {
         "schema_version": SCHEMA_VERSION,
         "created": origin.created.isoformat(timespec="seconds"),
         "command": origin.command,
         "backend": {"name": origin.resolution.backend, "reason": origin.resolution.reason,
-                    "gpu": origin.resolution.gpu},
+                    "gpu": origin.resolution.gpu, "used": asdict(backend.usage())},
+        "parity": parity and {"verdict": parity.verdict, **parity.model_dump(mode="json")},
         "versions": used_versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),

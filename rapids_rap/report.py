@@ -20,6 +20,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from rapids_rap.config import ReportConfig
+from rapids_rap.report_device import collect_device
 from rapids_rap.report_images import page_images
 from rapids_rap.report_quality import collect_figures, failing
 from rapids_rap.runs import Run
@@ -80,6 +81,11 @@ ARTIST_COLUMNS = (
     Column("first", "最多", "most"), Column("second", "其次", "second"),
     Column("third", "再次", "third"), Column("-1", "噪声", "noise", "share"),
 )  # fmt: skip
+PARITY_COLUMNS = (
+    Column("part", "部分", "part"), Column("name", "指标", "figure"),
+    Column("value", "数值", "value", "num"), Column("needed", "要求", "needed"),
+    Column("state", "结果", "result"), Column("note", "说明", "note"),
+)  # fmt: skip
 STAGE_COLUMNS = (
     Column("name", "阶段", "stage"), Column("seconds", "秒", "seconds", "tenths"),
     Column("cached", "沿用", "reused"), Column("memory", "内存峰值", "peak memory"),
@@ -108,6 +114,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         artists=_artists(run.artist_clusters, clusters), artist_columns=ARTIST_COLUMNS,
         regions=records(run.cluster_regions), region_columns=REGION_COLUMNS,
         **_origin(run), stage_columns=STAGE_COLUMNS,
+        **collect_device(run.manifest), parity_columns=PARITY_COLUMNS,
     )  # fmt: skip
     return page.encode("utf-8", "replace").decode()
 

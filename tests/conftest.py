@@ -15,6 +15,11 @@ ROOT = Path(__file__).parents[1]
 LYRICS = ROOT / "examples" / "lyrics"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where `make test-gpu` leaves the parity certificate."""
+    parser.addoption("--certificate", default="runs/parity", help="folder of the GPU certificate")
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended."""

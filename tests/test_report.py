@@ -267,3 +267,35 @@ def test_verdicts():
     assert [f.key for f in failing(figures)] == ["a"]
     assert figures[4].value == 3
     assert figures[5].value is None
+
+
+def on_a_gpu(parity=None):
+    run = a_run()
+    used = {"device": "Card 1", "compute_capability": "9.0", "driver": "580", "allocated": 2**30,
+            "peak": 2**29, "kernels": {"pool": 1234}, "algorithms": {"neighbors": "faiss, exact"},
+            "host_copies": {}}  # fmt: skip
+    run.manifest["backend"] = {"name": "gpu", "reason": "there is one", "used": used}
+    run.manifest["parity"] = parity
+    return run
+
+
+def test_a_gpu_run_shows_what_was_used_and_that_nothing_was_compared():
+    """Device, kernels and algorithms are on the page, and a missing certificate is said."""
+    page = render_report(on_a_gpu(), ReportConfig())
+    for expected in ("Card 1", "1,234 launches", "faiss, exact", "1,024 MiB", "No parity"):
+        assert expected in page
+    assert "used-table" not in render_report(a_run(), ReportConfig())
+
+
+def test_a_certificate_is_shown_with_its_misses_and_what_did_not_run():
+    """The verdict, a failed figure and a part that did not run can't be overlooked."""
+    parity = {
+        "verdict": "failed", "device": "Card 1", "compute_capability": "9.0", "driver": "580",
+        "created": "2026-01-02", "parts": {"kernels": "ran", "layout": "not run: no cuml"},
+        "figures": [{"part": "kernels", "name": "pool error", "value": 0.5, "needed": "<= 0.1",
+                     "passed": False, "note": ""}],
+    }  # fmt: skip
+    page = render_report(on_a_gpu(parity), ReportConfig())
+    assert "<strong>failed</strong>" in page
+    assert "FAILED" in page
+    assert "layout: not run: no cuml" in page
