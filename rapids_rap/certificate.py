@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rapids_rap.errors import InputError
 from rapids_rap.files import write_bytes
 
-SCHEMA = 1
 NAMES = ("parity.json", "parity.md")
 Verdict = Literal["passed", "incomplete", "failed"]
 
@@ -43,7 +42,7 @@ class Certificate(_Part):
     that took part. device, driver: as the driver names them.
     """
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     created: str
     device: str
     compute_capability: str

@@ -45,12 +45,17 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 
 @dataclasses.dataclass(frozen=True)
 class StageRecord:
-    """What the manifest says of a stage. `seconds` of a cached stage are those of its loading."""
+    """What the manifest says of a stage. `seconds` of a cached stage are those of its loading.
+
+    peak_memory: bytes of main memory during the stage; device_peak: the most bytes of the device
+    that the run had used when the stage ended, 0 on the CPU.
+    """
 
     name: str
     seconds: float
     cached: bool
     peak_memory: int
+    device_peak: int
     key: str
 
 
@@ -116,7 +121,10 @@ class _Measurement:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         seconds, peak = time.perf_counter() - self.start, self.peak.bytes()
         if kind is None:
-            record = StageRecord(self.name, round(seconds, 3), bool(self.cached), peak, self.key)
+            record = StageRecord(
+                self.name, round(seconds, 3), bool(self.cached), peak,
+                self.cache.backend.usage().peak, self.key,
+            )  # fmt: skip
             self.cache.records.append(record)
             log.info(
                 "stage %s: %.1f s%s", self.name, seconds, " (kept)" if record.cached else "",

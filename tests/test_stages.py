@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapids_rap.backend import Usage
 from rapids_rap.stages import StageCache, load_result, save_result, stage_key
 
 
@@ -18,6 +19,9 @@ class HostBackend:
         return data
 
     from_host = to_host
+
+    def usage(self):
+        return Usage("card", peak=77)
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,12 @@ def test_failed_stage_leaves_no_record(tmp_path):
         cache.run(Result, "stage", "a", lambda: (_ for _ in ()).throw(RuntimeError("no")))
     assert cache.records == []
     assert not (tmp_path / "stage").exists()
+
+
+def test_the_peak_of_the_device_stands_beside_that_of_main_memory(tmp_path):
+    """Each stage's record says how much of the device the run had used by then."""
+    cache = StageCache(tmp_path, HostBackend())
+    cache.run(Result, "s", "k", example)
+    with cache.measured("t"):
+        pass
+    assert [record.device_peak for record in cache.records] == [77, 77]
