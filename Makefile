@@ -14,6 +14,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy kernels
 
 test: $(STAMP)
 	$(BIN)/pytest -q -m "not slow and not gpu"

@@ -95,5 +95,5 @@ def _silhouette_rows(
     sums[here, own] = np.inf
     nearest = sums.min(axis=1)
     widest = np.maximum(within, nearest)
-    values = np.divide(nearest - within, widest, out=np.zeros(len(own)), where=widest > 0.0)
+    values = np.divide(nearest - within, widest, out=np.zeros(len(own)), where=widest != 0.0)
     return np.where(sizes[own] > 1, values, 0.0)

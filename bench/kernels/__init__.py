@@ -1,0 +1,1 @@
+"""Benchmarks of the Triton kernels on a GPU, against their references and their cost models."""
