@@ -552,8 +552,8 @@ def test_importing_the_backend_imports_no_extra():
     assert done.returncode == 0, done.stderr
 
 
-def test_silhouette_of_a_broken_point_is_not_a_number(cpu):
+def test_silhouette_of_a_broken_point_is_not_a_number():
     """A coordinate that is NaN makes NaN of what it enters, never a plausible 0."""
     points = np.array([[0.0], [1.0], [np.nan], [9.0]], dtype=np.float32)
-    values = cpu.silhouette(points, np.array([0, 0, 1, 1]))
+    values = CpuBackend().silhouette(points, np.array([0, 0, 1, 1]))
     assert np.isnan(values).all()
