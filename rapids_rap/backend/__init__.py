@@ -23,6 +23,27 @@ Engine = Literal["auto", "exact", "ivf", "cuvs"]
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What decides a run's memory beside its lines: the defaults are the configuration's.
+
+    model: bytes of weights and activations while embedding.
+    """
+
+    k: int = 30
+    n_neighbors: int = 15
+    dimensions: int = 5
+    min_samples: int = 5
+    tokens_each: int = 12
+    width: int = 2400
+    height: int = 1800
+    engine: Engine = "auto"
+    model: int = 6 * 2**30  # 1.5 billion parameters in half precision, and a batch
+
+
+DEFAULT_SIZES = Sizes()
+
+
+@dataclass(frozen=True)
 class Knn:
     """Nearest neighbours of rows, nearest first.
 
@@ -114,10 +135,10 @@ class Backend(Protocol):
     def to_host(self, array: Any) -> Any:
         """An array as NumPy. Explicit on purpose: nothing else may leave the device."""
 
-    def allocate_rows(self, n: int, d: int) -> Array:
+    def allocate_rows(self, n: int, d: int, sizes: Sizes = DEFAULT_SIZES) -> Array:
         """An uninitialised (n, d) float32 matrix for vectors, in the memory the plan gives it.
 
-        Raises CapabilityError where there is not enough.
+        `sizes`: of what else the run will hold. Raises CapabilityError where there is not enough.
         """
 
     def as_torch(self, array: Array) -> Any:

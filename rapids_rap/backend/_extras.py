@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Literal
 
 from rapids_rap.errors import CapabilityError
 
-_DISTRIBUTIONS = {"faiss": "faiss-cpu", "umap.umap_": "umap-learn"}
+Extra = Literal["cpu", "gpu"]
+
+_DISTRIBUTIONS: dict[Extra, dict[str, str]] = {
+    "cpu": {"faiss": "faiss-cpu", "umap": "umap-learn"},
+    "gpu": {
+        "faiss": "faiss-gpu",
+        "cupy": "cupy-cuda13x",
+        "cudf": "cudf-cu13",
+        "cuml": "cuml-cu13",
+        "cuvs": "cuvs-cu13",
+    },
+}
+_MACHINES: dict[Extra, str] = {"cpu": "the CPU", "gpu": "a GPU"}
 
 
-def require(module: str, purpose: str) -> ModuleType:
+def require(module: str, purpose: str, extra: Extra = "cpu") -> ModuleType:
     """The module, imported; else a CapabilityError that names it, the purpose and the remedy."""
-    name = _DISTRIBUTIONS.get(module, module)
+    root = module.partition(".")[0]
+    name = _DISTRIBUTIONS[extra].get(root, root)
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise CapabilityError(
-            f"{purpose} on the CPU needs {name} ({error}); install it with "
-            "`pip install rapids-rap[cpu]`."
+            f"{purpose} on {_MACHINES[extra]} needs {name} ({error}); install it with "
+            f"`pip install rapids-rap[{extra}]`."
         ) from error
     except RuntimeError as error:
         # Numba, under a user who can write neither to the installation nor to a home folder.

@@ -17,6 +17,7 @@ import pandas as pd
 import scipy.sparse
 
 from rapids_rap.backend import (
+    DEFAULT_SIZES,
     Array,
     DensityClusters,
     Engine,
@@ -24,6 +25,7 @@ from rapids_rap.backend import (
     Memory,
     Metric,
     Pca,
+    Sizes,
     UmapSpec,
     Usage,
 )
@@ -52,7 +54,7 @@ class CpuBackend:
         """The array itself."""
         return np.asarray(array)
 
-    def allocate_rows(self, n: int, d: int) -> Array:
+    def allocate_rows(self, n: int, d: int, sizes: Sizes = DEFAULT_SIZES) -> Array:
         """See `Backend.allocate_rows`; of main memory."""
         try:
             return np.empty((n, d), dtype=np.float32)

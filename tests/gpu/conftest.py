@@ -25,6 +25,7 @@ PARTS = {
     "layout": ("cupy", "cuml", "umap"),
     "clusters": ("cupy", "cuml", "umap", "fast_hdbscan"),
     "tables": ("cupy", "cudf", "rjieba"),
+    "memory": ("cupy", "cuml", "faiss"),
     "whole run": ("cupy", "cudf", "cuml", "faiss"),
 }
 

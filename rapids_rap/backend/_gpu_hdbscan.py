@@ -1,0 +1,78 @@
+"""HDBSCAN on the GPU: cuML."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from rapids_rap.backend import Array, DensityClusters
+from rapids_rap.backend._extras import require
+from rapids_rap.backend._gpu_memory import GpuMemory
+from rapids_rap.backend.gpu_plan import Choice, plan_clusters
+
+MOST_SAMPLES = 1023  # cuML's
+
+
+def density_clusters(
+    points: Array,
+    *,
+    min_cluster_size: int,
+    min_samples: int,
+    selection: Literal["eom", "leaf"],
+    epsilon: float,
+    xp: Any,
+    memory: GpuMemory,
+) -> tuple[DensityClusters, Choice | None]:
+    """See `Backend.hdbscan`, and what ran. Raises ValueError as on the CPU, and above 1023 samples.
+
+    cuML's core distance, like the CPU's, is that of the `min_samples`-th other point. Its
+    `cluster_persistence_` is the CPU's too: stability over size times the tree's largest lambda, 1
+    where that is infinite. Soft membership (rows x clusters) and prediction data are never made.
+    """
+    n, dimensions = (int(size) for size in points.shape)
+    if min_cluster_size < 2 or min_samples < 1:
+        raise ValueError(
+            "min_cluster_size must be at least 2 and min_samples at least 1, got "
+            f"{min_cluster_size} and {min_samples}"
+        )
+    if not bool(xp.all(xp.isfinite(points))):
+        raise ValueError("the points hold a value that is not finite")
+    if n <= min_cluster_size:  # nothing can split, so nothing can be a cluster
+        return _all_noise(n, xp), None
+    samples = min(min_samples, n - 1)
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"min_samples can be at most {MOST_SAMPLES} on a GPU, got {samples}")
+    if bool(xp.all(points == points[:1, :])):  # one place only has no density to compare
+        return _all_noise(n, xp), None
+    # cuML expands |x - y|² into |x|² + |y|² - 2xy; around the mean it keeps the most digits.
+    centered = xp.astype(points - xp.mean(points, axis=0), xp.float32)
+
+    choice = plan_clusters(n, dimensions, samples, memory.memory().free)
+    library = require("cuml.cluster.hdbscan", "The clustering", "gpu")
+    with memory.explain("The clustering", choice.peak):
+        model = library.HDBSCAN(
+            min_cluster_size=min_cluster_size,
+            min_samples=samples,
+            cluster_selection_method=selection,
+            cluster_selection_epsilon=float(epsilon),
+            allow_single_cluster=False,
+            metric="euclidean",
+            build_algo=choice.algorithm,
+            prediction_data=False,
+            output_type="cupy",
+        )
+        model.fit(centered)
+        found = DensityClusters(
+            labels=xp.astype(model.labels_, xp.int64),
+            probabilities=xp.astype(model.probabilities_, xp.float32),
+            # A copy: cuML's array lives in the model, which would stay with it.
+            persistence=xp.clip(xp.astype(model.cluster_persistence_, xp.float32), 0.0, 1.0),
+        )
+    return found, choice
+
+
+def _all_noise(n: int, xp: Any) -> DensityClusters:
+    return DensityClusters(
+        labels=xp.full((n,), -1, dtype=xp.int64),
+        probabilities=xp.zeros((n,), dtype=xp.float32),
+        persistence=xp.zeros((0,), dtype=xp.float32),
+    )

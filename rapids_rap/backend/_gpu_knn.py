@@ -1,0 +1,268 @@
+"""Nearest neighbours on the GPU: the contract, whatever engine searches.
+
+FAISS is the default engine (`_gpu_faiss`), cuVS the alternative and the way through more rows than
+brute force can compare (`_gpu_cuvs`); `gpu_plan` chooses. Distances lie on the CPU backend's grid,
+and ties are broken by index, so that exact search gives the CPU's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import Array, Engine, Knn, Metric
+from rapids_rap.backend._gpu_memory import GpuMemory
+from rapids_rap.backend.gpu_plan import (
+    BLOCK,
+    QUERIES,
+    Choice,
+    Home,
+    plan_neighbors,
+    vector_bytes,
+)
+
+DIRECT_DIMENSIONS = 16  # Euclidean spaces up to this wide are compared coordinate by coordinate
+MOST_NEIGHBORS = 2047  # FAISS selects at most 2048 on a GPU, the row itself counted
+QUERY_ROWS = 16_384  # queries a call, so that an interrupt never waits for the whole search
+RECALL_QUERIES = 500
+GRID = 2.0**20  # see `_cpu_knn`: equal rows are equally far
+
+# Finds the k nearest of some queries: distances (m, k) float32 and indices (m, k) int64.
+Find = Callable[[Array, int], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Points as engines take them.
+
+    points: (n, d) float32, contiguous. uneven: whether a cosine is asked for and their lengths are
+    not 1, so that what is read must be scaled. mapped: whether they live in host memory.
+    """
+
+    points: Array
+    metric: Metric
+    uneven: bool
+    mapped: bool
+    xp: Any
+    memory: GpuMemory
+
+    @property
+    def home(self) -> Home:
+        """Where they live, as the plan calls it."""
+        return "host" if self.mapped else "device"
+
+    def read(self, block: slice) -> Array:
+        """Rows in device memory, ready to be compared."""
+        rows = self.points[block, :]
+        if self.mapped:
+            rows = self.xp.asarray(self.memory.host_view(rows))
+        return unit_rows(rows, self.xp) if self.uneven else rows
+
+    def take(self, indices: Array) -> Array:
+        """The rows of a flat int64 index, ready to be compared."""
+        rows = self.xp.take(self.points, indices, axis=0)
+        return unit_rows(rows, self.xp) if self.uneven else rows
+
+
+def nearest(
+    points: Array,
+    k: int,
+    *,
+    queries: Array | None,
+    metric: Metric,
+    engine: Engine,
+    min_recall: float,
+    seed: int | None,
+    xp: Any,
+    memory: GpuMemory,
+) -> tuple[Knn, Choice]:
+    """See `Backend.knn`, and what ran.
+
+    Raises ValueError for a k out of range or rows that aren't finite, and CapabilityError for a
+    missing library or too little memory.
+    """
+    n, d = (int(size) for size in points.shape)
+    most = min(n - 1 if queries is None else n, MOST_NEIGHBORS)
+    if not 1 <= k <= most:
+        raise ValueError(f"k must lie between 1 and {most} for {n} points, got {k}")
+    if metric == "euclidean" and d <= DIRECT_DIMENSIONS:
+        return _direct(points, queries, k, xp, memory)
+    rows = prepare(points, metric, xp, memory)
+    asked = rows if queries is None else prepare(queries, metric, xp, memory)
+    choice = plan_neighbors(
+        n, d, k, memory.memory().free + (0 if rows.mapped else vector_bytes(n, d)),
+        home=rows.home, engine=engine, copied=rows.uneven,
+        queries=None if queries is None else int(queries.shape[0]),
+    )  # fmt: skip
+    with memory.explain("The neighbour search", choice.peak):
+        return _run(rows, asked, k, choice, min_recall, seed), choice
+
+
+def _run(
+    rows: Rows, asked: Rows, k: int, choice: Choice, min_recall: float, seed: int | None
+) -> Knn:
+    from rapids_rap.backend import _gpu_cuvs, _gpu_faiss
+
+    alone = asked is rows
+    if rows.uneven and not rows.mapped:
+        rows = _scaled(rows)
+        asked = rows if alone else asked
+    if choice.algorithm == "cuvs nn_descent":
+        indices, distances, recall = _gpu_cuvs.all_neighbors(rows, k, choice, min_recall, seed)
+        return Knn(indices, distances, choice.algorithm, recall)
+    if choice.algorithm == "faiss ivf":
+        find, recall = _gpu_faiss.inverted_file(rows, asked, k + alone, min_recall, seed)
+        return Knn(*fill(asked, k, find, alone=alone), "ivf", recall)
+    library = _gpu_cuvs if choice.algorithm.startswith("cuvs") else _gpu_faiss
+    find = library.brute_force(rows)
+    indices, distances = fill(asked, k, find, alone=alone)
+    return Knn(indices, distances, "exact" if library is _gpu_faiss else "cuvs brute_force", 1.0)
+
+
+def _scaled(rows: Rows) -> Rows:
+    """A copy of device rows at length 1, made by blocks."""
+    points = rows.xp.empty_like(rows.points)
+    for block in blocks(*_block_shape(points)):
+        points[block, :] = rows.read(block)
+    return replace(rows, points=points, uneven=False)
+
+
+def _block_shape(points: Array) -> tuple[int, int]:
+    """Rows in all, and those of which a block and its squares take `BLOCK` bytes."""
+    n, d = (int(size) for size in points.shape)
+    return n, BLOCK // (8 * d)
+
+
+def prepare(points: Array, metric: Metric, xp: Any, memory: GpuMemory) -> Rows:
+    """Contiguous float32 rows, and whether an engine must bring them to unit length.
+
+    Raises ValueError, which names the first row, for values that aren't finite.
+    """
+    mapped = memory.is_mapped(points)
+    if points.dtype != xp.float32 or not points.flags.c_contiguous:
+        points, mapped = memory.cupy.ascontiguousarray(points, dtype=xp.float32), False
+    even = True
+    for block in blocks(*_block_shape(points)):
+        norms = xp.linalg.vector_norm(points[block, :], axis=1)
+        bad = ~xp.isfinite(norms)
+        if bool(xp.any(bad)):
+            row = block.start + int(xp.argmax(xp.astype(bad, xp.int32)))
+            raise ValueError(f"row {row} of the vectors holds a value that is not finite")
+        # A row of zeros has no direction and is compared as it is.
+        even = even and bool(xp.all((xp.abs(norms - 1.0) < 1e-6) | (norms == 0.0)))
+    return Rows(points, metric, metric == "cosine" and not even, mapped, xp, memory)
+
+
+def fill(asked: Rows, k: int, find: Find, *, alone: bool) -> tuple[Array, Array]:
+    """Indices (m, k) and distances (m, k) of the queries, by blocks.
+
+    alone: the queries are the points, and each leaves itself out.
+    """
+    xp, m = asked.xp, int(asked.points.shape[0])
+    indices = xp.empty((m, k), dtype=xp.int64)
+    distances = xp.empty((m, k), dtype=xp.float32)
+    # Over host vectors every block reads all tiles, so it is as large as the plan allows.
+    rows = QUERIES // vector_bytes(1, int(asked.points.shape[1])) if asked.mapped else QUERY_ROWS
+    for block in blocks(m, min(rows, BLOCK // (48 * (k + 1)))):
+        near, ids = break_ties(*find(asked.read(block), k + alone), xp)
+        if alone:
+            near, ids = drop_self(near, ids, block, xp)
+        distances[block, :], indices[block, :] = near, ids
+    return indices, distances
+
+
+def break_ties(distances: Array, indices: Array, xp: Any) -> tuple[Array, Array]:
+    """Every row by distance, then by index."""
+    by_index = xp.argsort(indices, axis=1)
+    distances = xp.take_along_axis(distances, by_index, axis=1)
+    indices = xp.take_along_axis(indices, by_index, axis=1)
+    order = xp.argsort(distances, axis=1, stable=True)
+    return xp.take_along_axis(distances, order, axis=1), xp.take_along_axis(indices, order, axis=1)
+
+
+def drop_self(distances: Array, indices: Array, block: slice, xp: Any) -> tuple[Array, Array]:
+    """Without each row's own index; without the last where duplicates crowded it out.
+
+    distances, indices: (m, k + 1) of the points `block`.
+    """
+    m, wanted = (int(size) for size in indices.shape)
+    own = indices == xp.arange(block.start, block.start + m, dtype=indices.dtype)[:, None]
+    own[:, -1] |= ~xp.any(own, axis=1)
+    # Sorting is stable, so the others keep their order and the row itself goes to the end.
+    order = xp.argsort(xp.astype(own, xp.int8), axis=1, stable=True)[:, : wanted - 1]
+    return xp.take_along_axis(distances, order, axis=1), xp.take_along_axis(indices, order, axis=1)
+
+
+def as_distances(raw: Array, metric: Metric, xp: Any) -> Array:
+    """Inner products or squared L2 as distances: 1 - cosine on `GRID`, or the root."""
+    if metric == "euclidean":
+        return xp.sqrt(xp.clip(raw, 0.0, None))
+    distances = xp.round((1.0 - raw) * GRID) / GRID
+    return xp.astype(xp.clip(distances, 0.0, None), xp.float32, copy=False)
+
+
+def sampled_rows(m: int, seed: int | None) -> npt.NDArray[np.int64]:
+    """Queries, ascending, whose exact neighbours an approximate search is measured against."""
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(m, min(RECALL_QUERIES, m), replace=False))
+
+
+def recall_of(found: Array, truth: Array, xp: Any) -> float:
+    """Share of the true neighbours that were found; a neighbour tied with the last one counts."""
+    within = found <= truth[:, -1:] + 2.0 / GRID
+    return float(xp.count_nonzero(within)) / max(1, within.size)
+
+
+def unit_rows(rows: Array, xp: Any) -> Array:
+    """The rows at length 1; rows of zeros stay zero."""
+    lengths = xp.linalg.vector_norm(rows, axis=1, keepdims=True)
+    return rows / xp.where(lengths > 0.0, lengths, xp.ones_like(lengths))
+
+
+def blocks(n: int, rows: int) -> list[slice]:
+    """Slices of at most `rows` that cover 0..n."""
+    step = max(1, rows)
+    return [slice(start, min(n, start + step)) for start in range(0, n, step)]
+
+
+def _direct(
+    points: Array, queries: Array | None, k: int, xp: Any, memory: GpuMemory
+) -> tuple[Knn, Choice]:
+    """Exact neighbours in a few dimensions, by float64 differences of coordinates.
+
+    On a layout |x|² is 10⁶ times the squared distance of neighbours: more than float32's
+    |x|² + |y|² - 2xy, as FAISS and cuVS compute it, can resolve.
+    """
+    asked = points if queries is None else queries
+    if not bool(xp.all(xp.isfinite(points))) or not bool(xp.all(xp.isfinite(asked))):
+        raise ValueError("the points hold a value that is not finite")
+    n, m, alone = int(points.shape[0]), int(asked.shape[0]), queries is None
+    base = xp.astype(points, xp.float64)
+    indices = xp.empty((m, k), dtype=xp.int64)
+    distances = xp.empty((m, k), dtype=xp.float32)
+    peak = 4 * BLOCK + 8 * base.size + 12 * m * k
+    because = "few dimensions: float64 differences"
+    with memory.explain("The neighbour search", peak):
+        for block in blocks(m, BLOCK // (8 * n)):
+            squares = _squared_differences(xp.astype(asked[block, :], xp.float64), base, xp)
+            top = memory.as_torch(squares).topk(k + alone, dim=1, largest=False)
+            near, ids = break_ties(
+                xp.sqrt(memory.from_torch(top.values)), memory.from_torch(top.indices), xp
+            )
+            if alone:
+                near, ids = drop_self(near, ids, block, xp)
+            distances[block, :], indices[block, :] = xp.astype(near, xp.float32), ids
+    return Knn(indices, distances, "exact", 1.0), Choice("neighbors", "direct", peak, because)
+
+
+def _squared_differences(queries: Array, base: Array, xp: Any) -> Array:
+    """(m, n) squared distances, a coordinate at a time."""
+    total = xp.zeros((int(queries.shape[0]), int(base.shape[0])), dtype=xp.float64)
+    for column in range(int(base.shape[1])):
+        difference = queries[:, column, None] - base[None, :, column]
+        total += difference * difference
+    return total

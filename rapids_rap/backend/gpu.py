@@ -1,0 +1,200 @@
+"""The GPU backend: CuPy, cuDF, cuML, FAISS-GPU and cuVS, one allocator, and our Triton kernels.
+
+Arrays stay in device memory (or in host memory that the device reads, where `gpu_plan` says so).
+What copies anything to the host by itself is named in `usage().host_copies`: the k-means of FAISS'
+inverted file, NN-descent, and cuML's dendrogram. The libraries of the `[gpu]` extra are imported by
+the method that needs them: with torch, CuPy and Triton alone, embedding, principal axes and the
+silhouette run.
+
+Search, axes, layout (with a seed) and clusters are repeatable on one machine where the plan chooses
+exact search, which it does while that is affordable. None of this has run on a GPU yet.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy.typing as npt
+
+from rapids_rap.backend import (
+    DEFAULT_SIZES,
+    Array,
+    DensityClusters,
+    Engine,
+    Knn,
+    Memory,
+    Metric,
+    Pca,
+    Sizes,
+    UmapSpec,
+    Usage,
+)
+from rapids_rap.backend._extras import require
+from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
+from rapids_rap.backend._gpu_hdbscan import density_clusters
+from rapids_rap.backend._gpu_knn import nearest
+from rapids_rap.backend._gpu_memory import gpu_memory
+from rapids_rap.backend._gpu_umap import layouts
+from rapids_rap.backend.gpu_plan import BLOCKS, Choice, plan_layout
+
+log = logging.getLogger(__name__)
+
+LAZY = {"frames": ("cudf", "A table"), "sparse": ("cupyx.scipy.sparse", "A sparse matrix")}
+
+
+class GpuBackend:
+    """`Backend` on the current CUDA device; its arrays are CuPy arrays.
+
+    Raises CapabilityError where CuPy is missing or finds no device.
+    """
+
+    name: str = "gpu"
+    frames: ModuleType
+    sparse: ModuleType
+    torch_device: str = "cuda"
+
+    def __init__(self) -> None:
+        self._memory = gpu_memory()
+        self.xp: ModuleType = require("array_api_compat.cupy", "The run", "gpu")
+        self._algorithms: dict[str, str] = {"memory": self._memory.allocator}
+        self._host_copies: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> ModuleType:
+        """`frames` and `sparse`, imported when first asked for."""
+        if name not in LAZY:
+            raise AttributeError(f"GpuBackend has no attribute {name!r}")
+        module = require(*LAZY[name], "gpu")
+        setattr(self, name, module)
+        return module
+
+    def from_host(self, array: npt.NDArray[Any]) -> Array:
+        """A copy in device memory."""
+        return self.xp.asarray(array)
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """A copy in main memory; of mapped rows, the rows themselves."""
+        view = self._memory.host_view(array)
+        return self._memory.cupy.asnumpy(array) if view is None else view
+
+    def allocate_rows(self, n: int, d: int, sizes: Sizes = DEFAULT_SIZES) -> Array:
+        """See `Backend.allocate_rows`; device memory, or mapped host memory by the plan."""
+        rows, where = self._memory.allocate_rows(n, d, sizes)
+        self._algorithms["vectors"] = where
+        if self._memory.is_mapped(rows):
+            self._host_copies["vectors"] = int(rows.nbytes)
+        return rows
+
+    def as_torch(self, array: Array) -> Any:
+        """See `Backend.as_torch`; through DLPack."""
+        return self._memory.as_torch(array)
+
+    def knn(
+        self,
+        points: Array,
+        k: int,
+        *,
+        queries: Array | None = None,
+        metric: Metric = "cosine",
+        engine: Engine = "auto",
+        min_recall: float = 0.95,
+        seed: int | None = 42,
+    ) -> Knn:
+        """See `Backend.knn`; FAISS, or cuVS. k is at most 2047."""
+        found, choice = nearest(
+            points,
+            k,
+            queries=queries,
+            metric=metric,
+            engine=engine,
+            min_recall=min_recall,
+            seed=seed,
+            xp=self.xp,
+            memory=self._memory,
+        )
+        # The graph of the run, not a look at a layout or a query, is what the manifest names.
+        if queries is None and metric == "cosine":
+            self._note(choice)
+        return found
+
+    def umap(
+        self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
+    ) -> list[Array]:
+        """See `Backend.umap`; cuML, one layout after the other."""
+        widths = [spec.n_components for spec in specs if spec.init == "pca"]
+        axes = self.pca(points, min(max(widths), int(points.shape[1]))) if widths else None
+        choice = plan_layout(
+            int(points.shape[0]),
+            max((spec.n_neighbors for spec in specs), default=1),
+            [spec.n_components for spec in specs],
+            self._memory.memory().free,
+        )
+        self._note(choice)
+        with self._memory.explain("The layout", choice.peak):
+            return layouts(points, graph, specs, seed, axes, self.xp, self._memory)
+
+    def hdbscan(
+        self,
+        points: Array,
+        *,
+        min_cluster_size: int,
+        min_samples: int,
+        selection: Literal["eom", "leaf"] = "eom",
+        epsilon: float = 0.0,
+    ) -> DensityClusters:
+        """See `Backend.hdbscan`; cuML. min_samples is at most 1023."""
+        found, choice = density_clusters(
+            points,
+            min_cluster_size=min_cluster_size,
+            min_samples=min_samples,
+            selection=selection,
+            epsilon=epsilon,
+            xp=self.xp,
+            memory=self._memory,
+        )
+        if choice is not None:
+            self._note(choice)
+        return found
+
+    def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
+        """See `Backend.pca`; exact, so the seed has nothing to decide."""
+        with self._memory.explain("The principal axes", BLOCKS):
+            return principal_axes(points, n_components, self.xp)
+
+    def silhouette(self, points: Array, labels: Array) -> Array:
+        """See `Backend.silhouette`; our kernel, float32, without the n x n matrix."""
+        with self._memory.explain("The silhouette", BLOCKS + 2 * int(points.nbytes)):
+            return euclidean_silhouette(points, labels, self._memory)
+
+    def memory(self) -> Memory:
+        """Device memory: free now, in all, and the most the array libraries held."""
+        return self._memory.memory()
+
+    def usage(self) -> Usage:
+        """The device, what was allocated on it, our kernels' launches and the chosen algorithms."""
+        from rapids_rap.kernels import launches
+
+        runtime = self._memory.cupy.cuda.runtime
+        properties = runtime.getDeviceProperties(runtime.getDevice())
+        name = properties["name"]
+        version = int(runtime.driverGetVersion())  # 1000 x major + 10 x minor
+        return Usage(
+            device=name.decode() if isinstance(name, bytes) else str(name),
+            compute_capability=f"{properties['major']}.{properties['minor']}",
+            driver=f"CUDA {version // 1000}.{version % 1000 // 10}",
+            allocated=self._memory.allocated(),
+            peak=self._memory.memory().peak,
+            kernels=dict(launches),
+            algorithms=dict(self._algorithms),
+            host_copies=dict(self._host_copies),
+        )
+
+    def _note(self, choice: Choice) -> None:
+        """Keep what a stage ran for the manifest, and warn where it may not fit."""
+        self._algorithms[choice.stage] = f"{choice.algorithm}: {choice.because}"
+        if choice.host:
+            self._host_copies[choice.stage] = choice.host
+        if not choice.fits:
+            log.warning("%s: %s", choice.stage, choice.because)
