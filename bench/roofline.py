@@ -1,0 +1,221 @@
+"""The least a stage must spend, and so the shortest time a GPU could take for it.
+
+For N distinct lines of T tokens in all, vectors of d dimensions and a model M, each stage has a
+fewest number of floating-point operations and of bytes moved through device memory (each input read
+once, each output written once). A GPU needs at least the larger of the two times (the roofline of
+Williams, Waterman & Patterson 2009). Nothing here is measured: a floor is what no version can beat,
+and a measured time over its floor is the room that is left.
+
+    python -m bench.roofline --lines 600000
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rapids_rap.kernels import pool as pool_kernel
+from rapids_rap.kernels import silhouette as silhouette_kernel
+from rapids_rap.memory_plan import QWEN2_1_5B, ModelSize
+
+Unit = Literal["matrix", "vector", "copy", "host"]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Peak rates by the makers' data sheets, dense.
+
+    matrix: half-precision matrix units with float32 sums; vector: float32 units; both in FLOP/s.
+    memory: bytes/s of device memory. link: bytes/s to the host, one way. size: bytes.
+    """
+
+    name: str
+    matrix: float
+    vector: float
+    memory: float
+    link: float
+    size: float
+
+
+GPUS = (
+    Gpu("A100 80GB SXM", 312e12, 19.5e12, 2039e9, 32e9, 80e9),
+    Gpu("H100 SXM", 989e12, 67e12, 3352e9, 64e9, 80e9),
+    Gpu("H200 SXM", 989e12, 67e12, 4800e9, 64e9, 141e9),
+    Gpu("L40S", 362e12, 91.6e12, 864e9, 32e9, 48e9),
+    Gpu("T4", 65e12, 8.1e12, 320e9, 16e9, 16e9),
+    Gpu("RTX 4090", 165e12, 82.6e12, 1008e9, 32e9, 24e9),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is computed. lengths are summed up by `tokens` and `squares`, the sum of their squares.
+
+    lines: distinct texts. clustered: texts in clusters; budget: tokens a batch; neg: UMAP's
+    negative samples for each positive one.
+    """
+
+    lines: int
+    tokens: int
+    squares: int
+    model: ModelSize
+    k: int = 30
+    umap_neighbors: int = 15
+    dimensions: int = 5
+    epochs: int = 200
+    neg: int = 5
+    clusters: int = 400
+    clustered: int = 0
+    budget: int = 32_768
+    occurrences: int = 0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A stage's least cost. `because` says what was counted."""
+
+    stage: str
+    flops: float
+    bytes: float
+    unit: Unit
+    because: str
+
+    def seconds(self, gpu: Gpu) -> float:
+        """The larger of arithmetic and traffic."""
+        if self.unit == "copy":
+            return self.bytes / gpu.link
+        rate = gpu.matrix if self.unit == "matrix" else gpu.vector
+        return max(self.flops / rate, self.bytes / gpu.memory)
+
+    def bound(self, gpu: Gpu) -> str:
+        """What decides: memory, arithmetic, or the link to the host."""
+        if self.unit == "copy":
+            return "link"
+        rate = gpu.matrix if self.unit == "matrix" else gpu.vector
+        return "arithmetic" if self.flops / rate >= self.bytes / gpu.memory else "memory"
+
+
+def typical_job(lines: int, model: ModelSize = QWEN2_1_5B, tokens_each: float = 8.0) -> Job:
+    """A corpus of lyric lines: `tokens_each` tokens a line, their squares as if Poisson."""
+    squares = lines * (tokens_each**2 + tokens_each)
+    return Job(lines, round(lines * tokens_each), round(squares), model,
+               clustered=round(0.6 * lines), occurrences=round(1.3 * lines))  # fmt: skip
+
+
+def floors(job: Job) -> tuple[Floor, ...]:
+    """Every stage that works on a GPU, in the order of the pipeline."""
+    return (
+        _encoder(job), _pooling(job), _neighbors(job), *_layouts(job), _clusters(job),
+        *_silhouettes(job), _terms(job), _map(job), _files(job),
+    )  # fmt: skip
+
+
+def _encoder(job: Job) -> Floor:
+    m = job.model
+    linear = 2.0 * m.matrix_parameters * job.tokens
+    # Scores and their product with the values; a model that looks back does half of it.
+    attention = 4.0 * m.layers * m.hidden * job.squares * (0.5 if m.causal else 1.0)
+    batches = -(-job.tokens // job.budget)
+    weights = m.matrix_parameters * m.bytes_each * batches
+    states = job.tokens * m.hidden * m.bytes_each
+    return Floor(
+        "encoder", linear + attention, weights + states, "matrix",
+        "every weight once a token; weights read once a batch, last states written",
+    )  # fmt: skip
+
+
+def _pooling(job: Job) -> Floor:
+    flops, size = pool_kernel.cost(
+        job.tokens, job.lines, job.model.hidden, "mean", job.model.bytes_each, 4
+    )
+    return Floor("pooling", flops, size, "vector", "states read once, vectors written once")
+
+
+def _neighbors(job: Job) -> Floor:
+    n, d = float(job.lines), job.model.hidden
+    return Floor("neighbors, exact", n * n * d, n * (4 * d + 12 * job.k), "vector",
+                 "each pair once in float32 (libraries take it twice); vectors once")  # fmt: skip
+
+
+def _layouts(job: Job) -> list[Floor]:
+    # The union of both directions of a k-nearest-neighbour graph has about 1.5 nk / 2 edges; each
+    # moves its two ends, and its head away from `neg` others, in every epoch at the most.
+    edges = 1.5 * job.lines * job.umap_neighbors
+    return [
+        Floor(
+            f"layout, {name}",
+            job.epochs * edges * (1 + job.neg) * (6 * m + 10),
+            job.epochs * (edges * 12.0 + job.lines * m * 8.0),
+            "vector",
+            "edges streamed and coordinates read and written once an epoch",
+        )
+        for name, m in (("map", 2), ("reduced", job.dimensions))
+    ]
+
+
+def _clusters(job: Job) -> Floor:
+    n, m = float(job.lines), job.dimensions
+    return Floor("clusters", n * n / 2 * (3 * m + 1), n * (4 * m + 40), "vector",
+                 "core distances by brute force, each pair once; tree of n edges")  # fmt: skip
+
+
+def _silhouettes(job: Job) -> tuple[Floor, ...]:
+    n, d = float(job.lines), job.model.hidden
+    cosine = Floor("silhouette, cosine", 2 * n * d * job.clusters, n * (4 * d + 4), "vector",
+                   "closed form: each vector against every cluster's sum")  # fmt: skip
+    flops, size = silhouette_kernel.cost(job.clustered, 2)
+    return cosine, Floor("silhouette, map", flops, size, "vector", "exact, every pair of the map")
+
+
+def _terms(job: Job) -> Floor:
+    # Words and pairs: two tables of (cluster, key, count, text), sorted by key once: read, write.
+    words = 0.7 * job.tokens
+    return Floor("terms and lexicon", 0.0, 2 * words * 32 * 2, "vector",
+                 "token tables written and read once; sorting reads them more often")  # fmt: skip
+
+
+def _map(job: Job) -> Floor:
+    return Floor("maps", 0.0, 5 * job.lines * 24.0, "vector", "points of five maps read once")
+
+
+def _files(job: Job) -> Floor:
+    size = job.lines * (4.0 * job.model.hidden + 60)
+    return Floor("copy to the host", 0.0, size, "copy", "vectors and per-line results over PCIe")
+
+
+def render(job: Job, gpus: Sequence[Gpu] = GPUS) -> str:
+    """A Markdown table: seconds by stage and GPU, marked as computed."""
+    rows = floors(job)
+    m = job.model
+    lines = [
+        f"Computed, not measured: the least seconds for {job.lines:,} distinct lines, "
+        f"{job.tokens:,} tokens, {m.name} ({m.parameters / 1e9:.2f} billion parameters, "
+        f"{m.hidden} dimensions).",
+        "",
+        "| stage | TFLOP | GB | " + " | ".join(g.name for g in gpus) + " | counted |",
+        "|---|" + "---|" * (len(gpus) + 3),
+    ]
+    for row in rows:
+        cells = [f"{row.seconds(g):.3g}" for g in gpus]
+        lines.append(
+            f"| {row.stage} | {row.flops / 1e12:.4g} | {row.bytes / 1e9:.4g} | "
+            + " | ".join(cells) + f" | {row.because} |"
+        )  # fmt: skip
+    total = [f"**{sum(row.seconds(g) for row in rows):.3g}**" for g in gpus]
+    lines.append("| **all** | | | " + " | ".join(total) + " | |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--lines", type=int, default=600_000, help="distinct lines")
+    parser.add_argument("--tokens-each", type=float, default=8.0, help="tokens a line")
+    options = parser.parse_args(arguments)
+    print(render(typical_job(options.lines, tokens_each=options.tokens_each)))
+
+
+if __name__ == "__main__":
+    main()
