@@ -41,7 +41,7 @@ def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:
     signs = xp.where(xp.take_along_axis(axes, largest, axis=1) < 0.0, -1.0, 1.0)
     return Pca(
         mean=xp.astype(mean, xp.float32),
-        components=xp.astype(axes * signs, xp.float32),
+        components=xp.ascontiguousarray(xp.astype(axes * signs, xp.float32)),
         explained_variance=xp.astype(xp.clip(variance, 0.0, None), xp.float32),
     )
 
