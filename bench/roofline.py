@@ -69,7 +69,7 @@ class Job:
     clusters: int = 400
     clustered: int = 0
     budget: int = 32_768
-    occurrences: int = 0
+    causal: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def typical_job(lines: int, model: ModelSize = QWEN2_1_5B, tokens_each: float = 
     """A corpus of lyric lines: `tokens_each` tokens a line, their squares as if Poisson."""
     squares = lines * (tokens_each**2 + tokens_each)
     return Job(lines, round(lines * tokens_each), round(squares), model,
-               clustered=round(0.6 * lines), occurrences=round(1.3 * lines))  # fmt: skip
+               clustered=round(0.6 * lines))  # fmt: skip
 
 
 def floors(job: Job) -> tuple[Floor, ...]:
@@ -116,7 +116,7 @@ def _encoder(job: Job) -> Floor:
     m = job.model
     linear = 2.0 * m.matrix_parameters * job.tokens
     # Scores and their product with the values; a model that looks back does half of it.
-    attention = 4.0 * m.layers * m.hidden * job.squares * (0.5 if m.causal else 1.0)
+    attention = 4.0 * m.layers * m.hidden * job.squares * (0.5 if job.causal else 1.0)
     batches = -(-job.tokens // job.budget)
     weights = m.matrix_parameters * m.bytes_each * batches
     states = job.tokens * m.hidden * m.bytes_each

@@ -82,7 +82,7 @@ class EmbeddingConfig(Section):
         "none", description="applied to distinct texts before neighbours: whiten = PCA whitening"
     )
     whiten_dims: int = Field(0, ge=0, description="dimensions kept by whitening (0: all)")
-    shard_texts: int = Field(2048, ge=1, description="texts a shard: the most a kill can cost")
+    shard_texts: int = Field(2048, ge=1, description="texts a shard: a kill can cost three")
     store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
     trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")
 

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rapids_rap.backend import DEFAULT_SIZES, Sizes
+from rapids_rap.backend import DEFAULT_SIZES, Memory, Sizes
 from rapids_rap.backend.gpu_plan import Choice, graph_bytes, plan_run, vector_bytes
+from rapids_rap.config import EmbeddingConfig
+from rapids_rap.embedding.folder import locate_model, read_json, transformer_folder
 
 BASE = 1000 * 2**20  # the interpreter with torch and the other libraries loaded
 BLOCKS = 700 * 2**20  # what quality and the maps work in, however many texts there are
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 TEXT_ROW = 1500  # a text, its tokens and its rows of the tables on the host, as measured on the CPU
 
 
@@ -36,7 +39,6 @@ class ModelSize:
     vocabulary: int
     bytes_each: int
     gated: bool = True
-    causal: bool = True
 
     @property
     def matrix_parameters(self) -> int:
@@ -67,7 +69,18 @@ class ModelSize:
 QWEN2_1_5B = ModelSize("Qwen/Qwen2-1.5B", 28, 1536, 8960, 256, 151_936, 2)
 
 
-def model_size(name: str, config: Mapping[str, Any], bytes_each: int, causal: bool) -> ModelSize:
+def find_model_size(config: EmbeddingConfig, auto_dtype: str) -> ModelSize:
+    """Of the configured model, from its folder; nothing is downloaded but what a run needs.
+
+    `auto_dtype` is what `dtype = "auto"` means on the device. Raises `CapabilityError` for a model
+    that can't be had and `InputError` for a folder that holds none.
+    """
+    folder = transformer_folder(locate_model(config.model))
+    dtype = auto_dtype if config.dtype == "auto" else config.dtype
+    return model_size(config.model, read_json(folder / "config.json"), BYTES[dtype])
+
+
+def model_size(name: str, config: Mapping[str, Any], bytes_each: int) -> ModelSize:
     """From a model folder's config.json, by the names that most architectures use."""
     hidden = int(config["hidden_size"])
     heads = int(config.get("num_attention_heads", 1))
@@ -82,7 +95,6 @@ def model_size(name: str, config: Mapping[str, Any], bytes_each: int, causal: bo
         vocabulary=int(config.get("vocab_size", 0)),
         bytes_each=bytes_each,
         gated="silu" in str(config.get("hidden_act", "")),
-        causal=causal,
     )
 
 
@@ -154,6 +166,15 @@ def plan_gpu(
     working = max(s.host for s in stages if s.stage != "vectors")
     host = BASE + kept + working + texts * TEXT_ROW
     return MemoryPlan("gpu", texts, dim, free, stages, host, host_free)
+
+
+def plan_memory(
+    device: str, texts: int, dim: int, memory: Memory, host: Memory, sizes: Sizes = DEFAULT_SIZES
+) -> MemoryPlan:
+    """The plan for a backend's name; `memory` is the backend's, `host` the machine's."""
+    if device == "gpu":
+        return plan_gpu(texts, dim, memory.free, host.free, sizes)
+    return plan_cpu(texts, dim, memory.free, sizes)
 
 
 def gib(size: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.artists import ArtistTables, artist_tables, load_regions
-from rapids_rap.backend import Array, Backend, load_backend
+from rapids_rap.backend import Array, Backend, Sizes, load_backend
+from rapids_rap.backend.lanes import open_lane
 from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
 from rapids_rap.config import Config
@@ -26,7 +27,7 @@ from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.data import data_path
-from rapids_rap.device import DeviceResolution, plan_memory
+from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import shaping_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
@@ -34,6 +35,7 @@ from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.fonts import font_path
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.memory_plan import find_model_size, plan_memory
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
@@ -113,7 +115,9 @@ def run(
     files, _ = find_files([Path(p) for p in config.input.paths])
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:
-        job = _Job(config, load_backend(resolution.backend), out, progress)
+        backend = load_backend(resolution.backend)
+        sizes, dim = _sizes(config, backend)
+        job = _Job(config, backend, out, progress)
         hashes = hash_inputs(files)
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
@@ -122,8 +126,9 @@ def run(
             digest(data_path("credit_roles.toml").read_bytes()),
         )  # fmt: skip
         _warn(corpus)
-        weights = job.backend.from_host(_weights(corpus))
-        geometry = _place_and_group(corpus, weights, job)
+        sizes = _plan_memory(corpus, dim, sizes, backend)
+        weights = backend.from_host(_weights(corpus))
+        geometry = _place_and_group(corpus, weights, sizes, job)
         words = _read_words(corpus, weights, geometry, lists, job)
         artists = _look_at_artists(corpus, geometry, lists.regions, job)
         quality = _judge(weights, geometry, words, job)
@@ -133,7 +138,7 @@ def run(
             words.terms, words.theme_terms, lists.lexicon, words.hits, artists, quality,
         )  # fmt: skip
         origin = Origin(config, resolution, command, created, lists.certificate)
-        return publish(folder, findings, origin, job.backend, job.cache)
+        return publish(folder, findings, origin, backend, job.cache)
 
 
 class _Job:
@@ -160,17 +165,18 @@ class _Job:
         return self.cache.run(kind, name, self.keys[name], compute)
 
 
-def _place_and_group(corpus: Corpus, weights: Array, job: _Job) -> Geometry:
+def _place_and_group(corpus: Corpus, weights: Array, sizes: Sizes, job: _Job) -> Geometry:
     """Texts to vectors, neighbours, layouts and clusters."""
     config, backend, seed = job.config, job.backend, job.seed
     job.progress.stage("embedding")
     with exclusive(job.store), job.cache.measured("embedding") as kept:
-        vectors = embed(corpus.texts, config.embedding, backend, job.store, job.progress.advance)
+        vectors = embed(
+            corpus.texts, config.embedding, backend, job.store, job.progress.advance, sizes
+        )
         kept.extend([True] * (vectors.report.embedded == 0))
     with job.cache.measured("postprocess"):
         mode, dims = config.embedding.postprocess, config.embedding.whiten_dims
         used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed)
-    _plan_memory(vectors, config, backend)
     space = [digest("\n".join(corpus.texts)), vectors.report.space, mode, dims]
     graph = job.stage(
         NeighborGraph, "neighbors",
@@ -263,18 +269,43 @@ def _load_lists(config: Config) -> Lists:
     )
 
 
-def _plan_memory(vectors: Vectors, config: Config, backend: Backend) -> None:
+def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
+    """What the run will hold beside its lines, and the length of a vector.
+
+    The model's folder is looked up here, so that one that can't be had is said before any work.
+    """
+    lane = open_lane(backend.torch_device)
+    model = find_model_size(config.embedding, lane.dtype)
+    batch = config.embedding.token_budget or lane.token_budget
+    sizes = Sizes(
+        k=config.neighbors.k,
+        n_neighbors=config.layout.n_neighbors,
+        dimensions=config.layout.dimensions,
+        min_samples=config.clusters.min_samples,
+        width=config.maps.width,
+        height=config.maps.height,
+        engine=config.neighbors.engine,
+        model=model.weights + model.activations(batch),
+    )
+    return sizes, model.hidden
+
+
+def _plan_memory(corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Sizes:
     """Say before the large stages what they will need, and warn where that isn't there."""
-    texts, memory = vectors.report.texts, backend.memory()
-    tokens_each = max(1, vectors.report.tokens // max(1, texts))
-    plan = plan_memory(texts, vectors.dim, config.neighbors.k, tokens_each, memory.free)
-    peak, free = plan.peak / 2**30, memory.free / 2**30
-    log.info("memory: the largest stage needs about %.1f GiB, %.1f GiB are free", peak, free)
+    texts = corpus.texts
+    # A Chinese character is about a token, and a token of the model or of the tables about one.
+    sizes = replace(sizes, tokens_each=1 + sum(map(len, texts)) // max(1, len(texts)))
+    memory = backend.memory()
+    plan = plan_memory(backend.name, len(texts), dim, memory, load_backend("cpu").memory(), sizes)
+    log.info("memory: %s", plan.sentence)
+    for stage in plan.stages:
+        log.debug("plan: %s by %s: %s", stage.stage, stage.algorithm, stage.because)
     if memory.total and not plan.fits:
         log.warning(
-            "The largest stage needs about %.1f GiB of memory and %.1f GiB are free; if the run is "
-            "killed, use --limit or a machine with more.", peak, free,
-        )  # fmt: skip
+            "The plan may not fit: %s; if the run is killed, use --limit or a machine with more.",
+            plan.sentence,
+        )
+    return sizes
 
 
 def _ingest(config: Config) -> Corpus:

@@ -25,6 +25,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from rapids_rap.backend import Backend
+from rapids_rap.errors import CapabilityError
 from rapids_rap.files import (
     explain_os_errors,
     sha256_file,
@@ -118,8 +119,16 @@ class _Measurement:
         self.peak, self.start = PeakMemory(), time.perf_counter()
         return self.cached
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         seconds, peak = time.perf_counter() - self.start, self.peak.bytes()
+        # NumPy's, CuPy's and RMM's ways of running out are all kinds of MemoryError.
+        if isinstance(error, MemoryError):
+            raise CapabilityError(
+                f"Stage {self.name} ran out of memory ({error}). What was finished is kept; use "
+                "--limit or a machine with more, and see `rapids-rap doctor --lines N`."
+            ) from error
         if kind is None:
             record = StageRecord(
                 self.name, round(seconds, 3), bool(self.cached), peak,

@@ -1,16 +1,16 @@
 """A backend whose arrays refuse everything outside the array API, NumPy conversion included.
 
-Arrays live on array_api_strict's second device, where `np.asarray` raises, as it does on a GPU. A
-stage that passes here makes no implicit trip to the host and calls no function of one library.
+Arrays live on array_api_strict's second device, where `np.asarray` raises, as it does on a GPU, and
+tables take and give such arrays only. A stage that passes here makes no implicit trip to the host,
+mixes no host array in, and calls no function of one library.
 """
 
 import array_api_strict as xp
 import numpy as np
 
-from rapids_rap.backend import DensityClusters, Knn, Memory, Pca
+from rapids_rap.backend import DensityClusters, Knn, Memory, Pca, Usage
 from rapids_rap.backend.cpu import CpuBackend
-
-DEVICE = xp.Device("device1")
+from tests.strict_frames import DEVICE, StrictFrames
 
 
 class StrictBackend:
@@ -18,17 +18,23 @@ class StrictBackend:
 
     name = "strict"
     xp = xp
+    frames = StrictFrames
     torch_device = "cpu"
 
     def __init__(self):
         self._cpu = CpuBackend()
-        self.frames, self.sparse = self._cpu.frames, self._cpu.sparse
 
     def from_host(self, array):
         return xp.asarray(np.asarray(array), device=DEVICE)
 
     def to_host(self, array):
         return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
+
+    def allocate_rows(self, n, d, sizes=None):
+        return xp.empty((n, d), dtype=xp.float32, device=DEVICE)
+
+    def as_torch(self, array):
+        return self._cpu.as_torch(array._array)
 
     def knn(self, points, k, *, queries=None, **options):
         asked = None if queries is None else self.to_host(queries)
@@ -59,3 +65,6 @@ class StrictBackend:
 
     def memory(self) -> Memory:
         return self._cpu.memory()
+
+    def usage(self) -> Usage:
+        return Usage(self.name)

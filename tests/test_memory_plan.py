@@ -20,7 +20,7 @@ def test_a_model_folder_says_its_size():
     """config.json gives the size of the bundled model, near what its file of weights takes."""
     folder = transformer_folder(data_path("demo_model"))
     config = json.loads((folder / "config.json").read_text())
-    size = model_size("demo", config, 4, causal=True)
+    size = model_size("demo", config, 4)
     stored = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
     assert size.hidden == config["hidden_size"]
     assert stored / 2.2 < size.parameters < stored  # two or four bytes a parameter

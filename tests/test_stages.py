@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from rapids_rap.backend import Usage
+from rapids_rap.errors import CapabilityError
 from rapids_rap.stages import StageCache, load_result, save_result, stage_key
 
 
@@ -130,3 +131,15 @@ def test_the_peak_of_the_device_stands_beside_that_of_main_memory(tmp_path):
     with cache.measured("t"):
         pass
     assert [record.device_peak for record in cache.records] == [77, 77]
+
+
+def test_running_out_of_memory_is_explained(tmp_path):
+    """An allocation that fails in a stage's own code names the stage and what to do; exit 3."""
+    cache = StageCache(tmp_path, HostBackend())
+
+    def fail():
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    with pytest.raises(CapabilityError, match=r"Stage layout.*7 TiB.*--limit"):
+        cache.run(Result, "layout", "k", fail)
+    assert cache.records == []

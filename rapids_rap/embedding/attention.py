@@ -1,27 +1,28 @@
 """One attention function for every batch: dense (texts of equal length) or packed (end to end).
 
-Registered with transformers under `NAME`. No mask is ever built: a dense batch needs none, and in a
-packed one the borders are `cu_seq_lens_q`. (transformers can derive block-diagonal masks from
-position ids, but quadratically in the batch, and silently not at all with a cache or an attention
-mask; that is why a packed batch without borders is an error here.)
+Registered with transformers under two names: under `BY_TEXT` packed texts are attended to one after
+the other, under `BY_KERNEL` by the fused kernel of a GPU (`varlen.py`). No mask is ever built: a
+dense batch needs none, and in a packed one the borders are `cu_seq_lens_q`. (transformers can
+derive block-diagonal masks from position ids, but quadratically in the batch, and silently not at
+all with a cache or an attention mask; that is why a packed batch without borders is an error here.)
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-NAME = "rap_varlen"
+from rapids_rap.embedding.varlen import Packed, varlen_kernel
+
+BY_TEXT = "rap_varlen"
+BY_KERNEL = "rap_varlen_kernel"
 # Variants of attention that a plain softmax(QK)V is not. Their presence is an error, not a detail.
 UNSUPPORTED = ("softcap", "s_aux", "position_bias", "head_mask")
-VarlenKernel = Callable[..., torch.Tensor]
 
 
 def varlen_attention(
@@ -34,6 +35,8 @@ def varlen_attention(
     sliding_window: int | None = None,
     cu_seq_lens_q: torch.Tensor | None = None,
     max_length_q: int | None = None,
+    *,
+    fused: bool = False,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention within each text. query: (B, H, T, D); key and value: (B, H_kv, T, D).
@@ -41,7 +44,8 @@ def varlen_attention(
     B > 1: every row is one text of T tokens. B == 1: texts end to end, bordered by `cu_seq_lens_q`
     (texts + 1,) int32. Looks back only where `module.is_causal` says so. Returns (B, T, H, D).
 
-    Raises `ValueError` for a packed batch without borders, a mask, or an unsupported variant.
+    Raises `ValueError` for a packed batch without borders, a mask, an unsupported variant, and with
+    `fused` for what the kernel can't do.
     """
     _refuse_variants(attention_mask, others)
     longest = query.shape[2] if max_length_q is None else int(max_length_q)
@@ -52,10 +56,10 @@ def varlen_attention(
         return _dense(query, key, value, scaling, causal).transpose(1, 2), None
     if cu_seq_lens_q is None:
         raise ValueError("a packed batch came without cu_seq_lens_q: texts would see each other")
-    if query.is_cuda and query.dtype in (torch.float16, torch.bfloat16):
+    if fused:
         q, k, v = (t[0].transpose(0, 1) for t in (query, key, value))  # (T, H, D)
-        out = _varlen_kernel()(q, k, v, cu_seq_lens_q, longest, scaling, causal)
-        return out[None], None
+        packed = Packed(q, k, v, cu_seq_lens_q, longest, scaling, causal)
+        return varlen_kernel().attend(packed)[None], None
     out = torch.empty_like(query)
     borders = cu_seq_lens_q.tolist()
     for a, b in itertools.pairwise(borders):
@@ -81,40 +85,7 @@ def _refuse_variants(attention_mask: torch.Tensor | None, others: dict[str, Any]
             raise ValueError(f"attention with {name} is not supported")
 
 
-@functools.cache
-def _varlen_kernel() -> VarlenKernel:
-    """The packed kernel of the GPU: flash-attn where it is installed, else the one in torch."""
-    if importlib.util.find_spec("flash_attn") is not None:
-        return _flash_attn_kernel
-    return _torch_kernel
-
-
-def _flash_attn_kernel(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, borders: torch.Tensor,
-    longest: int, scale: float | None, causal: bool,
-) -> torch.Tensor:  # fmt: skip
-    from flash_attn import flash_attn_varlen_func
-
-    out: torch.Tensor = flash_attn_varlen_func(
-        q, k, v, borders, borders, longest, longest, softmax_scale=scale, causal=causal
-    )
-    return out
-
-
-def _torch_kernel(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, borders: torch.Tensor,
-    longest: int, scale: float | None, causal: bool,
-) -> torch.Tensor:  # fmt: skip
-    from torch.nn.attention.varlen import varlen_attn
-
-    out = varlen_attn(
-        q, k, v, borders, borders, longest, longest, scale=scale,
-        window_size=(-1, 0) if causal else (-1, -1), enable_gqa=q.shape[1] != k.shape[1],
-    )  # fmt: skip
-    assert isinstance(out, torch.Tensor)  # a tuple only where auxiliary outputs are asked for
-    return out
-
-
 # Only the attention is registered: for a name without a mask function transformers builds no mask
 # and, unlike with one that returns None, does not look for packed positions (a GPU sync).
-AttentionInterface.register(NAME, varlen_attention)
+AttentionInterface.register(BY_TEXT, varlen_attention)
+AttentionInterface.register(BY_KERNEL, functools.partial(varlen_attention, fused=True))

@@ -2,11 +2,12 @@
 
 Texts whose vector is stored are read back; the others are embedded shard by shard and stored as
 they come. A shard is a unit of a plan that depends on texts and configuration alone: the missing
-texts by (token length, hash), cut every `shard_texts`. Batches never cross a shard, so a run that
-was killed and resumed leaves the same bytes as one that was not.
+texts by (bytes, hash), cut every `shard_texts`. Batches never cross a shard, so a run that was
+killed and resumed leaves the same bytes as one that was not.
 
-`shard_texts` is what a kill can cost; smaller shards also mean more files and, with equal-length
-batches, more that are not full. 2,048 lines are seconds of work on two cores.
+A kill costs the shard that is being computed and the `UNSTORED` before it; smaller shards also mean
+more files and, with equal-length batches, more that are not full. 2,048 lines are seconds of work
+on two cores.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from rapids_rap.backend import Backend
+from rapids_rap.backend import DEFAULT_SIZES, Backend, Sizes
+from rapids_rap.backend.lanes import Lane, explained, open_lane
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import EmbeddingReport, Vectors
-from rapids_rap.embedding.encoder import Encoder, release
+from rapids_rap.embedding.encoder import Encoder, Norms
 from rapids_rap.embedding.model import ModelSpec, resolve_model
+from rapids_rap.embedding.overlap import Behind, one_ahead
 from rapids_rap.embedding.packing import Int64, Tokens
 from rapids_rap.embedding.store import ROW, Ids, Rows, VectorStore, hash_texts
 from rapids_rap.errors import CapabilityError
@@ -35,6 +37,7 @@ from rapids_rap.errors import CapabilityError
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+UNSTORED = 2  # shards that are computed, but not stored yet, at most
 # What of a `ModelSpec` decides a vector: a store never mixes vectors that differ in one of these.
 SPACE_FIELDS = (
     "fingerprint", "pooling", "causal", "prompt", "end_token", "max_tokens", "dtype",
@@ -50,7 +53,8 @@ class _Job:
     spec: ModelSpec
     store: VectorStore
     ids: Ids
-    matrix: torch.Tensor
+    lane: Lane
+    rows: torch.Tensor  # the matrix, as torch sees it
     progress: Progress
     embedded: int = 0
     embedded_tokens: int = 0
@@ -68,41 +72,46 @@ def embed(
     backend: Backend,
     store_root: Path,
     progress: Progress | None = None,
+    sizes: Sizes = DEFAULT_SIZES,
 ) -> Vectors:
     """The vectors of distinct texts, in their order. The caller holds the lock of `store_root`.
 
-    `progress` gets (texts done, texts). Raises `InputError` for an unusable model folder,
-    `CapabilityError` for a model that can't be had or run, and for a full disk.
+    `progress` gets (texts done, texts); `sizes` is what else the run will hold. Raises `InputError`
+    for an unusable model folder, `CapabilityError` for a model that can't be had or run, and for a
+    full disk.
     """
     start = time.perf_counter()
-    device = torch.device(backend.torch_device)
-    spec = resolve_model(config, device)
+    lane = open_lane(backend.torch_device)
+    spec = resolve_model(config, lane.dtype)
+    # First, so that a shortage shows at once.
+    matrix = backend.allocate_rows(len(texts), spec.dim, sizes)
     job = _Job(
         texts=texts,
         config=config,
         spec=spec,
         store=VectorStore(store_root, _space(spec, config)),
         ids=hash_texts(texts),
-        # Allocated before the model, so that a shortage of memory shows at once.
-        matrix=torch.empty((len(texts), spec.dim), dtype=torch.float32, device=device),
+        lane=lane,
+        rows=backend.as_torch(matrix),
         progress=progress or (lambda done, total: None),
     )
-    missing = _read_stored(job)
-    job.progress(len(texts) - len(missing), len(texts))
-    if len(missing):
-        _check_disk(job, len(missing))
-        _embed_missing(job, missing)
-        gc.collect()
-        release(device)
+    with explained(f"What was embedded is in {job.store.folder}: run the same command again."):
+        missing = _read_stored(job)
+        job.progress(len(texts) - len(missing), len(texts))
+        if len(missing):
+            _check_disk(job, len(missing))
+            _embed_missing(job, missing)
+            gc.collect()
+            lane.release()
     report = _report(job, time.perf_counter() - start)
     log.info("%d texts: %d embedded, %d reused", report.texts, report.embedded, report.reused)
-    return Vectors(backend.xp.from_dlpack(job.matrix), spec.fingerprint, spec.dim, report)
+    return Vectors(matrix, spec.fingerprint, spec.dim, report)
 
 
 def load_encoder(config: EmbeddingConfig, backend: Backend) -> Encoder:
     """The stage's encoder, for a few texts: `encode(texts)` gives what the stage would store."""
-    device = torch.device(backend.torch_device)
-    return Encoder(resolve_model(config, device), device, config.attention, config.token_budget)
+    lane = open_lane(backend.torch_device)
+    return Encoder(resolve_model(config, lane.dtype), lane, config.attention, config.token_budget)
 
 
 def _space(spec: ModelSpec, config: EmbeddingConfig) -> dict[str, object]:
@@ -114,8 +123,8 @@ def _read_stored(job: _Job) -> Int64:
     """Fill the rows that are stored; return the positions that are not."""
     found = np.zeros(len(job.ids), dtype=bool)
     for positions, rows, vectors in job.store.gather(job.ids):
-        where = torch.from_numpy(positions).to(job.matrix.device)
-        job.matrix[where] = _restore(vectors, job.matrix.device)
+        where, stored = job.lane.upload(positions, vectors)
+        job.rows[where] = _restored(stored)
         found[positions] = True
         job.tokens += int(rows["tokens"].sum())
         job.truncated += int(rows["truncated"].sum())
@@ -123,36 +132,48 @@ def _read_stored(job: _Job) -> Int64:
 
 
 def _embed_missing(job: _Job, missing: Int64) -> None:
-    """Embed and store the missing texts, shard by shard."""
+    """Embed and store the missing texts, shard by shard, three at a time in three states.
+
+    While one shard is computed, the next is tokenized and the last ones are copied and written.
+    """
     config = job.config
-    encoder = Encoder(job.spec, job.matrix.device, config.attention, config.token_budget)
+    encoder = Encoder(job.spec, job.lane, config.attention, config.token_budget)
     start = time.perf_counter()
-    tokens = encoder.tokenize([job.texts[i] for i in missing])
+    sizes = np.array([len(job.texts[i].encode()) for i in missing], dtype=np.int64)
+    plan = plan_shards(job.ids[missing], sizes, job.store.redo, config.shard_texts)
+    shards = [missing[unit] for unit in plan]
     total = len(job.texts)
     done = total - len(missing)
-    for shard in plan_shards(job.ids[missing], tokens.lengths, job.store.redo, config.shard_texts):
 
-        def report(in_shard: int, before: int = done) -> None:
-            job.progress(before + in_shard, total)
+    def tokenize(shard: Int64) -> Tokens:
+        return encoder.tokenize([job.texts[i] for i in shard])
 
-        encoder.encode_into(tokens, shard, missing[shard], job.matrix, report)
-        _store_shard(job, tokens, shard, missing[shard])
-        done += len(shard)
+    with one_ahead(tokenize, shards) as tokenized, Behind(UNSTORED) as stored:
+        for shard, tokens in zip(shards, tokenized, strict=True):
+
+            def report(in_shard: int, before: int = done) -> None:
+                job.progress(before + in_shard, total)
+
+            norms = encoder.encode_into(tokens, shard, job.rows, report)
+            stored.put(_storing(job, encoder, shard, tokens, norms))
+            done += len(shard)
+            job.embedded_tokens += len(tokens.ids)
+            job.truncated += int(tokens.truncated.sum())
     job.encode_seconds = time.perf_counter() - start
-    job.embedded, job.embedded_tokens = len(missing), len(tokens.ids)
-    job.tokens += len(tokens.ids)
-    job.truncated += int(tokens.truncated.sum())
+    job.embedded = len(missing)
+    job.tokens += job.embedded_tokens
     job.token_budget = encoder.token_budget
     job.attention, job.attention_reason = encoder.plan.layout, encoder.plan.reason
 
 
-def plan_shards(ids: Ids, lengths: Int64, redo: Sequence[Ids], shard_texts: int) -> list[Int64]:
-    """Positions of the missing texts, shard by shard, each ascending in (token length, id).
+def plan_shards(ids: Ids, sizes: Int64, redo: Sequence[Ids], shard_texts: int) -> list[Int64]:
+    """Positions of the missing texts, shard by shard, each ascending in (size, id).
 
-    ids, lengths: (m,) of the missing texts. `redo` are the ids of damaged shards: one whose texts
-    are all missing here is made anew as it was, so that it gets its old bytes.
+    ids, sizes: (m,) of the missing texts, sizes in bytes of UTF-8: what is known of their lengths
+    before they are tokenized. `redo` are the ids of damaged shards: one whose texts are all missing
+    here is made anew as it was, however it was planned, so that it gets its old bytes.
     """
-    order = np.lexsort((ids, lengths))
+    order = np.lexsort((ids, sizes))
     by_id = np.argsort(ids, kind="stable")
     free = np.ones(len(ids), dtype=bool)
     shards: list[Int64] = []
@@ -165,24 +186,35 @@ def plan_shards(ids: Ids, lengths: Int64, redo: Sequence[Ids], shard_texts: int)
     return shards + [rest[i : i + shard_texts] for i in range(0, len(rest), shard_texts)]
 
 
-def _store_shard(job: _Job, tokens: Tokens, shard: Int64, positions: Int64) -> None:
-    """Append a shard. Rounds its matrix rows to what is stored, so a resumed run sees the same."""
+def _storing(
+    job: _Job, encoder: Encoder, shard: Int64, tokens: Tokens, norms: Norms
+) -> Callable[[], None]:
+    """Start to copy a shard's vectors to the host; the result waits for them and stores them.
+
+    Rounds the matrix rows to what is stored, so that a resumed run sees the same.
+    """
+    (where,) = job.lane.upload(shard)
+    vectors = job.rows[where].to(getattr(torch, job.config.store_dtype))
+    if vectors.dtype != job.rows.dtype:
+        job.rows[where] = _restored(vectors)
+    values, lengths = job.lane.download(vectors), job.lane.download(norms.values)
     rows: Rows = np.empty(len(shard), dtype=ROW)
-    rows["id"] = job.ids[positions]
-    rows["tokens"] = tokens.lengths[shard]
-    rows["truncated"] = tokens.truncated[shard]
-    where = torch.from_numpy(positions).to(job.matrix.device)
-    vectors = job.matrix[where].cpu().numpy().astype(job.config.store_dtype)
-    job.store.append(rows, vectors)
-    job.matrix[where] = _restore(vectors, job.matrix.device)
+    rows["id"] = job.ids[shard]
+    rows["tokens"] = tokens.lengths
+    rows["truncated"] = tokens.truncated
+
+    def store() -> None:
+        encoder.check(norms.rows, lengths())
+        job.store.append(rows, values())
+
+    return store
 
 
-def _restore(vectors: npt.NDArray[np.floating], device: torch.device) -> torch.Tensor:
-    """Stored vectors as float32 of length 1 again, on the device."""
-    restored = torch.from_numpy(vectors).to(device)
-    if restored.dtype == torch.float32:
-        return restored
-    return torch.nn.functional.normalize(restored.float(), dim=1)
+def _restored(vectors: torch.Tensor) -> torch.Tensor:
+    """Stored vectors as float32 of length 1 again."""
+    if vectors.dtype == torch.float32:
+        return vectors
+    return torch.nn.functional.normalize(vectors.float(), dim=1)
 
 
 def _check_disk(job: _Job, missing: int) -> None:
@@ -204,7 +236,7 @@ def _report(job: _Job, seconds: float) -> EmbeddingReport:
         model=spec.name,
         fingerprint=spec.fingerprint,
         space=job.store.folder.name,
-        device=str(job.matrix.device),
+        device=str(job.rows.device),
         dtype=spec.dtype,
         attention=job.attention,
         attention_reason=job.attention_reason,

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from rapids_rap.backend.lanes import Lane, is_out_of_memory
 from rapids_rap.embedding.forward import Plan, Runner, choose_plan
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
 from rapids_rap.embedding.packing import Int64, Tokens, make_batch, plan_batches
-from rapids_rap.embedding.pooling import normalize_rows, pool_into
 from rapids_rap.embedding.tokenizing import TextTokenizer
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.kernels.pool import pool
 
 log = logging.getLogger(__name__)
 
-# Tokens a batch. On a CPU larger batches are no faster (docs/performance.md) and leave the cache.
-CPU_BUDGET = 1024
-GPU_BUDGET = 32_768
-OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
+
+@dataclass(frozen=True)
+class Norms:
+    """Lengths of pooled vectors before scaling. rows: (m,) int64 of the matrix; values: (m,)."""
+
+    rows: Int64
+    values: torch.Tensor
 
 
 class Encoder:
@@ -32,133 +35,105 @@ class Encoder:
     Made by `embed.load_encoder`. Holds the model's memory until it is dropped.
     """
 
-    def __init__(
-        self, spec: ModelSpec, device: torch.device, attention: str, token_budget: int
-    ) -> None:
+    def __init__(self, spec: ModelSpec, lane: Lane, attention: str, token_budget: int) -> None:
         self.spec = spec
-        self.device = device
+        self.lane = lane
         self.tokenize = TextTokenizer(load_tokenizer(spec), spec)
-        self._runner = Runner(load_weights(spec, device), device)
+        self._runner = Runner(load_weights(spec, lane), lane)
         with torch.inference_mode():
             self.plan: Plan = choose_plan(self._runner, spec, attention)
-        self.token_budget = token_budget or (CPU_BUDGET if device.type == "cpu" else GPU_BUDGET)
-        log.info("%s on %s, %s: %s", spec.name, device, spec.dtype, self.plan.reason)
+        self.token_budget = token_budget or lane.token_budget
+        log.info("%s on %s, %s: %s", spec.name, lane.device, spec.dtype, self.plan.reason)
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The stage's vectors of a few texts, (len(texts), dim) float32, on the host."""
-        tokens = self.tokenize(texts)
-        out = torch.empty((len(texts), self.spec.dim), device=self.device)
-        order = np.argsort(tokens.lengths, kind="stable")
-        self.encode_into(tokens, order, order, out)
-        vectors: npt.NDArray[np.float32] = out.cpu().numpy()
-        return vectors
+        """The stage's vectors of a few texts, (len(texts), dim) float32, on the host.
 
+        Raises as `encode_into` and `check` do.
+        """
+        out = torch.empty((len(texts), self.spec.dim), device=self.lane.device)
+        norms = self.encode_into(self.tokenize(texts), np.arange(len(texts)), out)
+        self.check(norms.rows, self.lane.download(norms.values)())
+        return self.lane.download(out)()
+
+    @torch.inference_mode()
     def encode_into(
         self,
         tokens: Tokens,
-        selection: Int64,
         rows: Int64,
         out: torch.Tensor,
         progress: Callable[[int], None] | None = None,
-    ) -> None:
-        """Write the vectors of the selected texts, ascending in length, into `out[rows]`.
+    ) -> Norms:
+        """Write the vector of each text into its row: ``out[rows[i]] = vector(text i)``.
 
-        selection, rows: (m,) int64; out: (n, dim) float32 on the encoder's device. `progress` gets
-        the number of texts done. Batches that find no memory are planned again with half the
-        budget. Raises `CapabilityError` if one text alone is too much, `InputError` for vectors of
-        no direction (NaN, infinite, zero).
+        rows: (texts,) int64; out: (n, dim) float32 on the lane. `progress` gets the number of texts
+        done. Doesn't wait for the device, so the norms are to be checked (`check`) when they come.
+        Batches that find no memory are planned again with half the budget; raises `CapabilityError`
+        if one text alone is too much.
         """
-        targets = torch.from_numpy(rows).to(self.device)
+        lengths = tokens.lengths
+        waiting, done = np.arange(len(rows)), 0
+        computed: list[tuple[Int64, torch.Tensor]] = []
 
-        def fits(part: Int64) -> bool:
-            return self._fits(tokens, selection[part], targets[part], out)
+        def run(texts: Int64) -> torch.Tensor | None:
+            return self._fitting(tokens, texts, rows[texts], out)
 
-        waiting, done = np.arange(len(selection)), 0
         while len(waiting):
-            lengths = tokens.lengths[selection[waiting]]
-            plan = plan_batches(lengths, self.token_budget, self.plan.layout)
-            parts = [waiting[part] for part in plan]
+            waiting = waiting[np.argsort(lengths[waiting], kind="stable")]
+            plan = plan_batches(lengths[waiting], self.token_budget, self.plan.layout)
+            # The largest first: a shortage shows at once, and cores that take batches end together.
+            batches = sorted((waiting[part] for part in plan), key=lambda b: -lengths[b].sum())
             too_large: list[Int64] = []
-            with _side_by_side(self.device) as run:
-                for part, fitted in zip(parts, run(fits, parts), strict=True):
-                    if fitted:
-                        done += len(part)
-                        if progress:
-                            progress(done)
-                    else:
-                        too_large.append(part)
+            with self.lane.workers() as each:
+                for texts, norms in zip(batches, each(run, batches), strict=True):
+                    if norms is None:
+                        too_large.append(texts)
+                        continue
+                    computed.append((rows[texts], norms))
+                    done += len(texts)
+                    if progress:
+                        progress(done)
             if too_large:
-                self._halve(tokens, selection[too_large[0]])
+                self._halve(lengths[too_large[-1]])
             waiting = np.concatenate(too_large) if too_large else waiting[:0]
-        self._check(normalize_rows(out, targets), len(rows))
+        nothing = (rows[:0], torch.empty(0, device=out.device))
+        where, norms = zip(nothing, *computed, strict=True)
+        return Norms(np.concatenate(where), torch.cat(norms))
 
     @torch.inference_mode()
-    def _fits(
-        self, tokens: Tokens, selection: Int64, targets: torch.Tensor, out: torch.Tensor
-    ) -> bool:
-        """Run one batch; False where memory did not suffice."""
+    def _fitting(
+        self, tokens: Tokens, texts: Int64, rows: Int64, out: torch.Tensor
+    ) -> torch.Tensor | None:
+        """Run one batch and return its norms, or nothing where memory did not suffice."""
         try:
-            batch = make_batch(tokens, selection)
+            batch = make_batch(tokens, texts).moved(self.lane.upload)
+            (targets,) = self.lane.upload(rows)
             hidden = self._runner.run(batch, self.plan.layout)
-            borders = torch.from_numpy(batch.borders).to(self.device)
-            pool_into(hidden, borders, targets, out, self.spec.pooling)
-            return True
+            return pool(hidden, batch.borders, targets, out, self.spec.pooling)
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-        return False
+        return None
 
-    def _halve(self, tokens: Tokens, failed: Int64) -> None:
+    def _halve(self, lengths: Int64) -> None:
         """Lower the budget below what the smallest batch that failed took."""
-        size = int(tokens.lengths[failed].sum())
-        if len(failed) == 1:
+        size = int(lengths.sum())
+        if len(lengths) == 1:
             raise CapabilityError(
                 f"Memory does not suffice for a single text of {size} tokens with "
-                f"{self.spec.name} on {self.device}; lower embedding.max_tokens or use a smaller "
-                "model."
+                f"{self.spec.name} on {self.lane.device}; lower embedding.max_tokens or use a "
+                "smaller model."
             )
-        release(self.device)
+        self.lane.release()
         self.token_budget = max(1, min(self.token_budget, size) // 2)
         log.warning("out of memory: going on with %d tokens a batch", self.token_budget)
 
-    def _check(self, broken: torch.Tensor, texts: int) -> None:
+    def check(self, rows: Int64, norms: npt.NDArray[np.float32]) -> None:
+        """Raise `InputError` for vectors of no direction: NaN, infinite or zero."""
+        broken = rows[~(np.isfinite(norms) & (norms > 0))]
         if len(broken):
             raise InputError(
                 f"{self.spec.name} gives no usable vector (NaN, infinite or zero) for "
-                f"{len(broken)} of {texts} texts, for example text_id {int(broken[0])}; nothing of "
-                f"them was stored. The weights are damaged, or {self.spec.dtype} is too narrow "
-                "(try embedding.dtype=float32)."
+                f"{len(broken)} of {len(rows)} texts, for example text_id {int(broken.min())}; "
+                f"nothing of them was stored. The weights are damaged, or {self.spec.dtype} is too "
+                "narrow (try embedding.dtype=float32)."
             )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    message = str(error).lower()
-    return any(sign in message for sign in OUT_OF_MEMORY)
-
-
-@contextlib.contextmanager
-def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[bool]]]:
-    """A `map` over batches: one after the other on a GPU, one a core, each on one core, on a CPU.
-
-    Cores that share a batch wait for each other in every layer, and on a busy machine mostly wait
-    (docs/performance.md). A batch on one core also gives the same bits on any number of cores.
-    """
-    cores = torch.get_num_threads()
-    if device.type != "cpu" or cores == 1:
-        yield map
-        return
-    pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
-    torch.set_num_threads(1)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(cores)
-
-
-def release(device: torch.device) -> None:
-    """Give torch's cached memory back, for the array libraries that work after the encoder."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

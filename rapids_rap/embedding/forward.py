@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from rapids_rap.backend.lanes import Lane, is_device_error
 from rapids_rap.embedding import BatchLayout
-from rapids_rap.embedding.attention import NAME
+from rapids_rap.embedding.attention import BY_KERNEL, BY_TEXT
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.embedding.packing import Batch, Tokens, make_batch
+from rapids_rap.embedding.varlen import varlen_kernel
 from rapids_rap.errors import CapabilityError
 
 log = logging.getLogger(__name__)
@@ -40,9 +42,9 @@ class Plan:
 class Runner:
     """A loaded model that turns a batch into hidden states. Nothing is cached between batches."""
 
-    def __init__(self, model: Any, device: torch.device) -> None:
+    def __init__(self, model: Any, lane: Lane) -> None:
         self.model = model
-        self.device = device
+        self.lane = lane
         self.own_attention = str(model.config._attn_implementation)
         accepted = inspect.signature(model.forward).parameters
         self._common = {"return_dict": True} | (
@@ -56,37 +58,36 @@ class Runner:
         self.model.set_attn_implementation(attention)
 
     def run(self, batch: Batch, layout: BatchLayout) -> torch.Tensor:
-        """Hidden states of the batch's tokens, (T, d), texts end to end."""
-        ids = torch.from_numpy(batch.ids).to(self.device)
+        """Hidden states of a batch on the device: its tokens', (T, d), texts end to end."""
         if layout == "padded":
-            return self._padded(batch, ids)
+            return self._padded(batch)
         shape = (1, -1) if layout == "packed" else (batch.texts, batch.longest)
-        inputs: dict[str, Any] = {"input_ids": ids.view(shape)}
+        inputs: dict[str, Any] = {"input_ids": batch.ids.view(shape)}
         if self._takes_positions:
-            positions = torch.from_numpy(batch.positions).to(self.device) + self._first_position
-            inputs["position_ids"] = positions.view(shape)
-        if self.model.config._attn_implementation == NAME:
-            borders = torch.from_numpy(batch.borders).to(self.device)
-            inputs |= {"cu_seq_lens_q": borders, "cu_seq_lens_k": borders}
+            inputs["position_ids"] = (batch.positions + self._first_position).view(shape)
+        if self.model.config._attn_implementation in (BY_TEXT, BY_KERNEL):
+            inputs |= {"cu_seq_lens_q": batch.borders, "cu_seq_lens_k": batch.borders}
             inputs |= {"max_length_q": batch.longest, "max_length_k": batch.longest}
+        # The place for torch.compile or a CUDA graph a batch size, should a profile ask for one:
+        # nothing from here to the pooled rows waits for the device.
         states = self.model(**inputs, **self._common).last_hidden_state
         return states.reshape(-1, states.shape[-1])
 
-    def _padded(self, batch: Batch, ids: torch.Tensor) -> torch.Tensor:
-        lengths = torch.from_numpy(np.diff(batch.borders)).to(self.device)
+    def _padded(self, batch: Batch) -> torch.Tensor:
+        lengths = torch.diff(batch.borders)
         # The mask comes from the lengths: comparing ids with the padding id would also hide an end
         # token that the model uses for both.
-        mask = torch.arange(batch.longest, device=self.device) < lengths[:, None]
+        mask = torch.arange(batch.longest, device=lengths.device) < lengths[:, None]
         padding = self.model.config.pad_token_id or 0
-        table = torch.full(mask.shape, padding, dtype=torch.int64, device=self.device)
-        table[mask] = ids
+        table = torch.full(mask.shape, padding, dtype=torch.int64, device=lengths.device)
+        table[mask] = batch.ids
         states = self.model(input_ids=table, attention_mask=mask.long(), **self._common)
         hidden: torch.Tensor = states.last_hidden_state[mask]
         return hidden
 
 
 def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
-    """Try the model and choose: packed on a GPU in half precision, equal lengths otherwise.
+    """Try the model and choose: packed where a kernel attends to packed texts, else equal lengths.
 
     `wanted` is the configuration's `attention`. A model that the registered function does not
     reproduce runs in batches of equal length with its own attention: exact, and nothing is padded
@@ -96,21 +97,21 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
     _check_causality(runner, spec)
     if wanted == "padded":
         return Plan("padded", False, "padding was asked for (embedding.attention)")
-    half = runner.device.type == "cuda" and spec.dtype != "float32"
-    layout: BatchLayout = "packed" if half or wanted == "packed" else "dense"
-    obstacle = _obstacle(runner, spec, layout)
+    fused = runner.lane.packs and spec.dtype != "float32"
+    layout: BatchLayout = "packed" if fused or wanted == "packed" else "dense"
+    obstacle = _obstacle(runner, spec, layout, BY_KERNEL if fused else BY_TEXT)
     if obstacle:
         runner.use(runner.own_attention)
         reason = f"texts of equal length, the model's own attention: {obstacle}"
         log.warning("%s can't run in %s batches with our attention: %s", spec.name, layout, reason)
         return Plan("dense", False, reason)
     if layout == "packed":
-        why = "packed was asked for" if wanted == "packed" else f"{spec.dtype} on a GPU"
+        why = f"{varlen_kernel().name} in {spec.dtype}" if fused else "packed was asked for"
         return Plan("packed", True, f"texts end to end, nothing is padded: {why}")
     return Plan("dense", True, "texts of equal length, nothing is padded or masked")
 
 
-def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout) -> str:
+def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: str) -> str:
     """Why the registered attention must not be used, or an empty string."""
     model = runner.model
     if not getattr(model, "_supports_attention_backend", False):
@@ -123,11 +124,13 @@ def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout) -> str:
     longest = min(spec.max_tokens, PROBE_TOKENS)
     lengths = [1, 3, 3, longest] if layout == "packed" else [longest, longest]
     tokens = _probe_tokens(model.config, lengths)
-    alone = [runner.run(make_batch(tokens, np.array([i])), "dense") for i in range(len(lengths))]
+    alone = [_probe(runner, tokens, [i], "dense") for i in range(len(lengths))]
     try:
-        runner.use(NAME)
-        together = runner.run(make_batch(tokens, np.arange(len(lengths))), layout)
+        runner.use(attention)
+        together = _probe(runner, tokens, list(range(len(lengths))), layout)
     except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError) as error:
+        if is_device_error(error):  # says nothing of the model
+            raise
         return (str(error).splitlines() or [type(error).__name__])[0]
     difference = _difference(together, torch.cat(alone))
     if difference > TOLERANCE.get(together.dtype, HALF_TOLERANCE):
@@ -135,12 +138,17 @@ def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout) -> str:
     return ""
 
 
+def _probe(runner: Runner, tokens: Tokens, texts: list[int], layout: BatchLayout) -> torch.Tensor:
+    batch = make_batch(tokens, np.array(texts))
+    return runner.run(batch.moved(runner.lane.upload), layout)
+
+
 def _check_causality(runner: Runner, spec: ModelSpec) -> None:
     """Change the last token: the first one's state moves exactly if the model looks ahead."""
     length = min(8, spec.max_tokens)
     tokens = _probe_tokens(runner.model.config, [length, length])
     tokens.ids[length : 2 * length - 1] = tokens.ids[: length - 1]
-    first, second = (runner.run(make_batch(tokens, np.array([i])), "dense")[0] for i in range(2))
+    first, second = (_probe(runner, tokens, [i], "dense")[0] for i in range(2))
     if not bool(torch.isfinite(first).all()):
         return  # a broken model is reported with the number of its broken vectors
     looks_ahead = _difference(first, second) > 1e-6

@@ -18,6 +18,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
+from rapids_rap.backend.lanes import Lane, is_out_of_memory
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import (
@@ -68,8 +69,11 @@ class ModelSpec:
     trust_remote_code: bool
 
 
-def resolve_model(config: EmbeddingConfig, device: torch.device) -> ModelSpec:
-    """Find the model and settle how it is read, without loading its weights."""
+def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
+    """Find the model and settle how it is read, without loading its weights.
+
+    `auto_dtype` is what `dtype = "auto"` means on the device.
+    """
     root = locate_model(config.model)
     folder = transformer_folder(root)
     model_config = read_model_config(folder, config.trust_remote_code)
@@ -77,9 +81,6 @@ def resolve_model(config: EmbeddingConfig, device: torch.device) -> ModelSpec:
     pooling, pooling_source = _pooling(config, preset, root)
     causal, causal_source = _causal(config, preset, model_config)
     prompt, prompt_source = _prompt(config, preset, root)
-    dtype = config.dtype
-    if dtype == "auto":
-        dtype = "float32" if device.type == "cpu" else "bfloat16"
     return ModelSpec(
         name=config.model,
         folder=folder,
@@ -93,7 +94,7 @@ def resolve_model(config: EmbeddingConfig, device: torch.device) -> ModelSpec:
         prompt_source=prompt_source,
         end_token=preset.end_token if preset else "",
         max_tokens=_max_tokens(config.max_tokens, model_config, folder),
-        dtype=dtype,
+        dtype=auto_dtype if config.dtype == "auto" else config.dtype,
         trust_remote_code=config.trust_remote_code,
     )
 
@@ -229,11 +230,12 @@ def load_tokenizer(spec: ModelSpec) -> Any:
         ) from error
 
 
-def load_weights(spec: ModelSpec, device: torch.device) -> torch.nn.Module:
-    """The model in eval mode on `device`, every attention module set to the declared causality.
+def load_weights(spec: ModelSpec, lane: Lane) -> torch.nn.Module:
+    """The model in eval mode on the lane, every attention module set to the declared causality.
 
     Raises `InputError` for damaged or incomplete weights: a layer that the files lack would be
-    random, and its vectors would look like vectors.
+    random, and its vectors would look like vectors. `CapabilityError` where memory does not suffice
+    for them.
     """
     quiet_transformers()
     config = read_model_config(spec.folder, spec.trust_remote_code)
@@ -249,6 +251,11 @@ def load_weights(spec: ModelSpec, device: torch.device) -> torch.nn.Module:
             output_loading_info=True,
         )
     except Exception as error:  # safetensors raises its own kind, shape mismatches RuntimeError
+        if is_out_of_memory(error):
+            raise CapabilityError(
+                f"Main memory does not suffice to load {spec.name} ({_weight_bytes(spec.folder)} "
+                "bytes of weights); free some or choose a smaller model."
+            ) from error
         raise InputError(
             f"The weights in {spec.folder} can't be loaded ({str(error).splitlines()[0]}). Copy or "
             "download the model again."
@@ -263,4 +270,8 @@ def load_weights(spec: ModelSpec, device: torch.device) -> torch.nn.Module:
     for module in model.modules():
         if hasattr(module, "is_causal"):
             module.is_causal = spec.causal
-    return model.eval().to(device)
+    return lane.place(model.eval(), spec.name)
+
+
+def _weight_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

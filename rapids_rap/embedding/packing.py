@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,18 +36,23 @@ class Tokens:
 class Batch:
     """Texts end to end. ids, positions: (T,) int64; borders: (texts + 1,) int32; longest: tokens.
 
-    `positions` begins at 0 in every text.
+    `positions` begins at 0 in every text. The arrays are NumPy's, or what `moved` made of them.
     """
 
-    ids: Int64
-    positions: Int64
-    borders: Int32
+    ids: Any
+    positions: Any
+    borders: Any
     longest: int
 
     @property
     def texts(self) -> int:
         """How many texts the batch holds."""
         return len(self.borders) - 1
+
+    def moved(self, upload: Callable[..., tuple[Any, ...]]) -> Batch:
+        """The batch with its arrays on the device that `upload` takes them to."""
+        ids, positions, borders = upload(self.ids, self.positions, self.borders)
+        return Batch(ids, positions, borders, self.longest)
 
 
 def make_batch(tokens: Tokens, selection: Int64) -> Batch:

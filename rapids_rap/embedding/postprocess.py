@@ -14,14 +14,15 @@ from typing import Literal
 
 from array_api_compat import array_namespace, device
 
-from rapids_rap.backend import Array, Backend
+from rapids_rap.backend import Array, Backend, Sizes
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["none", "center", "whiten"]
-BLOCK = 65_536  # rows transformed at a time
+BLOCK = 16_384  # rows transformed at a time: 100 MB of 1,536 dimensions
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
+WITHOUT_MODEL = Sizes(model=0)  # it is gone by now
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def postprocess(
         return Postprocessed(matrix, Transform("none", empty, empty))
     if mode == "center":
         transform = Transform("center", _mean(matrix), empty)
-        return Postprocessed(apply_transform(matrix, transform), transform)
+        return Postprocessed(apply_transform(matrix, transform, backend), transform)
     most = min(d, n - 1)
     kept = min(whiten_dims, most) if whiten_dims else most
     if whiten_dims > most:
@@ -73,17 +74,20 @@ def postprocess(
     deviation = xp.sqrt(xp.where(variance > floor, variance, floor))
     deviation = xp.where(deviation > 0, deviation, xp.ones_like(deviation))  # all rows were equal
     transform = Transform("whiten", pca.mean, pca.components / deviation[:, None])
-    return Postprocessed(apply_transform(matrix, transform), transform)
+    return Postprocessed(apply_transform(matrix, transform, backend), transform)
 
 
-def apply_transform(matrix: Array, transform: Transform) -> Array:
-    """Vectors (n, d) in the fitted space: (n, k), rows of length 1, or zero for one at the mean."""
+def apply_transform(matrix: Array, transform: Transform, backend: Backend) -> Array:
+    """Vectors (n, d) in the fitted space: (n, k), rows of length 1, or zero for one at the mean.
+
+    Needs the result and a few blocks of memory beside the vectors.
+    """
     if transform.mode == "none":
         return matrix
     xp = array_namespace(matrix)
     axes = transform.axes
     columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
-    out = xp.empty((matrix.shape[0], columns), dtype=xp.float32, device=device(matrix))
+    out = backend.allocate_rows(matrix.shape[0], columns, WITHOUT_MODEL)
     for rows in _blocks(matrix.shape[0]):
         block = matrix[rows, :] - transform.mean
         if transform.mode == "whiten":

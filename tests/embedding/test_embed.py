@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from rapids_rap.config import EmbeddingConfig
@@ -23,8 +25,8 @@ from tests.embedding.conftest import texts_of
 TEXTS = texts_of([5, 1, 9, 3, 3, 12, 2, 7, 3, 40, 5, 6, 2, 8, 31, 3, 4, 4, 10, 11])
 
 
-def config_of(folder, **settings):
-    return EmbeddingConfig(model=str(folder), **({"shard_texts": 6} | settings))
+def config_of(folder, **changes):
+    return EmbeddingConfig(model=str(folder), **({"shard_texts": 6} | changes))
 
 
 def shards(root):
@@ -38,6 +40,7 @@ def test_rows_are_unit_vectors_in_the_order_of_the_texts(qwen2, backend, tmp_pat
     config = config_of(qwen2)
     vectors = embed(TEXTS, config, backend, tmp_path)
     assert isinstance(vectors.matrix, np.ndarray)
+    assert vectors.matrix.flags.owndata
     assert vectors.matrix.shape == (len(TEXTS), vectors.dim)
     assert vectors.matrix.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors.matrix, axis=1), 1.0, atol=1e-6)
@@ -235,23 +238,92 @@ def test_a_disk_too_small_is_said_before_the_work(qwen2, backend, tmp_path, monk
         embed(TEXTS, config_of(qwen2), backend, tmp_path)
 
 
-def test_shards_ascend_in_length_and_do_not_depend_on_the_order_of_texts():
+def sizes_of(texts):
+    """Bytes of UTF-8, by which shards are planned."""
+    return np.array([len(text.encode()) for text in texts])
+
+
+def test_shards_ascend_in_size_and_do_not_depend_on_the_order_of_texts():
     """The plan is a function of the set of texts, or resuming could not give the same bytes."""
-    ids = hash_texts(TEXTS)
-    lengths = np.array([len(text) for text in TEXTS])
-    plan = plan_shards(ids, lengths, [], 6)
+    ids, sizes = hash_texts(TEXTS), sizes_of(TEXTS)
+    plan = plan_shards(ids, sizes, [], 6)
     assert [len(unit) for unit in plan] == [6, 6, 6, 2]
-    assert (np.diff(lengths[np.concatenate(plan)]) >= 0).all()
+    assert (np.diff(sizes[np.concatenate(plan)]) >= 0).all()
     order = np.random.default_rng(2).permutation(len(TEXTS))
-    again = plan_shards(ids[order], lengths[order], [], 6)
+    again = plan_shards(ids[order], sizes[order], [], 6)
     assert [ids[order][a].tolist() for a in again] == [ids[b].tolist() for b in plan]
 
 
 def test_a_unit_to_redo_needs_all_its_texts():
     """A damaged shard of texts that this run does not have is no unit; none is planned twice."""
-    ids = hash_texts(TEXTS)
-    lengths = np.array([len(text) for text in TEXTS])
+    ids, sizes = hash_texts(TEXTS), sizes_of(TEXTS)
     known, partly = ids[[3, 1]], np.append(ids[[5, 6]], hash_texts(["别处"]))
-    plan = plan_shards(ids, lengths, [known, partly, known], 100)
+    plan = plan_shards(ids, sizes, [known, partly, known], 100)
     assert plan[0].tolist() == [3, 1]
     assert sorted(plan[1].tolist()) == sorted(set(range(20)) - {1, 3})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text("一二ab", max_size=4), unique=True, max_size=24),
+    cut=st.integers(1, 7),
+    draw=st.randoms(use_true_random=False),
+)
+def test_any_plan_holds_every_text_once_and_survives_the_loss_of_shards(texts, cut, draw):
+    """Whatever set of whole shards is missing, planning them again gives the same shards."""
+    ids, sizes = hash_texts(texts), sizes_of(texts)
+    plan = plan_shards(ids, sizes, [], cut)
+    flat = [int(i) for unit in plan for i in unit]
+    assert sorted(flat) == list(range(len(texts)))
+    assert all(len(unit) <= cut for unit in plan)
+    gone = [unit for unit in plan if draw.random() < 0.5]
+    missing = np.sort(np.concatenate([np.zeros(0, np.int64), *gone]))
+    again = plan_shards(ids[missing], sizes[missing], [], cut)
+    assert [missing[unit].tolist() for unit in again] == [unit.tolist() for unit in gone]
+
+
+@pytest.fixture
+def mixed():
+    """Texts whose order by bytes and by tokens differs: one token is one byte or three."""
+    return TEXTS + ["abcdefghij"[:i] for i in range(1, 10)] + ["山a山b山c", "ab水cd"]
+
+
+def test_a_store_whose_shards_were_cut_by_token_length_is_read_and_healed(
+    qwen2, backend, tmp_path, mixed, monkeypatch
+):
+    """Stores of earlier versions: nothing is embedded again, and damage is mended to its bytes."""
+    config = config_of(qwen2)
+
+    def by_tokens(ids, sizes, redo, shard_texts):
+        assert not redo
+        lengths = np.array([len(mixed[i]) for i in range(len(ids))])
+        order = np.lexsort((ids, lengths))
+        return [order[i : i + shard_texts] for i in range(0, len(order), shard_texts)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embed_module, "plan_shards", by_tokens)
+        old = embed(mixed, config, backend, tmp_path)
+    expected = shards(tmp_path)
+    embed(mixed, config, backend, tmp_path / "new")
+    assert set(shards(tmp_path / "new")) != set(expected)  # the plans do differ
+    shutil.rmtree(tmp_path / "new")
+    again = embed(mixed, config, backend, tmp_path)
+    assert again.report.embedded == 0
+    np.testing.assert_array_equal(again.matrix, old.matrix)
+    victims = sorted(tmp_path.glob("*/*.vectors.npy"))[::2]
+    for path in victims:
+        path.write_bytes(b"rust")
+    healed = embed(mixed, config, backend, tmp_path)
+    assert healed.report.damaged_shards == len(victims)
+    np.testing.assert_array_equal(healed.matrix, old.matrix)
+    assert {k: v for k, v in shards(tmp_path).items() if not k.endswith(".damaged")} == expected
+
+
+def test_texts_without_characters_get_a_vector(qwen2, bert, backend, tmp_path):
+    """Zero-length texts have one token, whatever the batch they land in."""
+    for folder in (qwen2, bert):
+        root = tmp_path / folder.name
+        vectors = embed(["", *TEXTS], config_of(folder), backend, root)
+        assert np.isfinite(vectors.matrix).all()
+        alone = load_encoder(config_of(folder), backend).encode([""])
+        np.testing.assert_allclose(vectors.matrix[:1], alone, atol=1e-6)

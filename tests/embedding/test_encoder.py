@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from rapids_rap.embedding import encoder as encoder_module
-from rapids_rap.embedding.encoder import CPU_BUDGET
+from rapids_rap.backend.lanes import CpuLane, CudaLane
+from rapids_rap.config import EmbeddingConfig
+from rapids_rap.embedding.encoder import Encoder
+from rapids_rap.embedding.model import resolve_model
 from rapids_rap.errors import CapabilityError, InputError
+from tests.backend.fake_cuda import FakeCuda
 from tests.embedding.conftest import texts_of
+from tests.embedding.doubles import FlashAttn
 
 TEXTS = texts_of([9, 2, 2, 5, 2, 5, 9, 1, 9, 2])
 
@@ -49,8 +53,19 @@ def test_a_shortage_of_memory_halves_the_batch_and_goes_on(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
     assert max(sizes) <= 10
-    assert encoder.token_budget < CPU_BUDGET
+    assert encoder.token_budget < CpuLane.token_budget
     assert "out of memory: going on with" in caplog.text
+
+
+@pytest.mark.parametrize("attention", ["auto", "packed", "padded"])
+def test_many_batches_without_memory_are_all_planned_again(qwen2, encoder_of, attention):
+    """Every length fails at first: what waits must be cut as carefully as it was at first."""
+    texts = texts_of([5, 2, 3, 4] * 7)
+    expected = encoder_of(qwen2).encode(texts)
+    encoder = encoder_of(qwen2, attention=attention, token_budget=40)
+    sizes = limit_memory(encoder, 10, MemoryError())
+    np.testing.assert_allclose(encoder.encode(texts), expected, atol=1e-5)
+    assert max(sizes) <= 10
 
 
 @pytest.fixture
@@ -142,11 +157,63 @@ def test_half_precision_stays_close(qwen2, encoder_of):
     np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1.0, atol=1e-5)
 
 
-def test_release_empties_the_cache_of_a_gpu_only(monkeypatch):
-    """The array libraries that come next need what torch keeps."""
-    calls = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append(1))
-    encoder_module.release(torch.device("cpu"))
-    assert calls == []
-    encoder_module.release(torch.device("cuda"))
-    assert calls == [1]
+@pytest.fixture
+def cuda_encoder(qwen2, monkeypatch):
+    """An encoder on the CUDA lane, with a fake `torch.cuda` and flash-attn's double below it."""
+    cuda = FakeCuda(monkeypatch)
+    FlashAttn(monkeypatch)
+    lane = CudaLane(torch.device("cpu"))
+    encoder = Encoder(resolve_model(EmbeddingConfig(model=str(qwen2)), lane.dtype), lane, "auto", 0)
+    cuda.log.clear()
+    return encoder, cuda
+
+
+def test_the_cuda_lane_gives_the_same_vectors_in_bfloat16(cuda_encoder, qwen2, encoder_of):
+    """Every array of a batch arrives before it is read, and the vectors after they are written."""
+    encoder, cuda = cuda_encoder
+    assert (encoder.plan.layout, encoder.spec.dtype) == ("packed", "bfloat16")
+    encoder.token_budget = 12
+    vectors = encoder.encode(TEXTS)
+    assert (vectors * encoder_of(qwen2).encode(TEXTS)).sum(1).min() > 0.98
+    assert cuda.log.count(("copy", "copies 1")) > 8
+
+
+def test_a_batch_is_uploaded_and_computed_without_waiting_for_the_one_before(cuda_encoder):
+    """The host may not wait for the GPU anywhere between the batches of a shard."""
+    encoder, cuda = cuda_encoder
+    encoder.token_budget = 12
+    out = torch.zeros(len(TEXTS), encoder.spec.dim)
+    norms = encoder.encode_into(encoder.tokenize(TEXTS), np.arange(len(TEXTS)), out)
+    assert cuda.log
+    assert not [entry for entry in cuda.log if entry[0] == "synchronize"]
+    assert sorted(norms.rows.tolist()) == list(range(len(TEXTS)))
+    assert bool((norms.values > 0).all())
+
+
+def test_cuda_out_of_memory_halves_the_batch_and_goes_on(cuda_encoder, caplog):
+    """On the lane of the GPU: the cache is given back, the rest of the texts is not lost."""
+    encoder, cuda = cuda_encoder
+    expected = encoder.encode(TEXTS)
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    sizes = limit_memory(encoder, 10, error)
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=0.02)
+    assert max(sizes) <= 10
+    assert cuda.emptied
+    assert "out of memory: going on with" in caplog.text
+
+
+def test_only_the_broken_texts_are_counted(qwen2, encoder_of):
+    """One damaged embedding row breaks the texts that hold it; the message names one of them."""
+    encoder = encoder_of(qwen2)
+    batch_of = encoder.tokenize(TEXTS)
+    only_in_one = batch_of.ids[batch_of.starts[6]]
+    holding = [
+        i for i in range(len(TEXTS))
+        if only_in_one in batch_of.ids[batch_of.starts[i] : batch_of.starts[i + 1]]
+    ]  # fmt: skip
+    with torch.no_grad():
+        encoder._runner.model.embed_tokens.weight[only_in_one] = torch.nan
+    with pytest.raises(InputError, match=rf"{len(holding)} of 10 .* text_id {holding[0]};"):
+        encoder.encode(TEXTS)
+    assert 0 < len(holding) < len(TEXTS)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from rapids_rap.backend.lanes import CpuLane
 from rapids_rap.config import EmbeddingConfig
-from rapids_rap.embedding.attention import NAME
-from rapids_rap.embedding.forward import Runner
+from rapids_rap.embedding.attention import BY_TEXT
+from rapids_rap.embedding.forward import Runner, _probe, _probe_tokens
 from rapids_rap.embedding.model import load_weights, resolve_model
 from rapids_rap.embedding.packing import make_batch
 from rapids_rap.embedding.presets import PRESETS, Preset
@@ -46,14 +47,12 @@ def test_causality_changes_the_vectors(qwen2, encoder_of):
 
 def _states(folder, change):
     """Packed states with something changed in the call, and the states of each text alone."""
-    spec = resolve_model(EmbeddingConfig(model=str(folder)), torch.device("cpu"))
-    model = load_weights(spec, torch.device("cpu"))
-    runner = Runner(model, torch.device("cpu"))
-    from rapids_rap.embedding.forward import _probe_tokens
-
+    spec = resolve_model(EmbeddingConfig(model=str(folder)), "float32")
+    model = load_weights(spec, CpuLane())
+    runner = Runner(model, CpuLane())
     tokens = _probe_tokens(model.config, [5, 3, 7])
     with torch.inference_mode():
-        alone = [runner.run(make_batch(tokens, np.array([i])), "dense") for i in range(3)]
+        alone = [_probe(runner, tokens, [i], "dense") for i in range(3)]
         batch = make_batch(tokens, np.arange(3))
         inputs = {
             "input_ids": torch.from_numpy(batch.ids)[None],
@@ -77,9 +76,9 @@ def test_naive_packing_leaks(qwen2, change):
 
 def test_a_packed_call_without_borders_raises_in_the_model(qwen2):
     """Through a whole model: the registered attention refuses what would leak."""
-    spec = resolve_model(EmbeddingConfig(model=str(qwen2)), torch.device("cpu"))
-    model = load_weights(spec, torch.device("cpu"))
-    model.set_attn_implementation(NAME)
+    spec = resolve_model(EmbeddingConfig(model=str(qwen2)), "float32")
+    model = load_weights(spec, CpuLane())
+    model.set_attn_implementation(BY_TEXT)
     with pytest.raises(ValueError, match="cu_seq_lens_q"):
         model(input_ids=torch.arange(6)[None], use_cache=False)
 
@@ -122,7 +121,7 @@ def test_a_loss_in_the_registered_attention_is_noticed(qwen2, encoder_of, monkey
     def other(module, query, *args, **kwargs):
         return varlen_attention(module, query * 2, *args, **kwargs)
 
-    monkeypatch.setitem(AttentionInterface._global_mapping, NAME, other)
+    monkeypatch.setitem(AttentionInterface._global_mapping, BY_TEXT, other)
     encoder = encoder_of(qwen2)
     assert "differ from one-at-a-time" in encoder.plan.reason
     monkeypatch.undo()

@@ -4,21 +4,19 @@ import json
 import shutil
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 from transformers import T5Config
 
+from rapids_rap.backend.lanes import CpuLane
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.model import load_tokenizer, load_weights, resolve_model
 from rapids_rap.embedding.presets import PRESETS, Preset
 from rapids_rap.errors import CapabilityError, InputError
 from tests.embedding.conftest import declare_pooling
 
-CPU = torch.device("cpu")
-
 
 def resolve(folder, **settings):
-    return resolve_model(EmbeddingConfig(model=str(folder), **settings), CPU)
+    return resolve_model(EmbeddingConfig(model=str(folder), **settings), "float32")
 
 
 @pytest.fixture
@@ -126,7 +124,7 @@ def test_weights_that_lack_a_layer_are_refused(copy):
     del weights[gone]
     save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match=r"lack 1 tensors .*o_proj"):
-        load_weights(resolve(copy), CPU)
+        load_weights(resolve(copy), CpuLane())
 
 
 def test_damaged_weights_and_tokenizers_are_input_errors(copy):
@@ -135,7 +133,7 @@ def test_damaged_weights_and_tokenizers_are_input_errors(copy):
     content = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(content[:100])
     with pytest.raises(InputError, match="can't be loaded"):
-        load_weights(spec, CPU)
+        load_weights(spec, CpuLane())
     (copy / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="tokenizer"):
         load_tokenizer(spec)
@@ -144,7 +142,7 @@ def test_damaged_weights_and_tokenizers_are_input_errors(copy):
 @pytest.mark.parametrize("causal", ["yes", "no"])
 def test_every_attention_module_gets_the_declared_causality(qwen2, causal):
     """One layer left at its default would look the other way."""
-    model = load_weights(resolve(qwen2, causal=causal), CPU)
+    model = load_weights(resolve(qwen2, causal=causal), CpuLane())
     flags = [m.is_causal for m in model.modules() if hasattr(m, "is_causal")]
     assert flags == [causal == "yes"] * 2
     assert not model.training

@@ -26,7 +26,7 @@ def test_none_returns_the_vectors_themselves(backend):
     matrix = backend.from_host(cone())
     done = postprocess(matrix, "none", backend)
     assert done.matrix is matrix
-    assert apply_transform(matrix, done.transform) is matrix
+    assert apply_transform(matrix, done.transform, backend) is matrix
 
 
 def test_centering_removes_the_common_direction(backend):
@@ -59,7 +59,7 @@ def test_queries_are_transformed_as_the_corpus_was(backend, mode):
     """A search in the whitened space needs the fitted parameters, not new ones."""
     matrix = backend.from_host(cone())
     done = postprocess(matrix, mode, backend)
-    queries = apply_transform(backend.from_host(cone()[:3]), done.transform)
+    queries = apply_transform(backend.from_host(cone()[:3]), done.transform, backend)
     np.testing.assert_allclose(
         backend.to_host(queries), backend.to_host(done.matrix)[:3], atol=1e-6
     )
@@ -102,7 +102,7 @@ def test_blocks_do_not_show(backend, monkeypatch):
     matrix = backend.from_host(cone(50))
     whole = postprocess(matrix, "whiten", backend)
     monkeypatch.setattr("rapids_rap.embedding.postprocess.BLOCK", 7)
-    again = apply_transform(matrix, whole.transform)
+    again = apply_transform(matrix, whole.transform, backend)
     np.testing.assert_allclose(backend.to_host(again), backend.to_host(whole.matrix), atol=1e-6)
     centred = postprocess(matrix, "center", backend).matrix
     monkeypatch.undo()

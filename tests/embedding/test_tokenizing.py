@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-import torch
 
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import tokenizing
@@ -17,7 +16,7 @@ END = VOCABULARY["<|endoftext|>"]
 
 
 def tokenizer_of(folder, **settings):
-    spec = resolve_model(EmbeddingConfig(model=str(folder), **settings), torch.device("cpu"))
+    spec = resolve_model(EmbeddingConfig(model=str(folder), **settings), "float32")
     return TextTokenizer(load_tokenizer(spec), spec)
 
 

@@ -1,0 +1,223 @@
+"""How torch's batches travel on a device: everything the encoder asks about where it runs.
+
+A lane moves a batch's arrays to the device and results back, says how batches are best cut there,
+and explains the device's errors. `CpuLane` gives every core a batch of its own. `CudaLane` never
+waits for the device: whatever is uploaded is copied while earlier batches are still computed, and
+a download is waited for only by who needs it, in another thread. A new device is one class.
+
+CudaLane has not been run on a GPU yet; its order of streams and events is tested on a double.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy.typing as npt
+import torch
+
+from rapids_rap.errors import CapabilityError
+
+HostArray = npt.NDArray[Any]
+Workers = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
+DRIVER_ERRORS = ("cuda error", "cuda driver error", "cublas_status", "cudnn error", "triton error")
+
+
+class Lane(Protocol):
+    """What an encoder asks of its device.
+
+    dtype: of weights and activations where the configuration leaves it open. token_budget: tokens
+    a batch where it leaves that open. packs: whether texts of a half-precision model are best laid
+    end to end, because a kernel attends within each of them.
+    """
+
+    device: torch.device
+    dtype: str
+    token_budget: int
+    packs: bool
+
+    def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
+        """The model in the device's memory. Raises `CapabilityError` where it doesn't fit."""
+
+    def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
+        """The arrays on the device, for whatever is computed next in this thread."""
+
+    def download(self, tensor: torch.Tensor) -> Callable[[], HostArray]:
+        """Start to copy a tensor to the host. Calling the result waits for it and returns it.
+
+        The tensor must not be written again before.
+        """
+
+    def workers(self) -> AbstractContextManager[Workers]:
+        """A `map` that computes batches as the device does it best, in their order."""
+
+    def release(self) -> None:
+        """Give cached memory back, for the array libraries that work after the encoder."""
+
+
+class CpuLane:
+    """`Lane` on the CPU: a batch a core, arrays shared rather than moved."""
+
+    device = torch.device("cpu")
+    dtype = "float32"
+    # Larger batches are no faster (docs/performance.md) and leave the cache.
+    token_budget = 1024
+    packs = False
+
+    def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
+        """The model itself."""
+        return model
+
+    def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
+        """Views of the arrays."""
+        return tuple(torch.from_numpy(array) for array in arrays)
+
+    def download(self, tensor: torch.Tensor) -> Callable[[], HostArray]:
+        """A view of the tensor."""
+        return tensor.numpy
+
+    @contextlib.contextmanager
+    def workers(self) -> Iterator[Workers]:
+        """One batch a core, each on one core.
+
+        Cores that share a batch wait for each other in every layer, and on a busy machine mostly
+        wait (docs/performance.md). A batch on one core also gives the same bits on any number of
+        cores.
+        """
+        cores = torch.get_num_threads()
+        if cores == 1:
+            yield map
+            return
+        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+        torch.set_num_threads(1)
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(cores)
+
+    def release(self) -> None:
+        """Nothing is cached."""
+
+
+class CudaLane:
+    """`Lane` on a CUDA device: computing on torch's current stream, copies on two others.
+
+    One stream for both directions would let an upload wait behind a download, and that for the
+    computation whose result it takes.
+    """
+
+    dtype = "bfloat16"
+    token_budget = 32_768
+    packs = True
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._uploads = torch.cuda.Stream(device)
+        self._downloads = torch.cuda.Stream(device)
+
+    def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
+        """See `Lane.place`; torch has no memory but its caches to give up for it."""
+        needed = sum(t.nbytes for t in (*model.parameters(), *model.buffers()))
+        free, total = torch.cuda.mem_get_info(self.device)
+        try:
+            return model.to(self.device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise CapabilityError(
+                f"The weights of {name} take {_gib(needed)} of GPU memory and {_gib(free)} of "
+                f"{_gib(total)} are free. Stop what else uses the GPU, choose a smaller model, "
+                "embed fewer lines (--limit), or use --backend cpu."
+            ) from error
+
+    def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
+        """See `Lane.upload`; through pinned memory, beside what is being computed."""
+        computing = torch.cuda.current_stream(self.device)
+        with torch.cuda.stream(self._uploads):
+            tensors = tuple(
+                torch.from_numpy(array).pin_memory().to(self.device, non_blocking=True)
+                for array in arrays
+            )
+            arrived = self._uploads.record_event()
+        computing.wait_event(arrived)
+        for tensor in tensors:  # or torch would reuse the memory when the last upload is through
+            tensor.record_stream(computing)
+        return tensors
+
+    def download(self, tensor: torch.Tensor) -> Callable[[], HostArray]:
+        """See `Lane.download`; into pinned memory, beside what is computed next."""
+        self._downloads.wait_event(torch.cuda.current_stream(self.device).record_event())
+        host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        with torch.cuda.stream(self._downloads):
+            host.copy_(tensor, non_blocking=True)
+            # Blocking: who waits for it sleeps, and leaves the core to the main thread.
+            arrived = self._downloads.record_event(torch.cuda.Event(blocking=True))
+        tensor.record_stream(self._downloads)
+
+        def wait() -> HostArray:
+            arrived.synchronize()
+            return host.numpy()
+
+        return wait
+
+    @contextlib.contextmanager
+    def workers(self) -> Iterator[Workers]:
+        """One batch after the other: the device runs behind and has the next one waiting."""
+        yield map
+
+    def release(self) -> None:
+        """See `Lane.release`."""
+        torch.cuda.empty_cache()
+
+
+def open_lane(device: str) -> Lane:
+    """The lane of a backend's `torch_device`."""
+    kind = torch.device(device)
+    return CpuLane() if kind.type == "cpu" else CudaLane(kind)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory of a device or of the host did not suffice."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and _says(error, OUT_OF_MEMORY)
+
+
+def is_device_error(error: BaseException) -> bool:
+    """Whether a device, its driver or a library on it failed, or memory did not suffice."""
+    failed = isinstance(error, torch.AcceleratorError) or _says(error, DRIVER_ERRORS)
+    return is_out_of_memory(error) or (isinstance(error, RuntimeError) and failed)
+
+
+@contextlib.contextmanager
+def explained(kept: str) -> Iterator[None]:
+    """Turn what a device says when it fails into a `CapabilityError`; `kept` says what is safe."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_device_error(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        if is_out_of_memory(error):
+            raise CapabilityError(
+                f"Memory ran out ({said}). {kept} Free some, or lower embedding.token_budget."
+            ) from error
+        raise CapabilityError(
+            f"The GPU or its driver failed ({said}). {kept} If it fails again, look for Xid errors "
+            "in the kernel log (`dmesg`), or use --backend cpu."
+        ) from error
+
+
+def _says(error: BaseException, signs: tuple[str, ...]) -> bool:
+    message = str(error).lower()
+    return any(sign in message for sign in signs)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB ({size} bytes)"
