@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+CONTRACT := .contract
 
-.PHONY: run check test test-slow format clean
+.PHONY: run check test test-slow test-gpu contract format clean
 
 run: $(STAMP)
 	$(BIN)/rapids-rap run examples/lyrics --model demo --backend cpu --out runs/sample \
@@ -22,6 +23,20 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
 
+# In the environment of a GPU server, not in .venv. Parts whose libraries are missing are skipped.
+test-gpu:
+	$(PYTHON) -m pytest -q -m gpu tests/gpu --certificate runs/parity
+
+# The real wheels of the GPU libraries, about 5 GB, import without a GPU; torch's CPU build will do.
+contract:
+	$(PYTHON) -m venv $(CONTRACT)
+	$(CONTRACT)/bin/pip install --quiet --upgrade pip
+	$(CONTRACT)/bin/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	$(CONTRACT)/bin/pip install --quiet -e '.[gpu]'
+	$(CONTRACT)/bin/pip check
+	$(CONTRACT)/bin/python -c 'import cudf; from datashader.core import bypixel; assert cudf.DataFrame in bypixel.pipeline._lookup'
+	$(CONTRACT)/bin/python -m tools.gpu_contract --check
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -37,4 +52,4 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CONTRACT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

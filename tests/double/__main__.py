@@ -1,0 +1,56 @@
+"""The command line of rapids-rap on the double.
+
+`--fail CALL:N` lets the device run out of memory at the N-th call of a recorded name;
+`--ledger FILE` writes every copy to the host, and how often each name was called, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+# Before Triton is imported: the project's kernels run in its interpreter.
+os.environ["TRITON_INTERPRET"] = "1"
+
+from tests.double import contract, memory
+from tests.double.install import installed
+
+
+def main() -> int:
+    """The exit code of the command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.double", description=__doc__)
+    parser.add_argument("--fail", action="append", default=[], metavar="CALL:N")
+    parser.add_argument("--ledger", type=Path)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    with installed():
+        for fault in options.fail:
+            name, _, number = fault.rpartition(":")
+            contract.kind(name)  # a name that is not recorded can't fail
+            contract.faults[name] = int(number)
+        code = _run([part for part in options.command if part != "--"])
+        if options.ledger:
+            found = {
+                "copies": [asdict(copy) for copy in memory.ledger],
+                "calls": dict(contract.calls),
+            }
+            options.ledger.write_text(json.dumps(found), encoding="utf-8")
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    from rapids_rap import cli
+
+    sys.argv = ["rapids-rap", *arguments]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
