@@ -31,8 +31,8 @@ test-gpu:
 contract:
 	$(PYTHON) -m venv $(CONTRACT)
 	$(CONTRACT)/bin/pip install --quiet --upgrade pip
-	$(CONTRACT)/bin/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(CONTRACT)/bin/pip install --quiet -e '.[gpu]'
+	$(CONTRACT)/bin/pip install --quiet -c constraints-gpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	$(CONTRACT)/bin/pip install --quiet -c constraints-gpu.txt -e '.[gpu]'
 	$(CONTRACT)/bin/pip check
 	$(CONTRACT)/bin/python -c 'import cudf; from datashader.core import bypixel; assert cudf.DataFrame in bypixel.pipeline._lookup'
 	$(CONTRACT)/bin/python -m tools.gpu_contract --check
@@ -48,7 +48,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,dask,dev]'
+	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,dask,bench,dev]'
 	touch $@
 
 clean:

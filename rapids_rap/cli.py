@@ -214,14 +214,17 @@ def doctor(
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
     model: ModelOption = None,
+    gpu_memory: Annotated[
+        float, typer.Option(min=0, metavar="GIB", help="Plan for a GPU of so many GiB.")
+    ] = 0.0,
 ) -> None:
     """What backend would run and why; versions, driver, model, fonts, memory plan for N lines.
 
-    Example: rapids-rap doctor --lines 600000
+    Example: rapids-rap doctor --lines 600000 --gpu-memory 24
     """
     from rapids_rap.doctor import examine
 
-    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B").items():
+    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory).items():
         table = Table(
             title=title, title_justify="left", show_header=False, box=None, pad_edge=False
         )

@@ -5,42 +5,66 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from typing import Any
+import re
+from importlib.util import find_spec
 
-from rapids_rap import __version__
-from rapids_rap.backend import load_backend
-from rapids_rap.device import describe_gpu, plan_memory
+from rapids_rap import __version__, device
+from rapids_rap.backend import Memory, Sizes, load_backend
+from rapids_rap.config import EmbeddingConfig
+from rapids_rap.driver import Card, DriverFacts
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.library_obstacles import notes, parts
+from rapids_rap.memory_plan import (
+    QWEN2_1_5B,
+    MemoryPlan,
+    ModelSize,
+    find_model_size,
+    gib,
+    plan_memory,
+)
+from rapids_rap.obstacles import MINIMUM_DRIVER, cuda_version, dotted
 
 SHAPING = (
     "numpy", "scipy", "scikit-learn", "faiss-cpu", "umap-learn", "fast_hdbscan", "numba", "rjieba",
-    "opencc",
+    "opencc", "cuml-cu13", "cudf-cu13", "cuvs-cu13", "cupy-cuda13x", "faiss-gpu",
 )  # fmt: skip
 PACKAGES = (
     *SHAPING, "torch", "transformers", "pandas", "pyarrow", "datashader",
-    "cuml-cu13", "cudf-cu13", "cupy-cuda13x", "faiss-gpu", "triton",
+    "rmm-cu13", "triton", "flash-attn", "numba-cuda", "nvidia-cuda-runtime",
 )  # fmt: skip
-PLAN_DIM, PLAN_K, PLAN_TOKENS = 1536, 30, 8  # Qwen2-1.5B, the default graph, a usual lyric line
+CUDA_SUFFIX = re.compile(r"-cu(13|da13x)$")
+BATCH = 32_768  # tokens of a GPU's batch, which its plan makes room for
 
 Rows = list[tuple[str, str]]
 
 
-def examine(lines: int, model: str) -> dict[str, Rows]:
-    """Titled rows of what was found; never fails for something that is missing, only says so."""
+def examine(lines: int, model: str, gpu_memory: float = 0.0) -> dict[str, Rows]:
+    """Titled rows of what was found; never fails for something that is missing, only says so.
+
+    gpu_memory: plan for a card of so many GiB in place of this machine's.
+    """
+    facts = device.probe()
+    plan = plan_for(lines, model, facts, gpu_memory)
     return {
         "Machine": _machine(),
+        "GPU": gpu_rows(facts),
         "Packages": [(name, installed_version(name) or "not installed") for name in PACKAGES],
         "Parts": [("CPU backend", _cpu_backend()), ("model", _model(model)), ("font", _font())],
-        f"Memory plan for {lines:,} distinct lines of {PLAN_DIM} dimensions": _plan(lines),
+        f"Memory plan for {lines:,} distinct lines of {plan.dim} dimensions": plan_rows(plan),
     }
 
 
 def installed_version(name: str) -> str:
-    """The version of an installed distribution, or an empty string."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    """The version of an installed distribution, or an empty string.
+
+    What pip calls cuml-cu13 is cuml in a conda environment.
+    """
+    for candidate in (name, CUDA_SUFFIX.sub("", name)):
+        try:
+            return importlib.metadata.version(candidate)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def used_versions() -> dict[str, str]:
@@ -60,12 +84,50 @@ def _machine() -> Rows:
         ("Python", platform.python_version()),
         ("system", platform.platform()),
         ("CPU cores", str(os.cpu_count())),
-        ("GPU", describe_gpu() or "none found"),
     ]
 
 
+def gpu_rows(facts: DriverFacts) -> Rows:
+    """The driver, each card, what torch was built for, and which parts could run."""
+    rows = [("driver", _driver(facts))]
+    if facts.smi_problem:
+        rows.append(("nvidia-smi", facts.smi_problem))
+    hidden = "" if facts.cards else ", not shown to this process"
+    cards = facts.cards or facts.listed
+    rows += [(f"GPU {i}", _card(card) + hidden) for i, card in enumerate(cards)]
+    if not facts.libraries:
+        return [*rows, ("libraries", "not tried, because the driver offers no usable GPU")]
+    if facts.torch is not None:
+        built = f"CUDA {facts.torch.cuda}" if facts.torch.cuda else "the CPU"
+        rows.append(("torch built for", f"{built} {' '.join(facts.torch.architectures)}".strip()))
+    rows += parts(facts)
+    return [*rows, *(("note", note) for note in notes(facts))]
+
+
+def _driver(facts: DriverFacts) -> str:
+    found = facts.driver or ("version unknown" if facts.loaded else "none found")
+    supports = f", supports CUDA up to {cuda_version(facts.cuda)}" if facts.cuda else ""
+    return f"{found}{supports} (needed: {MINIMUM_DRIVER} or newer)"
+
+
+def _card(card: Card) -> str:
+    known = [card.name]
+    if card.memory:
+        free = f", {gib(card.memory - card.used)} free" if card.used else ""
+        known.append(f"{gib(card.memory)}{free}")
+    if card.capability[0]:
+        known.append(f"compute capability {dotted(card.capability)}")
+    if card.mig:
+        known.append("MIG mode")
+    if card.mode not in ("", "Default"):
+        known.append(f"compute mode {card.mode}")
+    return ", ".join(known)
+
+
 def _cpu_backend() -> str:
-    missing = [p for p in ("faiss-cpu", "umap-learn", "fast_hdbscan") if not installed_version(p)]
+    missing = [p for p in ("umap-learn", "fast_hdbscan") if not installed_version(p)]
+    if find_spec("faiss") is None:  # faiss-gpu holds the CPU indexes too
+        missing.insert(0, "faiss-cpu")
     return f"missing {', '.join(missing)}: pip install 'rapids-rap[cpu]'" if missing else "ready"
 
 
@@ -88,15 +150,38 @@ def _font() -> str:
         return str(error)
 
 
-def _plan(lines: int) -> Rows:
-    memory = load_backend("cpu").memory()
-    plan = plan_memory(lines, PLAN_DIM, PLAN_K, PLAN_TOKENS, memory.free)
-    rows = [(s.stage, f"{_gib(s.peak)} ({s.because})") for s in plan.stages]
-    verdict = "fits" if plan.fits else "does not fit: use --limit, or a machine with more memory"
-    if not memory.total:
+def plan_for(lines: int, model: str, facts: DriverFacts, gpu_memory: float) -> MemoryPlan:
+    """For a card of `gpu_memory` GiB, else for this machine's usable card, else for its CPU."""
+    host = load_backend("cpu").memory()
+    usable = not device.gpu_obstacle(facts)
+    if gpu_memory or usable:
+        total = int(gpu_memory * 2**30) or facts.cards[0].memory
+        free = total if gpu_memory else total - facts.cards[0].used
+        # A card that isn't here stands in a server that isn't this machine either.
+        host = host if usable else Memory(free=4 * total, total=4 * total, peak=0)
+        size = _model_size(model, "bfloat16")
+        sizes = Sizes(model=size.weights + size.activations(BATCH))
+        return plan_memory("gpu", lines, size.hidden, Memory(free, total, 0), host, sizes)
+    return plan_memory("cpu", lines, _model_size(model, "float32").hidden, host, host)
+
+
+def _model_size(model: str, dtype: str) -> ModelSize:
+    """Of the model if it is here, else of the default one."""
+    try:
+        return find_model_size(EmbeddingConfig(model=model), dtype, download=False)
+    except (CapabilityError, InputError):
+        return QWEN2_1_5B
+
+
+def plan_rows(plan: MemoryPlan) -> Rows:
+    """What each stage runs and needs, what is free, and whether it fits."""
+    rows = [
+        (s.stage, f"{gib(s.peak)}, {s.algorithm} ({s.because})" + ("" if s.fits else " [too much]"))
+        for s in plan.stages
+    ]
+    if plan.device == "gpu":
+        rows.append(("main memory", f"{gib(plan.host)} of {gib(plan.host_free)}"))
+    if not plan.free:
         return [*rows, ("free now", "unknown on this system")]
-    return [*rows, ("free now", _gib(plan.free)), ("verdict", verdict)]
-
-
-def _gib(size: Any) -> str:
-    return f"{size / 2**30:.1f} GiB"
+    verdict = "fits" if plan.fits else "does not fit: use --limit, or a machine with more memory"
+    return [*rows, (f"free {plan.device.upper()} memory", gib(plan.free)), ("verdict", verdict)]

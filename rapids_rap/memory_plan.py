@@ -69,13 +69,15 @@ class ModelSize:
 QWEN2_1_5B = ModelSize("Qwen/Qwen2-1.5B", 28, 1536, 8960, 256, 151_936, 2)
 
 
-def find_model_size(config: EmbeddingConfig, auto_dtype: str) -> ModelSize:
-    """Of the configured model, from its folder; nothing is downloaded but what a run needs.
+def find_model_size(
+    config: EmbeddingConfig, auto_dtype: str, *, download: bool = True
+) -> ModelSize:
+    """Of the configured model, from its folder.
 
     `auto_dtype` is what `dtype = "auto"` means on the device. Raises `CapabilityError` for a model
     that can't be had and `InputError` for a folder that holds none.
     """
-    folder = transformer_folder(locate_model(config.model))
+    folder = transformer_folder(locate_model(config.model, download=download))
     dtype = auto_dtype if config.dtype == "auto" else config.dtype
     return model_size(config.model, read_json(folder / "config.json"), BYTES[dtype])
 
