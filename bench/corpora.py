@@ -3,9 +3,11 @@
 The lyrics this project exists for are under copyright, so benchmarks and the demo model use
 the npm package ``chinese-poetry`` (MIT): 311,855 Tang and Song poems, 21,053 Song ci and
 11,057 Yuan qu. Traditional characters become simplified (OpenCC ``t2s``), and a line is what
-stands between two punctuation marks, the unit nearest to a line of rap.
+stands between two punctuation marks, the unit nearest to a line of rap: 3,150,544 lines in all.
+Samples are whole poems in one seeded order, so a smaller one is the beginning of a larger one.
 
     python -m bench.corpora --lines 60000 --out poetry.parquet
+    python -m bench.corpora --lines all       # kept in the cache, whose path is printed
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +35,11 @@ TARBALL = "chinese-poetry-2.0.1.tgz"
 SHA256 = "25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86"
 LICENSE_NOTE = "chinese-poetry 2.0.1 (https://github.com/chinese-poetry), MIT License."
 HELD_OUT_SHARE = 0.05
+SIZES = (60_000, 200_000, 600_000, 1_400_000)
+"""Lines of the benchmarks' nested samples; None stands for all there are."""
+
+# Part of the names of the files kept: raise it when the same package would be read differently.
+_READING = 1
 
 _SOURCES = re.compile(
     r"package/dist/(quantangshi/poet\.[a-z]+\.\d+|songci/ci\.song\.\d+|yuanqu/yuanqu)\.json"
@@ -110,16 +118,14 @@ def read_poems(tarball: Path) -> Iterator[Poem]:
 def load_poems(cache: Path | None = None) -> list[Poem]:
     """All poems, from the Parquet kept beside the tarball or, the first time, from the tarball."""
     folder = cache or cache_folder()
-    kept = folder / f"poems-{SHA256[:12]}.parquet"
+    kept = folder / f"poems-{SHA256[:12]}-{_READING}.parquet"
     if not kept.exists():
         poems = list(read_poems(fetch_package(folder)))
         columns = {
             name: [getattr(poem, name) for poem in poems]
             for name in ("artist", "song", "song_id", "lines")
         }
-        half_written = kept.with_suffix(".tmp")
-        pq.write_table(pa.table(columns), half_written)
-        half_written.replace(kept)
+        write_whole(pa.table(columns), kept)
         return poems
     columns = pq.read_table(kept).to_pydict()
     rows = zip(*(columns[name] for name in ("artist", "song", "song_id", "lines")), strict=True)
@@ -158,14 +164,16 @@ def held_out_split(
     return clean, held_out
 
 
-def sample(poems: Sequence[Poem], lines: int, seed: int = 42) -> list[Poem]:
-    """Whole poems in a seeded order until there are at least ``lines`` lines.
+def sample(poems: Sequence[Poem], lines: int | None, seed: int = 42) -> list[Poem]:
+    """Whole poems in a seeded order until there are at least ``lines`` lines; None: all of them.
 
     Samples are nested: a smaller one is a prefix of a larger one with the same seed. The last
     poem is cut, so that the sample has exactly ``lines`` lines where the corpus has as many.
     """
     order = list(range(len(poems)))
     random.Random(seed).shuffle(order)
+    if lines is None:
+        return [poems[index] for index in order]
     chosen: list[Poem] = []
     left = lines
     for index in order:
@@ -177,27 +185,66 @@ def sample(poems: Sequence[Poem], lines: int, seed: int = 42) -> list[Poem]:
     return chosen
 
 
-def corpus_table(poems: Iterable[Poem]) -> pa.Table:
+def corpus_table(poems: Sequence[Poem]) -> pa.Table:
     """Columns ``artist``, ``song``, ``text`` (strings), one row a line."""
-    rows = [(poem.artist, poem.song, line) for poem in poems for line in poem.lines]
-    names = ("artist", "song", "text")
-    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+    columns = {
+        "artist": [poem.artist for poem in poems for _ in poem.lines],
+        "song": [poem.song for poem in poems for _ in poem.lines],
+        "text": [line for poem in poems for line in poem.lines],
+    }
+    return pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+
+
+def cached_corpus(
+    lines: int | None, seed: int = 42, *, held_out: bool = False, cache: Path | None = None
+) -> Path:
+    """A sample as a corpus Parquet in the cache folder, made when it is not there yet.
+
+    ``held_out``: only poems that nothing was trained on. Raises ``ValueError`` for more lines than
+    there are.
+    """
+    folder = cache or cache_folder()
+    kind = "held-out" if held_out else "verse"
+    size = "all" if lines is None else lines
+    path = folder / f"{kind}-{SHA256[:12]}-{_READING}-seed{seed}-{size}.parquet"
+    if not path.exists():
+        poems = load_poems(folder)
+        if held_out:
+            poems = [poem for poem in poems if is_held_out(poem)]
+        table = corpus_table(sample(poems, lines, seed))
+        if lines is not None and table.num_rows < lines:
+            raise ValueError(f"{lines:,} lines were asked for; there are {table.num_rows:,}")
+        write_whole(table, path)
+    return path
+
+
+def write_whole(table: pa.Table, path: Path) -> None:
+    """Write a Parquet file that is there whole or not at all."""
+    half_written = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    pq.write_table(table, half_written)
+    half_written.replace(path)
+
+
+def line_count(text: str) -> int | None:
+    """A number of lines from the command line; None for ``all``."""
+    return None if text == "all" else int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a corpus Parquet from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--lines", type=int, required=True, help="how many lines to write")
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--lines", type=line_count, required=True, help="how many, or `all`")
+    parser.add_argument("--out", type=Path, help="Parquet file to write; else only in the cache")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--held-out", action="store_true", help="only poems never trained on")
     options = parser.parse_args(arguments)
-    poems = load_poems()
-    if options.held_out:
-        poems = [poem for poem in poems if is_held_out(poem)]
-    table = corpus_table(sample(poems, options.lines, options.seed))
-    pq.write_table(table, options.out)
-    print(f"{options.out}: {table.num_rows} lines, {len(set(table['artist'].to_pylist()))} artists")
+    try:
+        kept = cached_corpus(options.lines, options.seed, held_out=options.held_out)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.out:
+        shutil.copyfile(kept, options.out)
+    print(f"{options.out or kept}: {pq.ParquetFile(kept).metadata.num_rows:,} lines")
 
 
 if __name__ == "__main__":
