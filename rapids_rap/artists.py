@@ -59,6 +59,8 @@ def artist_tables(
     never listed, and an artist's lines of unknown songs count as one song. clusters: (rows,)
     int64 cluster of each row, -1 for noise. regions: artist to region, as `load_regions` reads
     it. Where no artist is known nothing is computed; without regions, no `cluster_regions`.
+    Names become integers on the host, and only counts come back to it: a row for each artist (or
+    region) in each cluster.
     """
     artists, names = _codes(lines["artist"])
     if not len(names):

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.config import ClustersConfig
-from rapids_rap.grouped import group_first, group_sums, row_blocks, unit_rows
+from rapids_rap.grouped import group_first, group_sums, group_totals, row_blocks, unit_rows
 from rapids_rap.neighbors import NeighborGraph
 from rapids_rap.themes import find_themes
 
@@ -68,7 +68,7 @@ def find_clusters(
     if config.noise == "nearest" and count:
         labels = join_nearest(labels, vectors, centers, graph)
 
-    mass = group_sums(xp.astype(weights, xp.float64)[:, None], labels, count)[:, 0]
+    mass = group_totals(weights, labels, count)
     order = _heaviest_first(mass, group_first(labels, count))
     centers, mass = xp.take(centers, order, axis=0), xp.take(mass, order)
     labels_raw = _rename(found.labels, order)
@@ -108,16 +108,19 @@ def join_nearest(labels: Array, vectors: Array, centers: Array, graph: NeighborG
     cluster. Texts whose neighbours are all noise join the center of the highest cosine.
     """
     xp = array_namespace(labels, vectors)
-    n = int(labels.shape[0])
-    joined = []
-    row_bytes = 10 * graph.k * graph.k + 8 * int(centers.shape[0]) + 8 * int(vectors.shape[1])
-    for block in row_blocks(n, row_bytes):
-        own = labels[block]
-        voted = _vote(labels, graph.indices[block, :], graph.distances[block, :])
-        closest = xp.argmax(vectors[block, :] @ xp.matrix_transpose(centers), axis=1)
-        fallback = xp.where(voted >= 0, voted, xp.astype(closest, own.dtype))
-        joined.append(xp.where(own >= 0, own, fallback))
-    return xp.concat(joined)
+    noise = xp.nonzero(labels < 0)[0]
+    count, d = (int(size) for size in centers.shape)
+    parts = [labels]
+    for block in row_blocks(int(noise.shape[0]), 10 * graph.k**2 + 8 * count + 4 * d):
+        rows = noise[block]
+        near, distances = (xp.take(x, rows, axis=0) for x in (graph.indices, graph.distances))
+        voted = _vote(labels, near, distances)
+        own = xp.take(vectors, rows, axis=0)
+        closest = xp.argmax(own @ xp.matrix_transpose(centers), axis=1)
+        parts.append(xp.where(voted >= 0, voted, xp.astype(closest, voted.dtype)))
+    # Text i reads position i, or if it is noise, its place among the noise behind all labels.
+    places = xp.cumulative_sum(xp.astype(labels < 0, xp.int64)) - 1 + int(labels.shape[0])
+    return xp.take(xp.concat(parts), xp.where(labels < 0, places, _positions(labels)))
 
 
 def _vote(labels: Array, indices: Array, distances: Array) -> Array:

@@ -6,18 +6,22 @@ Both figures judge the lists of `terms.py`, not the clusters themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from array_api_compat import array_namespace, device
 
-from rapids_rap.backend import Backend
+from rapids_rap.backend import Array, Backend
+from rapids_rap.grouped import row_blocks
 from rapids_rap.segment import Tokens
 from rapids_rap.terms import METHODS, Terms, pair_starts
 
 _NOISE = -1
 _WINDOW = 25  # a random word is drawn among so many next more and next less frequent ones
+
+_Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,24 @@ def npmi(tokens: Tokens, terms: Terms, top: int, backend: Backend, seed: int = 0
     are never apart. p counts distinct texts (lines, as a rule: far shorter than the windows and
     documents of published figures, so compare with the baseline and not with those). Pairs that
     share a word are left out. The baseline puts in the place of each term a random word that is
-    in about as many texts; `seed` makes it repeatable.
+    in about as many texts; `seed` makes it repeatable. Counts of texts, one for each word and
+    each pair of listed terms, are copied to the host, where the lists are.
     """
     lists = _lists(terms, top)
     if not len(lists):
         return Npmi(None, None, pd.DataFrame(columns=["cluster", "npmi", "baseline", "pairs"]))
-    stop = set(terms.stop_words["term"])
+    stop, size = set(terms.stop_words["term"]), len(tokens.vocabulary)
     content = np.flatnonzero([word not in stop for word in tokens.vocabulary])
-    held = _occurrences(tokens)
-    every, place = np.unique(lists["key"], return_inverse=True)
-    wanted = _texts_with(held, every, backend)[place]
-    drawn = _similar_words(wanted, _texts_with(held, content, backend), content, seed)
-    own = _by_cluster(lists, held, len(tokens.vocabulary), backend)
-    random = _by_cluster(lists.assign(key=drawn), held, len(tokens.vocabulary), backend)
+    held = _occurrences(tokens, backend)
+    keys, column = np.unique(lists["key"], return_inverse=True)
+    postings = _postings(held, backend.from_host(keys))
+    own = _by_cluster(lists.assign(column=column), postings, size, backend)
+    wanted = _texts_with(postings, backend)[column]
+    common = _texts_with(_postings(held, backend.from_host(content)), backend)
+    drawn = _similar_words(wanted, common, content, seed)
+    keys, column = np.unique(drawn, return_inverse=True)
+    postings = _postings(held, backend.from_host(keys))
+    random = _by_cluster(lists.assign(key=drawn, column=column), postings, size, backend)
     table = own.merge(random[["cluster", "npmi"]].rename(columns={"npmi": "baseline"}), how="left")
     return Npmi(_mean(table["npmi"]), _mean(table["baseline"]), table)
 
@@ -74,8 +83,20 @@ def npmi(tokens: Tokens, terms: Terms, top: int, backend: Backend, seed: int = 0
 class _Held(NamedTuple):
     """Every occurrence of a word or a pair: its key (see `Terms.keys`), its text, and n."""
 
-    keys: npt.NDArray[np.int64]
-    texts: npt.NDArray[np.int64]
+    keys: Array
+    texts: Array
+    n: int
+
+
+class _Postings(NamedTuple):
+    """In which texts each of some terms is.
+
+    codes: (p,) int64, sorted: term * n + text, of each text that holds the term. edges: (terms +
+    1,) int64, where the codes of each term begin.
+    """
+
+    codes: Array
+    edges: Array
     n: int
 
 
@@ -86,37 +107,65 @@ def _lists(terms: Terms, top: int) -> pd.DataFrame:
     return table.loc[chosen, ["cluster", "key"]].reset_index(drop=True)
 
 
-def _occurrences(tokens: Tokens) -> _Held:
-    size, ids, texts = len(tokens.vocabulary), tokens.ids.astype(np.int64), tokens.text_ids
-    left = np.flatnonzero(pair_starts(tokens))
-    pairs = size + ids[left] * size + ids[left + 1]
+def _occurrences(tokens: Tokens, backend: Backend) -> _Held:
+    xp, size = backend.xp, len(tokens.vocabulary)
+    ids = xp.astype(backend.from_host(tokens.ids), xp.int64)
+    texts = backend.from_host(tokens.text_ids)
+    left = backend.from_host(np.flatnonzero(pair_starts(tokens)))
+    pairs = size + xp.take(ids, left) * size + xp.take(ids, left + 1)
     n = len(tokens.offsets) - 1
-    return _Held(np.concatenate((ids, pairs)), np.concatenate((texts, texts[left])), n)
+    return _Held(xp.concat([ids, pairs]), xp.concat([texts, xp.take(texts, left)]), n)
 
 
-def _presence(held: _Held, keys: npt.NDArray[np.int64], backend: Backend) -> Any:
-    """(n, len(keys)) sparse float64: 1 where the text holds the term; `keys` sorted, distinct."""
-    xp = backend.xp
-    column = np.searchsorted(keys, held.keys)
-    known = np.append(keys, -1)[column] == held.keys
-    texts, columns = (backend.from_host(part[known]) for part in (held.texts, column))
-    ones = xp.ones(texts.shape[0], dtype=xp.float64)
-    matrix = backend.sparse.csr_matrix((ones, (texts, columns)), shape=(held.n, len(keys)))
-    matrix.sum_duplicates()
-    matrix.data = xp.ones_like(matrix.data)
-    return matrix
+def _postings(held: _Held, keys: Array) -> _Postings:
+    """The texts of the terms of `keys` (terms,), which are sorted and distinct; one at least."""
+    xp, n, terms = array_namespace(keys), held.n, int(keys.shape[0])
+    term = xp.clip(xp.searchsorted(keys, held.keys), 0, terms - 1)
+    known = xp.take(keys, term) == held.keys
+    codes = xp.sort(term[known] * n + held.texts[known])
+    codes = xp.concat([codes[:1], codes[1:][codes[1:] != codes[:-1]]])
+    names = xp.arange(terms + 1, dtype=codes.dtype, device=device(codes))
+    return _Postings(codes, xp.searchsorted(codes, names * n), n)
 
 
-def _texts_with(
-    held: _Held, keys: npt.NDArray[np.int64], backend: Backend
-) -> npt.NDArray[np.float64]:
-    """(len(keys),) in how many texts each term occurs."""
-    return backend.to_host(_presence(held, keys, backend).T @ backend.xp.ones(held.n))
+def _texts_with(postings: _Postings, backend: Backend) -> _Counts:
+    """(terms,) in how many texts each term occurs."""
+    return backend.to_host(postings.edges[1:] - postings.edges[:-1])
+
+
+def _texts_with_both(postings: _Postings, left: Array, right: Array) -> Array:
+    """(pairs,) int64: in how many texts the terms `left` and `right` (pairs,) both are.
+
+    Each text of the rarer term is looked up among those of the other, in blocks of such texts.
+    """
+    xp, where = array_namespace(left), device(left)
+    codes, edges, n = postings
+    sizes = edges[1:] - edges[:-1]
+    swap = xp.take(sizes, left) > xp.take(sizes, right)
+    rare, other = xp.where(swap, right, left), xp.where(swap, left, right)
+    sizes, begins = xp.take(sizes, rare), xp.take(edges, rare)
+    ends = xp.cumulative_sum(sizes)
+    starts = ends - sizes
+    met = xp.zeros_like(ends)
+    for block in row_blocks(int(xp.sum(sizes)), 100):
+        rows = xp.arange(block.start, block.stop, dtype=xp.int64, device=where)
+        pair = xp.searchsorted(ends, rows, side="right")
+        held = xp.take(codes, rows - xp.take(starts, pair) + xp.take(begins, pair))
+        wanted = held + (xp.take(other, pair) - xp.take(rare, pair)) * n
+        place = xp.clip(xp.searchsorted(codes, wanted), 0, int(codes.shape[0]) - 1)
+        both = xp.astype(xp.take(codes, place) == wanted, xp.int64)
+        running = xp.cumulative_sum(both, include_initial=True)
+        until, before = (
+            xp.take(running, xp.clip(edge - block.start, 0, block.stop - block.start))
+            for edge in (ends, starts)
+        )
+        met = met + until - before
+    return met
 
 
 def _similar_words(
-    wanted: npt.NDArray[np.float64],
-    texts_with: npt.NDArray[np.float64],
+    wanted: _Counts,
+    texts_with: _Counts,
     content: npt.NDArray[np.int64],
     seed: int,
 ) -> npt.NDArray[np.int64]:
@@ -127,19 +176,17 @@ def _similar_words(
     return content[order][np.clip(place + shift, 0, len(content) - 1)]
 
 
-def _by_cluster(lists: pd.DataFrame, held: _Held, size: int, backend: Backend) -> pd.DataFrame:
-    """cluster, npmi (mean over its pairs), pairs; a row for each cluster with a pair."""
-    keys, columns = np.unique(lists["key"], return_inverse=True)
-    presence = _presence(held, keys, backend)
-    together = (presence.T @ presence).tocsr()
-    alone = backend.to_host(presence.T @ backend.xp.ones(held.n))
-    pairs = _pairs(lists.assign(column=columns), size)
+def _by_cluster(
+    lists: pd.DataFrame, postings: _Postings, size: int, backend: Backend
+) -> pd.DataFrame:
+    """cluster, npmi (mean over its pairs), pairs; a row for each cluster with a pair.
+
+    lists: cluster, key, column (the term's place in `postings`). size: V.
+    """
+    n, alone, pairs = postings.n, _texts_with(postings, backend), _pairs(lists, size)
     i, j = pairs["column"].to_numpy(), pairs["column_other"].to_numpy()
-    both = np.zeros(0)
-    if len(pairs):  # an empty selection of a sparse matrix is not an array
-        met = together[backend.from_host(i), backend.from_host(j)]
-        both = backend.to_host(backend.xp.asarray(met)).reshape(-1)
-    pairs = pairs.assign(npmi=_bouma(both / held.n, alone[i] / held.n, alone[j] / held.n))
+    both = backend.to_host(_texts_with_both(postings, backend.from_host(i), backend.from_host(j)))
+    pairs = pairs.assign(npmi=_bouma(both / n, alone[i] / n, alone[j] / n))
     groups = pairs.groupby("cluster")["npmi"]
     return groups.agg(npmi="mean", pairs="size").reset_index()
 

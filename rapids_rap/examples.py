@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
-from rapids_rap.grouped import row_blocks
+from rapids_rap.grouped import ranks, row_blocks, unit_rows
 
 
 def cluster_examples(
@@ -18,7 +18,7 @@ def cluster_examples(
     per_cluster: int,
     backend: Backend,
 ) -> pd.DataFrame:
-    """cluster, rank (from 1), text_id, similarity: by cluster and rank, in host memory.
+    """cluster, rank (from 1), text_id, similarity: by cluster and rank; only this is on the host.
 
     vectors: (n, d) of distinct texts, of any length. labels: (n,) int64; noise (-1) has no center
     and no examples. probabilities: (n,) float32. centers: (K, d), row = label. weights: (n,)
@@ -31,7 +31,7 @@ def cluster_examples(
     rows = backend.frames.DataFrame(
         {
             "cluster": labels[members],
-            "text_id": xp.arange(labels.shape[0], dtype=xp.int64)[members],
+            "text_id": xp.nonzero(members)[0],
             "similarity": similarity[members],
             "probability": probabilities[members],
             "weight": weights[members],
@@ -39,7 +39,7 @@ def cluster_examples(
     )
     keys = ["cluster", "similarity", "probability", "weight", "text_id"]
     rows = rows.sort_values(keys, ascending=[True, False, False, False, True])
-    rows = rows.assign(rank=rows.groupby("cluster").cumcount() + 1)
+    rows = rows.assign(rank=ranks(rows["cluster"].values))
     rows = rows[rows["rank"] <= per_cluster]
     columns = ("cluster", "rank", "text_id", "similarity")
     return pd.DataFrame({name: backend.to_host(rows[name].values) for name in columns})
@@ -52,19 +52,14 @@ def center_similarity(vectors: Array, labels: Array, centers: Array) -> Array:
     center of length zero has similarity 0.
     """
     xp = array_namespace(vectors)
-    n, d = vectors.shape
-    if not centers.shape[0]:  # everything is noise
-        return xp.full((n,), -1.0, dtype=xp.float32)
-    centers = _unit(xp.astype(centers, xp.float32))
+    n, d = (int(size) for size in vectors.shape)
+    none = xp.full((n,), -1.0, dtype=xp.float32, device=device(labels))
+    if not n or not centers.shape[0]:  # everything is noise
+        return none
+    centers = unit_rows(xp.astype(centers, xp.float32, copy=False))
     parts = []
-    for block in row_blocks(n, 12 * d):
+    for block in row_blocks(n, 20 * d):
         own = xp.take(centers, xp.clip(labels[block], 0, None), axis=0)
-        near = xp.sum(_unit(xp.astype(vectors[block, :], xp.float32)) * own, axis=1)
-        parts.append(xp.where(labels[block] >= 0, near, xp.full_like(near, -1.0)))
-    return xp.concat(parts) if parts else xp.sum(vectors, axis=1, dtype=xp.float32)
-
-
-def _unit(rows: Array) -> Array:
-    xp = array_namespace(rows)
-    norms = xp.sqrt(xp.sum(rows * rows, axis=1, keepdims=True))
-    return rows / xp.where(norms > 0, norms, xp.ones_like(norms))
+        rows = unit_rows(xp.astype(vectors[block, :], xp.float32, copy=False))
+        parts.append(xp.sum(rows * own, axis=1))
+    return xp.where(labels >= 0, xp.concat(parts), none)

@@ -15,7 +15,9 @@ from array_api_compat import array_namespace, device
 
 from rapids_rap.backend import Array, Backend
 from rapids_rap.density_validity import density_validity
-from rapids_rap.grouped import group_sums, one_hot, row_blocks, unit_rows
+from rapids_rap.grouped import group_sums, group_totals, one_hot, row_blocks, unit_rows
+
+TIE = 5e-7  # float32 cosines of equal vectors differ by less, whichever way they are summed
 
 
 @dataclass(frozen=True)
@@ -55,35 +57,35 @@ def cosine_silhouette(vectors: Array, labels: Array) -> Array:
     (|C| - 1 - x·S + x·x) / (|C| - 1).
     """
     xp = array_namespace(vectors, labels)
-    n = int(vectors.shape[0])
+    n, d = (int(size) for size in vectors.shape)
     clusters = int(xp.max(labels)) + 1 if n else 0
-    ones = xp.ones((n, 1), dtype=xp.float32, device=device(vectors))
-    sizes = group_sums(ones, labels, clusters)[:, 0]
+    ones = xp.ones((n,), dtype=xp.float32, device=device(vectors))
+    sizes = group_totals(ones, labels, clusters)
     if int(xp.count_nonzero(sizes)) < 2:
-        return ones[:, 0] * math.nan
-    units = unit_rows(vectors)
-    sums = xp.astype(group_sums(units, labels, clusters), units.dtype)
-    sizes = xp.astype(sizes, units.dtype)
+        return ones * math.nan
+    sums = xp.astype(group_sums(vectors, labels, clusters, unit=True), vectors.dtype)
+    sizes = xp.astype(sizes, vectors.dtype)
     values = [
-        _silhouette_block(units[block, :], labels[block], sums, sizes)
-        for block in row_blocks(n, 20 * clusters)
+        _silhouette_block(unit_rows(vectors[block, :]), labels[block], sums, sizes)
+        for block in row_blocks(n, 20 * clusters + 12 * d)
     ]
-    return xp.astype(xp.concat(values), xp.float32)
+    return xp.astype(xp.concat(values), xp.float32, copy=False)
 
 
 def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) -> Array:
+    """Values of a block of unit rows; sums: (K, d) and sizes: (K,) of the clusters."""
     xp = array_namespace(units)
-    own = one_hot(labels, int(sizes.shape[0]), xp.bool)
+    own = xp.clip(labels, 0, None)  # of noise, anything
     dots = units @ xp.matrix_transpose(sums)
-    own_dot = xp.sum(xp.where(own, dots, xp.zeros_like(dots)), axis=1)
-    own_size = xp.sum(xp.where(own, sizes[None, :], xp.zeros_like(dots)), axis=1)
+    own_dot = xp.take_along_axis(dots, own[:, None], axis=1)[:, 0]
+    own_size = xp.take(sizes, own)
     others = xp.maximum(own_size - 1.0, xp.ones_like(own_size))
     within = (own_size - 1.0 - own_dot + xp.sum(units * units, axis=1)) / others
 
     filled = xp.maximum(sizes, xp.ones_like(sizes))  # ids nobody carries are left out below
-    distances = 1.0 - dots / filled[None, :]
-    apart = own | (sizes == 0)[None, :]
-    nearest = xp.min(xp.where(apart, xp.full_like(dots, math.inf), distances), axis=1)
+    apart = one_hot(labels, int(sizes.shape[0]), xp.bool) | (sizes == 0)[None, :]
+    infinite = xp.asarray(math.inf, dtype=dots.dtype, device=device(dots))
+    nearest = xp.min(xp.where(apart, infinite, 1.0 - dots / filled[None, :]), axis=1)
 
     within, nearest = xp.clip(within, 0.0, None), xp.clip(nearest, 0.0, None)
     widest = xp.maximum(within, nearest)
@@ -147,8 +149,9 @@ def trustworthiness(
 
     T = 1 - 2 / (n·k·(2n - 3k - 1)) · sum over i, over the k nearest j of i on the map, of
     max(0, r(i, j) - k), with r the rank of j among the cosine neighbours of i (1 the nearest). The
-    mean over a seeded sample of rows i; ranks are exact, against all n rows. `n_neighbors` is cut
-    to what the formula allows (k < n / 2). Undefined below 3 rows.
+    mean over a seeded sample of rows i; ranks are against all n rows, and cosines within `TIE` of
+    each other rank alike. `n_neighbors` is cut to what the formula allows (k < n / 2). Undefined
+    below 3 rows. The sample is drawn on the host, so that every backend measures the same rows.
     """
     xp = array_namespace(vectors, xy)
     n = int(vectors.shape[0])
@@ -161,31 +164,63 @@ def trustworthiness(
     seen = backend.knn(
         xy, min(k + 1, n), queries=xp.take(xy, rows, axis=0), metric="euclidean"
     ).indices
-    units = unit_rows(vectors)
-    penalty = 0.0
-    for block in row_blocks(len(chosen), 6 * n):
-        penalty += _rank_penalty(units, rows[block], seen[block, :], k)
+    beyond = _ranks(vectors, rows, _others(seen, rows, k)) - k
+    penalty = float(xp.sum(xp.clip(beyond, 0, None)))
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
     return SampledFigure(1.0 - 2.0 * penalty / worst, len(chosen), len(chosen) < n)
 
 
-def _rank_penalty(units: Array, rows: Array, seen: Array, k: int) -> float:
-    """Sum over the rows of how far beyond rank k their k nearest points on the map lie."""
-    xp = array_namespace(units)
-    n = int(units.shape[0])
-    similarity = xp.take(units, rows, axis=0) @ xp.matrix_transpose(units)
-    itself = xp.arange(n, dtype=rows.dtype, device=device(rows))[None, :] == rows[:, None]
-    similarity = xp.where(itself, xp.full_like(similarity, -math.inf), similarity)
-    # `seen` may hold the row itself, anywhere among its duplicates: it is pushed behind the others.
-    places = xp.arange(int(seen.shape[1]), dtype=seen.dtype, device=device(seen))[None, :]
-    late = places + xp.astype(seen == rows[:, None], seen.dtype) * int(seen.shape[1])
-    others = xp.take_along_axis(seen, xp.argsort(late, axis=1)[:, :k], axis=1)
-    total = 0.0
-    for column in range(k):
-        theirs = xp.take_along_axis(similarity, others[:, column : column + 1], axis=1)
-        rank = xp.count_nonzero(similarity > theirs, axis=1) + 1
-        total += float(xp.sum(xp.clip(rank - k, 0, None)))
-    return total
+def _others(seen: Array, rows: Array, k: int) -> Array:
+    """(r, k) of `seen` (r, k + 1) without the row itself, which may be anywhere or nowhere in it.
+
+    It is pushed behind the others, which keep their order.
+    """
+    xp = array_namespace(seen)
+    width = int(seen.shape[1])
+    places = xp.arange(width, dtype=seen.dtype, device=device(seen))[None, :]
+    late = places + xp.astype(seen == rows[:, None], seen.dtype) * width
+    return xp.take_along_axis(seen, xp.argsort(late, axis=1)[:, :k], axis=1)
+
+
+def _ranks(vectors: Array, rows: Array, others: Array) -> Array:
+    """(r, k) int64: the cosine rank of `others` (r, k) among the neighbours of `rows` (r,), from 1.
+
+    By blocks of `vectors`, each of which is read once.
+    """
+    xp, where = array_namespace(vectors), device(vectors)
+    n, d = (int(size) for size in vectors.shape)
+    sampled, k = (int(size) for size in others.shape)
+    queries = unit_rows(xp.take(vectors, rows, axis=0))
+    bound = _cosines(vectors, queries, others) + TIE
+    itself = xp.asarray(-math.inf, dtype=queries.dtype, device=where)
+    nearer = xp.zeros((sampled, k), dtype=xp.int64, device=where)
+    for block in row_blocks(n, 14 * sampled + 12 * d):
+        similarity = queries @ xp.matrix_transpose(unit_rows(vectors[block, :]))
+        ids = xp.arange(block.start, block.stop, dtype=rows.dtype, device=where)
+        similarity = xp.where(rows[:, None] == ids[None, :], itself, similarity)
+        counts = [
+            xp.count_nonzero(similarity > bound[:, column : column + 1], axis=1)
+            for column in range(k)
+        ]
+        nearer = nearer + xp.stack(counts, axis=1)
+    return nearer + 1
+
+
+def _cosines(vectors: Array, queries: Array, others: Array) -> Array:
+    """(r, k): the cosine of each of the unit `queries` (r, d) to its `others` (r, k) rows.
+
+    By matrix products, as in `_ranks`, so that the same pair has the same value in both.
+    """
+    xp = array_namespace(vectors)
+    k, d = int(others.shape[1]), int(vectors.shape[1])
+    found = []
+    for block in row_blocks(int(others.shape[0]), 12 * k * d, share=64):
+        asked = queries[block, :]
+        near = unit_rows(xp.take(vectors, xp.reshape(others[block, :], (-1,)), axis=0))
+        own = xp.arange(int(near.shape[0]), dtype=others.dtype, device=device(others))
+        every = asked @ xp.matrix_transpose(near)
+        found.append(xp.take_along_axis(every, xp.reshape(own, (-1, k)), axis=1))
+    return xp.concat(found)
 
 
 def _stratified(

@@ -13,6 +13,7 @@ from array_api_compat import device
 
 from rapids_rap.backend import Array, Backend, Knn, UmapSpec
 from rapids_rap.config import LayoutConfig
+from rapids_rap.grouped import project
 from rapids_rap.neighbors import NeighborGraph
 
 
@@ -63,5 +64,5 @@ def _principal_plane(vectors: Array, dimensions: int, backend: Backend) -> Array
     if n < 2 or known == 0:
         return empty
     axes = backend.pca(vectors, known)
-    coordinates = (vectors - axes.mean) @ xp.matrix_transpose(axes.components)
+    coordinates = project(vectors, axes.mean, axes.components)
     return xp.concat([xp.astype(coordinates, xp.float32), empty[:, known:]], axis=1)

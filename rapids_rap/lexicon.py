@@ -84,7 +84,7 @@ def count_hits(
 
     occurrence: every token-bounded occurrence; white space in a word is white space (or a hyphen)
     in the text, and no space is none. presence: 1 for each word that is a substring of the text,
-    both without white space and case-folded, as the poster counted.
+    both without white space and case-folded, as the poster counted; on the host, where texts are.
     """
     if mode == "presence":
         return backend.from_host(_presence(texts, lexicon))
@@ -104,7 +104,7 @@ def count_hits(
 def cluster_emotions(
     hits: Array, labels: Array, weights: Array, lexicon: Lexicon, backend: Backend
 ) -> pd.DataFrame:
-    """cluster_emotions.csv, in host memory: a row a cluster, noise (-1) first where there is any.
+    """cluster_emotions.csv, on the host: a row a cluster, noise (-1) first where there is any.
 
     hits: (n, categories) int64. labels, weights: (n,) int64. Columns: cluster, chunks (units, that
     is the sum of weights), hits, then hit_<category> and ratio_<category> = hit / hits (0 without

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapids_rap.backend import DEFAULT_SIZES, Memory, Sizes
-from rapids_rap.backend.gpu_plan import Choice, graph_bytes, plan_run, vector_bytes
+from rapids_rap.backend.gpu_plan import TOKEN_ROW, Choice, graph_bytes, plan_run, vector_bytes
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.folder import locate_model, read_json, transformer_folder
 
@@ -148,8 +148,8 @@ def plan_cpu(texts: int, dim: int, free: int, sizes: Sizes = DEFAULT_SIZES) -> M
         ("neighbors", 2 * vectors + 2 * graph, "vectors, index and graph"),
         ("layout", vectors + graph + 2 * fuzzy, "two layouts side by side"),
         ("clusters", vectors + graph + texts * 1200, "spanning tree"),
-        ("evidence", vectors + texts * sizes.tokens_each * 120, "token tables"),
-        ("quality", BLOCKS + 2 * vectors + graph, "blocks of distances"),
+        ("evidence", vectors + texts * sizes.tokens_each * TOKEN_ROW, "token tables"),
+        ("quality", BLOCKS + vectors + graph, "blocks of distances"),
     )
     stages = tuple(
         Choice(stage, "cpu", BASE + size, because, fits=BASE + size <= free)

@@ -21,7 +21,8 @@ class NeighborGraph:
     """The k nearest other texts of each text, nearest first; ties go to the lower text_id.
 
     indices: (n, k) int64 text ids. distances: (n, k) float32, 1 - cosine.
-    engine: what ran, `exact` or `ivf`. recall: 1.0 for exact search, else measured on a sample.
+    engine: what ran, `exact`, `ivf` or cuVS and its algorithm. recall: 1.0 for exact search, else
+    measured on a sample.
     """
 
     indices: Array

@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 VERSIONS = {
     "corpus": 1, "neighbors": 1, "layout": 1, "clusters": 2, "segment": 1,
-    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 1,
+    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 2,
 }  # fmt: skip
 
 

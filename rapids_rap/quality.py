@@ -17,6 +17,7 @@ from rapids_rap.clusters import Clusters
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import QualityConfig
 from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.grouped import group_totals, project
 from rapids_rap.layout import Layout
 from rapids_rap.segment import Tokens
 from rapids_rap.terms import Terms
@@ -90,7 +91,11 @@ def assess(
 
 
 class _Judge:
-    """Holds what every figure needs; each method is one figure."""
+    """Holds what every figure needs; each method is one figure.
+
+    On the host: the shuffles and samples, whose seed every backend shares ((n,) labels and row
+    numbers), and the K sizes.
+    """
 
     def __init__(
         self, evidence: Evidence, config: QualityConfig, backend: Backend, seed: int
@@ -108,11 +113,12 @@ class _Judge:
         n = int(self.labels.shape[0])
         weights = self.evidence.weights
         heavy = xp.sum(xp.where(noise, weights, xp.zeros_like(weights)))
-        labels = self.backend.to_host(self.labels)
-        sizes = np.bincount(labels[labels >= 0])
+        count = int(clusters.persistence.shape[0])
+        ones = xp.ones_like(self.labels)
+        sizes = self.backend.to_host(group_totals(ones, self.labels, count)).astype(np.int64)
         quartiles = np.percentile(sizes, [0, 25, 50, 75, 100]) if len(sizes) else np.empty(0)
         return {
-            "count": int(clusters.persistence.shape[0]),
+            "count": count,
             "themes": int(xp.max(clusters.themes)) + 1 if len(sizes) else 0,
             "noise_share_texts": float(xp.count_nonzero(noise)) / n if n else None,
             "noise_share_lines": float(heavy) / float(xp.sum(weights)) if n else None,
@@ -232,4 +238,4 @@ def _sampled(rows: int, n: int) -> Figure:
 
 def _principal_plane(vectors: Array, backend: Backend) -> Array:
     axes = backend.pca(vectors, 2)
-    return (vectors - axes.mean) @ backend.xp.matrix_transpose(axes.components)
+    return project(vectors, axes.mean, axes.components)

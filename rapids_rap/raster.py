@@ -18,6 +18,7 @@ from array_api_compat import array_namespace, device
 from matplotlib import colormaps
 
 from rapids_rap.backend import Array, Backend
+from rapids_rap.grouped import group_first, group_totals
 from rapids_rap.palette import PAPER, Rgb
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3)
@@ -166,7 +167,8 @@ def densest_spots(
 ) -> npt.NDArray[np.float64]:
     """(count, 2) pixel where each group (n,) is densest; NaN for one that is not in the picture.
 
-    It is the mean of the group's points in the square of `cell` pixels that holds most of them.
+    It is the mean of the group's points in the square of `cell` pixels that holds most of them, the
+    first of equal squares. Only this table is copied to the host.
     """
     xp = backend.xp
     seen = (groups >= 0) & (pixels[:, 0] > 0)
@@ -174,32 +176,36 @@ def densest_spots(
     square = xp.astype(xp.floor(points / cell), xp.int64)
     across = int(xp.max(square)) + 1 if int(members.shape[0]) else 1
     keys = (members * across + square[:, 1]) * across + square[:, 0]
-    values, counts = xp.unique_counts(keys)
-    keys_host, counts_host = backend.to_host(values), backend.to_host(counts)
-    order = np.lexsort((-keys_host, counts_host))  # of equal counts the first square wins
-    best = np.full(count, -1, dtype=np.int64)
-    best[keys_host[order] // across**2] = keys_host[order]
-    chosen = keys == xp.take(backend.from_host(best), members, axis=0)
-    weights = xp.astype(chosen, xp.float64)
-    total = sums_by_group(members, weights, count, backend)[1:]
-    sums = [
-        sums_by_group(members, weights * points[:, axis], count, backend)[1:] for axis in (0, 1)
-    ]
+    best = _fullest_squares(keys, across, count)
+    chosen = xp.astype(keys == xp.take(best, members), xp.float64)
+    total = sums_by_group(members, chosen, count, backend)[1:]
+    sums = [sums_by_group(members, chosen * points[:, axis], count, backend)[1:] for axis in (0, 1)]
     return np.stack(sums, axis=1) / np.where(total > 0, total, np.nan)[:, None]
+
+
+def _fullest_squares(keys: Array, across: int, count: int) -> Array:
+    """(count,) the commonest of each group's `keys` (n,), the lowest of equals, -1 without any.
+
+    A key is group * across² + square.
+    """
+    xp = array_namespace(keys)
+    values, points = xp.unique_counts(keys)
+    by_key = xp.argsort(values)
+    fullest = xp.take(by_key, xp.argsort(-xp.take(points, by_key), stable=True))
+    values = xp.take(values, fullest)
+    none = xp.full((1,), -1, dtype=values.dtype, device=device(values))
+    return xp.take(xp.concat([values, none]), group_first(values // across**2, count))
 
 
 def sums_by_group(
     groups: Array, weights: Array, count: int, backend: Backend
 ) -> npt.NDArray[np.float64]:
-    """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1."""
-    xp = backend.xp
-    order = xp.argsort(groups)
-    running = xp.cumulative_sum(
-        xp.astype(xp.take(weights, order, axis=0), xp.float64), include_initial=True
-    )
-    names = xp.arange(-1, count + 1, dtype=groups.dtype, device=device(groups))
-    edges = xp.searchsorted(xp.take(groups, order, axis=0), names)
-    return np.diff(backend.to_host(xp.take(running, edges, axis=0)))
+    """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1.
+
+    The sums are exact: weights are whole numbers, and pixels have their centres at halves. A table
+    for the host.
+    """
+    return backend.to_host(group_totals(weights, groups + 1, count + 1))
 
 
 def disc_radius(places: int, width: int, height: int) -> int:
@@ -219,7 +225,16 @@ def disc(radius: int) -> npt.NDArray[np.float32]:
 def _aggregate(
     columns: Mapping[str, Array], names: Sequence[str], width: int, height: int, backend: Backend
 ) -> dict[str, Array]:
-    """One pass of datashader: (height, width) counts, and the highest value of each column."""
+    """One pass of datashader: (height, width) counts, and the highest value of each column.
+
+    It runs where the table is: CUDA code for cuDF, whose result is CuPy arrays.
+    """
+    x = columns["x"]
+    xp, where, shape = backend.xp, device(x), (height, width)
+    if not int(x.shape[0]):  # a GPU runs nothing on no rows
+        empty = xp.full(shape, math.nan, dtype=xp.float64, device=where)
+        counts = xp.zeros(shape, dtype=xp.int64, device=where)
+        return {"counts": counts, **dict.fromkeys(names, empty)}
     canvas = ds.Canvas(width, height, x_range=(0, width), y_range=(0, height))
     wanted = ds.summary(counts=ds.count(), **{name: ds.max(name) for name in names})
     found = canvas.points(backend.frames.DataFrame(columns), "x", "y", wanted)

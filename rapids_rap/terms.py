@@ -29,6 +29,7 @@ import pandas as pd
 from rapids_rap.backend import Array, Backend, Frame
 from rapids_rap.config import TermsConfig
 from rapids_rap.data import data_path
+from rapids_rap.grouped import ranks
 from rapids_rap.segment import GLUED, SPACE, Tokens, fold, is_chinese, load_words
 
 METHODS = ("log_odds", "ctfidf")
@@ -63,16 +64,20 @@ def cluster_terms(
     lone cluster has no terms). A pair and its words do not fill the list twice: a pair that
     makes up at least half of a word's occurrences in the cluster stands for that word, which is
     not listed, and takes the higher of the scores; a pair that does so for neither is not listed.
+
+    The tokens go to the backend as integers, with some 250 bytes of tables for each. The words stay
+    on the host, and what comes back to it is the finished tables: `config.top` rows for each
+    cluster and method, and the counts of the stop words.
     """
     frames, size = backend.frames, len(tokens.vocabulary)
     stop = backend.from_host(_stop_mask(tokens, config.stop_words))
     words = _word_rows(tokens, labels, weights, backend)
     pairs = _pair_rows(words, tokens, stop, config.min_count, backend) if config.bigrams else []
     counts = _count(frames.concat([words, *pairs]))
-    is_stop = stop[backend.xp.clip(counts["key"].values, 0, size)]
+    is_stop = backend.xp.take(stop, backend.xp.clip(counts["key"].values, 0, size))
     scored = _score(counts, words, ~is_stop, config.min_count, backend)
     named = [
-        _name(_top(_merge_pairs(scored, m, size, frames), m, config.top), m, tokens, backend)
+        _name(_top(_merge_pairs(scored, m, size, backend), m, config.top), m, tokens, backend)
         for m in METHODS
     ]
     plain = counts[counts["key"] < size].rename(columns={"count": "frequency"})
@@ -136,12 +141,10 @@ def _pair_rows(
 
     Pairs too rare to be listed go at once: most pairs of a corpus are.
     """
+    xp, size = backend.xp, len(tokens.vocabulary)
     ids = words["key"].values
-    content = ~stop[ids]
-    starts = backend.from_host(pair_starts(tokens))
-    right = backend.xp.roll(ids, -1)
-    keep = starts & content & backend.xp.roll(content, -1) & (ids != right)
-    size = len(tokens.vocabulary)
+    content, right = ~xp.take(stop, ids), xp.roll(ids, -1)
+    keep = backend.from_host(pair_starts(tokens)) & content & xp.roll(content, -1) & (ids != right)
     pairs = words[keep].assign(key=size + ids[keep] * size + right[keep])
     if not len(pairs):
         return []
@@ -150,10 +153,10 @@ def _pair_rows(
 
 
 def _count(rows: Frame) -> Frame:
-    """cluster, key, count, several (whether in more than one distinct text), sorted."""
+    """cluster, key, count, several (whether in more than one distinct text)."""
     counts = (
         rows.assign(last=rows["text"])
-        .groupby(["cluster", "key"], sort=True)
+        .groupby(["cluster", "key"])
         .agg({"count": "sum", "text": "min", "last": "max"})
         .reset_index()
     )
@@ -197,8 +200,9 @@ def _log_odds(y: Array, f: Array, n: Array, all_words: float, prior: float, xp: 
     return (odds - rest_odds) / xp.sqrt(1.0 / (y + a) + 1.0 / (rest + a))
 
 
-def _merge_pairs(scored: Frame, method: str, size: int, frames: Any) -> Frame:
+def _merge_pairs(scored: Frame, method: str, size: int, backend: Backend) -> Frame:
     """cluster, key and score of what may be listed, each pair in the place of its words."""
+    frames = backend.frames
     columns = ["cluster", "key", "count", method]
     listed = scored[scored["listed"]][columns]
     words = scored[scored["key"] < size][columns].rename(
@@ -211,17 +215,17 @@ def _merge_pairs(scored: Frame, method: str, size: int, frames: Any) -> Frame:
     found = found[2 * found["count"] >= found["part_count"]]
     best = found.groupby(["cluster", "key"])[["part_score"]].max().reset_index()
     pairs = pairs.merge(best, on=["cluster", "key"])
-    higher = pairs[method].where(pairs[method] >= pairs["part_score"], pairs["part_score"])
+    higher = backend.xp.maximum(pairs[method].values, pairs["part_score"].values)
     taken = found[["cluster", "part"]].drop_duplicates().rename(columns={"part": "key"})
     alone = alone.merge(taken.assign(taken=1), on=["cluster", "key"], how="left")
     kept = [alone[alone["taken"].isna()], pairs.assign(**{method: higher})]
-    return frames.concat(kept)[["cluster", "key", method]]
+    return frames.concat([part[["cluster", "key", method]] for part in kept])
 
 
 def _top(rows: Frame, score: str, top: int) -> Frame:
     """cluster, key, rank, score: the `top` rows of each cluster; ties go to the lower key."""
     rows = rows.sort_values(["cluster", score, "key"], ascending=[True, False, True])
-    rows = rows.assign(rank=rows.groupby("cluster").cumcount() + 1)
+    rows = rows.assign(rank=ranks(rows["cluster"].values))
     return rows[rows["rank"] <= top][["cluster", "key", "rank", score]]
 
 

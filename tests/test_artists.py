@@ -10,6 +10,7 @@ from scipy.stats import t as student
 from rapids_rap.artists import UNKNOWN_REGION, artist_tables, load_regions
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.errors import InputError
+from tests.strict_backend import StrictBackend
 
 BACKEND = CpuBackend()
 
@@ -117,6 +118,29 @@ def test_regions(caplog):
     assert rows["lines"].sum() == 5
     assert "1 of 4 artists have no region" in caplog.text
     assert tables(["a"], [0]).cluster_regions is None
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_strict_arrays_and_tables_pass_through(n):
+    """On arrays and tables that refuse NumPy, and merges in any order, the tables are the same."""
+    rng = np.random.default_rng(n)
+    songs = rng.integers(0, 40, n)
+    lines = pd.DataFrame(
+        {
+            "artist": pd.array([None if s % 7 == 0 else f"a{s % 5}" for s in songs], dtype="str"),
+            "song_id": pd.array([None if s % 11 == 0 else f"s{s}" for s in songs], dtype="str"),
+        }
+    )
+    clusters, regions = rng.integers(-1, 6, n), {"a1": "华南", "a2": "华北"}
+    plain = artist_tables(lines, clusters, regions, BACKEND)
+    strict = StrictBackend()
+    found = artist_tables(lines, strict.from_host(clusters), regions, strict)
+    for name, table in vars(plain).items():
+        if table is None:
+            assert getattr(found, name) is None
+        else:
+            pd.testing.assert_frame_equal(getattr(found, name), table)
+    assert (plain.cluster_artists is not None) == (n > 0)
 
 
 def test_load_regions(tmp_path):

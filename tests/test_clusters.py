@@ -201,6 +201,18 @@ def test_strict_arrays_pass_through(noise, n):
         np.testing.assert_allclose(backend.to_host(getattr(strict, name)), value, atol=1e-5)
 
 
+def test_themes_on_strict_arrays():
+    """Themes of clusters, and of texts, are the same on arrays that refuse NumPy."""
+    centers, mass = np.eye(5)[[0, 0, 1, 2, 2, 4]] + 0.01, np.arange(6.0)
+    labels = np.array([3, -1, 0, 5])
+    themes = find_themes(centers, mass, 3, BACKEND)
+    strict = StrictBackend()
+    found = find_themes(strict.from_host(centers), strict.from_host(mass), 3, strict)
+    np.testing.assert_array_equal(strict.to_host(found), themes)
+    of_texts = text_themes(strict.from_host(labels), found)
+    np.testing.assert_array_equal(strict.to_host(of_texts), text_themes(labels, themes))
+
+
 def test_text_themes_keep_noise():
     """A text's theme is its cluster's; noise has theme -1, not the last cluster's."""
     found = text_themes(np.array([1, -1, 0]), np.array([5, 7]))

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapids_rap import grouped
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import TermsConfig
 from rapids_rap.segment import segment
 from rapids_rap.terms import Terms, cluster_terms
+from tests.strict_backend import StrictBackend
 
 BACKEND = CpuBackend()
 
@@ -91,3 +93,37 @@ def test_baseline_is_beaten_by_topics_and_not_by_chance():
         npmi(tokens, cluster_terms(tokens, labels, ones, config, BACKEND), 8, BACKEND).baseline
         == real.baseline
     )
+
+
+@pytest.mark.parametrize("backend", [BACKEND, StrictBackend()], ids=["numpy", "strict"])
+def test_counts_equal_sets_of_texts_in_blocks(backend, monkeypatch):
+    """In how many texts terms and pairs of terms are, by intersecting sets; blocks don't show."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(list("abcdefgh"), rng.integers(0, 9))) for _ in range(70)]
+    tokens = segment([text.replace(" ", " q ") for text in texts])
+    words = [word for word in tokens.vocabulary if word != "q"]
+    lists = {0: words[:5], 1: words[3:], 2: [words[0], words[-1]]}
+    monkeypatch.setattr(grouped, "BLOCK_BYTES", 500)
+    found = npmi(tokens, listing(tokens, lists), 9, backend)
+
+    held = {word: {i for i, text in enumerate(texts) if word in text.split()} for word in words}
+    for row in found.clusters.itertuples():
+        terms, values = lists[row.cluster], []
+        for place, one in enumerate(terms):
+            for other in terms[place + 1 :]:
+                p, x, y = (len(s) / 70 for s in (held[one] & held[other], held[one], held[other]))
+                values.append(math.log(p / (x * y)) / -math.log(p) if p else -1.0)
+        assert row.npmi == pytest.approx(np.mean(values))
+        assert row.pairs == len(values)
+
+
+def test_strict_arrays_pass_through():
+    """On arrays that refuse NumPy the figures are the same, baseline and all."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(list("abcdefghijkl"), 6)) for _ in range(60)]
+    labels, ones = rng.integers(-1, 3, 60), np.ones(60, dtype=np.int64)
+    tokens, config = segment(texts), TermsConfig(stop_words="none", min_count=1)
+    terms = cluster_terms(tokens, labels, ones, config, BACKEND)
+    plain, strict = (npmi(tokens, terms, 8, backend, 5) for backend in (BACKEND, StrictBackend()))
+    assert (plain.value, plain.baseline) == (strict.value, strict.baseline)
+    pd.testing.assert_frame_equal(plain.clusters, strict.clusters)

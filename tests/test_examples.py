@@ -1,6 +1,7 @@
 """Example lines: nearest to the center first, repeatable, never noise."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rapids_rap import examples
@@ -70,3 +71,19 @@ def test_similarity_in_blocks_on_strict_arrays(monkeypatch):
     expected[labels < 0] = -1
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert center_similarity(vectors, labels, centers).dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [0, 1, 90])
+def test_strict_arrays_and_tables_pass_through(n):
+    """On arrays and tables that refuse NumPy the same lines are chosen."""
+    rng = np.random.default_rng(n)
+    arrays = (
+        rng.integers(-2, 3, (n, 4)).astype(np.float32),  # many ties
+        rng.integers(-1, 4, n),
+        rng.random(n).astype(np.float32),
+        rng.normal(size=(4, 4)).astype(np.float32),
+        rng.integers(1, 3, n),
+    )
+    strict = StrictBackend()
+    found = cluster_examples(*map(strict.from_host, arrays), 3, strict)
+    pd.testing.assert_frame_equal(found, cluster_examples(*arrays, 3, BACKEND))

@@ -59,7 +59,7 @@ def test_cosine_silhouette_by_blocks(monkeypatch):
     vectors, labels = rows(500, 8), some_labels(500, 7)
     whole = cosine_silhouette(vectors, labels)
     monkeypatch.setattr(grouped, "BLOCK_BYTES", 5000)
-    monkeypatch.setattr(grouped.row_blocks, "__defaults__", (5000,))
+
     np.testing.assert_allclose(cosine_silhouette(vectors, labels), whole, atol=1e-6)
     gaps = np.where(labels == 6, 40, labels)
     np.testing.assert_allclose(cosine_silhouette(vectors, gaps), whole, atol=1e-6)
@@ -225,6 +225,18 @@ def test_trustworthiness_of_a_sample():
     part = trustworthiness(vectors, vectors[:, :2], BACKEND, sample=200, seed=1)
     assert part.sampled
     assert part.value == pytest.approx(whole.value, abs=0.03)
+
+
+def test_equal_vectors_rank_alike(monkeypatch):
+    """However many texts share a vector, each is its own neighbour's first; blocks don't show."""
+    vectors = np.repeat(1 + rows(8, 1536), 50, axis=0)
+    xy = np.repeat(10.0 * rows(8, 2, seed=5), 50, axis=0) + 0.1 * rows(400, 2, seed=6)
+    whole = trustworthiness(vectors, xy, BACKEND, sample=400, seed=1)
+    assert whole.value == 1.0
+    mixed = np.random.default_rng(0).permutation(vectors)
+    whole = trustworthiness(mixed, xy, BACKEND, sample=300, seed=1)
+    monkeypatch.setattr(grouped, "BLOCK_BYTES", 30_000)
+    assert trustworthiness(mixed, xy, BACKEND, sample=300, seed=1) == whole
 
 
 def test_trustworthiness_at_the_edges():

@@ -81,11 +81,11 @@ def test_umap_is_asked_for_a_map_and_a_packed_space():
         assert (spec.n_neighbors, spec.n_epochs, spec.init) == (5, None, "spectral")
 
 
-@pytest.mark.parametrize("n", [1, 6, 40])
-def test_strict_arrays_pass_through(n):
-    """The stage works on arrays that refuse NumPy, few texts included."""
+@pytest.mark.parametrize(("n", "d"), [(0, 12), (1, 12), (2, 1), (6, 3), (6, 12), (40, 12)])
+def test_strict_arrays_pass_through(n, d):
+    """The stage works on arrays that refuse NumPy, few texts and few dimensions included."""
     backend = StrictBackend()
-    strict = layout_of(backend.from_host(rows(n)), backend=backend)
-    plain = layout_of(rows(n))
+    strict = layout_of(backend.from_host(rows(n, d)), backend=backend)
+    plain = layout_of(rows(n, d))
     np.testing.assert_allclose(backend.to_host(strict.xy), plain.xy, atol=1e-5)
     np.testing.assert_allclose(backend.to_host(strict.reduced), plain.reduced, atol=1e-5)

@@ -221,6 +221,25 @@ def test_cluster_emotions_of_nothing():
     assert table.shape == (0, 6)
 
 
+@pytest.mark.parametrize("n", [0, 1, 80])
+@pytest.mark.parametrize("mode", ["occurrence", "presence"])
+def test_strict_arrays_and_tables_pass_through(n, mode):
+    """Counting and the table of emotions are the same where nothing turns into NumPy unasked."""
+    rng = np.random.default_rng(n)
+    texts = [" ".join(rng.choice(["酒", "爱情", "city", "我", "turn up"], 5)) for _ in range(n)]
+    lexicon = Lexicon(("a", "b"), (("酒", "turn up"), ("爱情", "city")))
+    labels, weights = rng.integers(-1, 3, n), rng.integers(1, 4, n)
+    tokens, strict = segment(texts), StrictBackend()
+    plain = count_hits(tokens, texts, lexicon, mode, BACKEND)
+    counted = count_hits(tokens, texts, lexicon, mode, strict)
+    np.testing.assert_array_equal(strict.to_host(counted), plain)
+    arrays = map(strict.from_host, (labels, weights))
+    pd.testing.assert_frame_equal(
+        cluster_emotions(counted, *arrays, lexicon, strict),
+        cluster_emotions(plain, labels, weights, lexicon, BACKEND),
+    )
+
+
 def test_a_lexicon_in_traditional_characters_counts(tmp_path):
     """Words are normalised as the lyrics are, whichever script the lexicon is written in."""
     path = tmp_path / "lexicon.csv"

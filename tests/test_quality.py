@@ -12,6 +12,7 @@ from rapids_rap.layout import Layout
 from rapids_rap.quality import NOT_COMPUTED, Evidence, assess
 from rapids_rap.segment import segment
 from rapids_rap.terms import cluster_terms
+from tests.strict_backend import StrictBackend
 
 BACKEND = CpuBackend()
 
@@ -100,6 +101,47 @@ def test_postprocessing_shows_before_and_after():
     figures = assess(evidence(np.arange(90) % 3, raw=raw), QualityConfig(), BACKEND, 42).figures
     cosine = figures["silhouette_cosine"]
     assert cosine["before_postprocessing"] < cosine["value"]
+
+
+def on_device(found, backend):
+    """The evidence with every array in the backend's memory; tokens and tables as they are."""
+    move = backend.from_host
+    vectors = move(found.vectors)
+    raw = vectors if found.raw_vectors is found.vectors else move(found.raw_vectors)
+    return Evidence(
+        vectors,
+        raw,
+        Layout(*map(move, vars(found.layout).values())),
+        Clusters(*map(move, vars(found.clusters).values())),
+        move(found.weights),
+        found.tokens,
+        found.terms,
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "config"),
+    [
+        (np.arange(120) % 4 - 1, QualityConfig()),
+        (
+            np.arange(150) % 3,
+            QualityConfig(silhouette_exact=100, silhouette_sample=100, dbcv_sample=100),
+        ),
+        ([-1] * 5, QualityConfig()),
+        ([0], QualityConfig()),
+    ],
+)
+def test_strict_arrays_pass_through(labels, config):
+    """Every figure is the same on arrays that refuse NumPy, sampled and undefined ones included."""
+    raw = np.random.default_rng(1).normal(size=(len(labels), 8)).astype(np.float32)
+    found, strict = evidence(labels, raw=raw), StrictBackend()
+    plain = assess(found, config, BACKEND, 3).figures
+    figures = assess(on_device(found, strict), config, strict, 3).figures
+    assert figures.keys() == plain.keys()
+    for name, figure in plain.items():
+        assert figures[name].keys() == figure.keys()
+        for part, value in figure.items():
+            assert figures[name][part] == pytest.approx(value, abs=1e-6), (name, part)
 
 
 def test_figures_are_repeatable():

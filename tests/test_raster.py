@@ -15,6 +15,7 @@ from rapids_rap.raster import (
     rasterize,
     to_pixels,
 )
+from tests.strict_backend import StrictBackend
 
 CPU = load_backend("cpu")
 COLOURS = np.array([[200, 200, 200], [255, 0, 0], [0, 0, 255]], dtype=np.uint8)
@@ -123,6 +124,45 @@ def test_the_densest_spot_is_where_most_points_are():
     spots = densest_spots(xy, np.zeros(150, dtype=np.int64), 2, 10, CPU)
     assert spots[0].tolist() == [10, 10]
     assert np.isnan(spots[1]).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 600])
+def test_the_densest_square_is_found_on_any_arrays(n):
+    """The fullest square of each group, the first of equals, by a loop and on strict arrays."""
+    rng = np.random.default_rng(n)
+    pixels = rng.integers(0, 12, (n, 2)).astype(np.float32) + 0.5
+    pixels[::7] = -(10.0**6)  # outside
+    groups = rng.integers(-1, 3, n)
+    found = densest_spots(pixels, groups, 4, 3.0, CPU)
+    strict = StrictBackend()
+    again = densest_spots(strict.from_host(pixels), strict.from_host(groups), 4, 3.0, strict)
+    np.testing.assert_array_equal(found, again)
+    for group in range(4):
+        mine = pixels[(groups == group) & (pixels[:, 0] > 0)]
+        squares = (mine // 3).astype(int)
+        counts = {}
+        for x, y in squares.tolist():
+            counts[y, x] = counts.get((y, x), 0) + 1
+        if not counts:
+            assert np.isnan(found[group]).all()
+            continue
+        y, x = min(counts, key=lambda square: (-counts[square], square))
+        np.testing.assert_allclose(found[group], mine[(squares == [x, y]).all(axis=1)].mean(axis=0))
+
+
+@pytest.mark.parametrize("n", [0, 1, 500])
+def test_pixels_are_the_same_on_strict_arrays(n, monkeypatch):
+    """Placing, drawing lots and painting run where the arrays are; only images are copied."""
+    monkeypatch.setattr(raster, "_aggregate", strict_aggregate)
+    xy, group = points(n), np.arange(n) % 3 - 1
+    images = []
+    for backend in (CPU, StrictBackend()):
+        pixels, outside = to_pixels(backend.from_host(xy), 90, 60)
+        drawn = rasterize(pixels, {"clusters": backend.from_host(group)}, 90, 60, backend)
+        density, peak = density_image(drawn, n, backend)
+        images.append((paint(drawn, "clusters", COLOURS, backend), density, peak, outside))
+    for one, two in zip(*images, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_memory_does_not_grow_with_the_number_of_clusters():

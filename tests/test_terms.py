@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
@@ -10,6 +11,7 @@ from rapids_rap.config import TermsConfig
 from rapids_rap.errors import InputError
 from rapids_rap.segment import segment
 from rapids_rap.terms import METHODS, cluster_terms, pair_starts, stop_words, term_text
+from tests.strict_backend import StrictBackend
 
 BACKEND = CpuBackend()
 
@@ -167,6 +169,29 @@ def test_order_keys_and_top():
     for key, term in zip(terms.keys.tolist(), terms.table["term"], strict=True):
         ids = [key] if key < size else divmod(key - size, size)
         assert term == " ".join(vocabulary[i] for i in ids)
+
+
+def some_texts(n):
+    rng = np.random.default_rng(n)
+    words = [*"abcdefghij", "酒店", "老板", "the", "我"]
+    return [" ".join(rng.choice(words, 7)) + f" x{i % 9}" for i in range(n)]
+
+
+@pytest.mark.parametrize("texts", [[], ["", "，"], ["one"], some_texts(90)])
+@pytest.mark.parametrize("bigrams", [True, False])
+def test_strict_arrays_and_tables_pass_through(texts, bigrams):
+    """On arrays and tables that refuse NumPy, and merges in any order, the terms are the same."""
+    rng = np.random.default_rng(1)
+    labels, weights = rng.integers(-1, 4, len(texts)), rng.integers(1, 4, len(texts))
+    tokens, config = segment(texts), TermsConfig(min_count=2, top=6, bigrams=bigrams)
+    plain = cluster_terms(tokens, labels, weights, config, BACKEND)
+    strict = StrictBackend()
+    arrays = map(strict.from_host, (labels, weights))
+    found = cluster_terms(tokens, *arrays, config, strict)
+    np.testing.assert_array_equal(found.keys, plain.keys)
+    for name in ("table", "stop_words", "frequent"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(plain, name))
+    assert len(plain.table) == 0 or len(texts) == 90
 
 
 def test_term_text():

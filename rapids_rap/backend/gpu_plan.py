@@ -34,6 +34,7 @@ BATCH_SAMPLE = 50_000  # rows that cuVS takes for the centres of its batches
 OVERLAP = 2  # batches that each row belongs to
 IMBALANCE = 2  # the largest batch against the mean
 SMALLEST_BATCH = 100_000  # rows; smaller batches only lose neighbours
+TOKEN_ROW = 250  # of the tables of words and pairs, for each token of the texts
 HOST_SHARE = 0.8  # of free main memory that may be pinned
 
 Home = Literal["device", "host"]
@@ -294,8 +295,8 @@ def plan_clusters(
 
 
 def plan_evidence(n: int, d: int, free: int, *, tokens_each: int = 12, resident: int = 0) -> Choice:
-    """Tables of tokens (three copies of two int64 and a float64 column) and blocks of distances."""
-    tables = 72 * n * tokens_each
+    """Tables of tokens, as large as pandas' were measured to be, and blocks of distances."""
+    tables = TOKEN_ROW * n * tokens_each
     peak = RESERVE + resident + max(tables, 2 * BLOCKS + 16 * n + 8 * d * d)
     return _judged(Choice("evidence", "cudf, triton", peak, "tables of tokens and blocks"), free)
 
