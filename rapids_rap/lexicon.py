@@ -198,8 +198,9 @@ def _match(automaton: _Automaton, tokens: tuple[Array, Array, Array], size: int,
     transitions = int(automaton.keys.shape[0])
     at = xp.arange(ids.shape[0] if transitions else 0, dtype=xp.int64, device=where)
     keys = 2 * xp.take(ids, at)
+    last = xp.asarray(max(0, transitions - 1), dtype=xp.int64, device=where)
     while at.shape[0]:
-        found = xp.clip(xp.searchsorted(automaton.keys, keys), 0, transitions - 1)
+        found = xp.minimum(xp.searchsorted(automaton.keys, keys), last)
         known = xp.take(automaton.keys, found) == keys
         at, states = at[known], xp.take(automaton.targets, found[known])
         hits = hits + _sums(xp.take(automaton.emits, states, axis=0), xp.take(texts, at), n)

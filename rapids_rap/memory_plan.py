@@ -141,11 +141,12 @@ class MemoryPlan:
 
 def plan_cpu(texts: int, dim: int, free: int, sizes: Sizes = DEFAULT_SIZES) -> MemoryPlan:
     """The stages on the CPU, whose arrays live in main memory."""
-    vectors, graph = vector_bytes(texts, dim), graph_bytes(texts, sizes.k)
+    one, graph = vector_bytes(texts, dim), graph_bytes(texts, sizes.k)
+    vectors = sizes.copies * one
     fuzzy = texts * sizes.k * 2 * 24  # symmetrised COO edges and their epoch counters, per layout
     needed = (
-        ("embedding", 2 * vectors, "model, vectors and one shard"),
-        ("neighbors", 2 * vectors + 2 * graph, "vectors, index and graph"),
+        ("embedding", 2 * one, "model, vectors and one shard"),
+        ("neighbors", vectors + one + 2 * graph, "vectors, index and graph"),
         ("layout", vectors + graph + 2 * fuzzy, "two layouts side by side"),
         ("clusters", vectors + graph + texts * 1200, "spanning tree"),
         ("evidence", vectors + texts * sizes.tokens_each * TOKEN_ROW, "token tables"),

@@ -176,7 +176,8 @@ def _place_and_group(corpus: Corpus, weights: Array, sizes: Sizes, job: _Job) ->
         kept.extend([True] * (vectors.report.embedded == 0))
     with job.cache.measured("postprocess"):
         mode, dims = config.embedding.postprocess, config.embedding.whiten_dims
-        used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed)
+        after = replace(sizes, model=0, copies=1)  # the model is gone, the first matrix is there
+        used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed, sizes=after)
     space = [digest("\n".join(corpus.texts)), vectors.report.space, mode, dims]
     graph = job.stage(
         NeighborGraph, "neighbors",
@@ -285,6 +286,7 @@ def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
         width=config.maps.width,
         height=config.maps.height,
         engine=config.neighbors.engine,
+        copies=1 if config.embedding.postprocess == "none" else 2,
         model=model.weights + model.activations(batch),
     )
     return sizes, model.hidden
@@ -293,8 +295,9 @@ def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
 def _plan_memory(corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Sizes:
     """Say before the large stages what they will need, and warn where that isn't there."""
     texts = corpus.texts
-    # A Chinese character is about a token, and a token of the model or of the tables about one.
-    sizes = replace(sizes, tokens_each=1 + sum(map(len, texts)) // max(1, len(texts)))
+    # A word of a lyric has about one and a half characters.
+    words = 1 + 2 * sum(map(len, texts)) // max(1, 3 * len(texts))
+    sizes = replace(sizes, tokens_each=words)
     memory = backend.memory()
     plan = plan_memory(backend.name, len(texts), dim, memory, load_backend("cpu").memory(), sizes)
     log.info("memory: %s", plan.sentence)

@@ -25,6 +25,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from rapids_rap.backend import Backend
+from rapids_rap.backend.lanes import device_failure, is_device_error, is_out_of_memory
 from rapids_rap.errors import CapabilityError
 from rapids_rap.files import (
     explain_os_errors,
@@ -48,8 +49,9 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 class StageRecord:
     """What the manifest says of a stage. `seconds` of a cached stage are those of its loading.
 
-    peak_memory: bytes of main memory during the stage; device_peak: the most bytes of the device
-    that the run had used when the stage ended, 0 on the CPU.
+    peak_memory: bytes of main memory during the stage; device_peak: the most bytes that the array
+    libraries had held of the device when the stage ended, torch's and FAISS' own not counted; 0 on
+    the CPU.
     """
 
     name: str
@@ -123,11 +125,14 @@ class _Measurement:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         seconds, peak = time.perf_counter() - self.start, self.peak.bytes()
-        # NumPy's, CuPy's and RMM's ways of running out are all kinds of MemoryError.
-        if isinstance(error, MemoryError):
+        if error is not None and is_out_of_memory(error):
             raise CapabilityError(
                 f"Stage {self.name} ran out of memory ({error}). What was finished is kept; use "
                 "--limit or a machine with more, and see `rapids-rap doctor --lines N`."
+            ) from error
+        if error is not None and is_device_error(error):
+            raise device_failure(
+                error, f"Stage {self.name} broke off; what was finished is kept."
             ) from error
         if kind is None:
             record = StageRecord(

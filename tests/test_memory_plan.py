@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rapids_rap.backend import Sizes
 from rapids_rap.data import data_path
 from rapids_rap.embedding.folder import transformer_folder
 from rapids_rap.memory_plan import BASE, QWEN2_1_5B, model_size, plan_cpu, plan_gpu
@@ -68,3 +69,11 @@ def test_vectors_in_main_memory_are_counted_there():
     assert vectors < plan.host
     assert "main memory about" in plan.sentence
     assert not plan_gpu(6_000_000, 1536, 24 * GIB, 8 * GIB).fits
+
+
+@pytest.mark.parametrize("plan", [plan_cpu, lambda *a: plan_gpu(*a[:3], MAIN, a[3])])
+def test_whitened_vectors_are_a_second_matrix(plan):
+    """With centring or whitening both matrices stay to the end, and the plan counts both."""
+    once, twice = (plan(600_000, 1536, 80 * GIB, Sizes(model=0, copies=c)) for c in (1, 2))
+    vectors = 600_000 * 1536 * 4
+    assert twice.peak - once.peak == pytest.approx(vectors, rel=0.01)

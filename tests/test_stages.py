@@ -143,3 +143,13 @@ def test_running_out_of_memory_is_explained(tmp_path):
     with pytest.raises(CapabilityError, match=r"Stage layout.*7 TiB.*--limit"):
         cache.run(Result, "layout", "k", fail)
     assert cache.records == []
+
+
+def test_a_failing_device_is_explained(tmp_path):
+    """A CUDA error in a stage's own code is not a defect of this program; exit 3."""
+
+    def fail():
+        raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+    with pytest.raises(CapabilityError, match=r"illegal memory access.*Stage terms.*dmesg"):
+        StageCache(tmp_path, HostBackend()).run(Result, "terms", "k", fail)

@@ -26,17 +26,19 @@ Engine = Literal["auto", "exact", "ivf", "cuvs"]
 class Sizes:
     """What decides a run's memory beside its lines: the defaults are the configuration's.
 
-    model: bytes of weights and activations while embedding.
+    model: bytes of weights and activations while embedding. copies: matrices of vectors, 2 where
+    they are centred or whitened beside the originals.
     """
 
     k: int = 30
     n_neighbors: int = 15
     dimensions: int = 5
     min_samples: int = 5
-    tokens_each: int = 12
+    tokens_each: int = 8
     width: int = 2400
     height: int = 1800
     engine: Engine = "auto"
+    copies: int = 1
     model: int = 6 * 2**30  # 1.5 billion parameters in half precision, and a batch
 
 

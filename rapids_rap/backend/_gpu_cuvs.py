@@ -112,7 +112,7 @@ def _measure(rows: Rows, graph: Array, k: int, exact: Find) -> tuple[Array, Arra
     for block in blocks(n, BLOCK // (8 * d * (k + 2))):
         ids = xp.asarray(graph[block, :])
         queries = rows.read(block)
-        near = _distances(rows, queries, xp.clip(ids, 0, n - 1))
+        near = _distances(rows, queries, xp.minimum(xp.maximum(ids, 0), n - 1))
         bad = xp.nonzero(_damaged(ids, n, xp))[0]
         if bad.size:
             near[bad, :], ids[bad, :] = exact(xp.take(queries, bad, axis=0), k + 1)

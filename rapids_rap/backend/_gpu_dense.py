@@ -63,7 +63,9 @@ def euclidean_silhouette(points: Array, labels: Array, memory: GpuMemory) -> Arr
     cupy = memory.cupy
     rows = cupy.ascontiguousarray(points, dtype=cupy.float32)
     names = cupy.ascontiguousarray(labels, dtype=cupy.int64)
-    return memory.from_torch(silhouette(memory.as_torch(rows), memory.as_torch(names)))
+    values = memory.from_torch(silhouette(memory.as_torch(rows), memory.as_torch(names)))
+    memory.release_torch()
+    return values
 
 
 def row_blocks(n: int, row_bytes: int) -> list[slice]:

@@ -61,13 +61,20 @@ def density_clusters(
             output_type="cupy",
         )
         model.fit(centered)
+        # Copies: cuML's arrays live in the model, which would stay with them.
+        labels = xp.astype(model.labels_, xp.int64)
         found = DensityClusters(
-            labels=xp.astype(model.labels_, xp.int64),
-            probabilities=xp.astype(model.probabilities_, xp.float32),
-            # A copy: cuML's array lives in the model, which would stay with it.
-            persistence=xp.clip(xp.astype(model.cluster_persistence_, xp.float32), 0.0, 1.0),
+            labels=labels,
+            probabilities=xp.where(labels < 0, xp.float32(0.0), _share(model.probabilities_, xp)),
+            persistence=_share(model.cluster_persistence_, xp),
         )
     return found, choice
+
+
+def _share(values: Array, xp: Any) -> Array:
+    """float32 in [0, 1]; 1 where duplicates made it infinite or undefined."""
+    finite = xp.where(xp.isfinite(values), values, xp.ones_like(values))
+    return xp.astype(xp.clip(finite, 0.0, 1.0), xp.float32)
 
 
 def _all_noise(n: int, xp: Any) -> DensityClusters:

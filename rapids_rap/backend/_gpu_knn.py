@@ -2,7 +2,8 @@
 
 FAISS is the default engine (`_gpu_faiss`), cuVS the alternative and the way through more rows than
 brute force can compare (`_gpu_cuvs`); `gpu_plan` chooses. Distances lie on the CPU backend's grid,
-and ties are broken by index, so that exact search gives the CPU's answer.
+and ties are broken by index, so that exact search gives the CPU's answer but for the rounding of
+products and for ties at the k-th place.
 """
 
 from __future__ import annotations
@@ -198,11 +199,14 @@ def drop_self(distances: Array, indices: Array, block: slice, xp: Any) -> tuple[
 
 
 def as_distances(raw: Array, metric: Metric, xp: Any) -> Array:
-    """Inner products or squared L2 as distances: 1 - cosine on `GRID`, or the root."""
+    """Inner products or squared L2 as distances: 1 - cosine on `GRID`, or the root.
+
+    `maximum` and not `clip`, whose array API version waits for the device.
+    """
     if metric == "euclidean":
-        return xp.sqrt(xp.clip(raw, 0.0, None))
+        return xp.sqrt(xp.maximum(raw, 0.0))
     distances = xp.round((1.0 - raw) * GRID) / GRID
-    return xp.astype(xp.clip(distances, 0.0, None), xp.float32, copy=False)
+    return xp.astype(xp.maximum(distances, 0.0), xp.float32, copy=False)
 
 
 def sampled_rows(m: int, seed: int | None) -> npt.NDArray[np.int64]:
@@ -256,6 +260,8 @@ def _direct(
             if alone:
                 near, ids = drop_self(near, ids, block, xp)
             distances[block, :], indices[block, :] = xp.astype(near, xp.float32), ids
+        del top
+        memory.release_torch()
     return Knn(indices, distances, "exact", 1.0), Choice("neighbors", "direct", peak, because)
 
 

@@ -23,6 +23,7 @@ from rapids_rap.backend import Array, Memory, Sizes
 from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend._extras import require
 from rapids_rap.backend.gpu_plan import GIB, RESERVE, plan_vectors, vector_bytes
+from rapids_rap.backend.lanes import device_failure, is_device_error
 from rapids_rap.errors import CapabilityError, RapError
 
 MAPPED = 2  # cudaHostAllocMapped
@@ -77,6 +78,12 @@ class GpuMemory:
         from torch.utils.dlpack import from_dlpack
 
         return from_dlpack(array)
+
+    def release_torch(self) -> None:
+        """Give back what torch keeps of freed tensors, which RMM can't use."""
+        import torch
+
+        torch.cuda.empty_cache()
 
     def from_torch(self, tensor: Any) -> Array:
         """A CuPy array on the tensor's memory."""
@@ -136,6 +143,10 @@ class GpuMemory:
         except RapError:
             raise
         except Exception as error:
+            if is_device_error(error) and not is_out_of_memory(error):
+                raise device_failure(
+                    error, f"{stage} broke off; what was finished is kept."
+                ) from error
             if not is_out_of_memory(error):
                 raise
             raise CapabilityError(

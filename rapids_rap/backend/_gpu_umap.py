@@ -73,9 +73,10 @@ def _weighted_graph(
         zeros, others + 1, knn_indices=indices, knn_dists=distances
     )
     memory.synchronize()  # cuML may return before its stream has read the neighbours
-    # Sorted by row and without duplicates, for no row has a neighbour twice. Left unsaid, every
-    # layout would sort it anew, in twice its memory.
-    weighted.has_canonical_format = True
+    # Without duplicates, for no row has a neighbour twice, and sorted by row as far as is known.
+    # Left unsaid, every layout would sort it anew, in twice its memory.
+    if bool(xp.all(weighted.row[1:] >= weighted.row[:-1])):
+        weighted.has_canonical_format = True
     return weighted
 
 

@@ -82,9 +82,11 @@ class GpuBackend:
     def allocate_rows(self, n: int, d: int, sizes: Sizes = DEFAULT_SIZES) -> Array:
         """See `Backend.allocate_rows`; device memory, or mapped host memory by the plan."""
         rows, where = self._memory.allocate_rows(n, d, sizes)
-        self._algorithms["vectors"] = where
+        # A second matrix is that of the vectors after centring or whitening.
+        name = "processed vectors" if "vectors" in self._algorithms else "vectors"
+        self._algorithms[name] = where
         if self._memory.is_mapped(rows):
-            self._host_copies["vectors"] = int(rows.nbytes)
+            self._host_copies[name] = int(rows.nbytes)
         return rows
 
     def as_torch(self, array: Array) -> Any:

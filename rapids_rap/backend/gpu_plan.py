@@ -125,7 +125,7 @@ def batch_rows(n: int, n_clusters: int) -> int:
 
 @dataclass(frozen=True)
 class _Problem:
-    """A search: `asked` queries among n rows; `extra` bytes of the rows' copy at unit length."""
+    """A search: `asked` queries among n rows; `extra` bytes beside the rows, such as a copy."""
 
     n: int
     d: int
@@ -157,15 +157,17 @@ def plan_neighbors(
     engine: Engine = "auto",
     queries: int | None = None,
     copied: bool = False,
+    resident: int = 0,
 ) -> Choice:
     """The search for k neighbours of n rows (or of `queries` other rows) of d dimensions.
 
-    `home` is where the rows live, `copied` whether they are copied because they lack unit length.
+    `home` is where the rows live, `copied` whether they are copied because they lack unit length,
+    `resident` the bytes that stay on the device beside them.
     `algorithm` is "faiss exact", "faiss ivf", "cuvs brute_force" or "cuvs nn_descent", the brute
     ones also with " by tiles". The first of `_candidates` that fits, else the smallest.
     """
     asked = n if queries is None else queries
-    extra = vector_bytes(n, d) if copied and home == "device" else 0
+    extra = resident + (vector_bytes(n, d) if copied and home == "device" else 0)
     problem = _Problem(n, d, k, asked, free, home, engine, extra)
     choices = [search(problem) for search in _candidates(problem, alone=queries is None)]
     smallest = min(choices, key=lambda choice: choice.peak)
@@ -315,7 +317,7 @@ def plan_vectors(n: int, d: int, free: int, host_free: int, sizes: Sizes = DEFAU
 
     `algorithm` is "device" or "host". Where not even that fits, the device if it holds the vectors.
     """
-    vectors = vector_bytes(n, d)
+    vectors = sizes.copies * vector_bytes(n, d)
     at_home = max(choice.peak for choice in plan_stages(n, d, free, "device", sizes))
     if at_home <= free:
         because = "every stage fits on the device beside the vectors"
@@ -344,7 +346,8 @@ def plan_run(
 
 def plan_stages(n: int, d: int, free: int, home: Home, sizes: Sizes) -> tuple[Choice, ...]:
     """The stages' choices for vectors that live in `home`."""
-    vectors = vector_bytes(n, d) if home == "device" else 0
+    vectors = sizes.copies * vector_bytes(n, d) if home == "device" else 0
+    others = max(0, vectors - vector_bytes(n, d))  # beside those that are searched
     graph = vectors + graph_bytes(n, sizes.k)
     placed = graph + 4 * n * (2 + sizes.dimensions)
     grouped = placed + 40 * n  # labels, probabilities, weights
@@ -354,7 +357,7 @@ def plan_stages(n: int, d: int, free: int, home: Home, sizes: Sizes) -> tuple[Ch
     components = (2, sizes.dimensions)
     return (
         _judged(embedding, free),
-        plan_neighbors(n, d, sizes.k, free, home=home, engine=sizes.engine),
+        plan_neighbors(n, d, sizes.k, free, home=home, engine=sizes.engine, resident=others),
         plan_layout(n, sizes.n_neighbors, components, free, resident=graph),
         plan_clusters(n, sizes.dimensions, sizes.min_samples, free, resident=placed),
         plan_evidence(n, d, free, tokens_each=sizes.tokens_each, resident=grouped),

@@ -25,7 +25,10 @@ HostArray = npt.NDArray[Any]
 Workers = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
-DRIVER_ERRORS = ("cuda error", "cuda driver error", "cublas_status", "cudnn error", "triton error")
+DRIVER_ERRORS = (
+    "cuda error", "cudaerror", "cuda driver error", "cuda_error", "cublas_status", "cudnn error",
+    "triton error", "raft failure",
+)  # fmt: skip
 
 
 class Lane(Protocol):
@@ -203,15 +206,24 @@ def explained(kept: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_device_error(error):
             raise
-        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         if is_out_of_memory(error):
             raise CapabilityError(
-                f"Memory ran out ({said}). {kept} Free some, or lower embedding.token_budget."
+                f"Memory ran out ({_first_line(error)}). {kept} Free some, or lower "
+                "embedding.token_budget."
             ) from error
-        raise CapabilityError(
-            f"The GPU or its driver failed ({said}). {kept} If it fails again, look for Xid errors "
-            "in the kernel log (`dmesg`), or use --backend cpu."
-        ) from error
+        raise device_failure(error, kept) from error
+
+
+def device_failure(error: BaseException, kept: str) -> CapabilityError:
+    """What to say where a device failed, but not for want of memory; `kept` says what is safe."""
+    return CapabilityError(
+        f"The GPU or its driver failed ({_first_line(error)}). {kept} If it fails again, look for "
+        "Xid errors in the kernel log (`dmesg`), or use --backend cpu."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _says(error: BaseException, signs: tuple[str, ...]) -> bool:

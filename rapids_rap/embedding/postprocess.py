@@ -14,7 +14,7 @@ from typing import Literal
 
 from array_api_compat import array_namespace, device
 
-from rapids_rap.backend import Array, Backend, Sizes
+from rapids_rap.backend import DEFAULT_SIZES, Array, Backend, Sizes
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,6 @@ Mode = Literal["none", "center", "whiten"]
 BLOCK = 16_384  # rows transformed at a time: 100 MB of 1,536 dimensions
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
-WITHOUT_MODEL = Sizes(model=0)  # it is gone by now
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,19 @@ class Postprocessed:
 
 
 def postprocess(
-    matrix: Array, mode: Mode, backend: Backend, *, whiten_dims: int = 0, seed: int | None = 42
+    matrix: Array,
+    mode: Mode,
+    backend: Backend,
+    *,
+    whiten_dims: int = 0,
+    seed: int | None = 42,
+    sizes: Sizes = DEFAULT_SIZES,
 ) -> Postprocessed:
     """Fit on the vectors of distinct texts (n, d), and apply.
 
     `whiten_dims` keeps the first principal axes (0: all that n and d allow). Fewer than two rows
-    have no spread: they come back as they are, with mode "none".
+    have no spread: they come back as they are, with mode "none". `sizes` is what else the run
+    will hold.
     """
     xp = array_namespace(matrix)
     n, d = matrix.shape
@@ -63,7 +69,7 @@ def postprocess(
         return Postprocessed(matrix, Transform("none", empty, empty))
     if mode == "center":
         transform = Transform("center", _mean(matrix), empty)
-        return Postprocessed(apply_transform(matrix, transform, backend), transform)
+        return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
     most = min(d, n - 1)
     kept = min(whiten_dims, most) if whiten_dims else most
     if whiten_dims > most:
@@ -74,10 +80,12 @@ def postprocess(
     deviation = xp.sqrt(xp.where(variance > floor, variance, floor))
     deviation = xp.where(deviation > 0, deviation, xp.ones_like(deviation))  # all rows were equal
     transform = Transform("whiten", pca.mean, pca.components / deviation[:, None])
-    return Postprocessed(apply_transform(matrix, transform, backend), transform)
+    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
 
 
-def apply_transform(matrix: Array, transform: Transform, backend: Backend) -> Array:
+def apply_transform(
+    matrix: Array, transform: Transform, backend: Backend, sizes: Sizes = DEFAULT_SIZES
+) -> Array:
     """Vectors (n, d) in the fitted space: (n, k), rows of length 1, or zero for one at the mean.
 
     Needs the result and a few blocks of memory beside the vectors.
@@ -87,7 +95,7 @@ def apply_transform(matrix: Array, transform: Transform, backend: Backend) -> Ar
     xp = array_namespace(matrix)
     axes = transform.axes
     columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
-    out = backend.allocate_rows(matrix.shape[0], columns, WITHOUT_MODEL)
+    out = backend.allocate_rows(matrix.shape[0], columns, sizes)
     for rows in _blocks(matrix.shape[0]):
         block = matrix[rows, :] - transform.mean
         if transform.mode == "whiten":

@@ -83,12 +83,13 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     _check_limits(packed)
+    # No `num_splits`: without a paged cache FlashAttention 2 never splits keys, so a text's result
+    # doesn't depend on the others, and some builds refuse the argument.
     out = varlen_attn(
         packed.query, packed.key, packed.value, packed.borders, packed.borders,
         packed.longest, packed.longest, scale=packed.scale,
         window_size=(-1, 0) if packed.causal else (-1, -1),
         enable_gqa=packed.query.shape[1] != packed.key.shape[1],
-        num_splits=1,  # keys are not split, so a text's result doesn't depend on the others
     )  # fmt: skip
     assert isinstance(out, torch.Tensor)  # a tuple only where auxiliary outputs are asked for
     return out
@@ -102,7 +103,7 @@ def _check_torch() -> None:
         known = set(inspect.signature(varlen_attn).parameters)
     except ImportError:
         known = set()
-    missing = {"scale", "window_size", "enable_gqa", "num_splits"} - known
+    missing = {"scale", "window_size", "enable_gqa"} - known
     if missing:
         raise CapabilityError(
             f"The attention kernel of torch {torch.__version__} lacks "

@@ -95,6 +95,7 @@ class coo_matrix(_Matrix):  # noqa: N801
     """Coordinates. `has_canonical_format` can be set, and umap-learn's functions read `_host`."""
 
     format = "coo"
+    row = property(lambda self: wrap(self._host.row))
 
 
 KINDS: dict[str, type[_Matrix]] = {"csr": csr_matrix, "csc": csc_matrix, "coo": coo_matrix}
