@@ -12,6 +12,7 @@ from typing import Any
 from rapids_rap.backend import Array, Pca
 from rapids_rap.backend._gpu_memory import GpuMemory
 from rapids_rap.backend.gpu_plan import BLOCK
+from rapids_rap.backend.lanes import release_cache
 
 
 def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:
@@ -64,7 +65,7 @@ def euclidean_silhouette(points: Array, labels: Array, memory: GpuMemory) -> Arr
     rows = cupy.ascontiguousarray(points, dtype=cupy.float32)
     names = cupy.ascontiguousarray(labels, dtype=cupy.int64)
     values = memory.from_torch(silhouette(memory.as_torch(rows), memory.as_torch(names)))
-    memory.release_torch()
+    release_cache()
     return values
 
 

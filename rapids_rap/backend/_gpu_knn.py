@@ -25,6 +25,7 @@ from rapids_rap.backend.gpu_plan import (
     plan_neighbors,
     vector_bytes,
 )
+from rapids_rap.backend.lanes import release_cache
 
 DIRECT_DIMENSIONS = 16  # Euclidean spaces up to this wide are compared coordinate by coordinate
 MOST_NEIGHBORS = 2047  # FAISS selects at most 2048 on a GPU, the row itself counted
@@ -261,7 +262,7 @@ def _direct(
                 near, ids = drop_self(near, ids, block, xp)
             distances[block, :], indices[block, :] = xp.astype(near, xp.float32), ids
         del top
-        memory.release_torch()
+        release_cache()
     return Knn(indices, distances, "exact", 1.0), Choice("neighbors", "direct", peak, because)
 
 

@@ -79,12 +79,6 @@ class GpuMemory:
 
         return from_dlpack(array)
 
-    def release_torch(self) -> None:
-        """Give back what torch keeps of freed tensors, which RMM can't use."""
-        import torch
-
-        torch.cuda.empty_cache()
-
     def from_torch(self, tensor: Any) -> Array:
         """A CuPy array on the tensor's memory."""
         return self.cupy.from_dlpack(tensor)

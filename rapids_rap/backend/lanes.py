@@ -176,7 +176,12 @@ class CudaLane:
 
     def release(self) -> None:
         """See `Lane.release`."""
-        torch.cuda.empty_cache()
+        release_cache()
+
+
+def release_cache() -> None:
+    """Give back what torch keeps of freed tensors on a GPU, which other libraries can't use."""
+    torch.cuda.empty_cache()
 
 
 def open_lane(device: str) -> Lane:
