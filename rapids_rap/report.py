@@ -83,13 +83,14 @@ ARTIST_COLUMNS = (
 )  # fmt: skip
 PARITY_COLUMNS = (
     Column("part", "部分", "part"), Column("name", "指标", "figure"),
-    Column("value", "数值", "value", "num"), Column("needed", "要求", "needed"),
+    Column("value", "数值", "value"), Column("needed", "要求", "needed"),
     Column("state", "结果", "result"), Column("note", "说明", "note"),
 )  # fmt: skip
 STAGE_COLUMNS = (
     Column("name", "阶段", "stage"), Column("seconds", "秒", "seconds", "tenths"),
     Column("cached", "沿用", "reused"), Column("memory", "内存峰值", "peak memory"),
 )  # fmt: skip
+DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
 
 
 def render_report(run: Run, config: ReportConfig) -> str:
@@ -113,7 +114,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         emotions=_emotions(run.cluster_emotions), emotion_columns=emotion_columns(run),
         artists=_artists(run.artist_clusters, clusters), artist_columns=ARTIST_COLUMNS,
         regions=records(run.cluster_regions), region_columns=REGION_COLUMNS,
-        **_origin(run), stage_columns=STAGE_COLUMNS,
+        **_origin(run), stage_columns=STAGE_COLUMNS, device_column=DEVICE_COLUMN,
         **collect_device(run.manifest), parity_columns=PARITY_COLUMNS,
     )  # fmt: skip
     return page.encode("utf-8", "replace").decode()
@@ -271,7 +272,11 @@ def _origin(run: Run) -> Row:
         total = {key: sum(row[key] or 0 for row in inputs) for key in sum_of}
         inputs.append({"path": "全部 all files", **total})
     stages = [
-        stage | {"memory": f"{(stage.get('peak_memory') or 0) / 2**20:,.0f} MiB"}
+        stage
+        | {
+            "memory": f"{(stage.get('peak_memory') or 0) / 2**20:,.0f} MiB",
+            "device": f"{(stage.get('device_peak') or 0) / 2**20:,.0f} MiB",
+        }
         for stage in manifest.get("stages", [])
     ]
     columns = [

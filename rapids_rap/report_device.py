@@ -13,13 +13,17 @@ _BYTES = ("allocated", "peak")
 def collect_device(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """`used`: rows (name, value) of the GPU, empty on the CPU; `parity`: the certificate or None.
 
-    A parity figure gets `state`, "passed", "FAILED", or empty where nothing was demanded.
+    A parity figure gets `state`, "passed", "FAILED", or empty where nothing was demanded, and its
+    value in four digits, since an error of 1e-5 is not 0.000.
     """
     backend = manifest.get("backend", {})
     used = backend.get("used") or {}
     parity = manifest.get("parity")
     if parity:
-        figures = [figure | {"state": mark(figure.get("passed"))} for figure in parity["figures"]]
+        figures = [
+            figure | {"state": mark(figure.get("passed")), "value": f"{figure['value']:.4g}"}
+            for figure in parity["figures"]
+        ]
         parity = parity | {"figures": figures}
     return {"used": _used(used) if backend.get("name") == "gpu" else [], "parity": parity}
 

@@ -284,7 +284,9 @@ def test_a_gpu_run_shows_what_was_used_and_that_nothing_was_compared():
     page = render_report(on_a_gpu(), ReportConfig())
     for expected in ("Card 1", "1,234 launches", "faiss, exact", "1,024 MiB", "No parity"):
         assert expected in page
+    assert "GPU memory so far" in page
     assert "used-table" not in render_report(a_run(), ReportConfig())
+    assert "GPU memory so far" not in render_report(a_run(), ReportConfig())
 
 
 def test_a_certificate_is_shown_with_its_misses_and_what_did_not_run():
@@ -293,9 +295,12 @@ def test_a_certificate_is_shown_with_its_misses_and_what_did_not_run():
         "verdict": "failed", "device": "Card 1", "compute_capability": "9.0", "driver": "580",
         "created": "2026-01-02", "parts": {"kernels": "ran", "layout": "not run: no cuml"},
         "figures": [{"part": "kernels", "name": "pool error", "value": 0.5, "needed": "<= 0.1",
-                     "passed": False, "note": ""}],
+                     "passed": False, "note": ""},
+                    {"part": "kernels", "name": "small", "value": 0.0000123, "needed": "<= 0.1",
+                     "passed": True, "note": ""}],
     }  # fmt: skip
     page = render_report(on_a_gpu(parity), ReportConfig())
+    assert "1.23e-05" in page
     assert "<strong>failed</strong>" in page
     assert "FAILED" in page
     assert "layout: not run: no cuml" in page
