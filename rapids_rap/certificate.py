@@ -7,17 +7,25 @@ with such a part is never more than incomplete.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from rapids_rap.errors import InputError
 from rapids_rap.files import write_bytes
 
 NAMES = ("parity.json", "parity.md")
 Verdict = Literal["passed", "incomplete", "failed"]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+Number = Annotated[float | None, AfterValidator(_finite)]  # JSON has no NaN: it is null
 
 
 class _Part(BaseModel):
@@ -29,7 +37,7 @@ class ParityFigure(_Part):
 
     part: str
     name: str
-    value: float
+    value: Number
     needed: str = ""
     passed: bool | None = None
     note: str = ""
@@ -103,10 +111,15 @@ def render_markdown(certificate: Certificate) -> str:
     parts = _table(("part", "state"), [(name, state) for name, state in c.parts.items()])
     figures = _table(
         ("part", "figure", "value", "needed", "", "note"),
-        [(f.part, f.name, f"{f.value:.6g}", f.needed, mark(f.passed), f.note) for f in c.figures],
+        [(f.part, f.name, number(f.value), f.needed, mark(f.passed), f.note) for f in c.figures],
     )
     versions = _table(("package", "version"), list(c.versions.items()))
     return "\n".join([*head, *parts, "", *figures, "", *versions, ""])
+
+
+def number(value: float | None) -> str:
+    """A figure in six digits, or a dash where it was not a number."""
+    return "—" if value is None else f"{value:.6g}"
 
 
 def mark(passed: bool | None) -> str:

@@ -215,7 +215,13 @@ def doctor(
     require_gpu: RequireGpuOption = False,
     model: ModelOption = None,
     gpu_memory: Annotated[
-        float, typer.Option(min=0, metavar="GIB", help="Plan for a GPU of so many GiB.")
+        float, typer.Option(min=0, max=1e6, metavar="GIB", help="Plan for a GPU of so many GiB.")
+    ] = 0.0,
+    main_memory: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1e6, metavar="GIB", help="In a server with so much; default: 4 times it."
+        ),
     ] = 0.0,
 ) -> None:
     """What backend would run and why; versions, driver, model, fonts, memory plan for N lines.
@@ -224,7 +230,7 @@ def doctor(
     """
     from rapids_rap.doctor import examine
 
-    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory).items():
+    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory, main_memory).items():
         table = Table(
             title=title, title_justify="left", show_header=False, box=None, pad_edge=False
         )

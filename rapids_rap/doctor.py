@@ -33,18 +33,22 @@ PACKAGES = (
     "rmm-cu13", "triton", "flash-attn", "numba-cuda", "nvidia-cuda-runtime",
 )  # fmt: skip
 CUDA_SUFFIX = re.compile(r"-cu(13|da13x)$")
+FREE_SHARE = 0.93  # of a card that isn't here: the driver and the context take the rest
 BATCH = 32_768  # tokens of a GPU's batch, which its plan makes room for
 
 Rows = list[tuple[str, str]]
 
 
-def examine(lines: int, model: str, gpu_memory: float = 0.0) -> dict[str, Rows]:
+def examine(
+    lines: int, model: str, gpu_memory: float = 0.0, main_memory: float = 0.0
+) -> dict[str, Rows]:
     """Titled rows of what was found; never fails for something that is missing, only says so.
 
-    gpu_memory: plan for a card of so many GiB in place of this machine's.
+    gpu_memory, main_memory: plan for a card of so many GiB in place of this machine's, in a server
+    with so many.
     """
     facts = device.probe()
-    plan = plan_for(lines, model, facts, gpu_memory)
+    plan = plan_for(lines, model, facts, gpu_memory, main_memory)
     return {
         "Machine": _machine(),
         "GPU": gpu_rows(facts),
@@ -150,15 +154,21 @@ def _font() -> str:
         return str(error)
 
 
-def plan_for(lines: int, model: str, facts: DriverFacts, gpu_memory: float) -> MemoryPlan:
-    """For a card of `gpu_memory` GiB, else for this machine's usable card, else for its CPU."""
+def plan_for(
+    lines: int, model: str, facts: DriverFacts, gpu_memory: float = 0.0, main_memory: float = 0.0
+) -> MemoryPlan:
+    """For a card of `gpu_memory` GiB, else for this machine's usable card, else for its CPU.
+
+    Of a card that isn't here `FREE_SHARE` is free, and its server has `main_memory` GiB, or four
+    times the card's where that isn't said.
+    """
     host = load_backend("cpu").memory()
-    usable = not device.gpu_obstacle(facts)
-    if gpu_memory or usable:
+    if gpu_memory or not device.gpu_obstacle(facts):
         total = int(gpu_memory * 2**30) or facts.cards[0].memory
-        free = total if gpu_memory else total - facts.cards[0].used
-        # A card that isn't here stands in a server that isn't this machine either.
-        host = host if usable else Memory(free=4 * total, total=4 * total, peak=0)
+        free = int(FREE_SHARE * total) if gpu_memory else total - facts.cards[0].used
+        if gpu_memory:
+            main = int(main_memory * 2**30) or 4 * total
+            host = Memory(free=main, total=main, peak=0)
         size = _model_size(model, "bfloat16")
         sizes = Sizes(model=size.weights + size.activations(BATCH))
         return plan_memory("gpu", lines, size.hidden, Memory(free, total, 0), host, sizes)
@@ -176,12 +186,20 @@ def _model_size(model: str, dtype: str) -> ModelSize:
 def plan_rows(plan: MemoryPlan) -> Rows:
     """What each stage runs and needs, what is free, and whether it fits."""
     rows = [
-        (s.stage, f"{gib(s.peak)}, {s.algorithm} ({s.because})" + ("" if s.fits else " [too much]"))
+        (
+            s.stage,
+            f"{gib(s.peak)}, {s.algorithm} ({s.because.partition('; does not fit')[0]})"
+            + ("" if s.fits else " [too much]"),
+        )
         for s in plan.stages
     ]
     if plan.device == "gpu":
         rows.append(("main memory", f"{gib(plan.host)} of {gib(plan.host_free)}"))
     if not plan.free:
         return [*rows, ("free now", "unknown on this system")]
-    verdict = "fits" if plan.fits else "does not fit: use --limit, or a machine with more memory"
+    verdict = (
+        "fits"
+        if plan.fits
+        else ("does not fit: fewer lines (--limit), a smaller model, or a machine with more memory")
+    )
     return [*rows, (f"free {plan.device.upper()} memory", gib(plan.free)), ("verdict", verdict)]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.artists import ArtistTables, artist_tables, load_regions
-from rapids_rap.backend import Array, Backend, Sizes, load_backend
+from rapids_rap.backend import Array, Backend, Sizes, check_engine, load_backend
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
@@ -113,6 +113,7 @@ def run(
     """The main job, into the run folder `out`; resumes what was kept there."""
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
+    check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)

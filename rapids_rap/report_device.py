@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rapids_rap.certificate import mark
+from rapids_rap.certificate import mark, number
 
 _BYTES = ("allocated", "peak")
 
@@ -14,14 +14,14 @@ def collect_device(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """`used`: rows (name, value) of the GPU, empty on the CPU; `parity`: the certificate or None.
 
     A parity figure gets `state`, "passed", "FAILED", or empty where nothing was demanded, and its
-    value in four digits, since an error of 1e-5 is not 0.000.
+    value in six digits, since an error of 1e-5 is not 0.000.
     """
     backend = manifest.get("backend", {})
     used = backend.get("used") or {}
     parity = manifest.get("parity")
     if parity:
         figures = [
-            figure | {"state": mark(figure.get("passed")), "value": f"{figure['value']:.4g}"}
+            figure | {"state": mark(figure.get("passed")), "value": number(figure["value"])}
             for figure in parity["figures"]
         ]
         parity = parity | {"figures": figures}

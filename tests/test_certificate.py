@@ -80,3 +80,12 @@ def test_a_missing_file_says_who_writes_it(tmp_path):
     """The command that makes a certificate is in the message."""
     with pytest.raises(InputError, match="make test-gpu"):
         read_certificate(tmp_path / "none.json")
+
+
+def test_a_figure_that_is_no_number_is_null(tmp_path):
+    """NaN, which JSON lacks, is written as null, read back, and shown as a dash that failed."""
+    broken = ParityFigure(part="layout", name="trust", value=float("nan"), passed=False)
+    json_path, text_path = write_certificate(tmp_path, a_certificate((broken,)))
+    assert read_certificate(json_path).figures[0].value is None
+    assert "| trust | — |" in text_path.read_text()
+    assert read_certificate(json_path).verdict == "failed"

@@ -474,3 +474,14 @@ def test_log_json_is_json(sample_run, tmp_path):
     failed = rap("run", tmp_path / "none.txt", "--out", tmp_path / "other", *TINY, "--log-json")
     assert failed.code == 2
     assert "none.txt" in json.loads(failed.err.splitlines()[-1])["message"]
+
+
+def test_an_engine_that_needs_a_gpu_is_refused_before_any_work(tmp_path):
+    """`neighbors.engine=cuvs` on the CPU is exit 3 at once, not after hours of embedding."""
+    outcome = rap(
+        "run", LYRICS, "--model", "demo", "--backend", "cpu", "--out", tmp_path / "run",
+        "--set", "neighbors.engine=cuvs",
+    )  # fmt: skip
+    assert outcome.code == 3
+    assert "neighbors.engine=auto" in outcome.err
+    assert not (tmp_path / "run").exists()

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from rapids_rap.errors import CapabilityError
+
 Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
 Frame = Any  # a table of the backend's own library: pandas.DataFrame, cudf.DataFrame
 
@@ -199,6 +201,15 @@ class Backend(Protocol):
 
     def usage(self) -> Usage:
         """What of the device was really used so far."""
+
+
+def check_engine(backend: str, engine: Engine) -> None:
+    """Raises CapabilityError, before any work, for an engine that only the GPU backend has."""
+    if engine == "cuvs" and backend != "gpu":
+        raise CapabilityError(
+            "neighbors.engine=cuvs needs the GPU backend; set neighbors.engine=auto, or run where "
+            "`rapids-rap doctor --require-gpu` finds a GPU."
+        )
 
 
 def load_backend(name: Literal["cpu", "gpu"]) -> Backend:

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Engine, Knn, Metric
+from rapids_rap.backend import Engine, Knn, Metric, check_engine
 from rapids_rap.backend._extras import require
-from rapids_rap.errors import CapabilityError
 
 EXACT_LIMIT = 100_000  # rows; beyond, `auto` takes the inverted file
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
@@ -50,8 +49,7 @@ def nearest(
     most = n - 1 if queries is None else n
     if not 1 <= k <= most:
         raise ValueError(f"k must lie between 1 and {most} for {n} points, got {k}")
-    if engine == "cuvs":
-        raise CapabilityError("neighbors.engine=cuvs needs the GPU backend; use auto on the CPU.")
+    check_engine("cpu", engine)
     if metric == "euclidean" and points.shape[1] <= KD_TREE_DIMENSIONS:
         distances, indices = _kd_tree(points, queries, k)
         return Knn(indices, distances, "exact", 1.0)

@@ -146,7 +146,7 @@ class GpuMemory:
             raise CapabilityError(
                 f"{stage} ran out of memory: about {wanted / GIB:.1f} GiB were expected and "
                 f"{free / GIB:.1f} GiB of the GPU's were free; end other programs on the GPU, use "
-                "a larger one, or fewer lines (--limit)."
+                "a larger one, or fewer lines (--limit). What was finished is kept."
             ) from error
 
 

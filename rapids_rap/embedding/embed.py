@@ -89,7 +89,7 @@ def embed(
         texts=texts,
         config=config,
         spec=spec,
-        store=VectorStore(store_root, _space(spec, config)),
+        store=VectorStore(store_root, _space(spec, config, lane)),
         ids=hash_texts(texts),
         lane=lane,
         rows=backend.as_torch(matrix),
@@ -114,9 +114,11 @@ def load_encoder(config: EmbeddingConfig, backend: Backend) -> Encoder:
     return Encoder(resolve_model(config, lane.dtype), lane, config.attention, config.token_budget)
 
 
-def _space(spec: ModelSpec, config: EmbeddingConfig) -> dict[str, object]:
+def _space(spec: ModelSpec, config: EmbeddingConfig, lane: Lane) -> dict[str, object]:
     settings = asdict(spec)
-    return {name: settings[name] for name in SPACE_FIELDS} | {"store_dtype": config.store_dtype}
+    # Devices round differently, and a layout makes much of the last bit.
+    own = {"store_dtype": config.store_dtype, "device": lane.device.type}
+    return {name: settings[name] for name in SPACE_FIELDS} | own
 
 
 def _read_stored(job: _Job) -> Int64:
