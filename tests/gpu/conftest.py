@@ -2,56 +2,51 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from rapids_rap.backend import load_backend
-from rapids_rap.certificate import Certificate, ParityFigure, write_certificate
+from rapids_rap.certificate import NAMES, Certificate, ParityFigure, write_certificate
 from rapids_rap.doctor import used_versions
 from tests.conftest import LYRICS
+from tests.gpu.findings import Findings, device_facts
 from tests.parity.checks import Sample, load_sample
 
-# part: the modules it needs beside torch
-PARTS = {
-    "kernels": ("triton",),
-    "embedding": ("cupy", "triton"),
-    "dense": ("cupy", "triton"),
-    "neighbors": ("cupy", "faiss"),
-    "neighbors (cuvs)": ("cupy", "cuvs"),
-    "layout": ("cupy", "cuml", "umap"),
-    "clusters": ("cupy", "cuml", "umap", "fast_hdbscan"),
-    "tables": ("cupy", "cudf", "rjieba"),
-    "memory": ("cupy", "cuml", "faiss"),
-    "whole run": ("cupy", "cudf", "cuml", "faiss"),
-}
+FOLDER = Path(__file__).parent
+COLLECTED = pytest.StashKey[Findings]()
+DESELECTED = pytest.StashKey[int]()
+NOTHING_RAN = 3
 
 
-class Findings:
-    """What the parts of this session compared."""
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count tests of this folder that were not wanted: without them a certificate is incomplete."""
+    for item in items:
+        if FOLDER in item.path.parents:
+            item.config.stash[DESELECTED] = item.config.stash.get(DESELECTED, 0) + 1
 
-    def __init__(self) -> None:
-        self.parts = dict.fromkeys(PARTS, "not run: not selected")
-        self.figures: list[ParityFigure] = []
 
-    def begin(self, part: str) -> None:
-        """Skip the part, and say why, where this machine lacks what it needs."""
-        missing = [name for name in PARTS[part] if importlib.util.find_spec(name) is None]
-        if missing:
-            self.parts[part] = f"not run: {', '.join(missing)} not installed"
-            pytest.skip(self.parts[part])
-        self.parts[part] = "not run: it broke off"
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where a certificate was asked for and nothing ran, exit with 3 and leave no old one."""
+    config = session.config
+    collected = config.stash.get(COLLECTED, None)
+    if not _asked_for(config) or (collected is not None and collected.any_ran):
+        return
+    for name in NAMES:
+        (Path(config.getoption("--certificate")) / name).unlink(missing_ok=True)
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = NOTHING_RAN
 
-    def end(self, part: str, figures: Iterable[ParityFigure]) -> None:
-        """Record a part's figures, all of them, and fail if one misses its demand."""
-        found = list(figures)
-        self.figures += found
-        self.parts[part] = "ran"
-        missed = [f"{f.name} = {f.value:g}, needed {f.needed}" for f in found if f.passed is False]
-        assert not missed, f"{part}: {'; '.join(missed)}"
+
+def _asked_for(config: pytest.Config) -> bool:
+    """Whether pytest was given nothing but this folder, and --certificate, to run."""
+    given = [
+        Path(config.invocation_params.dir, arg.split("::")[0]).resolve() for arg in config.args
+    ]
+    here = all(path == FOLDER or FOLDER in path.parents for path in given)
+    named = any(str(a).startswith("--certificate") for a in config.invocation_params.args)
+    return here and named and not config.option.collectonly
 
 
 @pytest.fixture(scope="session")
@@ -61,28 +56,43 @@ def findings(request: pytest.FixtureRequest) -> Iterable[Findings]:
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    collected = Findings()
+    collected = request.config.stash[COLLECTED] = Findings()
     yield collected
-    used = load_backend("gpu").usage()
+    device, capability, driver = device_facts()
     certificate = Certificate(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        device=used.device,
-        compute_capability=used.compute_capability,
-        driver=used.driver,
+        device=device,
+        compute_capability=capability,
+        driver=driver,
         versions=used_versions(),
-        parts=collected.parts,
+        parts=collected.parts | {"every test": _every_test(request.session)},
         figures=tuple(collected.figures),
     )
     write_certificate(Path(request.config.getoption("--certificate")), certificate)
 
 
+def _every_test(session: pytest.Session) -> str:
+    """A state like that of a part: a test may also fail before its comparison begins."""
+    deselected = session.config.stash.get(DESELECTED, 0)
+    if session.testsfailed or deselected:
+        return f"not run: {session.testsfailed} failed, {deselected} deselected"
+    return "ran"
+
+
 @pytest.fixture
 def compare(findings: Findings) -> Callable[..., None]:
-    """`compare(part, measure)`: run one part's comparison and record it."""
+    """`compare(part, measure)`: run one part's comparison, record it, fail on a missed demand.
 
-    def run(part: str, measure: Callable[[], Iterable[ParityFigure]]) -> None:
-        findings.begin(part)
-        findings.end(part, measure())
+    A part whose libraries are missing, or that has an `obstacle`, is skipped.
+    """
+
+    def run(part: str, measure: Callable[[], Iterable[ParityFigure]], obstacle: str = "") -> None:
+        why = findings.obstacle(part) or obstacle
+        if why:
+            findings.leave_out(part, why)
+            pytest.skip(f"not run: {why}")
+        missed = findings.measure(part, measure)
+        assert not missed, f"{part}: {'; '.join(missed)}"
 
     return run
 

@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from rapids_rap.backend import Knn, Sizes, UmapSpec, load_backend
-from rapids_rap.clusters import min_cluster_size
+from rapids_rap.backend import load_backend
 from rapids_rap.errors import CapabilityError
-from rapids_rap.memory_plan import plan_gpu
+from tests.conftest import ROOT
 from tests.parity.checks import at_most
+from tests.parity.peaks import FIGURES
 
 pytestmark = pytest.mark.gpu
 
-TEXTS, DIM, K = 60_000, 1536, 30
+
+@pytest.mark.parametrize(("n", "d"), [(60_000, 1536), (300_000, 768)])
+def test_the_plan_is_an_upper_bound(compare, n, d):
+    """Neighbours, layouts and clusters take no more than was planned."""
+    compare("memory", lambda: _peaks(n, d))
 
 
-def test_the_plan_is_an_upper_bound(compare):
-    """Vectors, neighbours, layouts and clusters of 60,000 lines take no more than was planned."""
-    compare("memory", _peak)
-
-
-def test_too_many_rows_are_refused_in_words():
+def test_too_many_rows_are_refused_in_words(compare):
     """More than the card and the machine hold ends in one sentence, not in a crash."""
-    pytest.importorskip("cupy")
+    compare("memory", _refusal)
+
+
+def _refusal():
     with pytest.raises(CapabilityError, match="GiB"):
-        load_backend("gpu").allocate_rows(10**10, DIM)
+        load_backend("gpu").allocate_rows(10**10, 1536)
+    yield at_most("memory", "matrices of 10,000,000,000 rows not refused", 0.0, 0)
 
 
-def _peak():
-    backend = load_backend("gpu")
-    free = backend.memory().free
-    rows = backend.allocate_rows(TEXTS, DIM)
-    rows[...] = backend.xp.asarray(_unit_rows())
-    found = backend.knn(rows, K)
-    graph = Knn(found.indices, found.distances, found.engine, found.recall)
-    specs = [UmapSpec(2, 15, 0.1, None, "pca"), UmapSpec(5, 15, 0.0, None, "pca")]
-    _, reduced = backend.umap(rows, graph, specs, 42)
-    size = min_cluster_size(TEXTS, 0)
-    backend.hdbscan(reduced, min_cluster_size=size, min_samples=5, selection="leaf")
-    # No model is loaded here.
-    plan = plan_gpu(TEXTS, DIM, free, 2**40, Sizes(k=K, model=0))
-    share = backend.memory().peak / plan.peak
-    yield at_most("memory", f"peak of {TEXTS:,} x {DIM} as a share of the plan", share, 1.0)
-
-
-def _unit_rows():
-    import numpy as np
-
-    rng = np.random.default_rng(42)
-    centers = rng.normal(size=(200, DIM)).astype(np.float32)
-    rows = centers[rng.integers(0, 200, TEXTS)] + rng.normal(size=(TEXTS, DIM)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+def _peaks(n, d):
+    command = [sys.executable, "-m", "tests.parity.peaks", str(n), str(d)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return FIGURES.validate_json(ended.stdout.splitlines()[-1])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from rapids_rap.artists import artist_tables
 from rapids_rap.backend import Backend, Knn, UmapSpec
@@ -112,6 +113,7 @@ def clusters(sample: Sample, other: Backend) -> Iterator[ParityFigure]:
     from sklearn.metrics import adjusted_rand_score
 
     blobs, _ = make_blobs(3000, 5, centers=12, cluster_std=0.6, random_state=SEED)
+    blobs = np.concatenate([blobs, blobs[:600], blobs[:200]])  # lines that say the same
     for name, points, size, needed in (
         ("blobs", blobs.astype(np.float32), 25, BLOBS),
         ("the sample's map", map_of(sample), 15, SAMPLE),
@@ -124,6 +126,10 @@ def clusters(sample: Sample, other: Backend) -> Iterator[ParityFigure]:
         agreement = float(adjusted_rand_score(ours.labels, labels))
         yield at_least("clusters", f"adjusted Rand index on {name}", agreement, needed, counts)
         persistence = other.to_host(theirs.persistence)
+        probabilities = other.to_host(theirs.probabilities)
+        outside = float((~((probabilities >= 0) & (probabilities <= 1))).sum())
+        wrong = f"probabilities outside [0, 1] or not finite on {name}"
+        yield at_most("clusters", wrong, outside, 0)
         inside = bool(((persistence >= 0) & (persistence <= 1)).all())
         yield at_most("clusters", f"persistence outside [0, 1] on {name}", float(not inside), 0)
 
@@ -165,6 +171,28 @@ def embedding(sample: Sample, other: Backend, store: Path) -> Iterator[ParityFig
     note = f"{found.report.dtype}, {found.report.attention} batches"
     yield at_least("embedding", "least cosine to float32", float(cosine.min()), 0.99, note)
     yield at_least("embedding", "mean cosine to float32", float(cosine.mean()), 0.999, note)
+    packed = float(found.report.attention == "packed")
+    if has_packed_attention(other):
+        yield at_least("embedding", "packed batches", packed, 1, found.report.attention_reason)
+    else:
+        yield noted("embedding", "packed batches", packed, found.report.attention_reason)
+
+
+def has_packed_attention(other: Backend) -> bool:
+    """Whether the backend's device can run the fused kernels."""
+    return other.torch_device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def whole_run(manifest: dict[str, Any]) -> Iterator[ParityFigure]:
+    """Whether a run's manifest shows that the GPU worked, and how the run ended."""
+    used = manifest["backend"]["used"]
+    for name in ("pool", "silhouette"):
+        launches = float(used["kernels"].get(name, 0))
+        yield at_least("whole run", f"launches of the kernel {name}", launches, 1)
+    yield at_least("whole run", "bytes allocated", float(used["allocated"]), 1, used["device"])
+    noise = manifest["counts"]["noise_lines"] / manifest["counts"]["kept"]
+    yield noted("whole run", "share of noise", noise)
+    yield noted("whole run", "clusters", manifest["counts"]["clusters"])
 
 
 def rows_that_differ(ours: Any, theirs: Any) -> int:

@@ -1,5 +1,9 @@
 """The comparisons themselves: the CPU agrees with itself, and every kind of damage is noticed."""
 
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ from rapids_rap.backend import DensityClusters, Knn, Pca
 from rapids_rap.backend.cpu import CpuBackend
 from tests.conftest import LYRICS
 from tests.parity import checks
+from tests.parity.attention import attention, by_text
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,49 @@ def test_the_cpu_agrees_with_itself(sample, part):
 def test_the_cpu_embeds_the_sample_again_the_same(sample, tmp_path):
     """The vectors that parity is measured against are those of the run."""
     figures = list(checks.embedding(sample, CpuBackend(), tmp_path))
-    assert all(f.passed and f.value > 0.99999 for f in figures)
+    assert all(f.passed and f.value > 0.99999 for f in figures if f.needed)
+    assert [f.passed for f in figures if f.name == "packed batches"] == [None]
+
+
+def test_batches_that_are_not_packed_are_noticed(sample, tmp_path, monkeypatch):
+    """Where the device has a fused kernel, vectors that are right without it don't pass."""
+    monkeypatch.setattr(checks, "has_packed_attention", lambda other: True)
+    report = SimpleNamespace(dtype="bfloat16", attention="by length", attention_reason="none")
+    found = SimpleNamespace(matrix=sample.vectors, report=report)
+    monkeypatch.setattr(checks, "embed", lambda *_: found)
+    figures = checks.embedding(sample, CpuBackend(), tmp_path)
+    assert [f.name for f in figures if not f.passed] == ["packed batches"]
+
+
+def test_a_run_without_kernels_is_noticed(sample_run):
+    """The manifest of a run on the CPU shows no launches and no device memory."""
+    manifest = json.loads((sample_run / "manifest.json").read_text())
+    missed = {f.name for f in checks.whole_run(manifest) if f.passed is False}
+    assert missed == {"launches of the kernel pool", "launches of the kernel silhouette",
+                      "bytes allocated"}  # fmt: skip
+
+
+def test_attention_text_by_text_meets_its_demand():
+    """The comparison's own reference, rounded as a kernel's result is, has no error to speak of."""
+    figures = list(attention("plain", lambda packed: by_text(packed).bfloat16(), "cpu"))
+    assert len(figures) == 4
+    assert all(f.passed and f.value > 0 for f in figures)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda p: replace(p, borders=p.borders[[0, *range(2, len(p.borders))]]),
+        lambda p: replace(p, causal=not p.causal),
+        lambda p: replace(p, scale=1.0),
+        lambda p: replace(p, key=p.key.flip(1), value=p.value.flip(1)),
+    ],
+    ids=["a border lost", "the wrong direction", "the wrong scale", "heads shared wrongly"],
+)
+def test_damaged_attention_is_noticed(damage):
+    """Texts that see each other, the wrong direction, scale or heads fail every figure."""
+    figures = attention("damaged", lambda packed: by_text(damage(packed)), "cpu")
+    assert [f.passed for f in figures] == [False] * 4
 
 
 class Damaged(CpuBackend):
@@ -47,7 +94,7 @@ class Damaged(CpuBackend):
         found = super().hdbscan(points, **options)
         return DensityClusters(
             np.random.default_rng(0).permutation(found.labels),
-            found.probabilities,
+            np.where(found.labels < 0, np.nan, found.probabilities),
             found.persistence + 1,
         )
 
@@ -72,6 +119,7 @@ def test_damage_is_noticed(sample, part):
         "neighbors": {"recall of 30 neighbours", "rows that hold themselves"},
         "layout": {"stray points", "difference of trustworthiness"},
         "clusters": {"adjusted Rand index on blobs", "adjusted Rand index on the sample's map",
+                     "probabilities outside [0, 1] or not finite on blobs",
                      "persistence outside [0, 1] on blobs"},
         "dense": {"least cosine of 8 principal axes", "error of the silhouette, plane"},
         "tables": {"rows of cluster_terms that differ"},
