@@ -27,11 +27,9 @@ def main() -> int:
     parser.add_argument("--ledger", type=Path)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    faults = [_fault(text, parser) for text in options.fail]
     with installed():
-        for fault in options.fail:
-            name, _, number = fault.rpartition(":")
-            contract.kind(name)  # a name that is not recorded can't fail
-            contract.faults[name] = int(number)
+        contract.faults.update(faults)
         code = _run([part for part in options.command if part != "--"])
         if options.ledger:
             found = {
@@ -40,6 +38,16 @@ def main() -> int:
             }
             options.ledger.write_text(json.dumps(found), encoding="utf-8")
     return code
+
+
+def _fault(text: str, parser: argparse.ArgumentParser) -> tuple[str, int]:
+    """A recorded name and the number of the call that fails; else a usage error."""
+    name, _, number = text.rpartition(":")
+    try:
+        contract.kind(name)
+        return name, int(number)
+    except (KeyError, ValueError):
+        parser.error(f"--fail {text}: expected CALL:N with a name of --ledger, as cupy.empty:1")
 
 
 def _run(arguments: list[str]) -> int:
