@@ -336,9 +336,9 @@ class _JsonLines(logging.Formatter):
 
 def _start_logging(*, debug: bool, as_json: bool) -> None:
     handler: logging.Handler = logging.StreamHandler()
+    err.quiet = as_json
     if as_json:
         handler.setFormatter(_JsonLines())
-        err.quiet = True
     else:
         from rich.logging import RichHandler
 

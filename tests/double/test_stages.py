@@ -104,8 +104,9 @@ def test_the_double_embeds_as_the_cpu(stages, sample, tmp_path):
     """Vectors of the same model lie where the CPU's lie."""
     small = dataclasses.replace(sample, texts=sample.texts[:150], vectors=sample.vectors[:150])
     figures = list(checks.embedding(small, stages[1].backend, tmp_path))
-    assert [f.passed for f in figures] == [True] * len(figures)
-    assert all(f.value > 0.99999 for f in figures)
+    demanded = [f for f in figures if f.needed]  # no demand on packing without a GPU
+    assert [f.passed for f in demanded] == [True, True]
+    assert all(f.value > 0.99999 for f in demanded)
 
 
 # ---- stage by stage -----------------------------------------------------------------------------
