@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rapids_rap.doctor import gpu_rows, installed_version, plan_for, plan_rows
+from rapids_rap.backend.lanes import CudaLane
+from rapids_rap.doctor import BATCH, gpu_rows, installed_version, plan_for, plan_rows
 from tests.gpu_facts import H100, LIBRARIES, NOTHING, USABLE
 
 
@@ -82,3 +83,8 @@ def test_a_card_that_is_not_here_can_be_planned_for():
     assert rows["main memory"].endswith("of 1024.0 GiB")
     assert rows["layout"].endswith("[too much]")
     assert rows["verdict"].startswith("does not fit")
+
+
+def test_the_plan_makes_room_for_the_batch_that_a_gpu_takes():
+    """The doctor doesn't load torch to ask, so the number stands twice and must be one."""
+    assert CudaLane.token_budget == BATCH
