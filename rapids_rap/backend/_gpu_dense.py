@@ -11,8 +11,8 @@ from typing import Any
 
 from rapids_rap.backend import Array, Pca
 from rapids_rap.backend._gpu_memory import GpuMemory
-from rapids_rap.backend.gpu_plan import BLOCK
 from rapids_rap.backend.lanes import release_cache
+from rapids_rap.grouped import row_blocks
 
 
 def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:
@@ -23,7 +23,7 @@ def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:
     n, d = (int(size) for size in points.shape)
     if not 1 <= n_components <= d:
         raise ValueError(f"n_components must lie between 1 and {d}, got {n_components}")
-    blocks = row_blocks(n, 8 * d)
+    blocks = list(row_blocks(n, 8 * d))
     total = xp.zeros((d,), dtype=xp.float64)
     for block in blocks:
         total += xp.sum(points[block, :], axis=0, dtype=xp.float64)
@@ -47,16 +47,6 @@ def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:
     )
 
 
-def project(points: Array, axes: Pca, components: int, xp: Any) -> Array:
-    """Coordinates on the first axes, (n, components) float32, by blocks of rows."""
-    n, d = (int(size) for size in points.shape)
-    directions = xp.matrix_transpose(axes.components[:components, :])
-    out = xp.empty((n, components), dtype=xp.float32)
-    for block in row_blocks(n, 4 * d):
-        out[block, :] = (points[block, :] - axes.mean) @ directions
-    return out
-
-
 def euclidean_silhouette(points: Array, labels: Array, memory: GpuMemory) -> Array:
     """See `Backend.silhouette`: the Triton kernel, on torch's views of the arrays."""
     from rapids_rap.kernels.silhouette import silhouette
@@ -67,9 +57,3 @@ def euclidean_silhouette(points: Array, labels: Array, memory: GpuMemory) -> Arr
     values = memory.from_torch(silhouette(memory.as_torch(rows), memory.as_torch(names)))
     release_cache()
     return values
-
-
-def row_blocks(n: int, row_bytes: int) -> list[slice]:
-    """Slices that cover 0..n, each of as many rows of `row_bytes` as `BLOCK` bytes hold."""
-    rows = max(1, BLOCK // max(1, row_bytes))
-    return [slice(start, min(n, start + rows)) for start in range(0, n, rows)]

@@ -18,8 +18,8 @@ import numpy as np
 
 from rapids_rap.backend import Array, Knn, Pca, UmapSpec
 from rapids_rap.backend._extras import require
-from rapids_rap.backend._gpu_dense import project
 from rapids_rap.backend._gpu_memory import GpuMemory
+from rapids_rap.grouped import project
 
 SPREAD = 1.0
 EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn
@@ -96,7 +96,7 @@ def _start(
     assert axes is not None
     known = min(spec.n_components, int(axes.components.shape[0]))
     coordinates = xp.zeros(shape, dtype=xp.float32)
-    coordinates[:, :known] = project(points, axes, known, xp)
+    coordinates[:, :known] = project(points, axes.mean, axes.components[:known, :])
     largest = float(xp.max(xp.abs(coordinates)))
     scaled = coordinates * (EXTENT / largest) if largest > 0.0 else coordinates
     noise = xp.asarray(random.normal(scale=JITTER, size=shape))
