@@ -6,8 +6,8 @@ the npm package ``chinese-poetry`` (MIT): 311,855 Tang and Song poems, 21,053 So
 stands between two punctuation marks, the unit nearest to a line of rap: 3,150,544 lines in all.
 Samples are whole poems in one seeded order, so a smaller one is the beginning of a larger one.
 
-    python -m bench.corpora --lines 60000 --out poetry.parquet
-    python -m bench.corpora --lines all       # kept in the cache, whose path is printed
+    python -m rapids_rap.bench.corpora --lines 60000 --out poetry.parquet
+    python -m rapids_rap.bench.corpora --lines all       # kept in the cache, whose path is printed
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ once, each output written once). A GPU needs at least the larger of the two time
 Williams, Waterman & Patterson 2009). Nothing here is measured: a floor is what no version can beat,
 and a measured time over its floor is the room that is left.
 
-    python -m bench.roofline --lines 600000
+    python -m rapids_rap.bench.roofline --lines 600000
 """
 
 from __future__ import annotations

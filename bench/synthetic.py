@@ -13,7 +13,7 @@ Songs of 16 to 64 lines, lines of 3 to 10 words without spaces, words of 1 to 3 
 The words mean nothing. Rows come in blocks that depend on seed, shape and their own number alone,
 so memory is bounded and a smaller corpus is the beginning of a larger one.
 
-    python -m bench.synthetic --lines 10000000 --out synthetic.parquet
+    python -m rapids_rap.bench.synthetic --lines 10000000 --out synthetic.parquet
 
 Columns: artist, song, text (strings), planted (int32). `rapids-rap ingest` ignores the last one.
 """

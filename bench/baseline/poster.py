@@ -9,7 +9,7 @@ principal components (UMAP then searches neighbours among them), clusters on the
 layout, and a silhouette of the clustered lines on the map. Every line is embedded, as often as it
 is sung.
 
-    python -m bench.baseline.poster LYRICS --out DIR [--model FOLDER] [--vectors V.npy]
+    python -m rapids_rap.bench.baseline.poster LYRICS --out DIR [--model FOLDER] [--vectors V.npy]
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import silhouette_score
 from transformers import AutoModel, PreTrainedTokenizerFast
 
-from bench.baseline import side
-from bench.baseline.settings import Settings, our_settings
+from rapids_rap.bench.baseline import side
+from rapids_rap.bench.baseline.settings import Settings, our_settings
 from rapids_rap.data import data_path
 
 Floats = npt.NDArray[np.float32]

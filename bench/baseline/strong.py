@@ -4,7 +4,7 @@ Distinct lines once; sentence-transformers; one neighbour graph for a 2-d map an
 both by umap-learn on all cores (so without a seed); fast_hdbscan; rjieba and sparse counts for
 class-based TF-IDF; pandas' Arrow strings for the lexicon; a sampled silhouette; matplotlib.
 
-    python -m bench.baseline.strong LYRICS --out DIR [--model FOLDER] [--vectors V.npy]
+    python -m rapids_rap.bench.baseline.strong LYRICS --out DIR [--model FOLDER] [--vectors V.npy]
 """
 
 from __future__ import annotations
@@ -28,9 +28,16 @@ from sklearn.metrics import silhouette_score
 from transformers import PreTrainedTokenizerFast
 from umap.umap_ import nearest_neighbors
 
-from bench.baseline import side
-from bench.baseline.poster import LETTER, clean, emotion_table, load_lexicon, read, top_artists
-from bench.baseline.settings import Settings, our_settings
+from rapids_rap.bench.baseline import side
+from rapids_rap.bench.baseline.poster import (
+    LETTER,
+    clean,
+    emotion_table,
+    load_lexicon,
+    read,
+    top_artists,
+)
+from rapids_rap.bench.baseline.settings import Settings, our_settings
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -4,7 +4,7 @@ UMAP to our dimensions and hdbscan with our settings, jieba for its vectorizer. 
 works on one thread, as ours does; `--seed none` is the library's own, faster default. Distinct
 lines are its documents, as they are ours: repeated ones end up in several topics or noise.
 
-    python -m bench.baseline.with_bertopic LYRICS --vectors V.npy --out DIR [--seed none]
+    python -m rapids_rap.bench.baseline.with_bertopic LYRICS --vectors V.npy --out DIR [--seed none]
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import umap
 from bertopic import BERTopic
 from sklearn.feature_extraction.text import CountVectorizer
 
-from bench.baseline import side, strong
-from bench.baseline.poster import clean, read, words_of
-from bench.baseline.settings import Settings, our_settings
+from rapids_rap.bench.baseline import side, strong
+from rapids_rap.bench.baseline.poster import clean, read, words_of
+from rapids_rap.bench.baseline.settings import Settings, our_settings
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -1,6 +1,6 @@
 """Time the pooling kernel over batches of texts as the encoder makes them.
 
-    python -m bench.kernels.pool
+    python -m rapids_rap.bench.kernels.pool
 
 Bandwidth is the roof: look at the share of copying. Not run on a GPU yet.
 """
@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 
-from bench.kernels.timing import Timer, Timing, gpu_or_exit, median_seconds, table
+from rapids_rap.bench.kernels.timing import Timer, Timing, gpu_or_exit, median_seconds, table
 from rapids_rap.kernels import pool_reference
 from rapids_rap.kernels.pool import cost, pool
 
@@ -64,7 +64,7 @@ def measure(shape: Shape, device: str = "cuda", seconds: Timer = median_seconds)
 
 def main() -> None:
     """Print the table."""
-    ceiling = gpu_or_exit("bench.kernels.pool")
+    ceiling = gpu_or_exit("rapids_rap.bench.kernels.pool")
     print(table(map(measure, SHAPES), ceiling))
 
 

@@ -1,6 +1,6 @@
 """Time the silhouette kernel over maps of points in clusters.
 
-    python -m bench.kernels.silhouette
+    python -m rapids_rap.bench.kernels.silhouette
 
 Arithmetic is the roof: look at the share of the float32 peak, of which the kernel can reach 1/2 in
 the plane (square roots) and 3/4 in many dimensions (see `cost`). Not run on a GPU yet.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.kernels.timing import Timer, Timing, gpu_or_exit, median_seconds, table
+from rapids_rap.bench.kernels.timing import Timer, Timing, gpu_or_exit, median_seconds, table
 from rapids_rap.kernels import silhouette_reference
 from rapids_rap.kernels.silhouette import cost, silhouette
 
@@ -58,7 +58,7 @@ def measure(shape: Shape, device: str = "cuda", seconds: Timer = median_seconds)
 
 def main() -> None:
     """Print the table."""
-    ceiling = gpu_or_exit("bench.kernels.silhouette")
+    ceiling = gpu_or_exit("rapids_rap.bench.kernels.silhouette")
     print(table(map(measure, SHAPES), ceiling))
 
 

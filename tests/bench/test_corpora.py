@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora
-from bench.corpora import Poem
+from rapids_rap.bench import corpora
+from rapids_rap.bench.corpora import Poem
 
 FILES = {
     "package/dist/quantangshi/poet.tang.0.json": [

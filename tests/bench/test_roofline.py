@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bench import roofline
+from rapids_rap.bench import roofline
 from rapids_rap.memory_plan import QWEN2_1_5B
 
 

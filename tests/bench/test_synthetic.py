@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import synthetic
-from bench.synthetic import HOOK, SCHEMA, SONGS, Shape, corpus_tables, draw_block, song_plan
+from rapids_rap.bench import synthetic
+from rapids_rap.bench.synthetic import (
+    HOOK,
+    SCHEMA,
+    SONGS,
+    Shape,
+    corpus_tables,
+    draw_block,
+    song_plan,
+)
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus.ingest import ingest
 

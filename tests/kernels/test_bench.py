@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from bench.kernels import pool, silhouette, timing
+from rapids_rap.bench.kernels import pool, silhouette, timing
 
 
 def once(function):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from bench.corpora import Poem, corpus_table, held_out_split, sample, split_lines
+from rapids_rap.bench.corpora import Poem, corpus_table, held_out_split, sample, split_lines
 from tools.demo_model.contrastive import (
     ContrastiveConfig,
     false_negatives,

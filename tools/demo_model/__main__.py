@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bench.corpora import cache_folder, held_out_split, load_poems
+from rapids_rap.bench.corpora import cache_folder, held_out_split, load_poems
 from tools.demo_model.lyrics import read_lyrics
 from tools.demo_model.phases import Config, Texts, run_phases
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.corpora import Poem
+from rapids_rap.bench.corpora import Poem
 from tools.demo_model.tokenizer import END, SEPARATOR, Vocabulary, build_tokenizer
 
 MAX_LINE = 24

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import Qwen2Model
 
-from bench.corpora import Poem
+from rapids_rap.bench.corpora import Poem
 from rapids_rap.retrieval import chance_mrr, char_tfidf_vectors, next_line_retrieval
 from tools.demo_model.data import Lines, Padded
 from tools.demo_model.model import embed

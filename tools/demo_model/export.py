@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import Qwen2Model, Qwen2Tokenizer
 
-from bench.corpora import LICENSE_NOTE
+from rapids_rap.bench.corpora import LICENSE_NOTE
 from tools.demo_model.checkpoint import save_json, write_safely
 from tools.demo_model.tokenizer import Vocabulary, build_tokenizer
 

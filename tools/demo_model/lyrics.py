@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.corpora import Poem
+from rapids_rap.bench.corpora import Poem
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus.ingest import ingest
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import Qwen2Model
 
-from bench.corpora import PACKAGE, SHA256, Poem
+from rapids_rap.bench.corpora import PACKAGE, SHA256, Poem
 from tools.demo_model.checkpoint import load_json, load_state, save_json, save_state, write_safely
 from tools.demo_model.contrastive import ContrastiveConfig, train_contrastive
 from tools.demo_model.data import Lines, PairSampler, Recipe, tokenize

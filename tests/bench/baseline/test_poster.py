@@ -11,9 +11,9 @@ from PIL import Image
 from sklearn.metrics import silhouette_score
 from transformers import AutoTokenizer
 
-from bench.baseline import poster
-from bench.baseline.settings import our_settings
 from rapids_rap.backend import load_backend
+from rapids_rap.bench.baseline import poster
+from rapids_rap.bench.baseline.settings import our_settings
 from rapids_rap.geometry import cosine_silhouette
 from rapids_rap.lexicon import cluster_emotions, count_hits, load_lexicon
 from rapids_rap.segment import segment

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.baseline import side
-from bench.baseline.settings import our_settings
+from rapids_rap.bench.baseline import side
+from rapids_rap.bench.baseline.settings import our_settings
 from rapids_rap.clusters import min_cluster_size
 from rapids_rap.config import Config
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import silhouette_score
 
-from bench.baseline import poster, strong
-from bench.baseline.settings import our_settings
+from rapids_rap.bench.baseline import poster, strong
+from rapids_rap.bench.baseline.settings import our_settings
 
 STAGES = [
     "corpus", "embedding", "neighbors", "layout", "clusters", "silhouette", "terms", "lexicon",

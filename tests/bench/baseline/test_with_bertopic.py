@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.baseline import with_bertopic
-from bench.baseline.settings import our_settings
+from rapids_rap.bench.baseline import with_bertopic
+from rapids_rap.bench.baseline.settings import our_settings
 
 GROUPS = (
     ["月亮照着河水", "河水里的月亮"],
