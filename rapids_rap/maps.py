@@ -6,6 +6,8 @@ Points become pixels on the backend (`raster`, one pass of datashader), text is 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rapids_rap.backend import Backend
 from rapids_rap.charts import render_bars, render_map
 from rapids_rap.config import MapsConfig
@@ -21,14 +23,19 @@ from rapids_rap.raster import density_image, paint, rasterize, to_pixels
 from rapids_rap.scene import MapData, build_scene, text_groups
 from rapids_rap.sketch import Sheet
 
-__all__ = ["MapData", "draw_maps"]
+__all__ = ["PAGES", "MapData", "draw_maps"]
+
+PAGES = ("clusters", "categories", "themes", "density", "artists")
+_MAKERS = {"clusters": cluster_page, "categories": category_page, "themes": theme_page}
 
 
-def draw_maps(view: MapData, config: MapsConfig, backend: Backend) -> dict[str, bytes]:
+def draw_maps(
+    view: MapData, config: MapsConfig, backend: Backend, pages: Collection[str] = PAGES
+) -> dict[str, bytes]:
     """PNG bytes of `clusters.png`, `density.png`, `categories.png`, `themes.png`, `artists.png`.
 
-    The last is absent where no artist is known. Raises `CapabilityError` where the font can't be
-    had.
+    Those of `pages`; the last is absent where no artist is known. Raises `CapabilityError` where
+    the font can't be had.
     """
     sheet = Sheet(config.width, config.height)
     face = load_typeface(config, _texts(view, config))
@@ -39,17 +46,15 @@ def draw_maps(view: MapData, config: MapsConfig, backend: Backend) -> dict[str, 
     raster = rasterize(pixels, groups, width, height, backend)
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
     maps = {}
-    for layer, page in (
-        ("clusters", cluster_page(view, scene, config)),
-        ("categories", category_page(view, scene, config)),
-        ("themes", theme_page(view, scene, config)),
-    ):
+    for layer in (name for name in _MAKERS if name in pages):
         panel = paint(raster, layer, scene.colours[layer], backend)
+        page = _MAKERS[layer](view, scene, config)
         maps[f"{layer}.png"] = render_map(page, panel, sheet, face, lift)
-    panel, peak = density_image(raster, int(view.xy.shape[0]), backend)
-    page = density_page(view, scene, config, peak * (width / 100) ** 2)
-    maps["density.png"] = render_map(page, panel, sheet, face, lift)
-    if view.artist_clusters is not None and len(view.artist_clusters):
+    if "density" in pages:
+        panel, peak = density_image(raster, int(view.xy.shape[0]), backend)
+        page = density_page(view, scene, config, peak * (width / 100) ** 2)
+        maps["density.png"] = render_map(page, panel, sheet, face, lift)
+    if "artists" in pages and view.artist_clusters is not None and len(view.artist_clusters):
         page, bars, marks = artist_page(view, view.artist_clusters, scene, config)
         maps["artists.png"] = render_bars(page, bars, marks, sheet, face)
     return maps

@@ -113,11 +113,17 @@ def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(means, dim=1)
 
 
-@torch.inference_mode()
 def embed(texts: Sequence[str], folder: Path, max_tokens: int) -> Floats:
-    """(n, d) float32 unit vectors."""
-    tokenizer = load_tokenizer(folder)
+    """(n, d) float32 unit vectors of the model in `folder`."""
     model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    return embed_with(texts, load_tokenizer(folder), model, max_tokens)
+
+
+@torch.inference_mode()
+def embed_with(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, model: Any, max_tokens: int
+) -> Floats:
+    """(n, d) float32 unit vectors of a loaded model, batch after batch."""
     vectors = [
         mean_pool(model(**batch).last_hidden_state, batch["attention_mask"]).numpy()
         for batch in padded_batches(texts, tokenizer, max_tokens)

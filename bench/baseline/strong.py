@@ -210,8 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         artists = top_artists(lines["artist"], labels[rows], settings.top)
     with clock("maps"):
         draw_map(points, labels, settings, options.out / "map.png")
+    arrays = {"labels": labels, "map": points, "clustered_space": reduced}
     side.write_findings(
-        options.out, clock, {"labels": labels[rows], "map": points[rows]},
+        options.out, clock, {name: array[rows] for name, array in arrays.items()},
         {"terms": terms, "emotions": emotions, "artists": artists},
         {"side": "strong", "lines": len(lines), "silhouette": score},
     )  # fmt: skip

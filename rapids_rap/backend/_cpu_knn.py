@@ -1,7 +1,7 @@
 """Nearest neighbours on the CPU: FAISS (Johnson, Douze & Jégou 2017, arXiv:1702.08734).
 
-Exact search costs O(n²·d); above `EXACT_LIMIT` rows an inverted file (IVF) searches only the lists
-near each query, and probes more of them until a measured recall is reached.
+Exact search costs O(n²·d); beyond the cost of `EXACT_LIMIT` rows each with each, an inverted file
+(IVF, `_cpu_lists`) searches only the lists near each query, as many as a measured recall needs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rapids_rap.backend import Engine, Knn, Metric, check_engine
+from rapids_rap.backend._cpu_lists import SAMPLE, build_lists, needed_probes, search_lists
 from rapids_rap.backend._extras import require
 
 EXACT_LIMIT = 100_000  # rows; beyond, `auto` takes the inverted file
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
-RECALL_QUERIES = 500
-TRAINING_ROWS_PER_LIST = 40
 # Float32 inner products of equal rows differ in the last bits by their place in a BLAS block. On a
 # grid of 2^-20 equal rows are equally far, which makes "ties go to the lower index" well defined.
 GRID = np.float32(2.0**20)
@@ -57,7 +56,7 @@ def nearest(
     base = _prepare(points, metric)
     asked = base if queries is None else _prepare(queries, metric)
     wanted = k if queries is not None else k + 1
-    if engine == "ivf" or (engine == "auto" and n > EXACT_LIMIT):
+    if engine == "ivf" or (engine == "auto" and n * asked.shape[0] > EXACT_LIMIT**2):
         raw, indices, recall = _inverted_file(base, asked, wanted, metric, min_recall, seed)
         used = "ivf"
     else:
@@ -98,57 +97,23 @@ def _exact(base: Floats, queries: Floats, k: int, metric: Metric) -> tuple[Float
 def _inverted_file(
     base: Floats, queries: Floats, k: int, metric: Metric, min_recall: float, seed: int | None
 ) -> tuple[Floats, Ints, float]:
-    """Search an IVF index, probing twice as many lists until the sampled recall suffices."""
-    faiss = require("faiss", "The neighbour search")
+    """Search as many lists of an inverted file as a sample of the queries needs."""
+    lists = build_lists(base, metric, seed)
     rng = np.random.default_rng(seed)
-    index = _train_inverted_file(faiss, base, metric, rng)
-
-    sample = np.sort(rng.choice(queries.shape[0], min(RECALL_QUERIES, len(queries)), replace=False))
-    probe_queries = queries[sample]
-    truth, _ = _exact(base, probe_queries, k, metric)
-    index.nprobe = min(8, index.nlist)
-    while True:
-        found, _ = index.search(probe_queries, k)
-        recall = _recall(_as_distances(found, metric), _as_distances(truth, metric))
-        if recall >= min_recall or index.nprobe >= index.nlist:
-            break
-        index.nprobe = min(2 * index.nprobe, index.nlist)
+    sample = np.sort(rng.choice(len(queries), min(SAMPLE, len(queries)), replace=False))
+    _, truth = _exact(base, queries[sample], k, metric)
+    if queries is base:
+        truth = truth[:, 1:]  # the row itself, or one like it, is found in any case
+    probes, recall = needed_probes(queries[sample], truth, metric, lists, min_recall)
     log.info(
-        "IVF neighbours: %d of %d lists probed, recall %.4f", index.nprobe, index.nlist, recall
+        "IVF neighbours: %d of %d lists probed, recall %.4f", probes, len(lists.centroids), recall
     )
-
-    distances = np.empty((queries.shape[0], k), dtype=np.float32)
-    indices = np.empty((queries.shape[0], k), dtype=np.int64)
-    for start in range(0, queries.shape[0], QUERY_BLOCK):
-        block = slice(start, start + QUERY_BLOCK)
-        distances[block], indices[block] = index.search(queries[block], k)
-    # A probe that met fewer than k rows pads with -1; those few queries are searched exactly.
+    raw, indices = search_lists(base, queries, k, metric, lists, probes)
+    # Lists that hold fewer than k rows leave places empty; those few queries are searched exactly.
     short = np.flatnonzero(np.any(indices < 0, axis=1))
     if short.size:
-        distances[short], indices[short] = _exact(base, queries[short], k, metric)
-    return distances, indices, recall
-
-
-def _train_inverted_file(faiss: Any, base: Floats, metric: Metric, rng: np.random.Generator) -> Any:
-    n, d = base.shape
-    lists = max(1, min(int(4 * np.sqrt(n)), n // TRAINING_ROWS_PER_LIST))
-    code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
-    quantizer = faiss.IndexFlatIP(d) if metric == "cosine" else faiss.IndexFlatL2(d)
-    index = faiss.IndexIVFFlat(quantizer, d, lists, code)
-    index.cp.seed = int(rng.integers(2**31 - 1))
-    index.cp.niter = 8
-    index.cp.min_points_per_centroid = 1  # our own sample decides; silences a warning on stderr
-    index.cp.spherical = metric == "cosine"
-    size = min(n, TRAINING_ROWS_PER_LIST * lists)
-    index.train(base[np.sort(rng.choice(n, size, replace=False))])
-    index.add(base)
-    return index
-
-
-def _recall(found: Floats, truth: Floats) -> float:
-    """Share of the true neighbours that were found; a neighbour tied with the last one counts."""
-    within = found <= truth[:, -1:] + 2.0 / GRID
-    return float(np.mean(within))
+        raw[short], indices[short] = _exact(base, queries[short], k, metric)
+    return raw, indices, recall
 
 
 def _as_distances(raw: Floats, metric: Metric) -> Floats:

@@ -1,0 +1,164 @@
+"""What is kept of a session: a CSV and the environment for each scenario, a table, a picture.
+
+`SCENARIO.csv` has a row a side and stage (`all`: the whole). Seconds are there for whoever
+compares on the same machine; on a shared one only the ratios of a session mean anything, and only
+they reach the table and the picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rapids_rap.bench.runner import Session
+from rapids_rap.bench.verdicts import GIB, Checked, check
+from rapids_rap.files import write_bytes, write_json
+
+COLUMNS = (
+    "scenario", "corpus", "lines", "side", "stage", "rounds", "seconds", "seconds_min",
+    "seconds_max", "cold_seconds", "cpu_seconds", "peak_gib", "lines_per_second",
+    "tokens_per_second", "times_ours",
+)  # fmt: skip
+
+
+def save_session(session: Session, environment: dict[str, Any], folder: Path) -> list[Checked]:
+    """Write `NAME.csv` and `NAME.json`; return the checked requirements."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name, checked = session.scenario.name, check(session)
+    table = measurements(session)
+    write_bytes(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_json(
+        folder / f"{name}.json",
+        {
+            "scenario": name,
+            "question": session.scenario.question,
+            "note": session.scenario.note,
+            "corpus": session.corpus,
+            "measure": session.scenario.measure,
+            "environment": environment,
+            "requirements": [requirement_row(c) for c in checked],
+        },
+    )
+    return checked
+
+
+def measurements(session: Session) -> pd.DataFrame:
+    """A row a side and stage: `COLUMNS`, then the scorer's figures of the side.
+
+    times_ours: seconds of the side / seconds of `ours` in the same round, the median of the rounds.
+    """
+    names = list(dict.fromkeys(name for own in session.figures.values() for name in own))
+    rows = []
+    for side in session.scenario.sides:
+        figures = session.figures.get(side, {})
+        rows += [row | {n: figures.get(n) for n in names} for row in _rows(session, side)]
+    return pd.DataFrame(rows, columns=[*COLUMNS, *names])
+
+
+def _rows(session: Session, side: str) -> list[dict[str, Any]]:
+    runs = session.of(side)
+    whole = [run.seconds for run in runs]
+    tokens = runs[0].counts.get("tokens")
+    median = session.median(side, lambda run: run.seconds)
+    times = (
+        pd.Series(session.ratios(side, "ours", lambda run: run.seconds)).median()
+        if "ours" in session.scenario.sides
+        else None
+    )
+    common = {
+        "scenario": session.scenario.name, "corpus": session.corpus, "lines": runs[0].lines,
+        "side": side, "rounds": len(runs),
+    }  # fmt: skip
+    every = common | {
+        "stage": "all", "seconds": median, "seconds_min": min(whole), "seconds_max": max(whole),
+        "cold_seconds": session.median(side, lambda run: run.cold),
+        "cpu_seconds": session.median(side, lambda run: run.cpu_seconds),
+        "peak_gib": session.median(side, lambda run: run.peak_bytes / GIB),
+        "lines_per_second": runs[0].lines / median,
+        "tokens_per_second": tokens / median if tokens else None,
+        "times_ours": times,
+    }  # fmt: skip
+    stages = []
+    for stage in runs[0].stages:
+        seconds = [run.stages.get(stage, 0.0) for run in runs]
+        peaks = [run.stage_peaks[stage] / GIB for run in runs if stage in run.stage_peaks]
+        stages.append(
+            common | {
+                "stage": stage, "seconds": pd.Series(seconds).median(),
+                "seconds_min": min(seconds), "seconds_max": max(seconds),
+                "peak_gib": max(peaks) if peaks else None,
+            }
+        )  # fmt: skip
+    return [every, *stages]
+
+
+def requirement_row(checked: Checked) -> dict[str, Any]:
+    """A requirement and what was measured, for JSON and the table."""
+    r = checked.requirement
+    against = r.against or ""
+    return {
+        "figure": r.figure, "side": r.side, "against": against, "value": checked.value,
+        "low": checked.low, "high": checked.high,
+        "floor": next((b for b in (r.at_least, r.at_most) if b is not None), None),
+        "direction": "at most" if r.at_most is not None else "at least",
+        "margin": r.margin, "reach": r.reach, "verdict": checked.verdict, "note": checked.note,
+    }  # fmt: skip
+
+
+def load_results(folder: Path) -> list[dict[str, Any]]:
+    """The records of every scenario kept in a folder, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def render_table(records: Iterable[dict[str, Any]]) -> str:
+    """A Markdown table of all requirements, a section a scenario, and where they were measured."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Generated by `rapids-rap bench --table` from the records beside this file. Ratios of",
+        "one interleaved session each, medians over rounds with their range; above 1 ours is",
+        "faster. Absolute seconds are in the CSV files and mean nothing on another machine.",
+    ]
+    for record in records:
+        lines += ["", *_section(record)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(record: dict[str, Any]) -> Sequence[str]:
+    e = record["environment"]
+    lines = [
+        f"## {record['scenario']}", "", record["question"], "",
+        "| what | against | measured | range | floor | reach for | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in record["requirements"]:
+        note = f" ({row['note']})" if row["note"] else ""
+        cells = (
+            f"{row['figure']} of {row['side']}", row["against"] or "–",
+            _number(row["value"]) + note, f"{_number(row['low'])} to {_number(row['high'])}",
+            _bound(row), _number(row["reach"]), row["verdict"],
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    gpu = "" if e["gpu"] == "none" else f", {e['gpu']}"
+    lines += [
+        "",
+        f"{record['corpus']}; {e['date']}, commit {e['commit'] or 'unknown'}, {e['cores']} cores "
+        f"of {e['cpu']}{gpu}, {e['memory_gib']} GiB, Python {e['python']}.",
+    ]
+    if record["note"]:
+        lines += ["", record["note"]]
+    return lines
+
+
+def _bound(row: dict[str, Any]) -> str:
+    if row["margin"] is not None:
+        return f"−{row['margin']:g}"
+    return f"{'≤' if row['direction'] == 'at most' else '≥'} {_number(row['floor'])}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"

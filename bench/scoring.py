@@ -1,0 +1,82 @@
+"""One scorer for every side: the same distinct texts, the same vectors, the same functions.
+
+What a side found are labels and maybe a map. They are judged with the functions of our own quality
+report, and each figure is given so that more is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import Backend
+from rapids_rap.coherence import npmi, topic_diversity
+from rapids_rap.config import TermsConfig
+from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.segment import Tokens, segment
+from rapids_rap.terms import cluster_terms
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Figures = dict[str, float | None]
+
+TOP = 10  # terms of a cluster that are judged
+SAMPLE = 10_000  # rows of the figures that cost n²
+TRUST_SAMPLE = 2_000
+SEED = 42
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is judged: n distinct texts, our vectors (n, d) of them, and their words."""
+
+    texts: Sequence[str]
+    vectors: Floats
+    tokens: Tokens
+
+
+def judged(texts: Sequence[str], vectors: Floats) -> Judged:
+    """The texts with their words."""
+    return Judged(texts, vectors, segment(texts))
+
+
+def score_labels(of: Judged, labels: Ints, backend: Backend) -> Figures:
+    """Of clusters, (n,) int64, noise -1: their number, coverage, and whether they hold together."""
+    ones = np.ones(len(labels), dtype=np.int64)
+    cosine = silhouette_summary(cosine_silhouette(of.vectors, labels), ones)
+    terms = cluster_terms(of.tokens, labels, ones, TermsConfig(), backend)
+    return {
+        "clusters": float(len(np.unique(labels[labels >= 0]))),
+        "coverage": float(np.mean(labels >= 0)),
+        "silhouette_cosine": cosine.mean,
+        "topic_diversity": topic_diversity(terms.table, TOP),
+        "npmi_coherence": npmi(of.tokens, terms, TOP, backend, SEED).value,
+    }
+
+
+def score_map(of: Judged, xy: Floats, labels: Ints, backend: Backend) -> Figures:
+    """Of a map (n, 2): whether its neighbours are the vectors' and its clusters lie apart."""
+    rows = np.arange(len(xy))
+    if len(rows) > SAMPLE:
+        rows = np.sort(np.random.default_rng(SEED).choice(rows, SAMPLE, replace=False))
+    values = backend.silhouette(xy[rows], labels[rows])
+    trust = trustworthiness(of.vectors, xy, backend, sample=TRUST_SAMPLE, seed=SEED)
+    return {
+        "trustworthiness": trust.value,
+        "silhouette_map": silhouette_summary(values, np.ones(len(rows), dtype=np.int64)).mean,
+    }
+
+
+def score_density(points: Floats, labels: Ints, backend: Backend) -> Figures:
+    """DBCV in the space that the side clustered."""
+    return {"dbcv": dbcv(points, labels, backend, sample=SAMPLE, seed=SEED).value}
+
+
+def agreement(labels: Ints, other: Ints) -> float:
+    """Adjusted Rand index (Hubert & Arabie 1985) of two clusterings, noise one group in each."""
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(other, labels))

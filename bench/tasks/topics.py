@@ -1,0 +1,121 @@
+"""From vectors to topics and their terms: our stages and BERTopic, on the same vectors and texts.
+
+`prepare` embeds once. Ours is what a run does between its vectors and its term table: neighbours,
+both layouts, clusters, words and terms; BERTopic makes no map.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rapids_rap.backend import load_backend
+from rapids_rap.bench import scoring
+from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.tasks.embedding import MODEL, read_texts
+from rapids_rap.config import Config, EmbeddingConfig
+from rapids_rap.embedding.embed import load_encoder
+
+Floats = npt.NDArray[np.float32]
+
+
+def prepare(inputs: Inputs) -> None:
+    """The vectors of the distinct texts, in the order of their first lines."""
+    encoder = load_encoder(EmbeddingConfig(model=MODEL), load_backend("cpu"))
+    np.save(inputs.shared / "vectors.npy", encoder.encode(distinct(inputs)))
+
+
+def distinct(inputs: Inputs) -> list[str]:
+    """Each text once, in the order of the corpus."""
+    return list(dict.fromkeys(read_texts(inputs)))
+
+
+def ours(inputs: Inputs) -> Call:
+    """The stages of a run, with its defaults."""
+    from rapids_rap.clusters import find_clusters
+    from rapids_rap.layout import lay_out
+    from rapids_rap.neighbors import neighbor_graph
+    from rapids_rap.segment import segment
+    from rapids_rap.terms import cluster_terms
+
+    texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
+    config, backend = Config(), load_backend("cpu")
+    seed = 42 if config.seed == "none" else config.seed
+
+    def call() -> Findings:
+        ones, clock = np.ones(len(texts), dtype=np.int64), Stages()
+        with clock("neighbors"):
+            graph = neighbor_graph(vectors, config.neighbors, backend, seed)
+        with clock("layout"):
+            layout = lay_out(vectors, graph, config.layout, backend, seed)
+        with clock("clusters"):
+            found = find_clusters(layout.reduced, vectors, ones, graph, config.clusters, backend)
+        with clock("terms"):
+            tokens = segment(texts)
+            terms = cluster_terms(tokens, found.labels, ones, config.terms, backend)
+        return Findings(
+            {"texts": len(texts), "recall_1000": round(1000 * graph.recall)},
+            clock.stages,
+            {"labels": found.labels},
+            {"terms": terms.table},
+        )
+
+    return call
+
+
+class Stages:
+    """Seconds of each stage of a call, in order."""
+
+    def __init__(self) -> None:
+        self.stages: list[dict[str, Any]] = []
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what is inside the `with`."""
+        start = time.perf_counter()
+        yield
+        self.stages.append({"stage": stage, "seconds": time.perf_counter() - start})
+
+
+def bertopic(inputs: Inputs) -> Call:
+    """BERTopic, its UMAP seeded as ours."""
+    return _bertopic(inputs, seeded=True)
+
+
+def bertopic_unseeded(inputs: Inputs) -> Call:
+    """BERTopic, its UMAP on all cores and so different from run to run."""
+    return _bertopic(inputs, seeded=False)
+
+
+def _bertopic(inputs: Inputs, *, seeded: bool) -> Call:
+    from rapids_rap.bench.baseline import with_bertopic as baseline
+    from rapids_rap.bench.baseline.settings import our_settings
+
+    texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
+    settings = our_settings(len(texts))
+
+    def call() -> Findings:
+        labels, terms = baseline.find_topics(
+            texts, vectors, settings, settings.seed if seeded else None
+        )
+        return Findings({"texts": len(texts)}, (), {"labels": labels}, {"terms": terms})
+
+    return call
+
+
+def score(inputs: Inputs, found: Mapping[str, Path]) -> dict[str, dict[str, float | None]]:
+    """Every side's clusters, on the same texts and vectors."""
+    backend = load_backend("cpu")
+    of = scoring.judged(distinct(inputs), np.load(inputs.shared / "vectors.npy"))
+    labels = {side: np.load(folder / "labels.npy") for side, folder in found.items()}
+    return {
+        side: scoring.score_labels(of, own, backend)
+        | {"ari_to_ours": scoring.agreement(own, labels["ours"])}
+        for side, own in labels.items()
+    }
