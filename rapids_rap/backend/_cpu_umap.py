@@ -2,8 +2,8 @@
 
 umap-learn makes a seeded layout with one thread (updates of several threads race). Two layouts of
 one graph don't touch each other, so they run side by side in two threads of this process: the
-compiled epochs are built without Python's lock. That beats two processes, each of which would
-import and compile umap-learn again.
+compiled epochs (`_cpu_umap_epoch`) are built without Python's lock. That beats two processes, each
+of which would import and compile umap-learn again.
 """
 
 from __future__ import annotations
@@ -158,21 +158,21 @@ def _side_by_side(jobs: Sequence[tuple[Any, UmapSpec, Floats]], seed: int) -> li
 
 
 def _prepare_compiled_functions() -> None:
-    """Keep umap-learn's compiled functions on disk, and build its epoch without Python's lock.
+    """Give umap-learn our epoch, and keep its compiled functions on disk.
 
-    Compiling them takes 5-10 s in every process, reading them back none. Without the lock (the same
-    source with the same options otherwise, so the same layouts) threads overlap. Where a later
-    umap-learn names them differently, layouts are still right, and only slower.
+    Our epoch runs without Python's lock and takes about half the time (docs/performance.md).
+    Compiling umap-learn's functions takes 5-10 s in every process, reading them back none. Where a
+    later umap-learn names them differently, layouts are still right, and only slower.
     """
-    numba = require("numba", "The layout")
+    require("numba", "The layout")
     sets = require("umap.umap_", "The layout")
     descent = require("umap.layouts", "The layout")
+    from rapids_rap.backend._cpu_umap_epoch import epoch
+
     with _prepare_once:
-        epoch = getattr(descent, EPOCH, None)
-        if epoch is None or getattr(epoch, "targetoptions", {}).get("nogil"):
+        if getattr(descent, EPOCH, epoch) is epoch:
             return
-        setattr(descent, EPOCH, numba.njit(epoch.py_func, fastmath=True, nogil=True))
-        owners = ((descent, EPOCH), *((sets, name) for name in GRAPH_FUNCTIONS))
+        setattr(descent, EPOCH, epoch)
         with contextlib.suppress(AttributeError, RuntimeError):  # no folder that can be written
-            for owner, name in owners:
-                getattr(owner, name).enable_caching()
+            for name in GRAPH_FUNCTIONS:
+                getattr(sets, name).enable_caching()

@@ -1,0 +1,161 @@
+"""One epoch of UMAP's stochastic descent, with its two forces read from tables.
+
+The same updates in the same order and with the same random numbers as umap-learn's own epoch
+(McInnes, Healy & Melville 2018, arXiv:1802.03426, algorithm 5). Attraction and repulsion depend on
+the squared distance alone, and nearly all of an epoch goes into the powers in their formulas:
+
+    attraction(s) = -2 a b s^(b - 1) / (1 + a s^b)
+    repulsion(s) = 2 gamma b / ((0.001 + s) (1 + a s^b))
+
+Here both are tabulated once, `STEPS` steps an octave, and taken linearly between, which errs by
+less than 1e-4 of the value. Distances beyond the tables take their ends: below, the step is clipped
+in any case, and above, there is next to no force.
+
+Imported when a layout is made: numba and umap-learn belong to the `[cpu]` extra.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from umap.utils import tau_rand_int
+
+STEP_BITS = 7  # of the mantissa: steps an octave, as a power of two
+STEPS = 2**STEP_BITS
+SHIFT = 23 - STEP_BITS  # bits of a float32 below a step
+LOWEST, HIGHEST = -40, 24  # octaves of the squared distance: 9e-13 to 1.7e7
+FIRST = (127 + LOWEST) << STEP_BITS
+FRACTION = np.float32(2.0**-SHIFT)
+LIMIT = np.float32(4.0)  # of a coordinate's step, before the learning rate
+CORE = 0.001  # keeps repulsion finite, as in umap-learn
+
+Floats = npt.NDArray[np.float32]
+
+
+def force_tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
+    """Attraction and repulsion at the borders of the steps, float32, one more than there are."""
+    octaves = np.arange(LOWEST, HIGHEST)[:, None]
+    starts = (2.0**octaves * (1.0 + np.arange(STEPS) / STEPS)).ravel()
+    squared = np.append(starts, 2.0**HIGHEST)
+    bell = 1.0 + a * squared**b
+    attraction = -2.0 * a * b * squared ** (b - 1.0) / bell
+    repulsion = 2.0 * gamma * b / ((CORE + squared) * bell)
+    return attraction.astype(np.float32), repulsion.astype(np.float32)
+
+
+def epoch(
+    head_embedding: Any, tail_embedding: Any, head: Any, tail: Any, n_vertices: int,
+    epochs_per_sample: Any, a: float, b: float, rng_state_per_sample: Any, gamma: float, dim: int,
+    move_other: bool, alpha: float, epochs_per_negative_sample: Any,
+    epoch_of_next_negative_sample: Any, epoch_of_next_sample: Any, n: int, *_density: Any,
+) -> None:  # fmt: skip
+    """Stands in the place of umap-learn's, with its arguments: one epoch, in place.
+
+    Only for layouts of a graph on itself that don't preserve density; else ValueError.
+    """
+    if not move_other or head_embedding is not tail_embedding or _density[:1] not in ((), (False,)):
+        raise ValueError("only layouts of a graph on itself are computed")
+    _descent(dim)(
+        head_embedding, head, tail, n_vertices, epochs_per_sample,
+        *_tables(float(a), float(b), float(gamma)), rng_state_per_sample, np.float32(alpha),
+        epochs_per_negative_sample, epoch_of_next_negative_sample, epoch_of_next_sample, n,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
+    return force_tables(a, b, gamma)
+
+
+@numba.njit(inline="always", fastmath=True)
+def _force(table: Any, squared: Any, value: Any, bits: Any) -> Any:
+    """The table at a squared distance. `bits` is `value`, one float32, seen as an integer."""
+    value[0] = squared
+    place = (bits[0] >> SHIFT) - FIRST
+    if place < 0:
+        return table[0]
+    if place >= len(table) - 1:
+        return table[-1]
+    part = np.float32(bits[0] & ((1 << SHIFT) - 1)) * FRACTION
+    return table[place] + part * (table[place + 1] - table[place])
+
+
+@numba.njit(inline="always", fastmath=True)
+def _clip(step: Any) -> Any:
+    return min(max(step, -LIMIT), LIMIT)
+
+
+@numba.njit(inline="always")
+def _remainder(number: Any, divisor: Any, inverse: Any) -> Any:
+    """`number % divisor`, by a product, which is several times as fast as a division."""
+    rest = number - int(number * inverse) * divisor
+    if rest < 0:
+        return rest + divisor
+    return rest - divisor if rest >= divisor else rest
+
+
+@numba.njit(inline="always", fastmath=True)
+def _squared_distance(points: Any, j: Any, k: Any, dim: Any) -> Any:
+    squared = np.float32(0.0)
+    for d in range(dim):
+        squared += (points[j, d] - points[k, d]) ** 2
+    return squared
+
+
+@numba.njit(inline="always", fastmath=True)
+def _pull_together(points: Any, j: Any, k: Any, dim: Any, force: Any, alpha: Any) -> None:
+    for d in range(dim):
+        step = _clip(force * (points[j, d] - points[k, d])) * alpha
+        points[j, d] += step
+        points[k, d] -= step
+
+
+@numba.njit(inline="always", fastmath=True)
+def _push_away(points: Any, j: Any, k: Any, dim: Any, force: Any, alpha: Any) -> None:
+    for d in range(dim):
+        points[j, d] += _clip(force * (points[j, d] - points[k, d])) * alpha
+
+
+@functools.cache
+def _descent(dim: int) -> Callable[..., None]:
+    """The compiled loop over edges; `dim` is a constant in it, so that its loops are unrolled.
+
+    Without Python's lock, so that two layouts run side by side; kept on disk where there is a place
+    for it.
+    """
+
+    def descend(
+        points: Any, head: Any, tail: Any, n_vertices: int, every: Any, attraction: Any,
+        repulsion: Any, states: Any, alpha: Any, every_negative: Any, next_negative: Any,
+        next_positive: Any, n: int,
+    ) -> None:  # fmt: skip
+        inverse = 1.0 / n_vertices
+        value = np.zeros(1, dtype=np.float32)
+        bits = value.view(np.int32)
+        for i in range(every.shape[0]):
+            if next_positive[i] > n:
+                continue
+            j, k = head[i], tail[i]
+            squared = _squared_distance(points, j, k, dim)
+            if squared > 0.0:
+                pull = _force(attraction, squared, value, bits)
+                _pull_together(points, j, k, dim, pull, alpha)
+            next_positive[i] += every[i]
+            negatives = int((n - next_negative[i]) / every_negative[i])
+            for _ in range(negatives):
+                k = _remainder(tau_rand_int(states[j]), n_vertices, inverse)
+                squared = _squared_distance(points, j, k, dim)
+                if squared > 0.0:
+                    push = _force(repulsion, squared, value, bits)
+                    _push_away(points, j, k, dim, push, alpha)
+            next_negative[i] += negatives * every_negative[i]
+
+    try:
+        return numba.njit(fastmath=True, nogil=True, cache=True)(descend)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder that can be written
+        return numba.njit(fastmath=True, nogil=True)(descend)  # type: ignore[no-any-return]
