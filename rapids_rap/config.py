@@ -163,7 +163,7 @@ class QualityConfig(Section):
     silhouette_exact: int = Field(100_000, ge=100, description="texts to which layout is exact")
     silhouette_sample: int = Field(50_000, ge=100, description="sampled texts above that")
     dbcv_sample: int = Field(20_000, ge=100, description="texts DBCV is computed on, at most")
-    trustworthiness_sample: int = Field(5_000, ge=100, description="sampled texts, at most")
+    trustworthiness_sample: int = Field(2_000, ge=100, description="sampled texts, at most")
 
 
 class MapsConfig(Section):

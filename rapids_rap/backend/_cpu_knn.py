@@ -16,7 +16,7 @@ from rapids_rap.backend import Engine, Knn, Metric, check_engine
 from rapids_rap.backend._cpu_lists import SAMPLE, build_lists, needed_probes, search_lists
 from rapids_rap.backend._extras import require
 
-EXACT_LIMIT = 100_000  # rows, each compared with each; beyond, `auto` takes the inverted file
+EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the inverted file
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
 # Float32 inner products of equal rows differ in the last bits by their place in a BLAS block. On a
