@@ -109,6 +109,18 @@ def requirement_row(checked: Checked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def describe(scenario: str, checked: Checked) -> str:
+    """A requirement and its outcome in a line."""
+    row = requirement_row(checked)
+    against = f" against {row['against']}" if row["against"] else ""
+    measured = "not measured" if row["value"] is None else _number(row["value"])
+    note = f" ({row['note']})" if row["note"] else ""
+    return (
+        f"{scenario}: {row['figure']} of {row['side']}{against}: {measured}{note}, "
+        f"wanted {_bound(row)}: {row['verdict']}"
+    )
+
+
 def load_results(folder: Path) -> list[dict[str, Any]]:
     """The records of every scenario kept in a folder, by name."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]

@@ -255,6 +255,52 @@ def print_config() -> None:
     out.print(render_defaults(), end="", markup=False, soft_wrap=True)
 
 
+@app.command()
+def bench(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SCENARIO...", help="Names, or YAML files.", show_default=False),
+    ] = None,
+    *,
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path(
+        "bench/results"
+    ),
+    lyrics: Annotated[
+        Path | None, typer.Option(help="Lyrics for the scenarios on lyrics; default: the sample.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="How often each side runs; default: the scenario's.")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Only draw the table and picture of what is in --out.")
+    ] = False,
+) -> None:
+    """Measure ours against the CPU pipelines, speed and quality together; lists the scenarios.
+
+    Exits 1 where a requirement is missed. Needs the `bench` extra.
+
+    Example: rapids-rap bench silhouette_50k words_600k --out results
+    """
+    import rapids_rap.bench as benchmarks
+    from rapids_rap.bench.scenario import load_scenario, scenario_names
+
+    if table:
+        for path in benchmarks.write_summary(out_folder):
+            out.print(f"Wrote {path}.", soft_wrap=True)
+        return
+    if not scenarios:
+        for name in scenario_names():
+            out.print(f"{name}: {load_scenario(name).question}", soft_wrap=True)
+        return
+    missed = benchmarks.bench(
+        scenarios, out_folder, lyrics=lyrics, rounds=rounds,
+        say=lambda line: out.print(line, soft_wrap=True),
+    )  # fmt: skip
+    out.print(f"Wrote {out_folder}: CSV, environment, table and picture.", soft_wrap=True)
+    if missed:
+        raise typer.Exit(1)
+
+
 def _not_built(name: str, what: str) -> None:
     def command() -> None:
         raise CapabilityError(f"`{name}` ({what}) is not part of this version yet.")
@@ -268,7 +314,6 @@ _not_built("train", "SimCSE contrastive fine-tuning")
 _not_built("compare", "two runs side by side")
 _not_built("view", "the interactive map in a browser")
 _not_built("nightly", "incremental nightly re-clustering")
-_not_built("bench", "the benchmarks against the CPU baselines")
 
 
 def main() -> NoReturn:

@@ -23,13 +23,17 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from umap.utils import tau_rand_int
 
 STEP_BITS = 7  # of the mantissa: steps an octave, as a power of two
 STEPS = 2**STEP_BITS
 SHIFT = 23 - STEP_BITS  # bits of a float32 below a step
 LOWEST, HIGHEST = -40, 24  # octaves of the squared distance: 9e-13 to 1.7e7
-FIRST = (127 + LOWEST) << STEP_BITS
+FIRST = (127 + LOWEST) << STEP_BITS  # of the bits of 2^LOWEST
+LAST = (HIGHEST - LOWEST) * STEPS - 1
 FRACTION = np.float32(2.0**-SHIFT)
 LIMIT = np.float32(4.0)  # of a coordinate's step, before the learning rate
 CORE = 0.001  # keeps repulsion finite, as in umap-learn
@@ -72,16 +76,22 @@ def _tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
     return force_tables(a, b, gamma)
 
 
+@intrinsic
+def _bits(_context: Any, number: Any) -> tuple[Any, Callable[..., Any]]:
+    """The bits of a float32 as an int32: exponent and leading mantissa are its place in a table."""
+
+    def reinterpret(_target: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        return builder.bitcast(values[0], ir.IntType(32))
+
+    return types.int32(types.float32), reinterpret
+
+
 @numba.njit(inline="always", fastmath=True)
-def _force(table: Any, squared: Any, value: Any, bits: Any) -> Any:
-    """The table at a squared distance. `bits` is `value`, one float32, seen as an integer."""
-    value[0] = squared
-    place = (bits[0] >> SHIFT) - FIRST
-    if place < 0:
-        return table[0]
-    if place >= len(table) - 1:
-        return table[-1]
-    part = np.float32(bits[0] & ((1 << SHIFT) - 1)) * FRACTION
+def _force(table: Any, squared: Any) -> Any:
+    """The table at a squared distance, linear between its steps."""
+    bits = _bits(np.float32(squared))
+    place = min(max((bits >> SHIFT) - FIRST, 0), LAST)
+    part = np.float32(bits & ((1 << SHIFT) - 1)) * FRACTION
     return table[place] + part * (table[place + 1] - table[place])
 
 
@@ -135,15 +145,13 @@ def _descent(dim: int) -> Callable[..., None]:
         next_positive: Any, n: int,
     ) -> None:  # fmt: skip
         inverse = 1.0 / n_vertices
-        value = np.zeros(1, dtype=np.float32)
-        bits = value.view(np.int32)
         for i in range(every.shape[0]):
             if next_positive[i] > n:
                 continue
             j, k = head[i], tail[i]
             squared = _squared_distance(points, j, k, dim)
             if squared > 0.0:
-                pull = _force(attraction, squared, value, bits)
+                pull = _force(attraction, squared)
                 _pull_together(points, j, k, dim, pull, alpha)
             next_positive[i] += every[i]
             negatives = int((n - next_negative[i]) / every_negative[i])
@@ -151,7 +159,7 @@ def _descent(dim: int) -> Callable[..., None]:
                 k = _remainder(tau_rand_int(states[j]), n_vertices, inverse)
                 squared = _squared_distance(points, j, k, dim)
                 if squared > 0.0:
-                    push = _force(repulsion, squared, value, bits)
+                    push = _force(repulsion, squared)
                     _push_away(points, j, k, dim, push, alpha)
             next_negative[i] += negatives * every_negative[i]
 

@@ -1,0 +1,89 @@
+"""The sides themselves, on the sample lyrics: they find the same things, and the scorer sees it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapids_rap.bench.measure import Inputs, keep
+from rapids_rap.bench.tasks import embedding, maps, pipelines, silhouette, topics
+
+
+@pytest.fixture
+def inputs(lyrics_file, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    rows = len(pd.read_parquet(lyrics_file))
+    return Inputs(lyrics_file, rows, shared, tmp_path)
+
+
+def found(task, inputs, **sides):
+    """Each side's findings in a folder, as the runner leaves them."""
+    folders = {}
+    for name, call in sides.items():
+        folder = inputs.own / name
+        folder.mkdir()
+        own = Inputs(inputs.corpus, inputs.lines, inputs.shared, folder)
+        keep(call(own)(), folder)
+        folders[name.replace("_", "-")] = folder
+    return task.score(inputs, folders)
+
+
+def test_every_encoder_gives_the_same_vectors(inputs, monkeypatch):
+    """Our batches, the padded loop and sentence-transformers differ by rounding only."""
+    monkeypatch.setattr(embedding, "TUNED_ON", 32)
+    figures = found(
+        embedding, inputs, ours=embedding.ours, poster=embedding.poster,
+        library=embedding.sentence_transformers, distinct=embedding.sentence_transformers_distinct,
+    )  # fmt: skip
+    for side in ("ours", "library", "distinct"):
+        assert figures[side]["largest_difference"] < 1e-5
+        assert figures[side]["knn_recall"] > 0.99
+
+
+def test_wrong_vectors_are_seen_by_the_scorer(inputs):
+    """A side that returned other vectors would show in both figures."""
+    random = np.random.default_rng(0).normal(size=(inputs.lines, 256)).astype(np.float32)
+    for name, vectors in (("poster", random), ("ours", random[::-1])):
+        (inputs.own / name).mkdir()
+        np.save(inputs.own / name / "vectors.npy", vectors)
+    folders = {name: inputs.own / name for name in ("poster", "ours")}
+    figures = embedding.score(inputs, folders)["ours"]
+    assert figures["largest_difference"] > 1
+    assert figures["knn_recall"] < 0.5
+
+
+def test_the_closed_form_is_scikit_learns_silhouette(inputs, monkeypatch):
+    """Value by value, noise left out by both."""
+    monkeypatch.setattr(silhouette, "ROWS", 600)
+    monkeypatch.setattr(silhouette, "CLUSTERS", 7)
+    silhouette.prepare(inputs)
+    figures = found(silhouette, inputs, ours=silhouette.ours, scikit_learn=silhouette.scikit_learn)
+    assert figures["ours"]["largest_difference"] < 1e-4
+    assert figures["ours"]["same_rows"] == 1.0
+
+
+def test_both_maps_have_the_same_size(inputs, monkeypatch):
+    """A smaller picture would be an unfair one."""
+    monkeypatch.setattr(maps, "POINTS", 2000)
+    maps.prepare(inputs)
+    figures = found(maps, inputs, ours=maps.ours, matplotlib=maps.matplotlib)
+    assert figures["ours"] == figures["matplotlib"]
+
+
+def test_topics_of_both_sides_are_scored_alike(inputs):
+    """Labels for every distinct text, and the agreement of ours with itself is 1."""
+    topics.prepare(inputs)
+    figures = found(topics, inputs, ours=topics.ours, bertopic=topics.bertopic)
+    assert figures["ours"]["ari_to_ours"] == 1.0
+    assert set(figures["bertopic"]) == set(figures["ours"])
+
+
+def test_a_run_folder_is_read_line_by_line(inputs):
+    """Labels, map and clustered space have a row a line, and the stages their seconds."""
+    run = pipelines.ours(inputs)()
+    lines = run.counts["lines"]
+    assert {name: len(array) for name, array in run.arrays.items()} == {
+        "labels": lines, "map": lines, "clustered_space": lines,
+    }  # fmt: skip
+    assert {"embedding", "layout", "quality"} <= {stage["stage"] for stage in run.stages}
+    assert run.counts["tokens"] > lines
