@@ -8,8 +8,8 @@ the squared distance alone, and nearly all of an epoch goes into the powers in t
     repulsion(s) = 2 gamma b / ((0.001 + s) (1 + a s^b))
 
 Here both are tabulated once, `STEPS` steps an octave, and taken linearly between, which errs by
-less than 1e-4 of the value. Distances beyond the tables take their ends: below, the step is clipped
-in any case, and above, there is next to no force.
+less than 1e-4 of the value. Distances beyond the tables take their outermost steps: below, the
+movement is clipped in any case, and above, there is next to no force.
 
 Imported when a layout is made: numba and umap-learn belong to the `[cpu]` extra.
 """
