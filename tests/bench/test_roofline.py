@@ -1,10 +1,12 @@
 """The roofline: floors that follow from counts, and say what they counted."""
 
 import dataclasses
+import json
 
 import pytest
 
 from rapids_rap.bench import roofline
+from rapids_rap.errors import InputError
 from rapids_rap.memory_plan import QWEN2_1_5B
 
 
@@ -46,3 +48,61 @@ def test_the_table_says_that_nothing_was_measured():
     text = roofline.render(roofline.typical_job(600_000))
     assert text.startswith("Computed, not measured")
     assert all(gpu.name in text for gpu in roofline.GPUS)
+
+
+def manifest(device="NVIDIA H100 80GB HBM3", backend="gpu"):
+    stages = {"embedding": 40.0, "neighbors": 2.0, "segment": 3.0, "terms": 1.0, "layout": 4.0}
+    return {
+        "backend": {"name": backend, "used": {"device": device}},
+        "counts": {"distinct": 600_000, "clusters": 400, "kept": 700_000, "noise_lines": 70_000},
+        "model": {"tokens": 4_800_000, "name": "Qwen/Qwen2-1.5B", "dtype": "bfloat16"},
+        "neighbors": {"k": 30},
+        "stages": [
+            {"name": name, "seconds": seconds, "cached": name == "layout"}
+            for name, seconds in stages.items()
+        ],
+    }
+
+
+def test_a_run_is_held_against_its_floors():
+    """Words are one stage, what was cached is left out, and nothing exceeds its floor here."""
+    found = {s.stage: s for s in roofline.shares(manifest(), QWEN2_1_5B)}
+    assert set(found) == {"embedding", "neighbors", "terms and lexicon"}
+    assert found["terms and lexicon"].seconds == 4.0
+    job = roofline.typical_job(600_000)
+    floor = {f.stage: f for f in roofline.floors(job)}
+    h100 = roofline.find_gpu("NVIDIA H100 PCIe")
+    least = floor["encoder"].seconds(h100) + floor["pooling"].seconds(h100)
+    assert found["embedding"].floor == pytest.approx(least, rel=0.01)
+    assert found["embedding"].reached == pytest.approx(least / 40.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "card"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB SXM"), ("NVIDIA H200", "H200 SXM"),
+        ("NVIDIA L40S", "L40S"), ("Tesla T4", "T4"), ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+    ],
+)  # fmt: skip
+def test_a_card_is_found_by_the_drivers_name(name, card):
+    """The names that drivers give contain the data sheet's."""
+    assert roofline.find_gpu(name).name == card
+
+
+def test_an_unknown_card_and_a_cpu_run_are_refused():
+    """No share of a floor that isn't known."""
+    with pytest.raises(InputError, match="Radeon"):
+        roofline.find_gpu("Radeon")
+    with pytest.raises(InputError, match="--backend gpu"):
+        roofline.shares(manifest("cpu", "cpu"), QWEN2_1_5B)
+
+
+def test_the_command_reads_a_run_folder(tmp_path, capsys):
+    """A folder without a manifest ends with a sentence, one with it in a table."""
+    with pytest.raises(SystemExit) as end:
+        roofline.main(["--run", str(tmp_path)])
+    assert end.value.code == 2
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest()), encoding="utf-8")
+    capsys.readouterr()
+    roofline.main(["--run", str(tmp_path)])
+    assert "Measured on NVIDIA H100" in capsys.readouterr().out

@@ -33,7 +33,7 @@ def test_a_file_is_a_scenario_named_after_it(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("question", "qestion", "qestion"),
+        ("question", "qestion", "question: Field required"),
         ("silhouette:ours", "silhouette.ours", "sides.ours.call"),
         ("against: other", "against: nobody", "'nobody' is no side"),
         (", at_least: 2", "", "one of at_least, at_most and margin"),
