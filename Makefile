@@ -16,6 +16,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy kernels
+	$(BIN)/mypy bench
 
 test: $(STAMP)
 	$(BIN)/pytest -q -m "not slow and not gpu"

@@ -192,7 +192,8 @@ def cluster_terms(texts: Sequence[str], labels: Ints, top: int) -> pd.DataFrame:
 def load_lexicon() -> dict[str, list[str]]:
     """The words of each category of our lexicon, in its order."""
     table = pd.read_csv(data_path("lexicon.csv"))
-    return {name: list(words) for name, words in table.groupby("category", sort=False)["word"]}
+    groups = table.groupby("category", sort=False)["word"]
+    return {str(name): list(words) for name, words in groups}
 
 
 def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Ints:
@@ -235,8 +236,9 @@ def draw_map(points: Floats, labels: Ints, settings: Settings, path: Path) -> No
     plt.switch_backend("agg")  # no window
     figure = plt.figure(figsize=(settings.width / 100, settings.height / 100), dpi=100)
     noise = labels < 0
-    plt.scatter(*points[noise].T, s=1, c="lightgray")
-    plt.scatter(*points[~noise].T, s=1, c=labels[~noise], cmap="tab20")
+    x, y = points.T
+    plt.scatter(x[noise], y[noise], s=1, c="lightgray")
+    plt.scatter(x[~noise], y[~noise], s=1, c=labels[~noise], cmap="tab20")
     plt.title("UMAP + HDBSCAN")
     plt.savefig(path)
     plt.close(figure)

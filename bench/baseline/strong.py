@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fast_hdbscan
 import numpy as np
@@ -168,7 +168,8 @@ def draw_map(points: Floats, labels: Ints, settings: Settings, path: Path) -> No
     colors = plt.get_cmap("tab20")(labels % 20)
     colors[labels < 0] = (0.8, 0.8, 0.8, 1.0)
     order = np.argsort(labels >= 0, kind="stable")
-    plt.scatter(*points[order].T, s=1, c=colors[order], marker="s", linewidths=0)
+    x, y = points[order].T
+    plt.scatter(x, y, s=1, c=colors[order], marker="s", linewidths=0)
     plt.savefig(path)
     plt.close(figure)
 
@@ -210,7 +211,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         artists = top_artists(lines["artist"], labels[rows], settings.top)
     with clock("maps"):
         draw_map(points, labels, settings, options.out / "map.png")
-    arrays = {"labels": labels, "map": points, "clustered_space": reduced}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": labels,
+        "map": points,
+        "clustered_space": reduced,
+    }
     side.write_findings(
         options.out, clock, {name: array[rows] for name, array in arrays.items()},
         {"terms": terms, "emotions": emotions, "artists": artists},

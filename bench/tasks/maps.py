@@ -84,8 +84,9 @@ def matplotlib(inputs: Inputs) -> Call:
     def call() -> Findings:
         figure = plt.figure(figsize=(config.width / 100, config.height / 100), dpi=100)
         noise = labels < 0
-        plt.scatter(*xy[noise].T, s=1, c="lightgray")
-        plt.scatter(*xy[~noise].T, s=1, c=labels[~noise], cmap="tab20")
+        x, y = xy.T
+        plt.scatter(x[noise], y[noise], s=1, c="lightgray")
+        plt.scatter(x[~noise], y[~noise], s=1, c=labels[~noise], cmap="tab20")
         buffer = io.BytesIO()
         plt.savefig(buffer, format="png")
         plt.close(figure)
