@@ -164,6 +164,11 @@ class QualityConfig(Section):
     silhouette_sample: int = Field(50_000, ge=100, description="sampled texts above that")
     dbcv_sample: int = Field(20_000, ge=100, description="texts DBCV is computed on, at most")
     trustworthiness_sample: int = Field(5_000, ge=100, description="sampled texts, at most")
+    retrieval_lines: int = Field(
+        4_000, ge=100, description="lines of sampled whole songs that retrieval asks, about"
+    )
+    artist_songs: int = Field(8_000, ge=10, description="songs artist retrieval asks, at most")
+    bootstrap: int = Field(1_000, ge=100, description="draws of songs behind each interval")
 
 
 class MapsConfig(Section):

@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 VERSIONS = {
     "corpus": 1, "neighbors": 1, "layout": 1, "clusters": 2, "segment": 1,
-    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 2,
+    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 3,
 }  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def run(
         geometry = _place_and_group(corpus, weights, sizes, job)
         words = _read_words(corpus, weights, geometry, lists, job)
         artists = _look_at_artists(corpus, geometry, lists.regions, job)
-        quality = _judge(weights, geometry, words, job)
+        quality = _judge(corpus, weights, geometry, words, job)
         findings = Findings(
             corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
             geometry.layout, geometry.clusters,
@@ -245,11 +245,11 @@ def _look_at_artists(
         return artist_tables(corpus.lines, clusters, regions, backend)
 
 
-def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
+def _judge(corpus: Corpus, weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
         geometry.used.matrix, geometry.vectors.matrix, geometry.layout, geometry.clusters, weights,
-        words.tokens, words.terms,
+        words.tokens, words.terms, corpus.lines, corpus.texts,
     )  # fmt: skip
     return job.stage(
         Quality, "quality",

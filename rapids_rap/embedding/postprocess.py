@@ -59,17 +59,24 @@ def postprocess(
     have no spread: they come back as they are, with mode "none". `sizes` is what else the run
     will hold.
     """
+    transform = fit_transform(matrix, mode, backend, whiten_dims=whiten_dims, seed=seed)
+    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+
+
+def fit_transform(
+    matrix: Array, mode: Mode, backend: Backend, *, whiten_dims: int = 0, seed: int | None = 42
+) -> Transform:
+    """The parameters of `mode`, of the rows of `matrix` (n, d) float32; see `postprocess`."""
     xp = array_namespace(matrix)
-    n, d = matrix.shape
+    n, d = (int(size) for size in matrix.shape)
     empty = xp.empty((0,), dtype=xp.float32, device=device(matrix))
     if mode != "none" and n < 2:
         log.warning("%s needs at least two distinct texts; the vectors stay as they are", mode)
         mode = "none"
     if mode == "none":
-        return Postprocessed(matrix, Transform("none", empty, empty))
+        return Transform("none", empty, empty)
     if mode == "center":
-        transform = Transform("center", _mean(matrix), empty)
-        return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+        return Transform("center", _mean(matrix), empty)
     most = min(d, n - 1)
     kept = min(whiten_dims, most) if whiten_dims else most
     if whiten_dims > most:
@@ -79,8 +86,7 @@ def postprocess(
     floor = FLOOR * xp.mean(variance)
     deviation = xp.sqrt(xp.where(variance > floor, variance, floor))
     deviation = xp.where(deviation > 0, deviation, xp.ones_like(deviation))  # all rows were equal
-    transform = Transform("whiten", pca.mean, pca.components / deviation[:, None])
-    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+    return Transform("whiten", pca.mean, pca.components / deviation[:, None])
 
 
 def apply_transform(
@@ -92,17 +98,21 @@ def apply_transform(
     """
     if transform.mode == "none":
         return matrix
-    xp = array_namespace(matrix)
-    axes = transform.axes
-    columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
+    columns = transform.axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
     out = backend.allocate_rows(matrix.shape[0], columns, sizes)
     for rows in _blocks(matrix.shape[0]):
-        block = matrix[rows, :] - transform.mean
-        if transform.mode == "whiten":
-            block = block @ axes.T
-        norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
-        out[rows, :] = block / xp.where(norms > 0, norms, xp.ones_like(norms))
+        out[rows, :] = transform_rows(matrix[rows, :], transform)
     return out
+
+
+def transform_rows(block: Array, transform: Transform) -> Array:
+    """A few rows (r, d) in the fitted space, (r, k), as `apply_transform`; not for mode "none"."""
+    xp = array_namespace(block)
+    block = block - transform.mean
+    if transform.mode == "whiten":
+        block = block @ transform.axes.T
+    norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
+    return block / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 
 def _mean(matrix: Array) -> Array:
