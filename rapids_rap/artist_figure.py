@@ -22,7 +22,7 @@ from rapids_rap.artist_retrieval import (
     rank_spaces,
     space_rows,
 )
-from rapids_rap.artist_spaces import Material, gather, some_songs, song_spaces
+from rapids_rap.artist_spaces import Material, gather, song_spaces
 from rapids_rap.backend import Array, Backend
 from rapids_rap.bootstrap import Ints
 from rapids_rap.leakage import leakage_groups, song_entries
@@ -86,7 +86,8 @@ def artist_figure(
     if len(contest.asked) < 2 or not contest.asked.any():
         return _missing(NO_ARTISTS)
     material = gather(entries, vectors, raw_vectors, texts, tokens, backend)
-    spaces = song_spaces(material, np.ones(entries.size, dtype=bool), backend, seed)
+    everyone = np.ones(entries.size, dtype=bool)
+    spaces = song_spaces(material, everyone, everyone, backend, seed)
     rows = space_rows(rank_spaces(spaces, contest, backend, draws=draws, seed=seed))
     by_name = {row["name"]: row for row in rows}
     used = by_name.get("dense_used", by_name["dense_raw"])
@@ -138,11 +139,7 @@ def _held_out(
     )
     if len(inner.asked) < 2 or not inner.asked.any():
         return None
-    rows = backend.from_host(np.flatnonzero(asked))
-    spaces = {
-        name: some_songs(space, rows)
-        for name, space in song_spaces(material, fit, backend, seed).items()
-    }
+    spaces = song_spaces(material, fit, asked, backend, seed)
     ranked = rank_spaces(spaces, inner, backend, draws=draws, seed=seed)
     return {
         "artists": len(inner.asked),

@@ -33,7 +33,7 @@ from rapids_rap.segment import Tokens
 
 Bools = npt.NDArray[np.bool_]
 
-FIT_ROWS = 50_000  # lines that whitening is fitted on, at most: a sample by the seed
+FIT_ROWS = 30_000  # lines that whitening is fitted on, at most: a sample by the seed
 WORD_AXES = 256  # of the words' singular vectors
 # Rows for each whitened axis: n rows whitened along n - 1 axes are all equally far from each other.
 ROWS_PER_AXIS = 4
@@ -71,27 +71,36 @@ def gather(
     return Material(entries, vectors, raw_vectors, characters, words)
 
 
-def song_spaces(material: Material, fit: Bools, backend: Backend, seed: int) -> dict[str, Space]:
-    """Every space that a song has a vector in, by name, fitted on the songs that `fit` marks.
+def song_spaces(
+    material: Material, fit: Bools, asked: Bools, backend: Backend, seed: int
+) -> dict[str, Space]:
+    """The songs that `asked` marks, in order, in every space, fitted on those that `fit` marks.
 
-    fit: (songs,) bool, one at least. `dense_used` is there where vectors were post-processed.
+    fit, asked: (songs,) bool, one at least. `dense_used` is there where vectors were
+    post-processed.
     """
     entries = material.entries
-    marked = backend.from_host(fit)
+    marked, rows_asked = backend.from_host(fit), backend.from_host(np.flatnonzero(asked))
     rows = np.unique(entries.texts[fit[entries.songs]])
     if len(rows) > FIT_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, FIT_ROWS, replace=False))
     lines = backend.xp.take(material.raw_vectors, backend.from_host(rows), axis=0)
     whitening = _whitening(unit_rows(lines), backend, seed)
-    spaces: dict[str, Space] = {"dense_raw": average(material.raw_vectors, entries, None, backend)}
+    own = entries.of(asked)
+    spaces: dict[str, Space] = {"dense_raw": average(material.raw_vectors, own, None, backend)}
     if material.vectors is not material.raw_vectors:
-        spaces["dense_used"] = average(material.vectors, entries, None, backend)
-    spaces["dense_whitened"] = average(material.raw_vectors, entries, whitening, backend)
-    spaces["characters"] = weigh(material.characters, backend, marked)
+        spaces["dense_used"] = average(material.vectors, own, None, backend)
+    spaces["dense_whitened"] = average(material.raw_vectors, own, whitening, backend)
     words = weigh(material.words, backend, marked)
-    spaces["words"] = words
-    spaces["words_svd_whitened"] = whitened_words(words, fit, backend, seed)
-    return spaces
+    lexical = {
+        "characters": weigh(material.characters, backend, marked),
+        "words": words,
+        "words_svd_whitened": whitened_words(words, fit, backend, seed),
+    }
+    whole = bool(asked.all())
+    return spaces | {
+        name: space if whole else _some_songs(space, rows_asked) for name, space in lexical.items()
+    }
 
 
 def average(
@@ -159,7 +168,7 @@ def _whitening(rows: Array, backend: Backend, seed: int) -> Transform:
     return fit_transform(rows, "whiten", backend, whiten_dims=axes, seed=seed)
 
 
-def some_songs(space: Space, rows: Any) -> Space:
+def _some_songs(space: Space, rows: Any) -> Space:
     """The songs with these numbers (backend's (m,) int64). Lengths stay what they were."""
     if isinstance(space, Weighted):
         xp = array_namespace(space.rest)

@@ -44,6 +44,12 @@ class Entries:
         """(size + 1,) int64, where each song's entries begin."""
         return np.searchsorted(self.songs, np.arange(self.size + 1)).astype(np.int64)
 
+    def of(self, songs: npt.NDArray[np.bool_]) -> Entries:
+        """Of the songs that are marked (`size`,) alone, renumbered in order."""
+        number = np.cumsum(songs) - 1
+        held = songs[self.songs]
+        return Entries(number[self.songs[held]], self.texts[held], int(songs.sum()))
+
 
 def song_entries(lines: pd.DataFrame, chosen: Ints) -> Entries:
     """The distinct texts of the songs with these `song_id`s, numbered in the order of `chosen`.
