@@ -24,6 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 SHINGLE = 5  # characters
 ALIKE = 0.5  # of the shorter song's shingles in the other one: near-duplicates
+FEW = 10  # shingles in common at least: two short songs can share a phrase by chance
 LONG = 12  # characters: a shorter line two songs can share by chance, or quote as a saying
 COMMON = 20  # songs: a longer text, or a shingle, that more of them hold is nobody's own
 
@@ -70,8 +71,9 @@ def leakage_groups(entries: Entries, texts: Sequence[str]) -> Ints:
 
     Two songs are linked where they share an exact text of `LONG` characters or more, blanks not
     counted, that at most `COMMON` songs hold; where all their texts are the same; and where
-    `ALIKE` of the shorter one's runs of `SHINGLE` characters stand in the other, counting only runs
-    that at most `COMMON` songs hold. A group is whatever is linked, over any number of songs.
+    `ALIKE` of the shorter one's runs of `SHINGLE` characters, and `FEW` of them, stand in the
+    other, counting only runs that at most `COMMON` songs hold. A group is whatever is linked, over
+    any number of songs.
     """
     if not entries.size:
         return np.zeros(0, dtype=np.int64)
@@ -123,5 +125,5 @@ def _near(entries: Entries, texts: Sequence[str]) -> tuple[Ints, Ints]:
     has = csr_matrix((ones, (songs[rare], terms[rare])), shape=shape)
     both = (has @ has.T).tocoo()
     shorter = np.minimum(length[both.row], length[both.col])
-    alike = (both.data >= ALIKE * shorter) & (both.row < both.col)
+    alike = (both.data >= np.maximum(FEW, ALIKE * shorter)) & (both.row < both.col)
     return both.row[alike].astype(np.int64), both.col[alike].astype(np.int64)

@@ -169,8 +169,8 @@ def principal_terms(matrix: Sparse, dims: int, backend: Backend, seed: int) -> A
     axes = (right @ rotation[:, :k]) / values[None, :]
     # The sign is arbitrary, and differs from library to library: the largest loading is positive.
     largest = xp.argmax(xp.abs(axes), axis=0)[None, :]
-    signs = xp.where(xp.take_along_axis(axes, largest, axis=0) < 0.0, -1.0, 1.0)
-    return Axes(axes * signs, values)
+    loading = xp.take_along_axis(axes, largest, axis=0)
+    return Axes(xp.where(loading < 0.0, -axes, axes), values)
 
 
 def _orthonormal(columns: Array) -> Array:
