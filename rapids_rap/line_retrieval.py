@@ -52,7 +52,7 @@ class Answers:
     """What one space says of every line of a `Verse`. In host memory, T lines, S songs.
 
     next_rank, song_rank: (T,) float64, of the first right answer, from 1; NaN without one.
-    aligned: (T, w) float64, squared distance to each following line, NaN where there is none.
+    aligned: (T,) float64, squared distances to the lines that follow it, summed.
     potentials, cosines: (S, S) float64, summed over the pairs of lines of two songs.
     """
 
@@ -138,9 +138,9 @@ def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
     """Rank every line of the verse by `scores`, in one pass over blocks of rows."""
     xp = backend.xp
     songs, follows = backend.from_host(verse.songs), backend.from_host(verse.next)
-    n, width = (int(size) for size in follows.shape)
+    n = int(follows.shape[0])
     none = backend.from_host(np.zeros((0, 2)))
-    ranks, aligned = [none], [backend.from_host(np.zeros((0, width)))]
+    ranks, aligned = [none], [none[:, 0]]
     pairs = backend.from_host(np.zeros((2, verse.size, verse.size)))
     edges = backend.from_host(np.searchsorted(verse.songs, np.arange(verse.size + 1)))
     for part in row_blocks(n, 8 * 12 * n):
@@ -165,7 +165,7 @@ def _by_song(values: Array, edges: Array) -> Array:
 
 
 def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Array, Array]:
-    """(rows, 2) ranks of the first follower and the first line of the song; (rows, w) distances."""
+    """(rows, 2) ranks of the first follower and the first line of the song; (rows,) distances."""
     xp, where = array_namespace(scores), device(scores)
     nobody = xp.asarray(-math.inf, dtype=scores.dtype, device=where)
     ids = xp.arange(int(scores.shape[1]), dtype=songs.dtype, device=where)
@@ -173,12 +173,11 @@ def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Arr
     others = xp.where(itself, nobody, scores)
     asked = follows[part, :]
     near = xp.take_along_axis(scores, xp.clip(asked, 0, None), axis=1)
-    unknown = xp.full_like(near, math.nan)
     following = xp.where(asked >= 0, near, nobody)
     fellows = (songs[part][:, None] == songs[None, :]) & ~itself
     ranks = [_first(others, following), _first(others, xp.where(fellows, scores, nobody))]
-    distances = xp.where(asked >= 0, xp.clip(2.0 - 2.0 * near, 0.0, None), unknown)
-    return xp.stack(ranks, axis=1), distances
+    distances = xp.where(asked >= 0, xp.clip(2.0 - 2.0 * near, 0.0, None), xp.zeros_like(near))
+    return xp.stack(ranks, axis=1), xp.sum(distances, axis=1)
 
 
 def _first(scores: Array, right: Array) -> Array:

@@ -70,15 +70,14 @@ def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None
     return Score(float(gain.mean()), hits, draws, int(asked.sum()))
 
 
-def alignment(answers: Answers, songs: Ints, weights: Floats) -> Geometry | None:
+def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | None:
     """Mean squared distance of a line and a line that follows it."""
-    distance = answers.aligned
-    known = ~np.isnan(distance)
-    if not known.any():
+    following = np.count_nonzero(verse.next >= 0, axis=1)
+    if not following.any():
         return None
     units = weights.shape[1]
-    number = np.bincount(songs, weights=known.sum(axis=1), minlength=units)
-    total = np.bincount(songs, weights=np.where(known, distance, 0).sum(axis=1), minlength=units)
+    number = np.bincount(verse.songs, weights=following, minlength=units)
+    total = np.bincount(verse.songs, weights=answers.aligned, minlength=units)
     drawn = weights @ number
     draws = np.where(drawn > 0, (weights @ total) / np.where(drawn > 0, drawn, 1), np.nan)
     return Geometry(float(total.sum() / number.sum()), draws)
@@ -213,7 +212,7 @@ def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
                 log = np.log(potential.draws)
             potential = Geometry(math.log(potential.value), log)
         return {
-            "alignment": alignment(answers, songs, weights),
+            "alignment": alignment(answers, asked.verse, weights),
             "uniformity": potential,
             "anisotropy": across_songs(answers.cosines, songs, weights),
         }
