@@ -60,8 +60,9 @@ class EmbeddingConfig(Section):
     model: str = Field(
         "Qwen/Qwen2-1.5B", description="a Hugging Face name, a local folder, or `demo` (offline)"
     )
-    pooling: Literal["auto", "mean", "last", "cls"] = Field(
-        "auto", description="auto: what the preset or the model folder declares, else mean"
+    pooling: Literal["auto", "mean", "last", "cls", "echo"] = Field(
+        "auto",
+        description="auto: as preset or folder declares, else mean; echo: text twice, mean of 2nd",
     )
     causal: Literal["auto", "yes", "no"] = Field(
         "auto", description="attention looks back only; auto: as preset or folder declares"
@@ -78,10 +79,15 @@ class EmbeddingConfig(Section):
     attention: Literal["auto", "packed", "padded"] = Field(
         "auto", description="auto: end to end or of equal length, never padded"
     )
-    postprocess: Literal["none", "center", "whiten"] = Field(
-        "none", description="applied to distinct texts before neighbours: whiten = PCA whitening"
+    postprocess: Literal["none", "center", "remove", "whiten"] = Field(
+        "none", description="of distinct texts before neighbours; remove: the top components"
     )
     whiten_dims: int = Field(0, ge=0, description="dimensions kept by whitening (0: all)")
+    remove_dims: int = Field(0, ge=0, description="components removed (0: a hundredth of all)")
+    lexical: Literal["none", "words", "characters"] = Field(
+        "none", description="TF-IDF vectors put beside the model's before neighbours, equal weight"
+    )
+    lexical_dims: int = Field(256, ge=1, le=4096, description="singular axes of the TF-IDF")
     shard_texts: int = Field(2048, ge=1, description="texts a shard: a kill can cost three")
     store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
     trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")

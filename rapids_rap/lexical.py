@@ -126,6 +126,24 @@ def weigh(counts: Counts, backend: Backend, fit: Array | None = None) -> Weighte
     return Weighted(_csr(values[kept], rows, columns, shape, backend), rest)
 
 
+def most_common(counts: Counts, most: int) -> Counts:
+    """The counts of the `most` terms that stand in most documents, of equals the first.
+
+    Not for `weigh`'s exact products: what is dropped here is gone.
+    """
+    if counts.width <= most:
+        return counts
+    xp = array_namespace(counts.terms)
+    holders = _by_term(xp.ones_like(counts.terms), counts.terms, counts.width)
+    kept = xp.argsort(xp.argsort(-holders, stable=True)) < most
+    number = xp.cumulative_sum(xp.astype(kept, xp.int64)) - 1
+    own = xp.take(kept, counts.terms)
+    return Counts(
+        xp.take(number, counts.terms)[own], counts.documents[own], counts.counts[own],
+        int(xp.count_nonzero(kept)), counts.size,
+    )  # fmt: skip
+
+
 def products(matrix: Sparse, rows: slice, backend: Backend) -> Array:
     """(rows, documents) float64: the products of a block of the rows with every row.
 

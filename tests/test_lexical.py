@@ -10,6 +10,7 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.lexical import (
     count_characters,
     count_words,
+    most_common,
     principal_terms,
     products,
     weigh,
@@ -106,6 +107,17 @@ def test_terms_that_the_fit_lacks_have_no_weight(backend):
     found = gram(weigh(counts, backend, fit), backend)
     np.testing.assert_allclose(found[:3, :3], 1.0, atol=1e-12)  # bc and cd are unknown
     assert not found[3].any()
+
+
+def test_the_most_common_terms_are_kept(backend):
+    """By the documents that hold them, equals in order, and never more than asked."""
+    texts = ["ab", "abc", "abcd", "bcx"]
+    counts = count_characters(texts, np.arange(4), 4, backend, (2, 2))
+    assert most_common(counts, 9) is counts
+    kept = most_common(counts, 2)  # ab and bc, each in three texts
+    assert kept.width == 2
+    assert backend.to_host(kept.documents).tolist() == [0, 1, 2, 1, 2, 3]
+    assert backend.to_host(kept.terms).tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_axes_are_the_singular_vectors(backend):
