@@ -60,8 +60,9 @@ class EmbeddingConfig(Section):
     model: str = Field(
         "Qwen/Qwen2-1.5B", description="a Hugging Face name, a local folder, or `demo` (offline)"
     )
-    pooling: Literal["auto", "mean", "last", "cls"] = Field(
-        "auto", description="auto: what the preset or the model folder declares, else mean"
+    pooling: Literal["auto", "mean", "last", "cls", "echo"] = Field(
+        "auto",
+        description="auto: as preset or folder declares, else mean; echo: text twice, mean of 2nd",
     )
     causal: Literal["auto", "yes", "no"] = Field(
         "auto", description="attention looks back only; auto: as preset or folder declares"
@@ -78,10 +79,15 @@ class EmbeddingConfig(Section):
     attention: Literal["auto", "packed", "padded"] = Field(
         "auto", description="auto: end to end or of equal length, never padded"
     )
-    postprocess: Literal["none", "center", "whiten"] = Field(
-        "none", description="applied to distinct texts before neighbours: whiten = PCA whitening"
+    postprocess: Literal["none", "center", "remove", "whiten"] = Field(
+        "none", description="of distinct texts before neighbours; remove: the top components"
     )
     whiten_dims: int = Field(0, ge=0, description="dimensions kept by whitening (0: all)")
+    remove_dims: int = Field(0, ge=0, description="components removed (0: a hundredth of all)")
+    lexical: Literal["none", "words", "characters"] = Field(
+        "none", description="TF-IDF vectors put beside the model's before neighbours, equal weight"
+    )
+    lexical_dims: int = Field(256, ge=1, le=4096, description="singular axes of the TF-IDF")
     shard_texts: int = Field(2048, ge=1, description="texts a shard: a kill can cost three")
     store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
     trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")
@@ -164,6 +170,11 @@ class QualityConfig(Section):
     silhouette_sample: int = Field(50_000, ge=100, description="sampled texts above that")
     dbcv_sample: int = Field(20_000, ge=100, description="texts DBCV is computed on, at most")
     trustworthiness_sample: int = Field(2_000, ge=100, description="sampled texts, at most")
+    retrieval_lines: int = Field(
+        4_000, ge=100, description="lines of sampled whole songs that retrieval asks, about"
+    )
+    artist_songs: int = Field(8_000, ge=10, description="songs artist retrieval asks, at most")
+    bootstrap: int = Field(1_000, ge=100, description="draws of songs behind each interval")
 
 
 class MapsConfig(Section):

@@ -31,6 +31,9 @@ from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import shaping_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
+from rapids_rap.embedding.fusion import VERSION as FUSION
+from rapids_rap.embedding.fusion import fuse
+from rapids_rap.embedding.postprocess import VERSION as POSTPROCESS
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.fonts import font_path
 from rapids_rap.layout import Layout, lay_out
@@ -51,7 +54,7 @@ Result = TypeVar("Result")
 
 VERSIONS = {
     "corpus": 1, "neighbors": 2, "layout": 2, "clusters": 2, "segment": 1,
-    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 2,
+    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 3,
 }  # fmt: skip
 
 
@@ -129,10 +132,11 @@ def run(
         _warn(corpus)
         sizes = _plan_memory(corpus, dim, sizes, backend)
         weights = backend.from_host(_weights(corpus))
-        geometry = _place_and_group(corpus, weights, sizes, job)
-        words = _read_words(corpus, weights, geometry, lists, job)
+        tokens = _cut_words(corpus, lists, job)
+        geometry = _place_and_group(corpus, weights, tokens, sizes, job)
+        words = _read_words(corpus, weights, tokens, geometry, lists, job)
         artists = _look_at_artists(corpus, geometry, lists.regions, job)
-        quality = _judge(weights, geometry, words, job)
+        quality = _judge(corpus, weights, geometry, words, job)
         findings = Findings(
             corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
             geometry.layout, geometry.clusters,
@@ -166,7 +170,19 @@ class _Job:
         return self.cache.run(kind, name, self.keys[name], compute)
 
 
-def _place_and_group(corpus: Corpus, weights: Array, sizes: Sizes, job: _Job) -> Geometry:
+def _cut_words(corpus: Corpus, lists: Lists, job: _Job) -> Tokens:
+    """Texts to words; first of all, as vectors may hold words."""
+    own = (*lists.lexicon.all_words, *lists.own_words)
+    return job.stage(
+        Tokens, "segment", lambda: segment(corpus.texts, own),
+        digest("\n".join(corpus.texts)), lists.lexicon.all_words, lists.own_words,
+        digest(data_path("slang.txt").read_bytes()),
+    )  # fmt: skip
+
+
+def _place_and_group(
+    corpus: Corpus, weights: Array, tokens: Tokens, sizes: Sizes, job: _Job
+) -> Geometry:
     """Texts to vectors, neighbours, layouts and clusters."""
     config, backend, seed = job.config, job.backend, job.seed
     job.progress.stage("embedding")
@@ -176,10 +192,21 @@ def _place_and_group(corpus: Corpus, weights: Array, sizes: Sizes, job: _Job) ->
         )
         kept.extend([True] * (vectors.report.embedded == 0))
     with job.cache.measured("postprocess"):
-        mode, dims = config.embedding.postprocess, config.embedding.whiten_dims
+        how = config.embedding
         after = replace(sizes, model=0, copies=1)  # the model is gone, the first matrix is there
-        used = postprocess(vectors.matrix, mode, backend, whiten_dims=dims, seed=seed, sizes=after)
-    space = [digest("\n".join(corpus.texts)), vectors.report.space, mode, dims]
+        used = postprocess(
+            vectors.matrix, how.postprocess, backend,
+            whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=seed, sizes=after,
+        )  # fmt: skip
+        if how.lexical != "none":
+            fused = fuse(used.matrix, corpus.texts, tokens, how, backend, seed, after)
+            used = replace(used, matrix=fused)
+    space = [
+        digest("\n".join(corpus.texts)), vectors.report.space,
+        POSTPROCESS, how.postprocess, how.whiten_dims, how.remove_dims,
+        (FUSION, how.lexical, how.lexical_dims, job.keys["segment"])
+        if how.lexical != "none" else "",
+    ]  # fmt: skip
     graph = job.stage(
         NeighborGraph, "neighbors",
         lambda: neighbor_graph(used.matrix, config.neighbors, backend, seed),
@@ -202,17 +229,11 @@ def _place_and_group(corpus: Corpus, weights: Array, sizes: Sizes, job: _Job) ->
 
 
 def _read_words(
-    corpus: Corpus, weights: Array, geometry: Geometry, lists: Lists, job: _Job
+    corpus: Corpus, weights: Array, tokens: Tokens, geometry: Geometry, lists: Lists, job: _Job
 ) -> Words:
-    """Texts to words, terms of clusters and themes, and lexicon hits."""
+    """Words to terms of clusters and themes, and lexicon hits."""
     config, backend, labels = job.config, job.backend, geometry.clusters.labels
     lexicon = lists.lexicon
-    tokens = job.stage(
-        Tokens, "segment",
-        lambda: segment(corpus.texts, (*lexicon.all_words, *lists.own_words)),
-        digest("\n".join(corpus.texts)), lexicon.all_words, lists.own_words,
-        digest(data_path("slang.txt").read_bytes()),
-    )  # fmt: skip
     reads = (job.keys["segment"], job.keys["clusters"], config.terms, lists.stop_words)
     terms = job.stage(
         Terms,
@@ -245,11 +266,11 @@ def _look_at_artists(
         return artist_tables(corpus.lines, clusters, regions, backend)
 
 
-def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
+def _judge(corpus: Corpus, weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
         geometry.used.matrix, geometry.vectors.matrix, geometry.layout, geometry.clusters, weights,
-        words.tokens, words.terms,
+        words.tokens, words.terms, corpus.lines, corpus.texts,
     )  # fmt: skip
     return job.stage(
         Quality, "quality",
@@ -287,7 +308,7 @@ def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
         width=config.maps.width,
         height=config.maps.height,
         engine=config.neighbors.engine,
-        copies=1 if config.embedding.postprocess == "none" else 2,
+        copies=1 + (config.embedding.postprocess != "none") + (config.embedding.lexical != "none"),
         model=model.weights + model.activations(batch),
     )
     return sizes, model.hidden

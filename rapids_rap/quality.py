@@ -1,17 +1,21 @@
 """What a run says about itself: every figure with its baseline, nothing on silhouette alone.
 
 A figure is `{"value", "baseline", "baseline_name", "meaning"}` and, where it applies, `"rows"` (the
-texts it was computed on), `"sampled"` (whether those are fewer than all) and `"note"`. A part
+texts it was computed on), `"sampled"` (whether those are fewer than all), `"interval"` (95%, by
+bootstrap over songs; null where there is none) and `"note"`. A part
 that is not built is `null` with the note "not computed".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from rapids_rap.artist_figure import artist_figure
 from rapids_rap.backend import Array, Backend
 from rapids_rap.clusters import Clusters
 from rapids_rap.coherence import npmi, topic_diversity
@@ -21,6 +25,7 @@ from rapids_rap.grouped import group_totals, project
 from rapids_rap.layout import Layout
 from rapids_rap.segment import Tokens
 from rapids_rap.terms import Terms
+from rapids_rap.vector_quality import vector_figures
 
 Figure = dict[str, Any]
 
@@ -32,15 +37,7 @@ SILHOUETTE_NOTE = (
     "vague blob into several real but neighbouring themes, or clustering lines that were noise "
     "before, lowers it; read it with coverage, DBCV and the number of clusters."
 )
-NOT_COMPUTED = {
-    "stability": "agreement of clusters recomputed on resampled songs",
-    "next_line_retrieval": "finding a line's successor, against character TF-IDF and chance",
-    "same_song_retrieval": "finding lines of the same song, against character TF-IDF and chance",
-    "artist_retrieval": "finding a song's artist, for dense, whitened, lexical and fused spaces",
-    "alignment": "mean squared distance of positive pairs",
-    "uniformity": "log of the mean Gaussian potential of random pairs",
-    "anisotropy": "mean cosine of random pairs",
-}
+NOT_COMPUTED = {"stability": "agreement of clusters recomputed on resampled songs"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,8 @@ class Evidence:
     """What is judged: n distinct texts. Arrays are the backend's.
 
     vectors, raw_vectors: (n, d) after and before post-processing (the same object without any).
-    weights: (n,) int64 occurrences of each text.
+    weights: (n,) int64 occurrences of each text. lines: the corpus' rows and texts: (n,) its
+    distinct texts, on the host; without them figures that need songs are not computed.
     """
 
     vectors: Array
@@ -65,6 +63,8 @@ class Evidence:
     weights: Array
     tokens: Tokens
     terms: Terms
+    lines: pd.DataFrame | None = None
+    texts: Sequence[str] = ()
 
 
 def assess(
@@ -83,6 +83,8 @@ def assess(
         "dbcv": judge.dbcv(),
         "trustworthiness": judge.trustworthiness(),
         **judge.term_figures(),
+        **judge.vector_figures(),
+        "artist_retrieval": judge.artist_retrieval(),
     }
     for name, meaning in NOT_COMPUTED.items():
         figures[name] = {"value": None, "baseline": None, "meaning": meaning,
@@ -204,6 +206,23 @@ class _Judge:
                 f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
             ),
         }  # fmt: skip
+
+    def vector_figures(self) -> dict[str, Figure]:
+        """Whether vectors find what songs put together, and how they fill the sphere."""
+        evidence, config = self.evidence, self.config
+        return vector_figures(
+            evidence.vectors, evidence.raw_vectors, evidence.lines, evidence.texts, self.backend,
+            most=config.retrieval_lines, draws=config.bootstrap, seed=self.seed,
+        )  # fmt: skip
+
+    def artist_retrieval(self) -> Figure:
+        """Whether songs find their artist, in this run's space and in all others."""
+        evidence, config = self.evidence, self.config
+        return artist_figure(
+            evidence.vectors, evidence.raw_vectors, evidence.lines, evidence.texts,
+            evidence.tokens, self.backend,
+            most=config.artist_songs, draws=config.bootstrap, seed=self.seed,
+        )  # fmt: skip
 
     def _silhouette(
         self, values: Array, shuffled: Array, meaning: str, weights: Array | None = None

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from rapids_rap.config import ReportConfig
 from rapids_rap.report_device import collect_device
 from rapids_rap.report_images import page_images
-from rapids_rap.report_quality import collect_figures, failing
+from rapids_rap.report_quality import collect_figures, collect_spaces, failing
 from rapids_rap.runs import Run
 
 NOISE = -1
@@ -86,6 +86,14 @@ PARITY_COLUMNS = (
     Column("value", "数值", "value"), Column("needed", "要求", "needed"),
     Column("state", "结果", "result"), Column("note", "说明", "note"),
 )  # fmt: skip
+SPACE_COLUMNS = (
+    Column("space", "空间", "space"), Column("value", "MRR", "macro", "num"),
+    Column("interval", "95% 区间", "interval"),
+    Column("difference", "与基线之差", "less characters", "num"),
+    Column("difference_interval", "95% 区间", "paired interval"),
+    Column("other", "未见歌手", "held-out artists", "num"),
+    Column("other_interval", "95% 区间", "interval"),
+)  # fmt: skip
 STAGE_COLUMNS = (
     Column("name", "阶段", "stage"), Column("seconds", "秒", "seconds", "tenths"),
     Column("cached", "沿用", "reused"), Column("memory", "内存峰值", "peak memory"),
@@ -108,6 +116,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         title=_title(run.manifest, config), manifest=run.manifest, counts=_counts(run),
         images=page_images(run.maps, _MAPS),
         figures=figures, failing=failing(figures),
+        spaces=collect_spaces(run.quality), space_columns=SPACE_COLUMNS,
         themes=records(run.themes), theme_columns=THEME_COLUMNS,
         clusters=clusters, cluster_columns=CLUSTER_COLUMNS,
         cards=_cards(run, config), shown=CARDS,

@@ -27,13 +27,29 @@ _NAMES = {
     "anisotropy": ("各向异性", "随机两行的平均相似度（越低越好）。"),
 }
 _LOWER_IS_BETTER = ("alignment", "uniformity", "anisotropy")
+_IDEALS = ("uniformity", "anisotropy")  # their baseline is the best there is: nothing beats it
+_SPACES = {
+    "dense_raw": "稠密向量（原始）",
+    "dense_used": "稠密向量（本次所用）",
+    "dense_whitened": "稠密向量（白化）",
+    "characters": "字符 2–5 元 TF-IDF（基线）",
+    "words": "词 TF-IDF",
+    "words_svd_whitened": "词 SVD（白化）",
+    "characters+dense_whitened": "字符 + 白化稠密",
+    "words+dense_whitened": "词 + 白化稠密",
+    "words_svd_whitened+dense_whitened": "白化词 SVD + 白化稠密",
+    "artist_frequency": "歌手频率（先验）",
+}
 _SILHOUETTE = (
     "轮廓系数下降不一定是退步：它偏爱少数彼此远离的圆团；把一个含混的大类拆成几个真实而相邻的小类，"
     "或把原先的噪声行纳入聚类，都会使它下降。应与覆盖率、DBCV 和聚类数一起看。"
     "A fall can be an improvement: silhouette favours few round groups far apart, so splitting one "
     "vague group into real neighbours, or clustering what was noise, lowers it."
 )
-_SHOWN = ("value", "baseline", "baseline_name", "meaning", "note")
+_SHOWN = (
+    "value", "baseline", "baseline_name", "meaning", "note", "interval", "spaces",
+    "held_out_artists",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class Figure:
 
     chinese, explained: its name and its meaning in Chinese; meaning: the run's own sentence.
     verdict: "better", "worse" (than its baseline, or equal), or "" where there is nothing to
-    compare.
+    compare. interval: its 95% interval as text, "" without one.
     """
 
     key: str
@@ -55,6 +71,7 @@ class Figure:
     note: str
     facts: tuple[tuple[str, str], ...]
     verdict: str
+    interval: str
 
     @property
     def plain(self) -> bool:
@@ -89,11 +106,11 @@ def _figure(key: str, entry: Mapping[str, Any]) -> Figure:
     if last.startswith("silhouette"):
         note = _SILHOUETTE
     verdict = ""
-    if value is not None and baseline is not None:
+    if value is not None and baseline is not None and last not in _IDEALS:
         lower = any(last.startswith(name) for name in _LOWER_IS_BETTER)
         verdict = "better" if (value < baseline if lower else value > baseline) else "worse"
     facts = tuple(
-        (name.replace("_", " "), _fact(part))
+        (name.replace("_", " "), _interval(part) if name.endswith("interval") else _fact(part))
         for name, part in entry.items()
         if name not in _SHOWN and part is not None
     )
@@ -101,8 +118,37 @@ def _figure(key: str, entry: Mapping[str, Any]) -> Figure:
     return Figure(
         key, chinese, explained, value, baseline,
         str(entry.get("baseline_name") or ""), str(entry.get("meaning") or ""), note, facts,
-        verdict,
+        verdict, _interval(entry.get("interval")),
     )  # fmt: skip
+
+
+def collect_spaces(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the table of artist retrieval, the best space first; empty where there is none.
+
+    Numbers are the macro mean reciprocal rank; `other` is that of the held-out artists.
+    """
+    figure = quality.get("artist_retrieval")
+    if not isinstance(figure, Mapping):
+        return []
+    held_out = figure.get("held_out_artists") or {}
+    others = {row["name"]: row for row in held_out.get("spaces", ())}
+    rows = []
+    for row in figure.get("spaces") or ():
+        name, other = row["name"], others.get(row["name"], {})
+        rows.append({
+            "space": f"{_SPACES.get(name, name)} {name}",
+            "value": row["value"], "interval": _interval(row.get("interval")),
+            "difference": row.get("difference"),
+            "difference_interval": _interval(row.get("difference_interval")),
+            "other": other.get("value"), "other_interval": _interval(other.get("interval")),
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: -(row["value"] or 0.0))
+
+
+def _interval(value: Any) -> str:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return ""
+    return f"[{value[0]:.3f}, {value[1]:.3f}]"
 
 
 def _number(value: Any) -> float | None:

@@ -34,10 +34,12 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
         raise InputError("The text to search for is empty.")
     backend = load_backend("cpu")
     query = _embed_query(query_text, run, config, backend)
-    # In the space that the run's neighbours and clusters saw: the fit is repeated exactly.
+    # In the space that the run's neighbours and clusters saw: the fit is repeated exactly. Of a run
+    # with lexical vectors, in the model's part of it.
     used = postprocess(
         backend.from_host(np.array(run.vectors, dtype=np.float32)), config.embedding.postprocess,
         backend, whiten_dims=config.embedding.whiten_dims,
+        remove_dims=config.embedding.remove_dims,
         seed=None if config.seed == "none" else config.seed,
     )  # fmt: skip
     vectors, units = _units(run, by, backend.to_host(used.matrix))

@@ -11,6 +11,7 @@ import numpy as np
 from rapids_rap.backend import DensityClusters, Knn, Memory, Pca, Usage
 from rapids_rap.backend.cpu import CpuBackend
 from tests.strict_frames import DEVICE, StrictFrames
+from tests.strict_sparse import StrictSparse
 
 
 class StrictBackend:
@@ -19,6 +20,7 @@ class StrictBackend:
     name = "strict"
     xp = xp
     frames = StrictFrames
+    sparse = StrictSparse
     torch_device = "cpu"
 
     def __init__(self):

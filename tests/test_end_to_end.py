@@ -126,9 +126,13 @@ def test_quality_has_baselines_and_admits_what_is_missing(sample_run):
         assert quality[name]["value"] is not None, name
         assert quality[name]["baseline"] is not None, name
     assert quality["trustworthiness"]["value"] > quality["trustworthiness"]["baseline"]
-    for name in ("stability", "artist_retrieval", "next_line_retrieval"):
-        assert quality[name]["value"] is None
-        assert quality[name]["note"] == "not computed"
+    assert quality["stability"]["value"] is None
+    assert quality["stability"]["note"] == "not computed"
+    for name in ("next_line_retrieval", "same_song_retrieval", "artist_retrieval"):
+        low, high = quality[name]["interval"]
+        assert low <= quality[name]["value"] <= high
+        assert quality[name]["baseline"] is not None, name
+    assert "spaces-table" in (sample_run / "report.html").read_text(encoding="utf-8")
 
 
 def test_maps_are_pictures(sample_run):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rapids_rap.backend import Array
 
-Pooling = Literal["mean", "last", "cls"]
+Pooling = Literal["mean", "last", "cls", "echo"]
 BatchLayout = Literal["dense", "packed", "padded"]
 
 

@@ -108,11 +108,25 @@ class Encoder:
             batch = make_batch(tokens, texts).moved(self.lane.upload)
             (targets,) = self.lane.upload(rows)
             hidden = self._runner.run(batch, self.plan.layout)
+            if self.spec.pooling == "echo":
+                hidden, borders = self._second_copies(hidden, tokens, texts)
+                return pool(hidden, borders, targets, out, "mean")
             return pool(hidden, batch.borders, targets, out, self.spec.pooling)
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
             if not is_out_of_memory(error):
                 raise
         return None
+
+    def _second_copies(
+        self, hidden: torch.Tensor, tokens: Tokens, texts: Int64
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The states that are pooled, end to end, and the texts' (texts + 1,) borders in them."""
+        lengths = tokens.lengths[texts]
+        read = lengths if tokens.read is None else tokens.read[texts]
+        borders = np.concatenate(([0], np.cumsum(read))).astype(np.int32)
+        steps = np.arange(int(borders[-1])) - np.repeat(borders[:-1], read)
+        places, ends = self.lane.upload(np.repeat(np.cumsum(lengths) - read, read) + steps, borders)
+        return hidden[places], ends
 
     def _halve(self, lengths: Int64) -> None:
         """Lower the budget below what the smallest batch that failed took."""

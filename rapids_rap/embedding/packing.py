@@ -19,12 +19,14 @@ Int64 = npt.NDArray[np.int64]
 class Tokens:
     """Token ids of texts, end to end. ids: (tokens,) int32; text i is ids[starts[i]:starts[i+1]].
 
-    starts: (texts + 1,) int64. truncated: (texts,) bool, whether the text was cut.
+    starts: (texts + 1,) int64. truncated: (texts,) bool, whether the text was cut. read: (texts,)
+    int64, how many of its last tokens are pooled: the second copy of an echo; None: all.
     """
 
     ids: Int32
     starts: Int64
     truncated: npt.NDArray[np.bool_]
+    read: Int64 | None = None
 
     @property
     def lengths(self) -> Int64:

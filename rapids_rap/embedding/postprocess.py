@@ -1,9 +1,11 @@
-"""Centring and whitening of vectors, fitted without labels on distinct texts.
+"""Centring, whitening and removal of top components, fitted without labels on distinct texts.
 
 Vectors of language models lie in a narrow cone: a few directions are shared by all texts and drown
-the rest in every cosine. `center` takes the common mean away; `whiten` also gives every principal
-axis the same variance (Su et al. 2021, arXiv:2103.15316). Whitening helps similarity and retrieval
-and can hurt other uses (arXiv:2407.12886), so it is an option and its parameters are returned.
+the rest in every cosine. `center` takes the common mean away; `remove` the first principal axes
+too, by default a hundredth of the dimensions (Mu & Viswanath 2018, arXiv:1702.01417); `whiten`
+gives every principal axis the same variance instead (Su et al. 2021, arXiv:2103.15316). Whitening
+helps similarity and retrieval and can hurt other uses (arXiv:2407.12886), so these are options and
+their parameters are returned.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from rapids_rap.backend import DEFAULT_SIZES, Array, Backend, Sizes
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["none", "center", "whiten"]
+Mode = Literal["none", "center", "remove", "whiten"]
+VERSION = 2  # raise it when the same mode gives other vectors: it is part of the stages' keys
 BLOCK = 16_384  # rows transformed at a time: 100 MB of 1,536 dimensions
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
@@ -26,7 +29,7 @@ FLOOR = 1e-4
 
 @dataclass(frozen=True)
 class Transform:
-    """Fitted parameters. mean: (d,); axes: (k, d), rows already divided by their deviation.
+    """Fitted parameters. mean: (d,); axes: (k, d), the rows of "whiten" divided by their deviation.
 
     mode "none": both arrays are empty; "center": `axes` is. float32, in the backend's memory.
     """
@@ -50,26 +53,46 @@ def postprocess(
     backend: Backend,
     *,
     whiten_dims: int = 0,
+    remove_dims: int = 0,
     seed: int | None = 42,
     sizes: Sizes = DEFAULT_SIZES,
 ) -> Postprocessed:
     """Fit on the vectors of distinct texts (n, d), and apply.
 
-    `whiten_dims` keeps the first principal axes (0: all that n and d allow). Fewer than two rows
-    have no spread: they come back as they are, with mode "none". `sizes` is what else the run
-    will hold.
+    `whiten_dims` keeps the first principal axes (0: all that n and d allow), `remove_dims` takes
+    so many away (0: a hundredth of d, one at least; never all). Fewer than two rows have no
+    spread: they come back as they are, with mode "none". `sizes` is what else the run will hold.
     """
+    transform = fit_transform(
+        matrix, mode, backend, whiten_dims=whiten_dims, remove_dims=remove_dims, seed=seed
+    )
+    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+
+
+def fit_transform(
+    matrix: Array,
+    mode: Mode,
+    backend: Backend,
+    *,
+    whiten_dims: int = 0,
+    remove_dims: int = 0,
+    seed: int | None = 42,
+) -> Transform:
+    """The parameters of `mode`, of the rows of `matrix` (n, d) float32; see `postprocess`."""
     xp = array_namespace(matrix)
-    n, d = matrix.shape
+    n, d = (int(size) for size in matrix.shape)
     empty = xp.empty((0,), dtype=xp.float32, device=device(matrix))
     if mode != "none" and n < 2:
         log.warning("%s needs at least two distinct texts; the vectors stay as they are", mode)
         mode = "none"
     if mode == "none":
-        return Postprocessed(matrix, Transform("none", empty, empty))
+        return Transform("none", empty, empty)
     if mode == "center":
-        transform = Transform("center", _mean(matrix), empty)
-        return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+        return Transform("center", _mean(matrix), empty)
+    if mode == "remove":
+        top = max(1, min(remove_dims or d // 100, d - 1, n - 1))
+        pca = backend.pca(matrix, top, seed=seed)
+        return Transform("remove", pca.mean, pca.components)
     most = min(d, n - 1)
     kept = min(whiten_dims, most) if whiten_dims else most
     if whiten_dims > most:
@@ -79,8 +102,7 @@ def postprocess(
     floor = FLOOR * xp.mean(variance)
     deviation = xp.sqrt(xp.where(variance > floor, variance, floor))
     deviation = xp.where(deviation > 0, deviation, xp.ones_like(deviation))  # all rows were equal
-    transform = Transform("whiten", pca.mean, pca.components / deviation[:, None])
-    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+    return Transform("whiten", pca.mean, pca.components / deviation[:, None])
 
 
 def apply_transform(
@@ -92,17 +114,23 @@ def apply_transform(
     """
     if transform.mode == "none":
         return matrix
-    xp = array_namespace(matrix)
-    axes = transform.axes
-    columns = axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
+    columns = transform.axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
     out = backend.allocate_rows(matrix.shape[0], columns, sizes)
     for rows in _blocks(matrix.shape[0]):
-        block = matrix[rows, :] - transform.mean
-        if transform.mode == "whiten":
-            block = block @ axes.T
-        norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
-        out[rows, :] = block / xp.where(norms > 0, norms, xp.ones_like(norms))
+        out[rows, :] = transform_rows(matrix[rows, :], transform)
     return out
+
+
+def transform_rows(block: Array, transform: Transform) -> Array:
+    """A few rows (r, d) in the fitted space, (r, k), as `apply_transform`; not for mode "none"."""
+    xp = array_namespace(block)
+    block = block - transform.mean
+    if transform.mode == "whiten":
+        block = block @ transform.axes.T
+    elif transform.mode == "remove":
+        block = block - (block @ transform.axes.T) @ transform.axes
+    norms = xp.linalg.vector_norm(block, axis=1, keepdims=True)
+    return block / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 
 def _mean(matrix: Array) -> Array:

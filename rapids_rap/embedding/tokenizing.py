@@ -24,6 +24,7 @@ class TextTokenizer:
     """The model's tokenizer with the prompt before every text and the end token after it.
 
     A text that becomes no token at all (an empty one) stands as the model's end or padding token.
+    With `echo` pooling the text stands twice, a line break between, each copy in half the limit.
     """
 
     def __init__(self, tokenizer: Any, spec: ModelSpec) -> None:
@@ -31,26 +32,45 @@ class TextTokenizer:
         self._prompt = spec.prompt
         self._end = self._end_token_to_append(spec)
         self._limit = spec.max_tokens - len(self._end)
+        self._echo = spec.pooling == "echo"
+        if self._echo:
+            self._limit //= 2
         self._alone = self._stand_in()
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """Tokenize texts; ids of all in one array."""
         parts: list[np.ndarray] = []
         lengths: list[int] = []
+        read: list[int] = []
         truncated: list[bool] = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            chunk = [self._prompt + text for text in texts[start : start + TEXTS_AT_ONCE]]
-            rows = []
-            for ids, cut in self._encode(chunk):
-                row = (ids + self._end) or self._alone
-                rows.extend(row)
-                lengths.append(len(row))
+            rows: list[int] = []
+            for first, ids, cut in self._copies(texts[start : start + TEXTS_AT_ONCE]):
+                last = (ids + self._end) or self._alone
+                rows.extend(first + last)
+                lengths.append(len(first) + len(last))
+                read.append(len(last))
                 truncated.append(cut)
             parts.append(np.asarray(rows, dtype=np.int32))
         starts = np.zeros(len(texts) + 1, dtype=np.int64)
         np.cumsum(lengths, out=starts[1:])
         ids_of_all = np.concatenate([np.zeros(0, dtype=np.int32), *parts])
-        return Tokens(ids_of_all, starts, np.asarray(truncated, dtype=bool))
+        pooled = np.asarray(read, dtype=np.int64) if self._echo else None
+        return Tokens(ids_of_all, starts, np.asarray(truncated, dtype=bool), pooled)
+
+    def _copies(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[int], bool]]:
+        """What stands before the tokens that are pooled, those tokens, and whether they were cut.
+
+        Echo (Springer et al. 2024, arXiv:2402.15449): a model that looks back only has seen the
+        whole text by the time it reads the second copy.
+        """
+        if not self._echo:
+            for ids, cut in self._encode([self._prompt + text for text in texts]):
+                yield [], ids, cut
+            return
+        firsts = self._encode([f"{self._prompt}{text}\n" for text in texts])
+        for (first, _), (ids, cut) in zip(firsts, self._encode(list(texts)), strict=True):
+            yield first, ids, cut
 
     def _encode(self, texts: list[str]) -> Iterator[tuple[list[int], bool]]:
         if self._tokenizer.is_fast:

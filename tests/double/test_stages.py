@@ -169,14 +169,26 @@ def test_examples_are_the_cpus(stages):
     pd.testing.assert_frame_equal(*tables, atol=1e-6)
 
 
-def test_quality_is_the_cpus(stages, words):
+def songs_of(texts):
+    """A song of 20 texts in a row each, by one of five artists."""
+    rows = np.arange(len(texts))
+    return pd.DataFrame({
+        "song_id": pd.array(rows // 20, dtype="Int64"), "artist": [f"a{i // 20 % 5}" for i in rows],
+        "text_id": rows, "stanza": rows % 20 // 4, "line_no": rows % 20 + 1,
+    })  # fmt: skip
+
+
+def test_quality_is_the_cpus(stages, sample, words):
     """Every figure of the run about itself, to five digits."""
-    config = QualityConfig(dbcv_sample=300, trustworthiness_sample=200, silhouette_exact=300)
+    config = QualityConfig(
+        dbcv_sample=300, trustworthiness_sample=200, silhouette_exact=300, retrieval_lines=300
+    )
     figures = []
     for f in stages:
         terms = cluster_terms(words[1], f.clusters.labels, f.weights, TermsConfig(), f.backend)
         evidence = Evidence(
-            f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms
+            f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms,
+            songs_of(sample.texts), sample.texts,
         )  # fmt: skip
         figures.append(assess(evidence, config, f.backend, 7).figures)
     close(*figures)
@@ -187,6 +199,10 @@ def close(ours, theirs, at="quality"):
         assert ours.keys() == theirs.keys()
         for key in ours:
             close(ours[key], theirs[key], f"{at}.{key}")
+    elif isinstance(ours, list):
+        assert len(ours) == len(theirs), at
+        for number, pair in enumerate(zip(ours, theirs, strict=True)):
+            close(*pair, f"{at}[{number}]")
     elif isinstance(ours, float):
         assert theirs == pytest.approx(ours, abs=1e-5), at
     else:

@@ -1,10 +1,12 @@
 """Tests of the encoder: memory shortages, broken models, and the few texts of a search."""
 
+import itertools
 import logging
 
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from rapids_rap.backend.lanes import CpuLane, CudaLane
 from rapids_rap.config import EmbeddingConfig
@@ -217,3 +219,19 @@ def test_only_the_broken_texts_are_counted(qwen2, encoder_of):
     with pytest.raises(InputError, match=rf"{len(holding)} of 10 .* text_id {holding[0]};"):
         encoder.encode(TEXTS)
     assert 0 < len(holding) < len(TEXTS)
+
+
+@pytest.mark.parametrize("attention", ["auto", "packed", "padded"])
+def test_an_echo_is_the_mean_of_the_second_copy(qwen2, encoder_of, attention):
+    """Whatever the batches, a text's vector is that of the model's own states, read by hand."""
+    encoder = encoder_of(qwen2, pooling="echo", attention=attention)
+    found = encoder.encode(TEXTS)
+    tokens = encoder.tokenize(TEXTS)
+    model = transformers.AutoModel.from_pretrained(qwen2).eval()
+    for i, (begin, end) in enumerate(itertools.pairwise(tokens.starts)):
+        ids = torch.from_numpy(tokens.ids[begin:end].astype(np.int64))[None]
+        with torch.inference_mode():
+            states = model(input_ids=ids).last_hidden_state[0, -int(tokens.read[i]) :]
+        expected = torch.nn.functional.normalize(states.mean(0), dim=0).numpy()
+        np.testing.assert_allclose(found[i], expected, atol=1e-5)
+    assert np.abs(found - encoder_of(qwen2).encode(TEXTS)).max() > 0.01

@@ -54,7 +54,26 @@ def test_whitening_makes_every_axis_equally_wide(backend):
     )
 
 
-@pytest.mark.parametrize("mode", ["center", "whiten"])
+@pytest.mark.parametrize("dims", [0, 1, 3])
+def test_removing_takes_the_top_components_away(backend, dims):
+    """Nothing is left along the first axes, and everything along the others."""
+    host = cone()
+    done = postprocess(backend.from_host(host), "remove", backend, remove_dims=dims)
+    centred = host - host.astype(np.float64).mean(0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][: max(1, dims)]
+    expected = centred - centred @ axes.T @ axes
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(backend.to_host(done.matrix), expected, atol=1e-3)
+
+
+def test_something_is_always_left(backend):
+    """More components than there are cannot be removed."""
+    done = postprocess(backend.from_host(cone(5, 3)), "remove", backend, remove_dims=99)
+    assert np.isfinite(backend.to_host(done.matrix)).all()
+    assert np.abs(backend.to_host(done.matrix)).max() > 0.5
+
+
+@pytest.mark.parametrize("mode", ["center", "remove", "whiten"])
 def test_queries_are_transformed_as_the_corpus_was(backend, mode):
     """A search in the whitened space needs the fitted parameters, not new ones."""
     matrix = backend.from_host(cone())
@@ -85,7 +104,7 @@ def test_directions_without_spread_are_not_blown_up(backend):
     assert np.abs(matrix[:, 12:]).max() < 0.05
 
 
-@pytest.mark.parametrize("mode", ["center", "whiten"])
+@pytest.mark.parametrize("mode", ["center", "remove", "whiten"])
 def test_degenerate_corpora_have_defined_results(backend, mode, caplog):
     """One text has no spread; equal vectors sit at the mean; nothing is NaN."""
     one = backend.from_host(cone(1))

@@ -82,3 +82,23 @@ def test_an_end_token_the_tokenizer_lacks_is_an_error(qwen2, monkeypatch):
     monkeypatch.setitem(PRESETS, str(qwen2), Preset("last", causal=True, end_token="<|stop|>"))
     with pytest.raises(InputError, match=r"<\|stop\|>"):
         tokenizer_of(qwen2)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_an_echo_is_the_text_twice_and_reads_the_second(make_model, ends):
+    """Prompt and line break belong to the first copy; a text of no tokens still has a state."""
+    tokens = tokenizer_of(make_model("qwen2", ends=ends), pooling="echo", prompt="ab")(["山水", ""])
+    end = [END] * ends
+    first = [VOCABULARY[c] for c in ("a", "b", "山", "水", "[UNK]")]
+    assert rows(tokens)[0] == [*first, *end, VOCABULARY["山"], VOCABULARY["水"], *end]
+    assert tokens.read.tolist() == [2 + ends, 1]
+    assert rows(tokens)[1][-1] == END
+    assert tokenizer_of(make_model("qwen2"))(["山"]).read is None
+
+
+def test_both_copies_of_an_echo_share_the_limit(qwen2):
+    """A long text is cut in each copy, counted once, and the whole stays within max_tokens."""
+    tokens = tokenizer_of(qwen2, pooling="echo", max_tokens=9)(["一" * 30, "一" * 3])
+    assert tokens.lengths.tolist() == [8, 7]
+    assert tokens.read.tolist() == [4, 3]
+    assert tokens.truncated.tolist() == [True, False]

@@ -1,0 +1,70 @@
+"""How far a figure could have moved with other songs: paired percentile bootstrap over units.
+
+Lines of a song, and songs that share text, are not independent, so whole units (songs, leakage
+groups) are drawn with replacement (Efron 1979; the percentile interval of Efron & Tibshirani 1993,
+chapter 13). The same draws serve every figure that is compared, so that a difference has an
+interval of its own. All in host memory: tables of as many rows as there are units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Interval = list[float] | None  # [low, high], as quality.json holds it
+
+LEVEL = 0.95
+
+
+def draw_units(units: int, draws: int, seed: int) -> Floats:
+    """(draws, units) float64: how often each unit was drawn; every row sums to `units`."""
+    random = np.random.default_rng([seed, units])
+    counts = np.zeros((draws, units))
+    for row in counts if units else ():
+        row += np.bincount(random.integers(0, units, units), minlength=units)
+    return counts
+
+
+def grouped_sums(values: Any, units: Ints, classes: Ints, shape: tuple[int, int]) -> csr_matrix:
+    """Sparse (units, classes) float64: the sum of `values` (m,) of each unit in each class."""
+    return csr_matrix((np.asarray(values, dtype=np.float64), (units, classes)), shape=shape)
+
+
+def macro_means(weights: Floats, sums: csr_matrix, counts: csr_matrix) -> Floats:
+    """(draws,) float64: the mean over classes of their mean, in each draw of `weights`.
+
+    weights: (draws, units), as of `draw_units`; sums, counts: sparse (units, classes), the sum of a
+    class's values in a unit and how many they are. A class that a draw lacks is left out of that
+    draw; a draw without any is NaN. With a single class this is the plain mean.
+    """
+    sizes = np.asarray(weights @ counts)
+    means = np.asarray(weights @ sums) / np.where(sizes > 0, sizes, 1.0)
+    present = np.count_nonzero(sizes > 0, axis=1)
+    total = np.where(sizes > 0, means, 0.0).sum(axis=1)
+    return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+
+
+def pair_means(weights: Floats, sums: Floats, counts: Floats) -> Floats:
+    """(draws,) float64: the mean over pairs of different units, in each draw of `weights`.
+
+    sums, counts: (units, units), of each pair's values and how many they are; the diagonal, the
+    pairs within a unit, counts nowhere, however often the unit was drawn.
+    """
+    off = ~np.eye(len(sums), dtype=bool)
+    total, number = (((weights @ (off * part)) * weights).sum(axis=1) for part in (sums, counts))
+    return np.where(number > 0, total / np.where(number > 0, number, 1.0), np.nan)
+
+
+def interval(values: Floats) -> Interval:
+    """The central 95% of the draws; None where there are fewer than two that say anything."""
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return None
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(known, [tail, 100 - tail])
+    return [float(low), float(high)]
