@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LEAST = 0.1  # a match shares at least so much of the smaller of its two clusters
+LEAST = 0.25  # a match shares at least so much of the smaller of its two clusters
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Similarity:
     """points · rotation · scale + shift, in a plane or any space.
 
     rotation: (d, d) orthogonal, a reflection where that fits better. shift: (d,). fit: share of the
-    target's spread that the moved points explain on the points both maps have, 1: alike but for
-    rotation, reflection, scale and place, 0: not at all; None where there is nothing to fit.
+    target's spread that the source explains at best (R², the Procrustes statistic), 1: alike but
+    for rotation, reflection, scale and place, 0: not at all; None where there is nothing to fit.
     """
 
     scale: float
@@ -37,11 +37,13 @@ class Similarity:
 
 
 def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating]) -> Similarity:
-    """The similarity transform that brings `source` (n, d) nearest to `target` (n, d).
+    """The similarity transform that brings `source` (n, d) onto `target` (n, d).
 
-    Least squares over rotation, reflection, scale and translation (Schönemann & Carroll 1970;
-    Gower & Dijksterhuis 2004, section 4). Rows that are not finite in both are left out. Where the
-    rows left have no spread there is no direction to fit: the answer only moves the centre.
+    Rotation, reflection and translation are those of least squares (Schönemann & Carroll 1970;
+    Gower & Dijksterhuis 2004, section 4). The scale gives both clouds the same spread: that of
+    least squares shrinks a map towards a point the worse it fits, which nobody could look at.
+    Rows that are not finite in both are left out. Where the rows left have no spread there is no
+    direction to fit: the answer only moves the centre.
     """
     a, b = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
     known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
@@ -58,9 +60,9 @@ def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
         return Similarity(1.0, still, centre_b - centre_a, None)
     left, strengths, right = np.linalg.svd(a.T @ b)
     rotation = left @ right
-    scale = float(strengths.sum()) / spread_a
     if spread_b == 0:
         return Similarity(1.0, rotation, centre_b - centre_a @ rotation, None)
+    scale = float(np.sqrt(spread_b / spread_a))
     fit = min(1.0, float(strengths.sum()) ** 2 / (spread_a * spread_b))
     return Similarity(scale, rotation, centre_b - scale * centre_a @ rotation, fit)
 

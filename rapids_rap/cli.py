@@ -177,6 +177,38 @@ def summary(
 
 
 @app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, over the same lyrics.")],
+    *,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for compare.json, the page and pictures.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Compare only N shared texts (0: all).")
+    ] = 0,
+) -> None:
+    """Two runs side by side on the lines they share, and whether the second is better.
+
+    Example: rapids-rap compare runs/before runs/after --out runs/compared
+    """
+    _end_quietly_with_the_pipe()
+    from rapids_rap.compare import compare_runs, figure_table, sentences
+    from rapids_rap.compare_files import check_folder, write_comparison
+    from rapids_rap.runs import open_run
+
+    if out_folder is not None:
+        check_folder(out_folder)
+    found = compare_runs(open_run(run_a), open_run(run_b), sample=sample)
+    _print_table(figure_table(found))
+    for line in sentences(found):
+        out.print(line, soft_wrap=True)
+    if out_folder is not None:
+        for path in write_comparison(found, out_folder):
+            out.print(f"Wrote {path}.", soft_wrap=True)
+
+
+@app.command()
 def export(
     run_folder: RunArgument,
     *,
@@ -265,7 +297,6 @@ def _not_built(name: str, what: str) -> None:
 
 
 _not_built("train", "SimCSE contrastive fine-tuning")
-_not_built("compare", "two runs side by side")
 _not_built("view", "the interactive map in a browser")
 _not_built("nightly", "incremental nightly re-clustering")
 _not_built("bench", "the benchmarks against the CPU baselines")

@@ -131,16 +131,17 @@ class _Scorer:
         """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing."""
         pairs, song = self.shared.follows, self.shared.follows_song
         meaning = (
-            "do neighbouring lines of a stanza share a cluster, beyond what clusters of these sizes "
-            "share by chance? 0: chance, 1: always"
+            "do neighbouring lines of a stanza share a cluster, beyond what clusters of these "
+            "sizes share by chance? 0: chance, 1: always"
         )
         if not len(pairs):
             return _figure(None, None, "chance", meaning, note="not computed: no songs")
         first, second = self.labels[pairs[:, 0]], self.labels[pairs[:, 1]]
         chance = _chance(first, second)
         together = ((first == second) & (first >= 0)).astype(np.float64)
-        if chance >= 1.0:
-            return _figure(None, 0.0, "chance", meaning, note="one cluster holds every line")
+        if not 0.0 < chance < 1.0:
+            note = "no lines are clustered" if chance == 0 else "one cluster holds every line"
+            return _figure(None, None, "chance", meaning, note=f"not computed: {note}")
         kappa = (together - chance) / (1 - chance)
         interval = bootstrap_mean(kappa, song, self.seed)
         return _figure(
@@ -187,7 +188,8 @@ class _Scorer:
         )
         return _figure(
             found.value, 0.5, "chance, about",
-            "are neighbours on the map neighbours in the run's own vectors? 1: all", rows=found.rows,
+            "are neighbours on the map neighbours in the run's own vectors? 1: all",
+            rows=found.rows,
         )  # fmt: skip
 
     def _terms(self) -> Figures:

@@ -138,16 +138,14 @@ def _occurrences(table: pd.DataFrame, common: pd.Index) -> Ints:
     """Lines of each text: a stanza's or a song's row counts its lines."""
     each = table["lines"] if "lines" in table.columns else pd.Series(1, index=table.index)
     totals = each.groupby(table["text_norm"]).sum()
-    return totals.loc[common].to_numpy(dtype=np.int64)
+    return np.asarray(totals.loc[common], dtype=np.int64)
 
 
 def _groups(songs: pd.Series) -> Ints:
     """Numbers from 0: one a song, and one for each text without a song."""
-    codes, _ = pd.factorize(songs, use_na_sentinel=True)
+    codes = np.asarray(pd.factorize(songs, use_na_sentinel=True)[0], dtype=np.int64)
     alone = codes < 0
-    codes = codes.astype(np.int64)
-    codes[alone] = codes.max(initial=-1) + 1 + np.arange(int(alone.sum()))
-    return codes
+    return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes).astype(np.int64)
 
 
 def _neighbours(table: pd.DataFrame, common: pd.Index) -> tuple[Ints, Ints]:

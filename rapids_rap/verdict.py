@@ -117,7 +117,7 @@ def contrast(
         last = key.rpartition(".")[2]
         lower = last.startswith(LOWER_IS_BETTER)
         # A figure within a figure (a space, a baseline) explains it and has no vote of its own.
-        within = key not in named or any(key.startswith(f"{top}.") for top in left)
+        within = key not in named or any(key.startswith(f"{top}.") for top in (*left, *right))
         figure = named.get(key)
         rows.append(
             Contrast(
@@ -201,7 +201,10 @@ def _chinese(
     if better:
         other = "a" if better == "b" else "b"
         listed = "、".join(r.chinese for r in won[better])
-        return f"{names[better]} 优于 {names[other]}：依据是{listed}（置信区间不重叠），没有可作依据的指标反对。"
+        return (
+            f"{names[better]} 优于 {names[other]}：依据是{listed}（置信区间不重叠），"
+            "没有可作依据的指标反对。"
+        )
     if won["a"]:
         left, right = ("、".join(r.chinese for r in won[side]) for side in ("a", "b"))
         return f"各有所长：{names['b']} 胜在{right}，{names['a']} 胜在{left}。"
