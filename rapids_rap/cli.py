@@ -209,6 +209,71 @@ def compare(
 
 
 @app.command()
+def ablate(
+    inputs: Inputs = None,
+    *,
+    grid: Annotated[
+        str, typer.Option(metavar="NAME", help="A named grid, or a TOML file with one.")
+    ] = "poster",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CELL", help="Only this cell and the first.")
+    ] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the cells; default runs/ablate-NAME.")
+    ] = None,
+    config: ConfigOption = None,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    model: ModelOption = None,
+    unit: UnitOption = None,
+    limit: LimitOption = None,
+    settings: SetOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace cells of other inputs in --out.")
+    ] = False,
+    list_grids: Annotated[bool, typer.Option("--list", help="List the grids and stop.")] = False,
+) -> None:
+    """Run a grid of settings with shared stages run once, and compare its cells in one table.
+
+    The same command resumes: finished cells are not run again.
+
+    Example: rapids-rap ablate lyrics/ --grid whitening --model demo --out runs/whitening
+    """
+    from rapids_rap import device
+    from rapids_rap.ablate import measure_grid, run_grid
+    from rapids_rap.ablation_table import (
+        cell_sentences,
+        check_folder,
+        grid_table,
+        terminal_tables,
+        write_ablation,
+    )  # fmt: skip
+    from rapids_rap.grids import load_grid
+    from rapids_rap.progress import StageProgress
+
+    if list_grids:
+        _print_table(grid_table())
+        return
+    chosen = load_grid(grid).only(only or [])
+    resolved = _config(config, settings, inputs, model=model, unit=unit, limit=limit)
+    resolution = device.resolve(backend, require_gpu=require_gpu)
+    err.print(f"Backend: {resolution.backend} ({resolution.reason}).", soft_wrap=True)
+    folder = out_folder or Path("runs") / f"ablate-{chosen.name}"
+    check_folder(folder)
+    with StageProgress(err) as progress:
+        runs = run_grid(
+            chosen, resolved, folder, resolution, progress, command=_command_line(),
+            overwrite=overwrite, say=lambda text: err.print(text, soft_wrap=True),
+        )  # fmt: skip
+    found = measure_grid(chosen, runs)
+    paths = write_ablation(found, folder)
+    for table in terminal_tables(found):
+        _print_table(table)
+    for line in [*cell_sentences(found), *(f"Wrote {path}." for path in paths)]:
+        out.print(line, soft_wrap=True)
+
+
+@app.command()
 def export(
     run_folder: RunArgument,
     *,

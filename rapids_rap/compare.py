@@ -81,13 +81,7 @@ def compare_runs(a: Run, b: Run, *, sample: int = 0, seed: int = 0) -> Compariso
     backend = load_backend("cpu")
     left, right = shared.sides
     figures_a, figures_b = rescore(shared, backend, seed)
-    same_texts = left.distinct == right.distinct == shared.found
-    rows = contrast(figures_a, figures_b, "shared") + [
-        row
-        for row in contrast(a.quality, b.quality, "own", same_texts=same_texts)
-        if row.key.split(".")[0] not in _RESCORED
-        and not (row.a.value is None and row.b.value is None)
-    ]
+    rows = contrast_runs(shared, (left, right), (figures_a, figures_b))
     flow = flow_table(left.labels, right.labels, shared.lines, left.count, right.count)
     return Comparison(
         shared=shared,
@@ -101,8 +95,31 @@ def compare_runs(a: Run, b: Run, *, sample: int = 0, seed: int = 0) -> Compariso
         matches=match_clusters(flow[1:, 1:]),
         alignment=procrustes(right.xy, left.xy),
         differences=_differences(a.manifest, b.manifest),
-        same_texts=same_texts,
+        same_texts=_same_texts(shared, left, right),
     )
+
+
+def contrast_runs(
+    shared: Shared, sides: tuple[Side, Side], figures: tuple[Figures, Figures]
+) -> list[Contrast]:
+    """The figures of two sides: those measured on the shared texts, then those of quality.json.
+
+    The latter are of each run's own texts, and compared only where these are the same.
+    """
+    a, b = sides
+    quoted = contrast(
+        a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, *sides)
+    )  # fmt: skip
+    return contrast(*figures, "shared") + [
+        row
+        for row in quoted
+        if row.key.split(".")[0] not in _RESCORED
+        and not (row.a.value is None and row.b.value is None)
+    ]
+
+
+def _same_texts(shared: Shared, a: Side, b: Side) -> bool:
+    return a.distinct == b.distinct == shared.found
 
 
 def measure_agreement(a: Ints, b: Ints) -> Agreement:

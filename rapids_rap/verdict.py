@@ -97,6 +97,10 @@ def read_figures(figures: Mapping[str, Any]) -> dict[str, Reading]:
                 _number(entry["value"]), _number(entry.get("baseline")), _interval(entry)
             )
         parts = {name: part for name, part in entry.items() if isinstance(part, Mapping)}
+        for name, part in entry.items():  # a list of named figures, such as spaces side by side
+            if isinstance(part, list):
+                rows = [row for row in part if isinstance(row, Mapping) and "name" in row]
+                parts |= {name: {str(row["name"]): row for row in rows}} if rows else {}
         found |= {f"{key}.{name}": one for name, one in read_figures(parts).items()}
     return found
 
