@@ -221,7 +221,11 @@ class _Scorer:
                 float(function.mean()) if len(own) else None,
                 float(plain["term"].isin(set(stop_words(""))).mean()) if len(plain) else None,
                 "the most frequent words of each cluster",
-                f"share of words such as 我, 你, the among the top {TOP} terms; 0: none", note=note,
+                f"share of words such as 我, 你, the among the top {TOP} terms; 0: none",
+                bootstrap_mean(
+                    function.to_numpy(np.float64), own["cluster"].to_numpy(), self.seed
+                ),
+                note=note, interval_over="clusters",
             ),
         }  # fmt: skip
 

@@ -184,7 +184,12 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
     """What was seen and does not decide."""
     unproven = [r for r in rows if r.decides and r.winner == "unproven" and r.higher]
     alone = [r for r in rows if r.key.startswith("silhouette") and r.winner in ("a", "b")]
-    apart = [r for r in rows if r.winner == "apart" and r.a.value is not None]
+    aside = [
+        r for r in rows
+        if not r.decides and r.winner in ("a", "b") and not r.key.startswith("silhouette")
+        and r.key.startswith(NEVER_ALONE)
+    ]  # fmt: skip
+    apart = [r for r in rows if r.winner == "apart" and r.decides and r.a.value is not None]
     parts = []
     if unproven:
         listed = ", ".join(f"{r.key} (better in {names[r.higher]})" for r in unproven)
@@ -192,6 +197,9 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
     if alone:
         listed = ", ".join(f"{r.key} is higher in {names[r.winner]}" for r in alone)
         parts.append(f"{listed}; silhouette alone decides nothing.")
+    if aside:
+        listed = ", ".join(f"{r.key} is better in {names[r.winner]}" for r in aside)
+        parts.append(f"{listed}, which does not decide alone.")
     if apart:
         listed = ", ".join(r.key for r in apart)
         parts.append(f"Measured on different texts, hence not compared: {listed}.")
