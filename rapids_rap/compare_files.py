@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rapids_rap.align import match_clusters
 from rapids_rap.backend import Backend, load_backend
 from rapids_rap.compare import Comparison
 from rapids_rap.compare_maps import MapSide, draw_flows, draw_pair, matched_colours
@@ -16,7 +17,8 @@ from rapids_rap.compare_page import render_comparison
 from rapids_rap.config import MapsConfig
 from rapids_rap.errors import InputError
 from rapids_rap.files import explain_os_errors, sweep_partials, write_bytes, write_json
-from rapids_rap.flow import ClusterNames, flow_chart
+from rapids_rap.flow import ClusterNames, FlowChart, flow_chart
+from rapids_rap.palette import theme_colours
 from rapids_rap.runs import Run
 from rapids_rap.shared import Ints, Side
 from rapids_rap.sketch import Colour
@@ -24,7 +26,7 @@ from rapids_rap.verdict import Contrast
 
 SCHEMA_VERSION = 1
 MARKER = "compare.json"
-OWN_FILES = (MARKER, "compare.html", "maps.png", "flow.png")
+OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
 TERMS = 3  # that name a cluster in the pictures
 
 
@@ -46,7 +48,7 @@ def write_comparison(found: Comparison, out: Path) -> list[Path]:
 
 
 def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
-    """PNG bytes of `maps.png` and `flow.png`."""
+    """PNG bytes of `maps.png`, `flow_themes.png` and `flow.png`."""
     a, b = found.sides
     config = _maps_config(a.run)
     terms = (_terms(a), _terms(b))
@@ -62,17 +64,39 @@ def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
     fit = found.alignment.fit
     fitting = "" if fit is None else f" · 地图吻合度 map fit {fit:.2f}"
     chart = flow_chart(found.flow, _names(terms[0], colours[0]), _names(terms[1], colours[1]))
+    columns = (one.title, other.title)
     return {
         "maps.png": draw_pair(
             (one, other), colours, ("两次运行的地图", "Two runs in one frame"), facts + fitting,
             config, backend,
         ),
+        "flow_themes.png": draw_flows(
+            _theme_chart(found), ("主题流向图", "Where the lines of A's themes go in B"), facts,
+            "条带宽度为行数，颜色随 A 的主题 · Width is lines, colour is A's theme",
+            columns, config,
+        ),
         "flow.png": draw_flows(
             chart, ("聚类流向图", "Where the lines of A's clusters go in B"), facts,
             "条带宽度为行数，颜色随 A 的聚类 · Width is lines, colour is A's cluster",
-            (one.title, other.title), config,
+            columns, config,
         ),
     }  # fmt: skip
+
+
+def _theme_chart(found: Comparison) -> FlowChart:
+    """The flow between themes, the coarse level that a reader can take in; colours are matched."""
+    names = [_theme_names(side) for side in found.sides]
+    # Position 0 stays noise; position k + 1 becomes that of cluster k's theme.
+    rows, columns = (np.concatenate([[0], _themes(side) + 1]) for side in found.sides)
+    table = np.zeros((len(names[0]) + 1, len(names[1]) + 1), dtype=np.int64)
+    np.add.at(table, (rows[:, None], columns[None, :]), found.flow)
+    matches = match_clusters(table[1:, 1:])
+    own = np.cumsum(matches < 0) - 1 + len(names[0])  # colours that no theme of A has
+    colours = theme_colours(len(names[0]) + len(names[1]))
+    right = colours[np.where(matches >= 0, matches, own)] if len(matches) else colours[:0]
+    return flow_chart(
+        table, _names(names[0], colours[: len(names[0])]), _names(names[1], right)
+    )  # fmt: skip
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
@@ -172,6 +196,13 @@ def _themes(side: Side) -> Ints:
     table = side.run.clusters
     known = dict(zip(table["cluster"], table["theme"], strict=True))
     return np.array([max(int(known.get(k, 0)), 0) for k in range(side.count)], dtype=np.int64)
+
+
+def _theme_names(side: Side) -> tuple[str, ...]:
+    table = side.run.themes
+    known = dict(zip(table["theme"], table["label"], strict=True))
+    labels = [known.get(k) for k in range(int(_themes(side).max(initial=-1)) + 1)]
+    return tuple(label if isinstance(label, str) else "" for label in labels)
 
 
 def _subtitle(sizes: Mapping[str, Any], side: Side) -> str:

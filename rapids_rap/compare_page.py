@@ -29,6 +29,7 @@ MOVES = 12  # the largest flows between clusters that are not a matched pair
 _MOVED_LINES = 4
 _PICTURES = {
     "maps.png": ("两次运行的地图", "Both maps in one frame, matched clusters in one colour"),
+    "flow_themes.png": ("主题流向图", "Where the lines of A's themes go in B"),
     "flow.png": ("聚类流向图", "Where the lines of A's clusters go in B"),
 }
 _AHEAD = {

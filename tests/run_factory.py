@@ -52,6 +52,10 @@ def make_run(
         "top_terms": ["", *(f"词{k}、语{k}" for k in range(count))],
         "theme": [-1, *(k % 2 for k in range(count))],
     }).to_csv(folder / "clusters.csv", index=False)  # fmt: skip
+    themes = sorted({k % 2 for k in range(count)})
+    pd.DataFrame({
+        "theme": [-1, *themes], "label": ["噪声", *(f"主题{t}" for t in themes)],
+    }).to_csv(folder / "themes.csv", index=False)  # fmt: skip
     (folder / "quality.json").write_text(json.dumps(quality or {}))
     config = (
         load_config(None, [f'corpus.unit="{unit}"', *settings]) if unit or settings else Config()

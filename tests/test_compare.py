@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rapids_rap import compare_files
 from rapids_rap.compare import compare_runs, figure_table, measure_agreement, sentences
-from rapids_rap.compare_files import as_json, write_comparison
+from rapids_rap.compare_files import OWN_FILES, as_json, write_comparison
 from rapids_rap.errors import InputError
 from rapids_rap.runs import open_run
 from tests.conftest import rap
@@ -77,7 +77,7 @@ def test_the_files_hold_every_figure_and_load_nothing(tmp_path):
     a, b = pair(tmp_path, THREE, [(i // 2) % 3 for i in range(120)], quality=quality)
     found = compare_runs(a, b)
     paths = write_comparison(found, tmp_path / "out")
-    assert {path.name for path in paths} == {"compare.json", "compare.html", "maps.png", "flow.png"}
+    assert {path.name for path in paths} == set(OWN_FILES)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {path.name for path in paths}
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert record["adjusted_rand"] == found.agreement.adjusted_rand
@@ -86,6 +86,7 @@ def test_the_files_hold_every_figure_and_load_nothing(tmp_path):
         assert {"silhouette_cosine", "next_line_cluster"} <= record[side]["figures"].keys()
     assert sum(part["lines"] for part in record["flow"]) == record["shared"]["lines"] == 120
     page = (tmp_path / "out" / "compare.html").read_text()
+    assert all(f'id="{target}"' in page for target in re.findall(r'href="#([^"]+)"', page))
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert all(u.startswith(("#", "data:image/")) or u in {p.name for p in paths} for u in links)
     assert "<script" not in page
