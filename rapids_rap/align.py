@@ -67,12 +67,17 @@ def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
     return Similarity(scale, rotation, centre_b - scale * centre_a @ rotation, fit)
 
 
-def match_clusters(overlap: npt.NDArray[np.number], least: float = LEAST) -> Ints:
+def match_clusters(
+    overlap: npt.NDArray[np.number],
+    sizes: tuple[npt.NDArray[np.number], npt.NDArray[np.number]],
+    least: float = LEAST,
+) -> Ints:
     """For each column's cluster the row's cluster it is matched to, (columns,) int64, -1 for none.
 
-    overlap: (rows, columns) what two clusterings have in common, noise left out. One to one, with
-    the greatest overlap in all (the assignment problem, Kuhn 1955). A pair that shares less than
-    `least` of the smaller of its clusters is no match, however the sums work out.
+    overlap: (rows, columns) what two clusterings have in common, noise left out. sizes: of the
+    rows' and of the columns' clusters, what is noise in the other clustering included. One to one,
+    with the greatest overlap in all (the assignment problem, Kuhn 1955). A pair that shares less
+    than `least` of the smaller of its clusters is no match, however the sums work out.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -80,9 +85,14 @@ def match_clusters(overlap: npt.NDArray[np.number], least: float = LEAST) -> Int
     matches = np.full(columns, -1, dtype=np.int64)
     if not rows or not columns:
         return matches
-    smaller = np.minimum(overlap.sum(axis=1)[:, None], overlap.sum(axis=0)[None, :])
+    smaller = np.minimum(sizes[0][:, None], sizes[1][None, :])
     shared = np.where(overlap >= least * np.maximum(smaller, 1), overlap, 0)
     chosen_rows, chosen_columns = linear_sum_assignment(shared, maximize=True)
     real = shared[chosen_rows, chosen_columns] > 0
     matches[chosen_columns[real]] = chosen_rows[real]
     return matches
+
+
+def match_flow(table: npt.NDArray[np.number]) -> Ints:
+    """`match_clusters` of a flow table (rows + 1, columns + 1), whose position 0 is noise."""
+    return match_clusters(table[1:, 1:], (table.sum(axis=1)[1:], table.sum(axis=0)[1:]))

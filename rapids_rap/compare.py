@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from rapids_rap.align import Similarity, match_clusters, procrustes
+from rapids_rap.align import Similarity, match_flow, procrustes
 from rapids_rap.backend import load_backend
 from rapids_rap.backend._extras import require
 from rapids_rap.flow import flow_table
@@ -92,7 +92,7 @@ def compare_runs(a: Run, b: Run, *, sample: int = 0, seed: int = 0) -> Compariso
         verdict=judge(rows),
         agreement=measure_agreement(left.labels, right.labels),
         flow=flow,
-        matches=match_clusters(flow[1:, 1:]),
+        matches=match_flow(flow),
         alignment=procrustes(right.xy, left.xy),
         differences=_differences(a.manifest, b.manifest),
         same_texts=_same_texts(shared, left, right),

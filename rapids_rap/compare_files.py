@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.align import match_clusters
+from rapids_rap.align import match_flow
 from rapids_rap.backend import Backend, load_backend
 from rapids_rap.compare import Comparison
 from rapids_rap.compare_maps import MapSide, draw_flows, draw_pair, matched_colours
@@ -90,7 +90,7 @@ def _theme_chart(found: Comparison) -> FlowChart:
     rows, columns = (np.concatenate([[0], _themes(side) + 1]) for side in found.sides)
     table = np.zeros((len(names[0]) + 1, len(names[1]) + 1), dtype=np.int64)
     np.add.at(table, (rows[:, None], columns[None, :]), found.flow)
-    matches = match_clusters(table[1:, 1:])
+    matches = match_flow(table)
     own = np.cumsum(matches < 0) - 1 + len(names[0])  # colours that no theme of A has
     colours = theme_colours(len(names[0]) + len(names[1]))
     right = colours[np.where(matches >= 0, matches, own)] if len(matches) else colours[:0]

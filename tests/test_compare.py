@@ -1,6 +1,7 @@
 """Two runs side by side: what is measured, what is said, what is written."""
 
 import html
+import io
 import json
 import re
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from rapids_rap import compare_files
 from rapids_rap.compare import compare_runs, figure_table, measure_agreement, sentences
@@ -156,6 +158,18 @@ def test_a_sample_is_compared_instead_of_all(tmp_path):
     assert "50 were drawn" in sentences(found)[0]
 
 
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Small pictures, where it is files that are tested."""
+    png = io.BytesIO()
+    Image.new("RGB", (40, 30), "white").save(png, "PNG")
+    names = OWN_FILES[2:]
+    monkeypatch.setattr(
+        compare_files, "draw_pictures", lambda *_: dict.fromkeys(names, png.getvalue())
+    )
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_a_folder_of_other_files_is_left_alone(tmp_path):
     """Nothing is written into a folder that holds something else; a comparison is replaced."""
     found = compare_runs(*pair(tmp_path, THREE, THREE))
@@ -170,6 +184,7 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path):
         write_comparison(found, tmp_path / "own" / "thesis.txt")
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_record_comes_last(tmp_path, monkeypatch):
     """A comparison that breaks off leaves no compare.json, and the same command mends it."""
     found = compare_runs(*pair(tmp_path, THREE, THREE))
@@ -187,6 +202,7 @@ def test_the_record_comes_last(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "compare.json").exists()
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_command(tmp_path):
     """`compare A B` prints table and sentence, and writes only with --out; wrong runs exit 2."""
     a, b = pair(tmp_path, THREE, [(i // 2) % 3 for i in range(120)])
