@@ -69,7 +69,10 @@ def render_map(page: Page, panel: Image, sheet: Sheet, face: Typeface, lift: flo
     if page.scale:
         _draw_scale(sketch, page.scale, top)
     _draw_entries(sketch, page.entries, top)
-    _draw_labels(sketch, page.labels, lift)
+    draw_labels(
+        sketch, page.labels,
+        (sheet.panel_left, sheet.panel_bottom, sheet.panel_width, sheet.panel_height), lift,
+    )  # fmt: skip
     return sketch.png()
 
 
@@ -126,16 +129,13 @@ def _draw_scale(sketch: Sketch, scale: Scale, top: float) -> None:
         sketch.text(text, right + sheet.px(20), y, 26, middle=True)
 
 
-def _draw_labels(sketch: Sketch, labels: Sequence[Label], lift: float) -> None:
+def draw_labels(sketch: Sketch, labels: Sequence[Label], panel: Box, lift: float) -> None:
+    """Labels on a panel (left, bottom, width, height in pixels), moved where they would overlap."""
     sheet = sketch.sheet
+    left, bottom, width, height = panel
     pad = sheet.px(8)
-    bounds: Box = (
-        sheet.panel_left + pad, sheet.panel_bottom + pad,
-        sheet.panel_left + sheet.panel_width - pad, sheet.panel_bottom + sheet.panel_height - pad,
-    )  # fmt: skip
-    anchors = [
-        (label.spot[0] + sheet.panel_left, label.spot[1] + sheet.panel_bottom) for label in labels
-    ]
+    bounds: Box = (left + pad, bottom + pad, left + width - pad, bottom + height - pad)
+    anchors = [(label.spot[0] + left, label.spot[1] + bottom) for label in labels]
     sizes = [sketch.measure(label.text, label.size) for label in labels]
     placed = place_labels(anchors, sizes, bounds, gap=sheet.px(8), lift=lift)
     for place in placed:

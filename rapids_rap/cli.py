@@ -177,6 +177,103 @@ def summary(
 
 
 @app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, over the same lyrics.")],
+    *,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for compare.json, the page and pictures.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Compare only N shared texts (0: all).")
+    ] = 0,
+) -> None:
+    """Two runs side by side on the lines they share, and whether the second is better.
+
+    Example: rapids-rap compare runs/before runs/after --out runs/compared
+    """
+    _end_quietly_with_the_pipe()
+    from rapids_rap.compare import compare_runs, figure_table, sentences
+    from rapids_rap.compare_files import check_folder, write_comparison
+    from rapids_rap.runs import open_run
+
+    if out_folder is not None:
+        check_folder(out_folder)
+    found = compare_runs(open_run(run_a), open_run(run_b), sample=sample)
+    _print_table(figure_table(found))
+    for line in sentences(found):
+        out.print(line, soft_wrap=True)
+    if out_folder is not None:
+        for path in write_comparison(found, out_folder):
+            out.print(f"Wrote {path}.", soft_wrap=True)
+
+
+@app.command()
+def ablate(
+    inputs: Inputs = None,
+    *,
+    grid: Annotated[
+        str, typer.Option(metavar="NAME", help="A named grid, or a TOML file with one.")
+    ] = "poster",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CELL", help="Only this cell and the first.")
+    ] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the cells; default runs/ablate-NAME.")
+    ] = None,
+    config: ConfigOption = None,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    model: ModelOption = None,
+    unit: UnitOption = None,
+    limit: LimitOption = None,
+    settings: SetOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace cells of other inputs in --out.")
+    ] = False,
+    list_grids: Annotated[bool, typer.Option("--list", help="List the grids and stop.")] = False,
+) -> None:
+    """Run a grid of settings with shared stages run once, and compare its cells in one table.
+
+    The same command resumes: finished cells are not run again.
+
+    Example: rapids-rap ablate lyrics/ --grid whitening --model demo --out runs/whitening
+    """
+    from rapids_rap import device
+    from rapids_rap.ablate import measure_grid, run_grid
+    from rapids_rap.ablation_table import (
+        cell_sentences,
+        check_folder,
+        grid_table,
+        terminal_tables,
+        write_ablation,
+    )  # fmt: skip
+    from rapids_rap.grids import load_grid
+    from rapids_rap.progress import StageProgress
+
+    if list_grids:
+        _print_table(grid_table())
+        return
+    chosen = load_grid(grid).only(only or [])
+    resolved = _config(config, settings, inputs, model=model, unit=unit, limit=limit)
+    resolution = device.resolve(backend, require_gpu=require_gpu)
+    err.print(f"Backend: {resolution.backend} ({resolution.reason}).", soft_wrap=True)
+    folder = out_folder or Path("runs") / f"ablate-{chosen.name}"
+    check_folder(folder)
+    with StageProgress(err) as progress:
+        runs = run_grid(
+            chosen, resolved, folder, resolution, progress, command=_command_line(),
+            overwrite=overwrite, say=lambda text: err.print(text, soft_wrap=True),
+        )  # fmt: skip
+    found = measure_grid(chosen, runs)
+    paths = write_ablation(found, folder)
+    for table in terminal_tables(found):
+        _print_table(table)
+    for line in [*cell_sentences(found), *(f"Wrote {path}." for path in paths)]:
+        out.print(line, soft_wrap=True)
+
+
+@app.command()
 def export(
     run_folder: RunArgument,
     *,
@@ -311,7 +408,6 @@ def _not_built(name: str, what: str) -> None:
 
 
 _not_built("train", "SimCSE contrastive fine-tuning")
-_not_built("compare", "two runs side by side")
 _not_built("view", "the interactive map in a browser")
 _not_built("nightly", "incremental nightly re-clustering")
 

@@ -225,15 +225,23 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     Raises `ConfigError` for a file that is missing or not TOML, for an unknown section or key
     (with the nearest right one suggested) and for a value out of range.
     """
-    tree: dict[str, Any] = _read_toml(path) if path else {}
-    origins = {key: str(path) for key in _flat_keys(tree)}
+    return _resolve(_read_toml(path) if path else {}, str(path), settings)
+
+
+def change_config(config: Config, settings: Sequence[str]) -> Config:
+    """The configuration with some `section.key=value` settings changed; errors as `load_config`."""
+    return _resolve(config.model_dump(mode="json"), "configuration", settings)
+
+
+def _resolve(tree: dict[str, Any], source: str, settings: Sequence[str]) -> Config:
+    origins = dict.fromkeys(_flat_keys(tree), source)
     for setting in settings:
         key, value = _parse_setting(setting)
         value = setting.partition("=")[2].strip() if _wants_text(key, value) else value
         _assign(tree, key, value)
         origins[key] = f"--set {setting}"
     for key in _flat_keys(tree):
-        _check_key(key, origins.get(key, str(path)))
+        _check_key(key, origins.get(key, source))
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

@@ -112,8 +112,13 @@ def run(
     *,
     command: str = "",
     overwrite: bool = False,
+    shared_stages: Path | None = None,
 ) -> Summary:
-    """The main job, into the run folder `out`; resumes what was kept there."""
+    """The main job, into the run folder `out`; resumes what was kept there.
+
+    shared_stages: a folder where several runs keep their stages, so that what two of them have in
+    common runs once. The caller sees to it that one run at a time uses it.
+    """
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
     check_engine(resolution.backend, config.neighbors.engine)
@@ -121,7 +126,7 @@ def run(
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
         sizes, dim = _sizes(config, backend)
-        job = _Job(config, backend, out, progress)
+        job = _Job(config, backend, out, progress, shared_stages)
         hashes = hash_inputs(files)
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
@@ -150,10 +155,14 @@ class _Job:
     """What every stage of one run shares, and the key of each stage that has run."""
 
     def __init__(
-        self, config: Config, backend: Backend, out: Path, progress: StageProgress
-    ) -> None:
+        self, config: Config, backend: Backend, out: Path, progress: StageProgress,
+        shared_stages: Path | None = None,
+    ) -> None:  # fmt: skip
         self.config, self.backend, self.progress = config, backend, progress
-        self.cache = StageCache(out / ".stages", backend, progress.stage)
+        self.cache = StageCache(
+            shared_stages or out / ".stages", backend, progress.stage,
+            keep_older=shared_stages is not None,
+        )  # fmt: skip
         self.store = (
             Path(config.embedding.store).expanduser() if config.embedding.store else out / ".store"
         )

@@ -14,7 +14,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
@@ -159,6 +160,26 @@ class Sketch:
                 (start[0], end[0]), (start[1], end[1]), transform=PIXELS,
                 color=_unit(colour), linewidth=max(1.0, 2.5 * self.sheet.scale),
                 zorder=0.5 if behind else 2,
+            )
+        )  # fmt: skip
+
+    def ribbon(
+        self, start: tuple[float, float], end: tuple[float, float], thickness: float,
+        colour: Colour, opacity: float,
+    ) -> None:  # fmt: skip
+        """A band between two upright edges of equal height, given by their upper corners."""
+        (x0, y0), (x1, y1) = start, end
+        middle, low = (x0 + x1) / 2, thickness
+        corners = [
+            (x0, y0), (middle, y0), (middle, y1), (x1, y1), (x1, y1 - low),
+            (middle, y1 - low), (middle, y0 - low), (x0, y0 - low), (x0, y0),
+        ]  # fmt: skip
+        curve = [Path.CURVE4] * 3
+        path = Path(corners, [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
+        self.figure.add_artist(
+            PathPatch(
+                path, transform=PIXELS, facecolor=_unit(colour), alpha=opacity, linewidth=0,
+                zorder=0.8,
             )
         )  # fmt: skip
 

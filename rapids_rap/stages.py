@@ -75,12 +75,17 @@ def digest(text: str | bytes) -> str:
 
 
 class StageCache:
-    """Runs stages, or finds their results under `root`, and records time and memory of each."""
+    """Runs stages, or finds their results under `root`, and records time and memory of each.
+
+    keep_older: results of other keys stay, for a `root` that runs of several configurations share.
+    """
 
     def __init__(
-        self, root: Path, backend: Backend, announce: Callable[[str], None] = lambda name: None
-    ) -> None:
+        self, root: Path, backend: Backend, announce: Callable[[str], None] = lambda name: None,
+        *, keep_older: bool = False,
+    ) -> None:  # fmt: skip
         self.root = root
+        self.keep_older = keep_older
         self.backend = backend
         self.announce = announce
         self.records: list[StageRecord] = []
@@ -88,7 +93,7 @@ class StageCache:
     def run(self, kind: type[Result], name: str, key: str, compute: Callable[[], Result]) -> Result:
         """The result of stage `name` with this key: loaded if it was kept, else computed and kept.
 
-        A newer result of the same stage replaces the older one.
+        A newer result of the same stage replaces the older one, unless `keep_older` says otherwise.
         """
         folder = self.root / name / key
         self.announce(name)
@@ -103,7 +108,7 @@ class StageCache:
             result = compute()
             save_result(result, folder, self.backend)
             for other in folder.parent.iterdir():
-                if other.name != key:
+                if other.name != key and not self.keep_older:
                     shutil.rmtree(other, ignore_errors=True)
         return result
 

@@ -1,0 +1,190 @@
+"""A grid of runs with every shared stage run once, measured by one scorer, in one table.
+
+The cells lie in OUT/<cell>/ as any run; OUT/.store holds the vectors and OUT/.stages the stages of
+all of them, found by content, so that cells which differ in one setting share the rest. A cell that
+is finished is not run again. Then every cell is measured on the texts that all cells hold.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rapids_rap import pipeline
+from rapids_rap.backend import load_backend
+from rapids_rap.compare import Agreement, contrast_runs, measure_agreement
+from rapids_rap.config import Config, change_config
+from rapids_rap.corpus.files import find_files
+from rapids_rap.device import DeviceResolution
+from rapids_rap.doctor import used_versions
+from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.grids import Cell, Grid
+from rapids_rap.progress import StageProgress
+from rapids_rap.rescore import Figures, cluster_sizes, rescore
+from rapids_rap.runs import MANIFEST, Run, exclusive, hash_inputs, open_run
+from rapids_rap.shared import Shared, find_shared
+from rapids_rap.stages import digest
+from rapids_rap.verdict import Contrast, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell's run, measured on the texts that all cells share.
+
+    figures: by the one scorer. own: figures of its quality.json. agreement: with the first cell.
+    contrasts, verdict: against the first cell (a: the first, b: this one).
+    """
+
+    cell: Cell
+    run: Run
+    figures: Figures
+    sizes: dict[str, object]
+    agreement: Agreement
+    contrasts: tuple[Contrast, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """All cells of a grid, the first one first, and the texts they share."""
+
+    grid: Grid
+    shared: Shared
+    cells: tuple[CellResult, ...]
+
+
+def run_grid(
+    grid: Grid,
+    config: Config,
+    out: Path,
+    resolution: DeviceResolution,
+    progress: StageProgress,
+    *,
+    command: str = "",
+    overwrite: bool = False,
+    say: Say = log.info,
+) -> list[Run]:
+    """Run what of the grid is not finished yet, into `out`/<cell>/; returns the runs.
+
+    Every cell's configuration is checked before the first one runs. Raises `InputError` where `out`
+    is itself a run, `CapabilityError` where a cell needs training and that can't be had,
+    `LockHeldError` where another grid is running there.
+    """
+    if (out / MANIFEST).exists():
+        raise InputError(f"{out}: is a run; --out of an ablation names a folder for its cells.")
+    configs = [cell.configure(_with_store(config, out)) for cell in grid.cells]
+    if any(cell.view for cell in grid.cells):
+        _check_training(grid)
+    files, _ = find_files([Path(path) for path in config.input.paths])
+    contents = sorted(content for _, content in hash_inputs(files))
+    runs = []
+    with exclusive(out):
+        for number, (cell, own) in enumerate(zip(grid.cells, configs, strict=True), start=1):
+            folder = out / cell.name
+            place = f"cell {number} of {len(grid.cells)}: {cell.name}"
+            if cell.view:
+                own = _trained(cell.view, own, out, contents, resolution, progress)
+            if _is_finished(folder, own, contents):
+                say(f"{place} (finished earlier)")
+            else:
+                say(place)
+                pipeline.run(
+                    own, folder, resolution, progress, command=command, overwrite=overwrite,
+                    shared_stages=out / ".stages",
+                )  # fmt: skip
+            runs.append(open_run(folder))
+    return runs
+
+
+def measure_grid(grid: Grid, runs: Sequence[Run], *, seed: int = 0) -> Ablation:
+    """Every cell by one scorer on the distinct texts that all cells hold, and against the first.
+
+    Cells with other cleaning hold other lines; a text counts where every cell has it word for word
+    after normalisation, so a cell can't win by lines that the others do not have.
+    """
+    shared = find_shared(runs, seed=seed)
+    figures = rescore(shared, load_backend("cpu"), seed)
+    first = shared.sides[0]
+    cells = []
+    for cell, side, own in zip(grid.cells, shared.sides, figures, strict=True):
+        rows = contrast_runs(shared, (first, side), (figures[0], own))
+        verdict = judge(rows, grid.cells[0].name, cell.name)
+        sizes = dict(cluster_sizes(shared, side))
+        agreement = measure_agreement(first.labels, side.labels)
+        cells.append(CellResult(cell, side.run, own, sizes, agreement, tuple(rows), verdict))
+    return Ablation(grid, shared, tuple(cells))
+
+
+def _with_store(config: Config, out: Path) -> Config:
+    """One vector store for all cells, unless the user named one."""
+    if config.embedding.store:
+        return config
+    store = json.dumps(str((out / ".store").resolve()), ensure_ascii=False)
+    return change_config(config, [f"embedding.store={store}"])
+
+
+def _is_finished(folder: Path, config: Config, contents: Sequence[str]) -> bool:
+    """Whether the folder holds this very run: configuration, inputs and version alike."""
+    try:
+        manifest = open_run(folder).manifest
+    except InputError:
+        return False
+    version = used_versions().get("rapids-rap")
+    inputs = sorted(str(file.get("sha256")) for file in manifest.get("inputs", []))
+    return (
+        _identity(manifest["config"]) == _identity(config.model_dump(mode="json"))
+        and inputs == list(contents)
+        and manifest.get("versions", {}).get("rapids-rap") == version
+    )
+
+
+def _identity(config: dict[str, object]) -> str:
+    """The configuration without where things lie, which changes nothing."""
+    plain = json.loads(json.dumps(config))
+    plain.get("input", {}).pop("paths", None)
+    plain.get("embedding", {}).pop("store", None)
+    return json.dumps(plain, sort_keys=True)
+
+
+def _check_training(grid: Grid) -> None:
+    if importlib.util.find_spec("rapids_rap.train") is None:
+        free = [cell.name for cell in grid.cells if not cell.view]
+        raise CapabilityError(
+            f"Grid {grid.name} trains the encoder on each view, and training is not part of this "
+            "version. Cells that need none: "
+            + (" ".join(f"--only {name}" for name in free) or "none")
+            + "."
+        )
+
+
+def _trained(
+    view: str,
+    config: Config,
+    out: Path,
+    contents: Sequence[str],
+    resolution: DeviceResolution,
+    progress: StageProgress,
+) -> Config:
+    """The configuration with the model trained on `view`, which is kept by what it was made from.
+
+    The one place that calls training.
+    """
+    train = importlib.import_module("rapids_rap.train").train
+    own = change_config(config, [f"train.views={json.dumps([view])}"])
+    settings = own.model_dump(mode="json")
+    made_from = [settings.get("train"), settings["embedding"]["model"], settings["corpus"],
+                 settings["seed"], list(contents)]  # fmt: skip
+    folder = (out / ".models" / f"{view}-{digest(json.dumps(made_from))[:12]}").resolve()
+    if not (folder / "training.json").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        train(own, folder, resolution, progress)
+    return change_config(own, [f"embedding.model={json.dumps(str(folder), ensure_ascii=False)}"])

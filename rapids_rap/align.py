@@ -1,0 +1,98 @@
+"""Two runs in one frame: the map of one turned onto the other's, and its clusters matched.
+
+Pure functions on small host arrays; nothing here knows about files or runs. The same matching
+serves colours when two runs are compared and cluster ids from one night to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LEAST = 0.25  # a match shares at least so much of the smaller of its two clusters
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """points · rotation · scale + shift, in a plane or any space.
+
+    rotation: (d, d) orthogonal, a reflection where that fits better. shift: (d,). fit: share of the
+    target's spread that the source explains at best (R², the Procrustes statistic), 1: alike but
+    for rotation, reflection, scale and place, 0: not at all; None where there is nothing to fit.
+    """
+
+    scale: float
+    rotation: Floats
+    shift: Floats
+    fit: float | None
+
+    def apply(self, points: npt.NDArray[np.floating]) -> Floats:
+        """(n, d) points moved; what is not finite stays so."""
+        return self.scale * (np.asarray(points, dtype=np.float64) @ self.rotation) + self.shift
+
+
+def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating]) -> Similarity:
+    """The similarity transform that brings `source` (n, d) onto `target` (n, d).
+
+    Rotation, reflection and translation are those of least squares (Schönemann & Carroll 1970;
+    Gower & Dijksterhuis 2004, section 4). The scale gives both clouds the same spread: that of
+    least squares shrinks a map towards a point the worse it fits, which nobody could look at.
+    Rows that are not finite in both are left out. Where the rows left have no spread there is no
+    direction to fit: the answer only moves the centre.
+    """
+    a, b = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+    a, b = a[known], b[known]
+    still = np.eye(source.shape[1])
+    if not len(a):
+        return Similarity(1.0, still, np.zeros(source.shape[1]), None)
+    centre_a, centre_b = a.mean(axis=0), b.mean(axis=0)
+    a, b = a - centre_a, b - centre_b
+    spread_a, spread_b = float((a**2).sum()), float((b**2).sum())
+    # Below this a spread is the rounding of points that coincide.
+    rounding = len(a) * np.finfo(np.float64).eps ** 2 * 1e4
+    if spread_a <= rounding * float((centre_a**2).sum() + 1e-300) or spread_a == 0:
+        return Similarity(1.0, still, centre_b - centre_a, None)
+    left, strengths, right = np.linalg.svd(a.T @ b)
+    rotation = left @ right
+    if spread_b == 0:
+        return Similarity(1.0, rotation, centre_b - centre_a @ rotation, None)
+    scale = float(np.sqrt(spread_b / spread_a))
+    fit = min(1.0, float(strengths.sum()) ** 2 / (spread_a * spread_b))
+    return Similarity(scale, rotation, centre_b - scale * centre_a @ rotation, fit)
+
+
+def match_clusters(
+    overlap: npt.NDArray[np.number],
+    sizes: tuple[npt.NDArray[np.number], npt.NDArray[np.number]],
+    least: float = LEAST,
+) -> Ints:
+    """For each column's cluster the row's cluster it is matched to, (columns,) int64, -1 for none.
+
+    overlap: (rows, columns) what two clusterings have in common, noise left out. sizes: of the
+    rows' and of the columns' clusters, what is noise in the other clustering included. One to one,
+    with the greatest overlap in all (the assignment problem, Kuhn 1955). A pair that shares less
+    than `least` of the smaller of its clusters is no match, however the sums work out.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = overlap.shape
+    matches = np.full(columns, -1, dtype=np.int64)
+    if not rows or not columns:
+        return matches
+    smaller = np.minimum(sizes[0][:, None], sizes[1][None, :])
+    shared = np.where(overlap >= least * np.maximum(smaller, 1), overlap, 0)
+    chosen_rows, chosen_columns = linear_sum_assignment(shared, maximize=True)
+    real = shared[chosen_rows, chosen_columns] > 0
+    matches[chosen_columns[real]] = chosen_rows[real]
+    return matches
+
+
+def match_flow(table: npt.NDArray[np.number]) -> Ints:
+    """`match_clusters` of a flow table (rows + 1, columns + 1), whose position 0 is noise."""
+    return match_clusters(table[1:, 1:], (table.sum(axis=1)[1:], table.sum(axis=0)[1:]))
