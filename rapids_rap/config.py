@@ -203,9 +203,9 @@ class TrainConfig(Section):
         description="pairs that belong together, as many of each; also context, variants, adlibs",
     )
     steps: int = Field(1_000, ge=1, description="optimiser steps, unless stopped early")
-    batch: int = Field(256, ge=2, description="pairs a step compares with each other")
+    batch: int = Field(128, ge=2, description="pairs a step compares with each other")
     chunk_tokens: int = Field(
-        0, ge=0, description="tokens in memory at once, gradients stay exact; 0: chosen by device"
+        0, ge=0, description="tokens held in memory at once (gradients stay exact); 0: chosen"
     )
     learning_rate: float = Field(3e-5, gt=0, le=1, description="its peak")
     temperature: float = Field(0.05, gt=0, le=1, description="of the contrastive loss")

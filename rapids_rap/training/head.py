@@ -53,7 +53,7 @@ class HeadLearner:
         distinct, inverse = np.unique(np.array(texts, dtype=object), return_inverse=True)
         vectors: Floats = self.encoder.encode(distinct.tolist())[inverse]
         rows = [np.arange(i, min(i + CHUNK, len(texts))) for i in range(0, len(texts), CHUNK)]
-        return Prepared(rows, torch.from_numpy(vectors).to(self.device))
+        return Prepared(rows, torch.from_numpy(vectors).to(self.device), fits=True)
 
     def embed(self, prepared: Prepared, chunk: int) -> Tensor:
         """See `Learner.embed`; in training with noise before the projection."""

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
 from rapids_rap.backend.lanes import Lane
 from rapids_rap.config import TrainConfig
@@ -31,13 +30,21 @@ from rapids_rap.training.folder import save_encoder
 
 log = logging.getLogger(__name__)
 
+CPU_CHUNK = 2_048  # tokens: more leaves the cache, and mixes more lengths
+CPU_ROOM = 2 * 2**30  # bytes of activations
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Texts ready to be embedded. rows[i]: the places of chunk i's texts; data: the learner's."""
+    """Texts ready to be embedded.
+
+    rows[i]: the places of chunk i's texts; data: the learner's own; fits: whether the activations
+    of all chunks can be held at once.
+    """
 
     rows: list[Int64]
     data: Any
+    fits: bool
 
 
 class Learner(Protocol):
@@ -66,8 +73,9 @@ class EncoderLearner:
     def __init__(self, spec: ModelSpec, lane: Lane, config: TrainConfig) -> None:
         self.spec, self.lane, self.device = spec, lane, lane.device
         self.tokenize = TextTokenizer(load_tokenizer(spec), spec)
-        self.budget = config.chunk_tokens or (8_192 if lane.device.type == "cpu" else 65_536)
         model: Any = load_weights(spec, lane)
+        self.held = config.chunk_tokens or held_tokens(model, lane)
+        self.chunk = min(self.held, CPU_CHUNK) if lane.device.type == "cpu" else self.held
         set_attention_dropout(model, config.dropout)
         if checkpoints(config, lane):
             if not model.supports_gradient_checkpointing:
@@ -78,33 +86,34 @@ class EncoderLearner:
         self._half = half_precision(config, lane)
 
     def prepare(self, texts: Sequence[str]) -> Prepared:
-        """Texts of similar length share a chunk of at most so many tokens, padding counted."""
+        """Texts of similar length share a chunk; padding counts as tokens."""
         tokens = self.tokenize(texts)
         order = np.argsort(tokens.lengths, kind="stable")
-        plan = plan_batches(tokens.lengths[order], self.budget, "padded")
-        return Prepared([order[part] for part in plan], tokens)
+        plan = plan_batches(tokens.lengths[order], self.chunk, "padded")
+        rows = [order[part] for part in plan]
+        total = sum(len(places) * int(tokens.lengths[places[-1]]) for places in rows)
+        return Prepared(rows, tokens, total <= self.held)
 
     def embed(self, prepared: Prepared, chunk: int) -> Tensor:
         """See `Learner.embed`."""
-        batch = make_batch(prepared.data, prepared.rows[chunk])
-        lengths = np.diff(batch.borders).tolist()
+        batch = make_batch(prepared.data, prepared.rows[chunk]).moved(self.lane.upload)
         with self._precision():
-            states = self._runner.run(batch.moved(self.lane.upload), "padded")
-        return functional.normalize(self._pooled(states.float(), lengths), dim=-1)
+            states, mask = self._runner.padded(batch)
+        return functional.normalize(self._pooled(states.float(), mask), dim=-1)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if not self._half:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _pooled(self, states: Tensor, lengths: list[int]) -> Tensor:
-        """states: (T, d), texts end to end. The plain reference of `kernels.pool`, with a graph."""
-        ends = np.cumsum(lengths)
+    def _pooled(self, states: Tensor, mask: Tensor) -> Tensor:
+        """`kernels.pool` with a graph. states: (texts, longest, d); mask: (texts, longest)."""
+        lengths = mask.sum(1)
         if self.spec.pooling == "mean":
-            padded = pad_sequence(list(torch.split(states, lengths)), batch_first=True)
-            return padded.sum(1) / torch.tensor(lengths, device=states.device)[:, None]
-        which = ends - 1 if self.spec.pooling == "last" else ends - lengths
-        return states[torch.from_numpy(which).to(states.device)]
+            return (states * mask[:, :, None]).sum(1) / lengths[:, None]
+        if self.spec.pooling == "last":
+            return states[torch.arange(len(states), device=states.device), lengths - 1]
+        return states[:, 0]
 
     def save(self, folder: Path) -> None:
         """The whole encoder, adapters merged into float32 weights: rounding would lose them."""
@@ -121,9 +130,22 @@ def _adapted(model: Any, config: TrainConfig) -> nn.Module:
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
-        exclude_modules=r".*pooler.*",  # no vector comes out of it here
     )
     return get_peft_model(model, settings)
+
+
+def held_tokens(model: Any, lane: Lane) -> int:
+    """Tokens whose activations are held at once: for about 2 GiB on the CPU.
+
+    An estimate: a dozen vectors of the hidden size a layer, and four of the inner one, in float32.
+    On a GPU, where activations are computed again, 16,384 tokens take a few GiB of any encoder.
+    """
+    if lane.device.type != "cpu":
+        return 16_384
+    sizes = model.config.get_text_config()
+    inner = getattr(sizes, "intermediate_size", None) or 4 * sizes.hidden_size
+    layer = 4 * (12 * sizes.hidden_size + 4 * inner)
+    return max(64, int(CPU_ROOM // (layer * sizes.num_hidden_layers)))
 
 
 def set_attention_dropout(model: nn.Module, rate: float) -> None:

@@ -117,8 +117,13 @@ def compare(course: Course, batch: Batch, step: int) -> Outcome:
         left, right = vectors.split(len(batch.left))
         return info_nce(left, right, mask, course.config.temperature)
 
-    seed = (course.seed, 2, step)
-    return cached_backward(lambda i: learner.embed(prepared, i), prepared.rows, objective, seed)
+    return cached_backward(
+        lambda chunk: learner.embed(prepared, chunk),
+        prepared.rows,
+        objective,
+        seed=(course.seed, 2, step),
+        fits=prepared.fits,
+    )
 
 
 def _judge(course: Course, state: State, loss: float | None) -> None:

@@ -39,14 +39,16 @@ def cached_backward(
     rows: Sequence[Int64],
     objective: Callable[[Tensor], Tensor],
     seed: Sequence[int],
+    fits: bool,
 ) -> Outcome:
-    """Backward of a loss over all rows, holding the activations of one chunk at a time.
+    """Backward of a loss over all rows; without `fits` it holds the activations of one chunk.
 
     ``embed(i)`` gives the vectors of chunk ``i``, which stand at ``rows[i]`` of the whole;
     ``objective`` takes the whole. GradCache (arXiv 2101.06983): embed without a graph, take the
     gradient of the loss with respect to the vectors, then embed again chunk by chunk and pass it
     on. The second pass draws the same dropout, because torch is seeded with ``seed`` and the
-    chunk's number before each, so the gradients are exact. A single chunk is embedded once.
+    chunk's number before each, so the gradients are those of one backward through everything,
+    which is what happens where it ``fits``.
     """
     order = torch.from_numpy(_inverse(rows))
 
@@ -54,20 +56,17 @@ def cached_backward(
         torch.manual_seed(torch_seed(*seed, chunk))
         return embed(chunk)
 
-    if len(rows) == 1:
-        whole = embedded(0)[order]
-        loss = objective(whole)
-        loss.backward()
-        return Outcome(loss.item(), whole.detach())
-    with torch.no_grad():
-        parts = torch.cat([embedded(chunk) for chunk in range(len(rows))])
-    whole = parts[order].requires_grad_()
+    with torch.set_grad_enabled(fits):
+        whole = torch.cat([embedded(chunk) for chunk in range(len(rows))])[order]
+    if not fits:
+        whole.requires_grad_()
     loss = objective(whole)
     loss.backward()
-    gradient = whole.grad
-    assert gradient is not None
-    for chunk, places in enumerate(rows):
-        embedded(chunk).backward(gradient[torch.from_numpy(places)])
+    if not fits:
+        gradient = whole.grad
+        assert gradient is not None
+        for chunk, places in enumerate(rows):
+            embedded(chunk).backward(gradient[torch.from_numpy(places)])
     return Outcome(loss.item(), whole.detach())
 
 
