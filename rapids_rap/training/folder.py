@@ -7,14 +7,16 @@ tokenizer, because a folder has no preset.
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import save_file
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import DECIDING_FILES, matching_files, read_json
@@ -22,6 +24,9 @@ from rapids_rap.embedding.model import ModelSpec, load_tokenizer
 from rapids_rap.embedding.projection import DENSE_KIND, dense_description
 from rapids_rap.files import write_json
 
+log = logging.getLogger(__name__)
+
+PROBES = ("今晚 yeah, don't 1234", "YEAH 城市", "a", "水火山")
 PACKAGE = "sentence_transformers.models"
 POOLING_KEYS = {"mean": "mean_tokens", "last": "lasttoken", "cls": "cls_token"}
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
@@ -83,6 +88,7 @@ def _describe(spec: ModelSpec, folder: Path, extra: Sequence[str] = ()) -> None:
         write_json(folder / "config_sentence_transformers.json", prompts)
     if spec.end_token:
         _append_end_token(spec, folder)
+    _let_auto_tokenizer_agree(folder)
 
 
 def _append_end_token(spec: ModelSpec, folder: Path) -> None:
@@ -102,8 +108,33 @@ def _append_end_token(spec: ModelSpec, folder: Path) -> None:
     core.no_padding()
     core.no_truncation()
     core.save(str(folder / "tokenizer.json"))
-    # The class of a known family would be rebuilt from its vocabulary, without the end token.
-    path = folder / "tokenizer_config.json"
-    declared = read_json(path) if path.exists() else {}
-    declared["tokenizer_class"] = "PreTrainedTokenizerFast"
-    path.write_text(json.dumps(declared, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _let_auto_tokenizer_agree(folder: Path) -> None:
+    """Make sentence-transformers read tokenizer.json as it is.
+
+    It asks `AutoTokenizer`, which builds the tokenizer of known families (Qwen2) from their
+    vocabulary and forgets splitting rules and end tokens of the file. Where that gives other ids,
+    its settings name a tokenizer type that is nothing but the file.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        return
+    plain = transformers.PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    expected = [plain(text)["input_ids"] for text in PROBES]
+
+    def agrees(**settings: str) -> bool:
+        auto = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, **settings)
+        return [auto(text)["input_ids"] for text in PROBES] == expected
+
+    if agrees():
+        return
+    whole = next((k for k, v in TOKENIZER_MAPPING_NAMES.items() if v == "TokenizersBackend"), "")
+    if not whole or not agrees(tokenizer_type=whole):
+        log.warning(
+            "%s: this transformers reads the tokenizer otherwise, so SentenceTransformer "
+            "would give other vectors than --model does.",
+            folder.name,
+        )
+        return
+    path = folder / "sentence_bert_config.json"
+    write_json(path, read_json(path) | {"processor_kwargs": {"tokenizer_type": whole}})

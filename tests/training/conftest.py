@@ -10,9 +10,9 @@ from rapids_rap.device import DeviceResolution
 from rapids_rap.progress import StageProgress
 from rapids_rap.train import train
 from rapids_rap.training.lines import make_lines
-from tests.embedding.conftest import CHARACTERS, make_model, one_thread
+from tests.embedding.conftest import CHARACTERS, backend, encoder_of, make_model, one_thread
 
-__all__ = ["make_model", "one_thread"]
+__all__ = ["backend", "encoder_of", "make_model", "one_thread"]
 
 SETTINGS = (
     "train.steps=6", "train.batch=12", "train.evaluate_every=2", "train.checkpoint_every=2",
