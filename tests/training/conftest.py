@@ -20,7 +20,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def invented_songs(number=14, lines=8, seed=0) -> pd.DataFrame:
+def invented_songs(number=24, lines=8, seed=0) -> pd.DataFrame:
     """Songs of two stanzas, each with characters of its own kind, so that neighbours are alike."""
     random = np.random.default_rng(seed)
     rows = []
