@@ -87,14 +87,14 @@ def train(
     spec = _spec(config, lane)
     progress.stage("corpus")
     plan = _plan(config, spec, _read(config))
-    for sentence in plan.said:
+    for sentence in (*plan.warnings, *plan.not_possible):
         log.warning("%s", sentence)
     work = out.with_name(f".{out.name}.training")
     with exclusive(work):
         model = work / "model"
         state, judgement = _train_into(model, config, spec, lane, plan, progress, overwrite)
         record = make_record(config, spec, resolution, state, judgement, plan.views)
-        record["not_possible"] = list(plan.said)
+        record["not_possible"] = list(plan.not_possible)
         write_json(model / RECORD, as_plain(record))
         _publish(model, out)
         _empty(work)
@@ -110,7 +110,8 @@ class _Plan:
     dev: DevPairs | None
     sampler: PairSampler
     views: tuple[str, ...]
-    said: tuple[str, ...]
+    warnings: tuple[str, ...]
+    not_possible: tuple[str, ...]
     identity: str
 
 
@@ -124,7 +125,8 @@ def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _Plan:
         split.dev if len(split.dev.queries) >= FEWEST_PAIRS else None,
         PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
         tuple(one.name for one in anchors),
-        (*corpus.warnings, *_missing_figures(split), *left_out),
+        corpus.warnings,
+        (*_missing_figures(split), *left_out),
         _identity(config, spec, corpus),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class EncoderLearner:
 
     def save(self, folder: Path) -> None:
         """The whole encoder, adapters merged into float32 weights: rounding would lose them."""
-        model: Any = self.module.float()
+        model: Any = self.module.cpu().float()
         merged = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
         save_encoder(merged, self.spec, folder)
 
@@ -131,7 +132,9 @@ def _adapted(model: Any, config: TrainConfig) -> nn.Module:
         lora_dropout=config.lora_dropout,
         target_modules="all-linear",
     )
-    return get_peft_model(model, settings)
+    with warnings.catch_warnings():  # peft asks transformers by a name that will go
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, settings)
 
 
 def held_tokens(model: Any, lane: Lane) -> int:

@@ -52,6 +52,7 @@ def gradients(learner, fits):
         {"mode": "full"},
         {"mode": "full", "gradient_checkpointing": "yes"},
         {"mode": "lora", "lora_dropout": 0.2},
+        {"mode": "lora", "gradient_checkpointing": "yes", "lora_rank": 2},
     ],
 )
 def test_cached_gradients_are_exact_under_dropout(learner_of, settings):
@@ -130,6 +131,14 @@ def test_random_evaluation_is_refused(learner_of):
     layer.register_forward_hook(lambda module, given, out: out + torch.rand_like(out))
     with pytest.raises(CapabilityError, match="two different vectors"):
         refuse_random_evaluation(learner, TEXTS)
+
+
+def test_half_precision_products_leave_float32_vectors(learner_of):
+    """What a GPU does by default, on the CPU: coarser products, the same vectors but for that."""
+    full, half = (learner_of(dtype=dtype) for dtype in ("float32", "bfloat16"))
+    np.testing.assert_allclose(encode(half, TEXTS), encode(full, TEXTS), atol=0.05)
+    _, gradient = gradients(learner_of(dtype="bfloat16", chunk_tokens=24), fits=False)
+    assert all(torch.isfinite(g).all() and g.dtype == torch.float32 for g in gradient.values())
 
 
 def test_info_nce_is_the_textbook_formula():
