@@ -136,6 +136,42 @@ def ingest(
 
 
 @app.command()
+def train(
+    inputs: Inputs = None,
+    *,
+    out_folder: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    config: ConfigOption = None,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    model: ModelOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Tune all weights, no adapters.")] = False,
+    limit: LimitOption = None,
+    settings: SetOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model.")] = False,
+) -> None:
+    """Contrastive fine-tuning (SimCSE) of a model on lyrics; judged on songs that are held out.
+
+    The same command resumes a training that stopped; `--set train.mode=head` needs least memory.
+
+    Example: rapids-rap train lyrics/ --model demo --out models/mine --set train.steps=300
+    """
+    from rapids_rap import device
+    from rapids_rap import train as training
+    from rapids_rap.progress import StageProgress
+
+    mode = "full" if full else None
+    resolved = _config(config, settings, inputs, model=model, limit=limit, mode=mode)
+    resolution = device.resolve(backend, require_gpu=require_gpu)
+    err.print(f"Backend: {resolution.backend} ({resolution.reason}).", soft_wrap=True)
+    with StageProgress(err) as progress:
+        trained = training.train(resolved, out_folder, resolution, progress, overwrite=overwrite)
+    _print_table(trained.history)
+    for line in trained.sentences:
+        out.print(line, soft_wrap=True)
+    out.print(f"Wrote {trained.folder}; `--model {trained.folder}` reads it.", soft_wrap=True)
+
+
+@app.command()
 def search(
     run_folder: RunArgument,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
@@ -407,7 +443,6 @@ def _not_built(name: str, what: str) -> None:
     app.command(name, context_settings=settings)(command)
 
 
-_not_built("train", "SimCSE contrastive fine-tuning")
 _not_built("view", "the interactive map in a browser")
 _not_built("nightly", "incremental nightly re-clustering")
 
@@ -495,6 +530,7 @@ def _config(
     from rapids_rap.config import load_config
 
     keys = {"model": "embedding.model", "unit": "corpus.unit", "limit": "input.limit"}
+    keys["mode"] = "train.mode"
     given = [f"{keys[k]}={json.dumps(v)}" for k, v in flags.items() if v is not None]
     if inputs:
         given.append(f"input.paths={json.dumps([str(p) for p in inputs], ensure_ascii=False)}")

@@ -197,6 +197,56 @@ class ReportConfig(Section):
     certificate: str = Field("", description="a parity.json of `make test-gpu` to show")
 
 
+class TrainConfig(Section):
+    """Contrastive fine-tuning of the encoder (`rapids-rap train`)."""
+
+    mode: Literal["lora", "full", "head"] = Field(
+        "lora", description="what learns: adapters, the encoder, or a projection on its vectors"
+    )
+    objective: Literal["meaning", "rhyme"] = Field(
+        "meaning", description="rhyme: pairs that sound alike instead of the views below"
+    )
+    views: tuple[
+        Literal["dropout", "adjacent", "context", "repetition", "variants", "adlibs"], ...
+    ] = Field(
+        ("dropout", "adjacent", "repetition"),
+        min_length=1,
+        description="pairs that belong together, as many of each; also context, variants, adlibs",
+    )
+    steps: int = Field(1_000, ge=1, description="optimiser steps, unless stopped early")
+    batch: int = Field(128, ge=2, description="pairs a step compares with each other")
+    chunk_tokens: int = Field(
+        0, ge=0, description="tokens held in memory at once (gradients stay exact); 0: chosen"
+    )
+    learning_rate: float = Field(3e-5, gt=0, le=1, description="its peak")
+    temperature: float = Field(0.05, gt=0, le=1, description="of the contrastive loss")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="of matrices")
+    dropout: float = Field(0.1, ge=0, lt=1, description="of attention, which Qwen2 does not have")
+    lora_rank: int = Field(16, ge=1, description="of the adapters")
+    lora_alpha: int = Field(32, ge=1, description="their scale times the rank")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="before the adapters")
+    gradient_checkpointing: Literal["auto", "yes", "no"] = Field(
+        "auto", description="compute activations twice to save memory; auto: on a GPU"
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of matrix products; auto: bfloat16 on a GPU, float32 on the CPU"
+    )
+    noise: float = Field(
+        0.3, ge=0, le=2, description="head mode: of a view, relative to the vector's length"
+    )
+    near_duplicate: float = Field(
+        0.7, gt=0, le=1, description="texts this alike (bigrams in common) are no negatives"
+    )
+    heldout: str = Field(
+        "", description="file of artist<TAB>song never trained on; empty: the share below"
+    )
+    heldout_share: float = Field(0.1, ge=0, lt=1, description="of songs, chosen by a hash")
+    dev_pairs: int = Field(3_000, ge=2, description="held-out pairs that are asked about, at most")
+    evaluate_every: int = Field(50, ge=1, description="steps between development figures")
+    patience: int = Field(5, ge=1, description="evaluations without improvement before it stops")
+    checkpoint_every: int = Field(50, ge=1, description="steps that a kill can cost, at most")
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -214,9 +264,10 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     maps: MapsConfig = MapsConfig()
     report: ReportConfig = ReportConfig()
+    train: TrainConfig = TrainConfig()
 
 
-NOT_BUILT_SECTIONS = ("train", "nightly", "scale")
+NOT_BUILT_SECTIONS = ("nightly", "scale")
 
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:

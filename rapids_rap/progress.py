@@ -29,6 +29,8 @@ STAGE_NAMES = {
     "quality": "measuring quality",
     "maps": "drawing maps",
     "report": "writing the run",
+    "training": "training",
+    "judging": "measuring on held-out songs",
 }
 
 
@@ -64,6 +66,10 @@ class StageProgress:
     def stage(self, name: str) -> None:
         """A stage begins."""
         self._progress.reset(self._task, total=None, description=STAGE_NAMES.get(name, name))
+
+    def describe(self, words: str) -> None:
+        """Say how the present stage stands, without starting another."""
+        self._progress.update(self._task, description=words)
 
     def advance(self, done: int, total: int) -> None:
         """`done` of `total` units of the present stage are finished."""

@@ -14,6 +14,7 @@ from rapids_rap.backend.lanes import Lane, is_out_of_memory
 from rapids_rap.embedding.forward import Plan, Runner, choose_plan
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
 from rapids_rap.embedding.packing import Int64, Tokens, make_batch, plan_batches
+from rapids_rap.embedding.projection import load_projection
 from rapids_rap.embedding.tokenizing import TextTokenizer
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.kernels.pool import pool
@@ -42,6 +43,9 @@ class Encoder:
         self._runner = Runner(load_weights(spec, lane), lane)
         with torch.inference_mode():
             self.plan: Plan = choose_plan(self._runner, spec, attention)
+        self._projection = (
+            load_projection(spec.projection, spec.dim).to(lane.device) if spec.projection else None
+        )
         self.token_budget = token_budget or lane.token_budget
         log.info("%s on %s, %s: %s", spec.name, lane.device, spec.dtype, self.plan.reason)
 
@@ -110,8 +114,13 @@ class Encoder:
             hidden = self._runner.run(batch, self.plan.layout)
             if self.spec.pooling == "echo":
                 hidden, borders = self._second_copies(hidden, tokens, texts)
-                return pool(hidden, borders, targets, out, "mean")
-            return pool(hidden, batch.borders, targets, out, self.spec.pooling)
+                norms = pool(hidden, borders, targets, out, "mean")
+            else:
+                norms = pool(hidden, batch.borders, targets, out, self.spec.pooling)
+            if self._projection is not None:
+                projected = out[targets] @ self._projection.T
+                out[targets] = torch.nn.functional.normalize(projected, dim=1)
+            return norms
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
             if not is_out_of_memory(error):
                 raise

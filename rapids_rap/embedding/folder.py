@@ -114,7 +114,7 @@ def check_folder(folder: Path, name: str) -> None:
             "writes it (for an adapter: merge it into its base model first)."
         )
     _check_weights(folder, name)
-    if not any(_matching(folder, TOKENIZER_FILES)):
+    if not any(matching_files(folder, TOKENIZER_FILES)):
         raise InputError(
             f"The model folder {folder} has no tokenizer (tokenizer.json). Save it there too: "
             "AutoTokenizer.from_pretrained(BASE_MODEL).save_pretrained(FOLDER)."
@@ -122,9 +122,9 @@ def check_folder(folder: Path, name: str) -> None:
 
 
 def _check_weights(folder: Path, name: str) -> None:
-    weights = _matching(folder, ("*.safetensors",))
+    weights = matching_files(folder, ("*.safetensors",))
     if not weights:
-        pickled = _matching(folder, PICKLED_WEIGHTS)
+        pickled = matching_files(folder, PICKLED_WEIGHTS)
         if pickled:
             raise InputError(
                 f"The model {name} has its weights only as {pickled[0].name}, a pickle, which can "
@@ -143,10 +143,14 @@ def _check_weights(folder: Path, name: str) -> None:
             )
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over names and contents of the files that decide the vectors, sorted by name."""
+def fingerprint(folder: Path, projection: Path | None = None) -> str:
+    """SHA-256 over names and contents of the files that decide the vectors, sorted by name.
+
+    `projection` is the folder of a step after pooling, whose files decide too.
+    """
     total = hashlib.sha256()
-    for path in _matching(folder, DECIDING_FILES):
+    after = matching_files(projection, DECIDING_FILES) if projection else []
+    for path in [*matching_files(folder, DECIDING_FILES), *after]:
         digest = hashlib.sha256()
         with path.open("rb", buffering=0) as file:
             while chunk := file.read(CHUNK):
@@ -155,7 +159,7 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+def matching_files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     """Files directly in `folder` whose name fits a pattern, sorted by name."""
     return sorted(
         path

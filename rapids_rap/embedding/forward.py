@@ -60,7 +60,8 @@ class Runner:
     def run(self, batch: Batch, layout: BatchLayout) -> torch.Tensor:
         """Hidden states of a batch on the device: its tokens', (T, d), texts end to end."""
         if layout == "padded":
-            return self._padded(batch)
+            states, mask = self.padded(batch)
+            return states[mask]
         shape = (1, -1) if layout == "packed" else (batch.texts, batch.longest)
         inputs: dict[str, Any] = {"input_ids": batch.ids.view(shape)}
         if self._takes_positions:
@@ -73,7 +74,11 @@ class Runner:
         states = self.model(**inputs, **self._common).last_hidden_state
         return states.reshape(-1, states.shape[-1])
 
-    def _padded(self, batch: Batch) -> torch.Tensor:
+    def padded(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states (texts, longest, d) and which of them are tokens (texts, longest), bool.
+
+        Texts stand on the left, padding on the right.
+        """
         lengths = torch.diff(batch.borders)
         # The mask comes from the lengths: comparing ids with the padding id would also hide an end
         # token that the model uses for both.
@@ -82,8 +87,7 @@ class Runner:
         table = torch.full(mask.shape, padding, dtype=torch.int64, device=lengths.device)
         table[mask] = batch.ids
         states = self.model(input_ids=table, attention_mask=mask.long(), **self._common)
-        hidden: torch.Tensor = states.last_hidden_state[mask]
-        return hidden
+        return states.last_hidden_state, mask
 
 
 def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:

@@ -29,6 +29,7 @@ from rapids_rap.embedding.folder import (
     transformer_folder,
 )
 from rapids_rap.embedding.presets import PRESETS, Preset
+from rapids_rap.embedding.projection import DENSE_KIND, find_projection
 from rapids_rap.errors import CapabilityError, InputError
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ POOLING_MODES: dict[str, Pooling] = {  # both spellings of sentence-transformers
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_lasttoken": "last",
 }
-# sentence-transformers steps that need nothing: pooling and normalising are done here.
-KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+# sentence-transformers steps that are done here; of Dense, what `projection.find_projection` takes.
+KNOWN_MODULES = ("Transformer", "Pooling", "Normalize", DENSE_KIND)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class ModelSpec:
     """A model and everything besides the text that decides its vectors.
 
     folder: the transformer's own files. dim: length of a vector. dtype: of weights and activations.
+    projection: folder of a step after pooling, or None.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ModelSpec:
     max_tokens: int
     dtype: str
     trust_remote_code: bool
+    projection: Path | None = None
 
 
 def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
@@ -81,11 +84,13 @@ def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
     pooling, pooling_source = _pooling(config, preset, root)
     causal, causal_source = _causal(config, preset, model_config)
     prompt, prompt_source = _prompt(config, preset, root)
+    dim = int(model_config.get_text_config().hidden_size)
+    projection = find_projection(root, dim)
     return ModelSpec(
         name=config.model,
         folder=folder,
-        fingerprint=fingerprint(folder),
-        dim=int(model_config.get_text_config().hidden_size),
+        fingerprint=fingerprint(folder, projection),
+        dim=dim,
         pooling=pooling,
         pooling_source=pooling_source,
         causal=causal,
@@ -96,6 +101,7 @@ def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
         max_tokens=_max_tokens(config.max_tokens, model_config, folder),
         dtype=auto_dtype if config.dtype == "auto" else config.dtype,
         trust_remote_code=config.trust_remote_code,
+        projection=projection,
     )
 
 

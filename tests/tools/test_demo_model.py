@@ -9,12 +9,9 @@ import torch
 from transformers import AutoTokenizer
 
 from rapids_rap.bench.corpora import Poem, corpus_table, held_out_split, sample, split_lines
-from tools.demo_model.contrastive import (
-    ContrastiveConfig,
-    false_negatives,
-    info_nce,
-    train_contrastive,
-)
+from rapids_rap.training.loss import info_nce
+from rapids_rap.training.masks import false_negatives
+from tools.demo_model.contrastive import ContrastiveConfig, train_contrastive
 from tools.demo_model.data import Lines, Padded, PairSampler, Recipe, repeat_tokens, tokenize
 from tools.demo_model.lyrics import read_lyrics
 from tools.demo_model.model import Shape, build_model, embed
@@ -135,7 +132,7 @@ def test_pairs_stay_in_their_stanza_and_repeat_themselves(lines):
     for step in range(20):
         pairs, again = sampler(step), sampler(step)
         np.testing.assert_array_equal(pairs.right.ids, again.right.ids)
-        mask = false_negatives(pairs)
+        mask = false_negatives(pairs.songs, pairs.left_texts, pairs.right_texts)
         assert not mask.diagonal().any()
         assert mask[pairs.songs[:, None] == pairs.songs].sum() == (
             (pairs.songs[:, None] == pairs.songs).sum() - len(mask)

@@ -11,17 +11,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from transformers import Qwen2Model
 
+from rapids_rap.training.loss import info_nce
+from rapids_rap.training.masks import false_negatives
+from rapids_rap.training.optim import make_optimizer
 from tools.demo_model.checkpoint import resume, save_state
-from tools.demo_model.data import Padded, Pairs, PairSampler
+from tools.demo_model.data import Padded, PairSampler
 from tools.demo_model.model import embed
-from tools.demo_model.warmup import make_optimizer
 
 logger = logging.getLogger(__name__)
 
@@ -48,27 +47,6 @@ def plateau_rate(step: int, config: ContrastiveConfig) -> float:
     """
     left = (config.steps - step) / max(1.0, config.fall * config.steps)
     return config.rate * min(1.0, (step + 1) / config.rise, 0.05 + 0.95 * left)
-
-
-def false_negatives(pairs: Pairs) -> NDArray[np.bool_]:
-    """(n, n): off the diagonal, whether right ``j`` is no negative of left ``i``."""
-    same = pairs.songs[:, None] == pairs.songs
-    same |= pairs.right_texts[:, None] == pairs.right_texts
-    same |= pairs.left_texts[:, None] == pairs.right_texts
-    same |= pairs.left_texts[:, None] == pairs.left_texts
-    np.fill_diagonal(same, False)
-    return same
-
-
-def info_nce(left: Tensor, right: Tensor, mask: Tensor, temperature: float) -> Tensor:
-    """Mean cross entropy of both directions over cosines / ``temperature``; ``mask`` drops pairs.
-
-    ``left`` and ``right`` are unit rows (n, d), ``mask`` (n, n) bool with a False diagonal.
-    """
-    scores = (left @ right.T / temperature).masked_fill(mask, float("-inf"))
-    truth = torch.arange(len(scores))
-    across = functional.cross_entropy(scores.T, truth)
-    return (functional.cross_entropy(scores, truth) + across) / 2
 
 
 def _embed_half(model: Qwen2Model, rows: Padded) -> Tensor:
@@ -99,7 +77,7 @@ def train_contrastive(
         torch.manual_seed(config.seed * 2_000_003 + step)
         pairs = sampler(step)
         left, right = _embed_half(model, pairs.left), _embed_half(model, pairs.right)
-        mask = torch.from_numpy(false_negatives(pairs))
+        mask = torch.from_numpy(false_negatives(pairs.songs, pairs.left_texts, pairs.right_texts))
         loss = info_nce(left, right, mask, config.temperature)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -12,6 +12,7 @@ from transformers import Qwen2Model
 
 from rapids_rap.bench.corpora import Poem
 from rapids_rap.retrieval import chance_mrr, char_tfidf_vectors, next_line_retrieval
+from rapids_rap.training.dev import alignment, random_cosine, uniformity
 from tools.demo_model.data import Lines, Padded
 from tools.demo_model.model import embed
 
@@ -75,11 +76,10 @@ def model_figures(model: Qwen2Model, lines: Lines, pairs: LinePairs) -> dict[str
     queries = line_vectors(model, lines, pairs.first)
     targets = line_vectors(model, lines, pairs.first + 1)
     score = next_line_retrieval(queries, targets, pairs.text_ids)
-    cosines = (targets @ targets.T)[~np.eye(len(targets), dtype=bool)].astype(np.float64)
     return asdict(score) | {
-        "alignment": float(((queries - targets) ** 2).sum(1).mean()),
-        "uniformity": float(np.log(np.exp(-2 * (2 - 2 * cosines)).mean())),
-        "random_cosine": float(cosines.mean()),
+        "alignment": alignment(queries, targets),
+        "uniformity": uniformity(targets),
+        "random_cosine": random_cosine(targets),
     }
 
 

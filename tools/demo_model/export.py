@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from transformers import Qwen2Model, Qwen2Tokenizer
 
 from rapids_rap.bench.corpora import LICENSE_NOTE
+from rapids_rap.training.folder import write_modules
 from tools.demo_model.checkpoint import save_json, write_safely
 from tools.demo_model.tokenizer import Vocabulary, build_tokenizer
 
 CARD = Path(__file__).with_name("card.md").read_text("utf-8")
-MODULES = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
 
 
 def full_weights(model: Qwen2Model, vocabulary: Vocabulary) -> dict[str, torch.Tensor]:
@@ -35,21 +35,6 @@ def write_tokenizer(tokenizer: Qwen2Tokenizer, out: Path) -> None:
     content = json.loads(path.read_text("utf-8"))
     compact = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     write_safely(path, lambda beside: beside.write_text(compact, "utf-8"))
-
-
-def write_modules(hidden: int, out: Path) -> None:
-    """What plain ``SentenceTransformer(out)`` reads: mean pooling, then unit length."""
-    package = "sentence_transformers.models"
-    save_json(
-        [
-            {"idx": index, "name": str(index), "path": path, "type": f"{package}.{kind}"}
-            for index, (path, kind) in enumerate(MODULES)
-        ],
-        out / "modules.json",
-    )
-    pooling = {"word_embedding_dimension": hidden, "pooling_mode_mean_tokens": True}
-    save_json(pooling, out / "1_Pooling" / "config.json")
-    save_json({"max_seq_length": 512, "do_lower_case": False}, out / "sentence_bert_config.json")
 
 
 ROWS = (
@@ -116,7 +101,7 @@ def export_folder(
     write_safely(target, lambda beside: save_file(weights, beside, metadata={"format": "pt"}))
     target.chmod(0o644)  # safetensors makes its files private
     write_tokenizer(build_tokenizer(vocabulary), out)
-    write_modules(model.config.hidden_size, out)
+    write_modules(out, model.config.hidden_size, "mean", max_tokens=512)
     save_json(dict(training), out / "training.json")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.name != "README.md")
     card = model_card(training, sum(tensor.numel() for tensor in weights.values()), size)

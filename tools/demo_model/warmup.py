@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen2Model
 
+from rapids_rap.training.optim import learning_rate, make_optimizer
 from tools.demo_model.checkpoint import resume, save_state
 from tools.demo_model.data import Lines
 
@@ -29,26 +30,6 @@ class WarmupConfig:
     rate: float = 1.5e-3
     weight_decay: float = 0.05
     seed: int = 42
-
-
-def learning_rate(step: int, steps: int, peak: float, rise: float = 0.05) -> float:
-    """A linear rise over the first ``rise`` of the steps, then a cosine down to a twentieth."""
-    top = max(1, int(rise * steps))
-    if step < top:
-        return peak * (step + 1) / top
-    progress = (step - top) / max(1, steps - top)
-    return peak * (0.05 + 0.95 * (1 + float(np.cos(np.pi * progress))) / 2)
-
-
-def make_optimizer(model: Qwen2Model, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW with decay on matrices alone."""
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    others = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.98))
 
 
 def windows(poetry: Lines, config: WarmupConfig, step: int) -> Tensor:
