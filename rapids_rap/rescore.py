@@ -9,22 +9,23 @@ have a bootstrap interval over songs; the others have none and say so.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Array, Backend
+from rapids_rap.backend import DEFAULT_SIZES, Array, Backend
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import Config, TermsConfig
+from rapids_rap.embedding.fusion import fuse
 from rapids_rap.embedding.postprocess import postprocess
 from rapids_rap.errors import InputError
 from rapids_rap.geometry import cosine_silhouette, dbcv, trustworthiness
 from rapids_rap.lexicon import load_lexicon
 from rapids_rap.quality import SHUFFLED, TOP
 from rapids_rap.runs import Run
-from rapids_rap.segment import Tokens, segment
+from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.shared import Ints, Shared, Side
 from rapids_rap.terms import METHODS, Terms, cluster_terms, stop_words
 
@@ -82,24 +83,40 @@ def bootstrap_mean(
 def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
     """(n, k) float32: the vectors that the run's neighbours and clusters saw, of these text_ids.
 
-    Centring and whitening are fitted on all texts of the run again, exactly as the run did.
+    Post-processing and lexical vectors are fitted on all texts of the run again, as the run did.
     """
     config = Config.model_validate(run.manifest["config"])
+    how, seed = config.embedding, None if config.seed == "none" else config.seed
     try:
-        if config.embedding.postprocess == "none":
+        if how.postprocess == "none" and how.lexical == "none":
             return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
         every = backend.from_host(np.array(run.vectors, dtype=np.float32))
         used = postprocess(
-            every, config.embedding.postprocess, backend,
-            whiten_dims=config.embedding.whiten_dims,
-            seed=None if config.seed == "none" else config.seed,
-        )  # fmt: skip
-        return backend.xp.take(used.matrix, backend.from_host(rows), axis=0)
+            every, how.postprocess, backend,
+            whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=seed,
+        ).matrix  # fmt: skip
+        if how.lexical != "none":
+            texts = _texts(run)
+            used = fuse(used, texts, _tokens(texts, config), how, backend, seed, DEFAULT_SIZES)
+        return backend.xp.take(used, backend.from_host(rows), axis=0)
     except IndexError:
         raise InputError(
             f"{run.path / 'vectors'}: has fewer rows than lines.parquet has texts; run the command "
             "of manifest.json again."
         ) from None
+
+
+def _texts(run: Run) -> list[str]:
+    """Every distinct text of a run, by text_id."""
+    texts = run.lines[["text_id", "text_norm"]].drop_duplicates("text_id").sort_values("text_id")
+    return texts["text_norm"].tolist()
+
+
+def _tokens(texts: Sequence[str], config: Config) -> Tokens:
+    """The words as the run cut them, by its own lists."""
+    own = load_words(config.terms.user_words) if config.terms.user_words else ()
+    lexicon = load_lexicon(config.lexicon.path or None, config.corpus.script)
+    return segment(texts, (*lexicon.all_words, *own))
 
 
 class _Scorer:
