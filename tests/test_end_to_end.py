@@ -269,7 +269,7 @@ def test_doctor_and_config_work_anywhere():
     assert rap("config").out.startswith("seed = 42")
 
 
-@pytest.mark.parametrize("command", ["train", "compare", "view", "nightly", "bench"])
+@pytest.mark.parametrize("command", ["train", "compare", "view", "nightly"])
 def test_what_is_not_built_says_so(command):
     """A promised command that this version lacks exits 3 with a sentence."""
     outcome = rap(command, "x", "--out", "y")
