@@ -20,7 +20,7 @@ from rapids_rap.files import write_bytes, write_json
 
 COLUMNS = (
     "scenario", "corpus", "lines", "side", "stage", "rounds", "seconds", "seconds_min",
-    "seconds_max", "cold_seconds", "cpu_seconds", "peak_gib", "lines_per_second",
+    "seconds_max", "cold_seconds", "cpu_seconds", "peak_gib", "device_gib", "lines_per_second",
     "tokens_per_second", "times_ours",
 )  # fmt: skip
 
@@ -78,6 +78,8 @@ def _rows(session: Session, side: str) -> list[dict[str, Any]]:
         "cold_seconds": session.median(side, lambda run: run.cold),
         "cpu_seconds": session.median(side, lambda run: run.cpu_seconds),
         "peak_gib": session.median(side, lambda run: run.peak_bytes / GIB),
+        "device_gib": max((max(r.device_peaks.values()) / GIB for r in runs if r.device_peaks),
+                          default=None),
         "lines_per_second": runs[0].lines / median,
         "tokens_per_second": tokens / median if tokens else None,
         "times_ours": times,
@@ -86,11 +88,13 @@ def _rows(session: Session, side: str) -> list[dict[str, Any]]:
     for stage in runs[0].stages:
         seconds = [run.stages.get(stage, 0.0) for run in runs]
         peaks = [run.stage_peaks[stage] / GIB for run in runs if stage in run.stage_peaks]
+        devices = [r.device_peaks[stage] / GIB for r in runs if stage in r.device_peaks]
         stages.append(
             common | {
                 "stage": stage, "seconds": pd.Series(seconds).median(),
                 "seconds_min": min(seconds), "seconds_max": max(seconds),
                 "peak_gib": max(peaks) if peaks else None,
+                "device_gib": max(devices) if devices else None,
             }
         )  # fmt: skip
     return [every, *stages]

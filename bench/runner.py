@@ -38,7 +38,11 @@ class BenchError(RapError):
 
 @dataclass(frozen=True)
 class Run:
-    """One side in one round. seconds: as the scenario measures; stages: by name, seconds."""
+    """One side in one round.
+
+    seconds: as the scenario measures. stages: seconds by name; stage_peaks, device_peaks: bytes of
+    main and of device memory by stage, where the side tells.
+    """
 
     side: str
     round: int
@@ -52,6 +56,7 @@ class Run:
     counts: dict[str, int]
     stages: dict[str, float]
     stage_peaks: dict[str, int]
+    device_peaks: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,9 @@ def _run_side(
         counts=record["counts"],
         stages={stage["stage"]: stage["seconds"] for stage in record["stages"]},
         stage_peaks={s["stage"]: s["peak_bytes"] for s in record["stages"] if "peak_bytes" in s},
+        device_peaks={
+            s["stage"]: s["device_bytes"] for s in record["stages"] if s.get("device_bytes")
+        },
     )
 
 

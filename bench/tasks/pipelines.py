@@ -71,7 +71,12 @@ def read_run(folder: Path) -> Findings:
             "tokens": manifest["model"]["tokens"],
         },
         stages=[
-            {"stage": s["name"], "seconds": s["seconds"], "peak_bytes": s["peak_memory"]}
+            {
+                "stage": s["name"],
+                "seconds": s["seconds"],
+                "peak_bytes": s["peak_memory"],
+                "device_bytes": s["device_peak"],
+            }
             for s in manifest["stages"]
         ],
         arrays=arrays,

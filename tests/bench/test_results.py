@@ -25,6 +25,7 @@ def test_a_row_a_side_and_stage_with_the_scorers_figures():
     assert (ours["seconds"], ours["seconds_max"], ours["times_ours"]) == (1.0, 2.0, 1.0)
     assert (ours["lines_per_second"], ours["tokens_per_second"]) == (1000.0, 7000.0)
     assert ours["recall"] == 0.95
+    assert table["device_gib"].fillna(0).tolist() == [2.0, 2.0, 0.0]
     assert table[table["side"] == "other"]["times_ours"].tolist() == [10.0]
     assert table[table["stage"] == "sorting"]["seconds"].tolist() == [0.5]
 
