@@ -1,0 +1,116 @@
+"""The command line: parse, call, print. The only room that prints, and it holds no logic.
+
+The verbs are in `job`, `reading` and `study`, by what they are for; each imports what it calls when
+it is called, so that `--help` and a mistyped option are answered at once. Here they become one
+program, and what goes wrong in any of them becomes a sentence and an exit code.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from rapids_rap.cli import job, reading, study
+from rapids_rap.cli.console import err, start_logging
+from rapids_rap.errors import CapabilityError, RapError, Stopped
+
+log = logging.getLogger("rapids_rap.cli")
+
+app = typer.Typer(
+    name="rapids-rap",
+    help="Embed, cluster, explain and draw every line of a rap-lyric corpus.\n\n"
+    "Exit codes: 0 done; 1 unexpected; 2 wrong input or configuration; 3 this machine can't; "
+    "4 another run holds the lock; 5 a nightly gate refused; 130/143 stopped by a signal.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _globals(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all logs.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log to standard error as JSON lines.")
+    ] = False,
+) -> None:
+    start_logging(debug=debug, as_json=log_json)
+
+
+def _not_built(name: str, what: str) -> None:
+    def command() -> None:
+        raise CapabilityError(f"`{name}` ({what}) is not part of this version yet.")
+
+    command.__doc__ = f"{what[0].upper()}{what[1:]}. Not part of this version yet (exits 3)."
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, context_settings=settings)(command)
+
+
+for _name, _command in {  # as --help lists them
+    "run": job.run,
+    "ingest": job.ingest,
+    "train": study.train,
+    "search": reading.search,
+    "summary": reading.summary,
+    "compare": study.compare,
+    "ablate": study.ablate,
+    "export": reading.export,
+    "doctor": job.doctor,
+    "config": job.print_config,
+    "bench": study.bench,
+}.items():
+    app.command(_name)(_command)
+_not_built("view", "the interactive map in a browser")
+_not_built("nightly", "incremental nightly re-clustering")
+
+
+def main() -> NoReturn:
+    """Entry point: run a command and turn what went wrong into a sentence and an exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    arguments = _globals_first(sys.argv[1:])
+    code = 0
+    try:
+        app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
+    except Stopped as stopped:
+        code = stopped.exit_code
+        log.warning("Stopped. What was finished is kept; the same command resumes.")
+    except Exception as error:
+        code = _explain(error, debug="--debug" in arguments)
+    sys.exit(code)
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    code = error.exit_code if isinstance(error, RapError) else 1
+    sentence = f"Error: {error}"
+    if code == 1:
+        sentence = (
+            f"Unexpected {type(error).__name__}: {error}\nThis is a defect of rapids-rap: please "
+            "report it with the output of the same command and --debug."
+        )
+    if err.quiet:  # --log-json: whoever reads JSON lines must find the reason there
+        log.error("%s", sentence, exc_info=error if debug else None)
+        return code
+    if debug:
+        traceback.print_exception(error)
+    err.print(sentence, style="red", markup=False, soft_wrap=True)
+    return code
+
+
+def _globals_first(arguments: list[str]) -> list[str]:
+    """`--debug` and `--log-json` work wherever they stand, as long as it is before a `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    head, tail = arguments[:end], arguments[end:]
+    moved = [a for a in head if a in ("--debug", "--log-json")]
+    return moved + [a for a in head if a not in moved] + tail
+
+
+def _stop(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second signal kills at once
+    raise Stopped(number)

@@ -1,0 +1,100 @@
+"""The two consoles and what goes to them: lines, tables, counts, logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and what was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if hasattr(record, "stage"):
+            entry["stage"] = record.stage
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def start_logging(*, debug: bool, as_json: bool) -> None:
+    """All logs to standard error, in words or as JSON lines; as JSON, nothing else goes there."""
+    handler: logging.Handler = logging.StreamHandler()
+    err.quiet = as_json
+    if as_json:
+        handler.setFormatter(_JsonLines())
+    else:
+        from rich.logging import RichHandler
+
+        handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    level = logging.DEBUG if debug else logging.INFO if as_json else logging.WARNING
+    logging.getLogger("rapids_rap").setLevel(level)
+
+
+def end_quietly_with_the_pipe() -> None:
+    """As other tools that print: when `| head` has seen enough, end without a word."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Each on a line of its own, however wide the terminal."""
+    for line in lines:
+        out.print(line, soft_wrap=True)
+
+
+def print_counts(counts: pd.DataFrame) -> None:
+    """Per file and in all: read = kept + dropped by rule."""
+    if len(counts) > 13:  # many files: the last row is the total, the rest is in the manifest
+        err.print(f"({len(counts) - 1} files; their counts are in the manifest)", soft_wrap=True)
+        counts = counts.tail(1)
+    print_table(counts)
+
+
+def print_table(frame: pd.DataFrame) -> None:
+    """Numbers to the right, what is missing as a dash."""
+    import pandas as pd
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table, markup=False)
+
+
+def print_facts(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they are, under a title."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    for name, value in rows:
+        table.add_row(name, value)
+    out.print(table)
+
+
+def _cell(value: object) -> Any:
+    from rich.text import Text
+
+    if value is None or value != value:
+        return Text("–", style="dim")
+    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))

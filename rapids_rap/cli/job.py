@@ -1,0 +1,127 @@
+"""The job and its preparation: run, ingest, doctor, config."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rapids_rap.cli.console import (
+    end_quietly_with_the_pipe,
+    err,
+    out,
+    print_counts,
+    print_facts,
+    print_lines,
+)
+from rapids_rap.cli.options import (
+    BackendOption,
+    ConfigOption,
+    Inputs,
+    LimitOption,
+    ModelOption,
+    RequireGpuOption,
+    SetOption,
+    UnitOption,
+    command_line,
+    resolve_backend,
+    resolve_config,
+)
+
+
+def run(
+    inputs: Inputs = None,
+    *,
+    config: ConfigOption = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; default runs/<UTC time>.")
+    ] = None,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    model: ModelOption = None,
+    unit: UnitOption = None,
+    limit: LimitOption = None,
+    settings: SetOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run of other inputs in --out.")
+    ] = False,
+) -> None:
+    """The main job: lyrics to vectors, map, clusters, evidence and report, in one run folder.
+
+    The same command resumes a run that stopped.
+
+    Example: rapids-rap run lyrics/ --model demo --out runs/first
+    """
+    from rapids_rap import pipeline
+    from rapids_rap.progress import StageProgress
+
+    resolved = resolve_config(config, settings, inputs, model=model, unit=unit, limit=limit)
+    resolution = resolve_backend(backend, require_gpu=require_gpu)
+    folder = out_folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    with StageProgress(err) as progress:
+        summary = pipeline.run(
+            resolved, folder, resolution, progress, command=command_line(), overwrite=overwrite
+        )
+    print_counts(summary.counts)
+    print_lines(summary.sentences)
+
+
+def ingest(
+    inputs: Inputs = None,
+    *,
+    out_file: Annotated[Path, typer.Option("--out", help="Parquet file to write.")],
+    config: ConfigOption = None,
+    unit: UnitOption = None,
+    limit: LimitOption = None,
+    settings: SetOption = None,
+) -> None:
+    """Only read and clean; prints what was kept and dropped, by rule.
+
+    Example: rapids-rap ingest lyrics/ --out corpus.parquet
+    """
+    from rapids_rap import pipeline
+
+    resolved = resolve_config(config, settings, inputs, unit=unit, limit=limit)
+    counts, beside = pipeline.ingest_only(resolved, out_file)
+    print_counts(counts)
+    out.print(f"Wrote {out_file} and {beside}.", soft_wrap=True)
+
+
+def doctor(
+    *,
+    lines: Annotated[int, typer.Option(min=1, help="Plan memory for so many.")] = 600_000,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    model: ModelOption = None,
+    gpu_memory: Annotated[
+        float, typer.Option(min=0, max=1e6, metavar="GIB", help="Plan for a GPU of so many GiB.")
+    ] = 0.0,
+    main_memory: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1e6, metavar="GIB", help="In a server with so much; default: 4 times it."
+        ),
+    ] = 0.0,
+) -> None:
+    """What backend would run and why; versions, driver, model, fonts, memory plan for N lines.
+
+    Example: rapids-rap doctor --lines 600000 --gpu-memory 24
+    """
+    from rapids_rap.doctor import examine
+
+    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory, main_memory).items():
+        print_facts(title, rows)
+    resolve_backend(backend, require_gpu=require_gpu, console=out)
+
+
+def print_config() -> None:
+    """Print the default configuration, each key with a comment.
+
+    Example: rapids-rap config > rap.toml
+    """
+    end_quietly_with_the_pipe()
+    from rapids_rap.config import render_defaults
+
+    out.print(render_defaults(), end="", markup=False, soft_wrap=True)
