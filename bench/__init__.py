@@ -41,7 +41,7 @@ def bench(
             say(describe(scenario.name, checked))
             if checked.verdict in ("missed", "not measured"):
                 missed.append(describe(scenario.name, checked))
-    write_summary(out)
+        write_summary(out)  # now: a later scenario may break off
     return missed
 
 

@@ -149,7 +149,7 @@ def _run_side(
         cold=record["cold"],
         warm=warm,
         cpu_seconds=record["cpu_seconds"],
-        peak_bytes=peak if scenario.measure == "process" else record["peak_bytes"],
+        peak_bytes=_peak(scenario, peak, record),
         lines=record["counts"].get("lines", record["counts"].get("texts", job.lines)),
         counts=record["counts"],
         stages={stage["stage"]: stage["seconds"] for stage in record["stages"]},
@@ -158,6 +158,16 @@ def _run_side(
             s["stage"]: s["device_bytes"] for s in record["stages"] if s.get("device_bytes")
         },
     )
+
+
+def _peak(scenario: Scenario, process: int, record: dict[str, Any]) -> int:
+    """Of a whole process, or of its calls alone.
+
+    Watching a stage's peak resets the kernel's mark, so the process' own is the last stage's.
+    """
+    if scenario.measure != "process":
+        return int(record["peak_bytes"])
+    return max(process, *(int(stage.get("peak_bytes", 0)) for stage in record["stages"]), 0)
 
 
 def _child(job: Job, *, prepare: bool = False) -> tuple[float, int]:

@@ -17,6 +17,7 @@ from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.folder import locate_model, read_json, transformer_folder
 
 BASE = 1000 * 2**20  # the interpreter with torch and the other libraries loaded
+LISTS = 512 * 2**20  # a chunk of queries, the lists they search and what they found
 BLOCKS = 700 * 2**20  # what quality and the maps work in, however many texts there are
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 TEXT_ROW = 1500  # a text, its tokens and its rows of the tables on the host, as measured on the CPU
@@ -146,7 +147,7 @@ def plan_cpu(texts: int, dim: int, free: int, sizes: Sizes = DEFAULT_SIZES) -> M
     fuzzy = texts * sizes.k * 2 * 24  # symmetrised COO edges and their epoch counters, per layout
     needed = (
         ("embedding", 2 * one, "model, vectors and one shard"),
-        ("neighbors", vectors + one + 2 * graph, "vectors, index and graph"),
+        ("neighbors", vectors + LISTS + 5 * graph, "vectors, lists and graph"),
         ("layout", vectors + graph + 2 * fuzzy, "two layouts side by side"),
         ("clusters", vectors + graph + texts * 1200, "spanning tree"),
         ("evidence", vectors + texts * sizes.tokens_each * TOKEN_ROW, "token tables"),

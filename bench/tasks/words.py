@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ def read(inputs: Inputs) -> tuple[list[str], npt.NDArray[np.int64]]:
 
 def ours(inputs: Inputs) -> Call:
     """Distinct texts with weights: segmented once, then terms and the lexicon read the tokens."""
-    return _ours(inputs, "occurrences")
+    return _ours(inputs, "occurrence")
 
 
 def ours_presence(inputs: Inputs) -> Call:
@@ -39,15 +40,13 @@ def ours_presence(inputs: Inputs) -> Call:
     return _ours(inputs, "presence")
 
 
-def _ours(inputs: Inputs, mode: str) -> Call:
-    from rapids_rap.config import Config
+def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
     from rapids_rap.lexicon import count_hits, load_lexicon
     from rapids_rap.segment import segment
     from rapids_rap.terms import cluster_terms
 
     texts, labels = read(inputs)
     backend, lexicon = load_backend("cpu"), load_lexicon()
-    lexicon_mode = Config(lexicon={"mode": mode}).lexicon.mode  # type: ignore[arg-type]
 
     def call() -> Findings:
         clock = Stages()
@@ -57,7 +56,7 @@ def _ours(inputs: Inputs, mode: str) -> Call:
         with clock("terms"):
             terms = cluster_terms(tokens, labels, ones, TermsConfig(), backend)
         with clock("lexicon"):
-            hits = count_hits(tokens, texts, lexicon, lexicon_mode, backend)
+            hits = count_hits(tokens, texts, lexicon, mode, backend)
         return Findings(
             {"lines": len(texts), "tokens": len(tokens.ids)},
             clock.stages,

@@ -93,3 +93,12 @@ def test_missing_libraries_are_named_before_anything_runs(tmp_path, monkeypatch)
     monkeypatch.setattr(runner, "_child", None)
     with pytest.raises(CapabilityError, match=r"nowhere.*rapids-rap\[bench\]"):
         run_scenario(scenario(needs=["nowhere"]), lyrics=None, rounds=1, work=tmp_path, say=print)
+
+
+def test_the_peak_of_a_process_is_the_largest_of_its_stages():
+    """Whoever watches a stage's peak resets the kernel's mark: the process' own is too low."""
+    record = {"peak_bytes": 5, "stages": [{"peak_bytes": 90}, {"stage": "quick"}]}
+    whole = scenario(measure="process", warm=0)
+    assert runner._peak(whole, 70, record) == 90
+    assert runner._peak(whole, 70, record | {"stages": []}) == 70
+    assert runner._peak(scenario(), 70, record) == 5
