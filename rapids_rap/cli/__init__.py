@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -52,7 +53,7 @@ def _not_built(name: str, what: str) -> None:
     app.command(name, context_settings=settings)(command)
 
 
-for _name, _command in {  # as --help lists them
+_VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "run": job.run,
     "ingest": job.ingest,
     "train": study.train,
@@ -64,8 +65,9 @@ for _name, _command in {  # as --help lists them
     "doctor": job.doctor,
     "config": job.print_config,
     "bench": study.bench,
-}.items():
-    app.command(_name)(_command)
+}
+for _name, _verb in _VERBS.items():
+    app.command(_name)(_verb)
 _not_built("view", "the interactive map in a browser")
 _not_built("nightly", "incremental nightly re-clustering")
 
