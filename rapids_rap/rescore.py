@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap import bootstrap
 from rapids_rap.backend import DEFAULT_SIZES, Array, Backend
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import Config, TermsConfig
@@ -32,11 +33,14 @@ from rapids_rap.terms import METHODS, Terms, cluster_terms, stop_words
 log = logging.getLogger(__name__)
 
 Figures = dict[str, dict[str, Any]]
-Floats = npt.NDArray[np.float64]
+Interval = bootstrap.Interval
 
 RESAMPLES = 1_000
 LEAST_GROUPS = 10  # songs below which no interval is claimed
-_MOST_GROUPS = 20_000  # more are merged at random: the interval stays that of independent groups
+# More are merged at random: the interval stays that of independent groups, and the table of draws
+# (`RESAMPLES` x groups, float64) with its copies stays under 100 MB. So many groups tell the width
+# of the interval to about 1 %; the draws alone move it more.
+_MOST_GROUPS = 5_000
 # Texts above which the quadratic figures are sampled: minutes would be spent on a third digit.
 _DENSITY_SAMPLE = 10_000
 _TRUST_SAMPLE = 2_000
@@ -53,9 +57,7 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     return tuple(_Scorer(shared, side, tokens, backend, seed).figures() for side in shared.sides)
 
 
-def bootstrap_mean(
-    values: npt.NDArray[Any], groups: Ints, seed: int = 0
-) -> tuple[float, float] | None:
+def bootstrap_mean(values: npt.NDArray[Any], groups: Ints, seed: int = 0) -> Interval:
     """The 95 % interval of the mean of `values` (n,) over resampled `groups` (n,), NaN left out.
 
     None with fewer than `LEAST_GROUPS` groups, of which no interval could be trusted.
@@ -65,19 +67,14 @@ def bootstrap_mean(
     count = int(group.max(initial=-1)) + 1
     if count < LEAST_GROUPS:
         return None
-    rng = np.random.default_rng(seed)
     if count > _MOST_GROUPS:
-        group = rng.permutation(count)[group] % _MOST_GROUPS
+        group = np.random.default_rng(seed).permutation(count)[group] % _MOST_GROUPS
         count = _MOST_GROUPS
-    sums = np.bincount(group, weights=values[known].astype(np.float64), minlength=count)
-    sizes = np.bincount(group, minlength=count).astype(np.float64)
-    means = np.empty(RESAMPLES)
-    block = 50
-    for start in range(0, RESAMPLES, block):
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=block)
-        means[start : start + block] = (drawn @ sums) / np.maximum(drawn @ sizes, 1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    one_class, shape = np.zeros_like(group), (count, 1)
+    sums = bootstrap.grouped_sums(values[known], group, one_class, shape)
+    sizes = bootstrap.grouped_sums(np.ones(len(group)), group, one_class, shape)
+    drawn = bootstrap.draw_units(count, RESAMPLES, seed)
+    return bootstrap.interval(bootstrap.macro_means(drawn, sums, sizes))
 
 
 def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
@@ -270,13 +267,13 @@ def _figure(
     baseline: float | None,
     name: str,
     meaning: str,
-    interval: tuple[float, float] | None = None,
+    interval: Interval = None,
     note: str = "",
     **facts: Any,
 ) -> dict[str, Any]:
     figure: dict[str, Any] = {
         "value": value, "baseline": baseline, "baseline_name": name, "meaning": meaning,
-        "interval": list(interval) if interval and value is not None else None, **facts,
+        "interval": interval if value is not None else None, **facts,
     }  # fmt: skip
     return figure | ({"note": note} if note else {})
 
@@ -294,7 +291,7 @@ def _mean(values: npt.NDArray[np.floating]) -> float | None:
     return float(known.mean(dtype=np.float64)) if len(known) else None
 
 
-def _cluster_interval(clusters: Any, seed: int) -> tuple[float, float] | None:
+def _cluster_interval(clusters: Any, seed: int) -> Interval:
     """Of a mean over clusters: they, not songs, are what is resampled."""
     if "npmi" not in clusters or not len(clusters):
         return None
