@@ -148,7 +148,8 @@ def collect_spaces(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _interval(value: Any) -> str:
     if not isinstance(value, list | tuple) or len(value) != 2:
         return ""
-    return f"[{value[0]:.3f}, {value[1]:.3f}]"
+    low, high = map(_number, value)
+    return "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
 
 
 def _number(value: Any) -> float | None:

@@ -72,7 +72,7 @@ def test_unknown_names_are_met_with_the_nearest():
         load_grid("witening")
     with pytest.raises(ConfigError, match=r"no such file"):
         load_grid("mine.toml")
-    with pytest.raises(ConfigError, match="it has mean and last"):
+    with pytest.raises(ConfigError, match="it has mean, last and echo"):
         load_grid("pooling").only(["middle"])
 
 
