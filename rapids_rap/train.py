@@ -127,7 +127,7 @@ def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _Plan:
         tuple(one.name for one in anchors),
         corpus.warnings,
         (*_missing_figures(split), *left_out),
-        _identity(config, spec, corpus),
+        _identity(config, spec, corpus, split),
     )
 
 
@@ -265,13 +265,14 @@ def _learner(config: Config, spec: ModelSpec, lane: Lane) -> Learner:
     return EncoderLearner(spec, lane, config.train)
 
 
-def _identity(config: Config, spec: ModelSpec, corpus: Corpus) -> str:
+def _identity(config: Config, spec: ModelSpec, corpus: Corpus, split: Split) -> str:
     """What a checkpoint must have been trained with to be gone on with."""
     settings = config.train.model_dump(mode="json", exclude=FREE_SETTINGS)
     embedding = config.embedding.model_dump(mode="json", include={"pooling", "causal", "prompt"})
     columns = ["text_norm", "artist", "song", "song_id", "line_no", "stanza"]
     lines = digest(corpus.lines[columns].to_json(orient="values", force_ascii=False))
-    parts = [VERSION, settings, embedding, training_seed(config), spec.fingerprint, lines]
+    held_out = digest("\n".join((*split.train.text, "", *split.dev.queries)))  # the list may change
+    parts = [VERSION, settings, embedding, training_seed(config), spec.fingerprint, lines, held_out]
     return digest(json.dumps([*parts, spec.max_tokens, spec.dtype, torch.__version__]))
 
 

@@ -54,6 +54,7 @@ def make_record(
         "stopped_early": state.steps < config.train.steps,
         "views": list(views),
         "view_cosine": state.view_cosine,
+        "seconds": round(state.seconds, 1),
         **_lines(judgement.split),
         **_figures(judgement, seed),
         "history": state.history,
