@@ -18,7 +18,7 @@ from pathlib import Path
 from rapids_rap import pipeline
 from rapids_rap.backend import load_backend
 from rapids_rap.compare import Agreement, contrast_runs, measure_agreement
-from rapids_rap.config import Config, change_config
+from rapids_rap.config import Config
 from rapids_rap.corpus.files import find_files
 from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import used_versions
@@ -27,6 +27,7 @@ from rapids_rap.grids import Cell, Grid
 from rapids_rap.progress import StageProgress
 from rapids_rap.rescore import Figures, cluster_sizes, rescore
 from rapids_rap.runs import MANIFEST, Run, exclusive, hash_inputs, open_run
+from rapids_rap.settings import change_config
 from rapids_rap.shared import Shared, find_shared
 from rapids_rap.stages import digest
 from rapids_rap.verdict import Contrast, Verdict, judge

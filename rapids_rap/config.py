@@ -1,22 +1,14 @@
 """The configuration: one section a stage, every key optional, unknown keys refused.
 
-`load_config` merges, weakest first: the defaults below, a TOML file, `section.key=value` settings.
-`render_defaults` prints the defaults as a commented TOML file. A section's hash is part of the
-cache key of the stage that reads it, so changing `[lexicon]` never re-embeds a line.
+A section's hash is part of the cache key of the stage that reads it, so changing `[lexicon]` never
+re-embeds a line. `settings` merges and prints configurations.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-import tomllib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from rapids_rap.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -247,6 +239,24 @@ class TrainConfig(Section):
     checkpoint_every: int = Field(50, ge=1, description="steps that a kill can cost, at most")
 
 
+class NightlyConfig(Section):
+    """Nightly re-clustering: where its runs are, and when a cluster is still the same."""
+
+    root: str = Field("", description="folder of the nights: runs/, latest, store/")
+    match_overlap: float = Field(
+        0.2, gt=0, le=1, description="weighted Jaccard from which a cluster is the same as before"
+    )
+    match_cosine: float = Field(
+        0.9, gt=0, le=1, description="of centers, where two clusters share too few lines to say"
+    )
+    split_share: float = Field(
+        0.25, gt=0, le=0.5, description="of a cluster's lines that make another cluster its part"
+    )
+    merge_share: float = Field(
+        0.5, gt=0, le=1, description="of a cluster's lines in another that make it swallowed"
+    )
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -265,134 +275,4 @@ class Config(Section):
     maps: MapsConfig = MapsConfig()
     report: ReportConfig = ReportConfig()
     train: TrainConfig = TrainConfig()
-
-
-NOT_BUILT_SECTIONS = ("nightly", "scale")
-
-
-def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
-    """The resolved configuration: defaults, then the TOML file, then `section.key=value` settings.
-
-    Raises `ConfigError` for a file that is missing or not TOML, for an unknown section or key
-    (with the nearest right one suggested) and for a value out of range.
-    """
-    return _resolve(_read_toml(path) if path else {}, str(path), settings)
-
-
-def change_config(config: Config, settings: Sequence[str]) -> Config:
-    """The configuration with some `section.key=value` settings changed; errors as `load_config`."""
-    return _resolve(config.model_dump(mode="json"), "configuration", settings)
-
-
-def _resolve(tree: dict[str, Any], source: str, settings: Sequence[str]) -> Config:
-    origins = dict.fromkeys(_flat_keys(tree), source)
-    for setting in settings:
-        key, value = _parse_setting(setting)
-        value = setting.partition("=")[2].strip() if _wants_text(key, value) else value
-        _assign(tree, key, value)
-        origins[key] = f"--set {setting}"
-    for key in _flat_keys(tree):
-        _check_key(key, origins.get(key, source))
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, origins)) from None
-
-
-def render_defaults() -> str:
-    """The defaults as a TOML file with a comment for each key."""
-    return render_config(Config())
-
-
-def render_config(config: Config) -> str:
-    """Any configuration as a commented TOML file that `load_config` reads back unchanged."""
-    out = [_render_key("seed", config.seed, Config.model_fields["seed"].description)]
-    for name, section in _sections(config).items():
-        out.append(f"\n[{name}]  # {(type(section).__doc__ or '').strip()}")
-        fields = type(section).model_fields
-        out += [_render_key(k, getattr(section, k), fields[k].description) for k in fields]
-    return "\n".join(out) + "\n"
-
-
-def _sections(config: Config) -> dict[str, Section]:
-    values = {name: getattr(config, name) for name in Config.model_fields}
-    return {name: value for name, value in values.items() if isinstance(value, Section)}
-
-
-def _render_key(key: str, value: object, comment: str | None) -> str:
-    # JSON's strings, numbers, booleans and lists are TOML's too.
-    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    return f"{f'{key} = {text}':<32}  # {comment}"
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such configuration file; `rapids-rap config` prints one to start from."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read as UTF-8 text ({error}).") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.") from None
-
-
-def _parse_setting(setting: str) -> tuple[str, Any]:
-    key, equals, raw = setting.partition("=")
-    key, raw = key.strip(), raw.strip()
-    if not equals or not key:
-        raise ConfigError(f"--set {setting}: expected section.key=value, as in layout.epochs=200.")
-    try:
-        return key, tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, raw  # a bare word: lexicon.mode=presence
-
-
-def _wants_text(key: str, value: Any) -> bool:
-    """Whether a bare 2024 is meant as text, because the key holds text."""
-    section, _, name = key.partition(".")
-    fields = getattr(Config.model_fields.get(section), "annotation", None)
-    field = getattr(fields, "model_fields", {}).get(name)
-    return field is not None and field.annotation is str and not isinstance(value, str | list)
-
-
-def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    for name in sections:
-        tree = tree.setdefault(name, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {key}: {name} is a key, not a section.")
-    tree[last] = value
-
-
-def _flat_keys(tree: dict[str, Any]) -> list[str]:
-    keys: list[str] = []
-    for name, value in tree.items():
-        keys += [f"{name}.{k}" for k in value] if isinstance(value, dict) else [name]
-    return keys
-
-
-def _check_key(key: str, origin: str) -> None:
-    known = _flat_keys(Config().model_dump())
-    if key in known:
-        return
-    section = key.partition(".")[0]
-    if section in NOT_BUILT_SECTIONS:
-        raise ConfigError(f"{origin}: the section [{section}] is not part of this version yet.")
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    # A right key in the wrong section is the likeliest slip that spelling can't see.
-    near = [k for k in known if k.split(".")[-1] == key.split(".")[-1]] or near
-    hint = f"did you mean {near[0]}?" if near else "`rapids-rap config` lists all keys."
-    raise ConfigError(f"{origin}: unknown key {key}; {hint}")
-
-
-def _explain(error: ValidationError, origins: dict[str, str]) -> str:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if part not in _UNION_TAGS)
-    key = ".".join(key.split(".")[:2])
-    where = origins.get(key, "configuration")
-    return f"{where}: {key} = {first['input']!r}: {first['msg'].lower()}."
-
-
-_UNION_TAGS = ("int", "constrained-int", "literal['none']")
+    nightly: NightlyConfig = NightlyConfig()

@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from rapids_rap.config import Config, Section, change_config
+from rapids_rap.config import Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
+from rapids_rap.settings import change_config
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Setting = str | bool | int | float | list[str]

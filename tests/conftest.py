@@ -2,14 +2,22 @@
 
 import contextlib
 import io
+import os
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from rapids_rap import cli
+
+# The same examples on every machine and night: a suite that must pass before work is published
+# can't fail by a new draw. `HYPOTHESIS_PROFILE=search` draws new ones.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 ROOT = Path(__file__).parents[1]
 LYRICS = ROOT / "examples" / "lyrics"

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from rapids_rap.config import Config, load_config
+from rapids_rap.config import Config
+from rapids_rap.settings import load_config
 
 
 def make_run(

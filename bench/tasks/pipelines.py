@@ -38,8 +38,8 @@ def _run(inputs: Inputs, backend: str) -> Call:
     from rich.console import Console
 
     from rapids_rap import device, pipeline
-    from rapids_rap.config import load_config
     from rapids_rap.progress import StageProgress
+    from rapids_rap.settings import load_config
 
     def call() -> Findings:
         paths = f"input.paths={json.dumps([str(inputs.corpus)])}"

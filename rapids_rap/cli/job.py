@@ -122,6 +122,6 @@ def print_config() -> None:
     Example: rapids-rap config > rap.toml
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.config import render_defaults
+    from rapids_rap.settings import render_defaults
 
     out.print(render_defaults(), end="", markup=False, soft_wrap=True)

@@ -56,7 +56,7 @@ def resolve_config(
     path: Path | None, settings: list[str] | None, inputs: list[Path] | None, **flags: Any
 ) -> Config:
     """The file, over it the command's inputs and flags, over these --set."""
-    from rapids_rap.config import load_config
+    from rapids_rap.settings import load_config
 
     given = [f"{_KEYS[k]}={json.dumps(v)}" for k, v in flags.items() if v is not None]
     if inputs:

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from rapids_rap.config import load_config
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.errors import InputError
+from rapids_rap.settings import load_config
 from rapids_rap.training.lines import held_out_songs, make_lines, split_lines
 
 
