@@ -7,8 +7,6 @@ is finished is not run again. Then every cell is measured on the texts that all 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -30,6 +28,7 @@ from rapids_rap.runs import MANIFEST, Run, exclusive, hash_inputs, open_run
 from rapids_rap.settings import change_config
 from rapids_rap.shared import Shared, find_shared
 from rapids_rap.stages import digest
+from rapids_rap.train import require_libraries, train
 from rapids_rap.verdict import Contrast, Verdict, judge
 
 log = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ def run_grid(
         raise InputError(f"{out}: is a run; --out of an ablation names a folder for its cells.")
     configs = [cell.configure(_with_store(config, out)) for cell in grid.cells]
     if any(cell.view for cell in grid.cells):
-        _check_training(grid)
+        _check_training(grid, config)
     files, _ = find_files([Path(path) for path in config.input.paths])
     contents = sorted(content for _, content in hash_inputs(files))
     runs = []
@@ -156,15 +155,13 @@ def _identity(config: dict[str, object]) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
-def _check_training(grid: Grid) -> None:
-    if importlib.util.find_spec("rapids_rap.train") is None:
-        free = [cell.name for cell in grid.cells if not cell.view]
-        raise CapabilityError(
-            f"Grid {grid.name} trains the encoder on each view, and training is not part of this "
-            "version. Cells that need none: "
-            + (" ".join(f"--only {name}" for name in free) or "none")
-            + "."
-        )
+def _check_training(grid: Grid, config: Config) -> None:
+    """Say before the first cell runs that views can't be trained here."""
+    try:
+        require_libraries(config)
+    except CapabilityError as error:
+        free = [f"--only {cell.name}" for cell in grid.cells if not cell.view]
+        raise CapabilityError(f"{error} Cells without training: {' '.join(free)}.") from None
 
 
 def _trained(
@@ -175,11 +172,7 @@ def _trained(
     resolution: DeviceResolution,
     progress: StageProgress,
 ) -> Config:
-    """The configuration with the model trained on `view`, which is kept by what it was made from.
-
-    The one place that calls training.
-    """
-    train = importlib.import_module("rapids_rap.train").train
+    """The configuration with the model trained on `view`, kept by what it was made from."""
     own = change_config(config, [f"train.views={json.dumps([view])}"])
     settings = own.model_dump(mode="json")
     made_from = [settings.get("train"), settings["embedding"]["model"], settings["corpus"],

@@ -82,7 +82,7 @@ def train(
     model or library that can't be had, for views without a difference and where memory runs out.
     """
     _refuse_used(out, overwrite)
-    _require_peft(config)
+    require_libraries(config)
     lane = open_lane(load_backend(resolution.backend).torch_device)
     spec = _spec(config, lane)
     progress.stage("corpus")
@@ -188,7 +188,8 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
         )
 
 
-def _require_peft(config: Config) -> None:
+def require_libraries(config: Config) -> None:
+    """Raise `CapabilityError` where what trains is not installed."""
     if config.train.mode == "lora" and importlib.util.find_spec("peft") is None:
         raise CapabilityError(
             "Training adapters needs peft; install it with `pip install rapids-rap[train]`, or "

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from rapids_rap import ablate
+from rapids_rap import train
 from rapids_rap.ablate import measure_grid
 from rapids_rap.ablation_table import (
     cell_sentences,
@@ -96,13 +96,33 @@ def test_other_inputs_are_refused_until_overwritten(grid_folder):
 
 
 def test_views_without_training_exit_3_before_any_work(tmp_path, monkeypatch):
-    """Without training the sentence says so and names the cells that need none."""
-    monkeypatch.setattr(ablate.importlib.util, "find_spec", lambda name: None)
+    """Without peft the sentence says so and names the cells that need none."""
+    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)
     outcome = rap("ablate", LYRICS, "--grid", "poster", "--out", tmp_path / "out", *TINY)
     assert outcome.code == 3
     assert "training" in outcome.err
     assert "--only uncleaned" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_view_is_trained_once_and_its_cell_reads_that_model(tmp_path):
+    """A cell with a view runs on a model trained on this view alone, which a resumed grid keeps."""
+    folder = tmp_path / "out"
+    arguments = ("ablate", LYRICS, "--grid", "views", "--only", "adjacent", "--out", folder, *TINY,
+                 "--set", "train.steps=2", "--set", "train.batch=16",
+                 "--set", "train.learning_rate=0.01")  # fmt: skip
+    outcome = rap(*arguments)
+    assert outcome.code == 0, outcome.err
+    [record] = (folder / ".models").glob("*/training.json")
+    assert json.loads(record.read_text())["views"] == ["adjacent"]
+    models = {
+        cell: open_run(folder / cell).manifest["model"]["fingerprint"]
+        for cell in ("untrained", "adjacent")
+    }
+    assert models["untrained"] != models["adjacent"]
+    before = record.stat().st_mtime_ns
+    assert rap(*arguments).err.count("finished earlier") == 2
+    assert record.stat().st_mtime_ns == before
 
 
 def test_a_wrong_grid_or_folder_exits_2(tmp_path, grid_folder):
