@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rapids_rap import pipeline
 from rapids_rap.backend import load_backend
@@ -20,7 +21,7 @@ from rapids_rap.config import Config
 from rapids_rap.corpus.files import find_files
 from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import used_versions
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, NoViewError
 from rapids_rap.grids import Cell, Grid
 from rapids_rap.progress import StageProgress
 from rapids_rap.rescore import Figures, cluster_sizes, rescore
@@ -29,6 +30,7 @@ from rapids_rap.settings import change_config
 from rapids_rap.shared import Shared, find_shared
 from rapids_rap.stages import digest
 from rapids_rap.train import require_libraries, train
+from rapids_rap.trained import judge_held_out, read_record
 from rapids_rap.verdict import Contrast, Verdict, judge
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ class CellResult:
     """One cell's run, measured on the texts that all cells share.
 
     figures: by the one scorer. own: figures of its quality.json. agreement: with the first cell.
-    contrasts, verdict: against the first cell (a: the first, b: this one).
+    contrasts, verdict: against the first cell (a: the first, b: this one). training: the
+    training.json of the cell's model, where the cell trained one.
     """
 
     cell: Cell
@@ -51,15 +54,29 @@ class CellResult:
     agreement: Agreement
     contrasts: tuple[Contrast, ...]
     verdict: Verdict
+    training: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """All cells of a grid, the first one first, and the texts they share."""
+    """All cells of a grid, the first one first, and the texts they share.
+
+    left_out: a sentence for each cell that these lyrics can't have.
+    """
 
     grid: Grid
     shared: Shared
     cells: tuple[CellResult, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GridRuns:
+    """The cells that ran, their runs in the same order, and a sentence for each that could not."""
+
+    grid: Grid
+    runs: tuple[Run, ...]
+    left_out: tuple[str, ...]
 
 
 def run_grid(
@@ -72,9 +89,10 @@ def run_grid(
     command: str = "",
     overwrite: bool = False,
     say: Say = log.info,
-) -> list[Run]:
-    """Run what of the grid is not finished yet, into `out`/<cell>/; returns the runs.
+) -> GridRuns:
+    """Run what of the grid is not finished yet, into `out`/<cell>/.
 
+    A cell whose view can't be made of these lyrics is left out, and said, unless it is the first.
     Every cell's configuration is checked before the first one runs. Raises `InputError` where `out`
     is itself a run, `CapabilityError` where a cell needs training and that can't be had,
     `LockHeldError` where another grid is running there.
@@ -86,13 +104,21 @@ def run_grid(
         _check_training(grid, config)
     files, _ = find_files([Path(path) for path in config.input.paths])
     contents = sorted(content for _, content in hash_inputs(files))
-    runs = []
+    done: list[tuple[Cell, Run]] = []
+    left_out = []
     with exclusive(out):
         for number, (cell, own) in enumerate(zip(grid.cells, configs, strict=True), start=1):
             folder = out / cell.name
             place = f"cell {number} of {len(grid.cells)}: {cell.name}"
             if cell.view:
-                own = _trained(cell.view, own, out, contents, resolution, progress)
+                try:
+                    own = _trained(cell.view, own, out, contents, resolution, progress)
+                except NoViewError as error:
+                    if number == 1:
+                        raise
+                    left_out.append(f"{cell.name} is left out. {error}")
+                    say(f"{place} (left out: {error})")
+                    continue
             if _is_finished(folder, own, contents):
                 say(f"{place} (finished earlier)")
             else:
@@ -101,11 +127,14 @@ def run_grid(
                     own, folder, resolution, progress, command=command, overwrite=overwrite,
                     shared_stages=out / ".stages",
                 )  # fmt: skip
-            runs.append(open_run(folder))
-    return runs
+            done.append((cell, open_run(folder)))
+    ran = grid.model_copy(update={"cells": tuple(cell for cell, _ in done)})
+    return GridRuns(ran, tuple(run for _, run in done), tuple(left_out))
 
 
-def measure_grid(grid: Grid, runs: Sequence[Run], *, seed: int = 0) -> Ablation:
+def measure_grid(
+    grid: Grid, runs: Sequence[Run], left_out: tuple[str, ...] = (), *, seed: int = 0
+) -> Ablation:
     """Every cell by one scorer on the distinct texts that all cells hold, and against the first.
 
     Cells with other cleaning hold other lines; a text counts where every cell has it word for word
@@ -117,11 +146,16 @@ def measure_grid(grid: Grid, runs: Sequence[Run], *, seed: int = 0) -> Ablation:
     cells = []
     for cell, side, own in zip(grid.cells, shared.sides, figures, strict=True):
         rows = contrast_runs(shared, (first, side), (figures[0], own))
+        training = _training_of(cell, side.run)
+        if training:
+            rows = judge_held_out(rows, training)
         verdict = judge(rows, grid.cells[0].name, cell.name)
         sizes = dict(cluster_sizes(shared, side))
         agreement = measure_agreement(first.labels, side.labels)
-        cells.append(CellResult(cell, side.run, own, sizes, agreement, tuple(rows), verdict))
-    return Ablation(grid, shared, tuple(cells))
+        cells.append(
+            CellResult(cell, side.run, own, sizes, agreement, tuple(rows), verdict, training)
+        )
+    return Ablation(grid, shared, tuple(cells), left_out)
 
 
 def _with_store(config: Config, out: Path) -> Config:
@@ -153,6 +187,10 @@ def _identity(config: dict[str, object]) -> str:
     plain.get("input", {}).pop("paths", None)
     plain.get("embedding", {}).pop("store", None)
     return json.dumps(plain, sort_keys=True)
+
+
+def _training_of(cell: Cell, run: Run) -> Mapping[str, Any] | None:
+    return read_record(Path(run.manifest["config"]["embedding"]["model"])) if cell.view else None
 
 
 def _check_training(grid: Grid, config: Config) -> None:

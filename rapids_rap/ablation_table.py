@@ -16,6 +16,7 @@ from rapids_rap.grids import bundled_grids
 from rapids_rap.report import Column, Row, format_cell
 from rapids_rap.report_images import page_images
 from rapids_rap.runs import write_csv
+from rapids_rap.trained import HELD_OUT, training_sentence
 from rapids_rap.verdict import Contrast, Reading
 
 AT_ONCE = 3  # cells side by side in an 80-column terminal, the first among them
@@ -68,9 +69,15 @@ def cell_sentences(found: Ablation) -> list[str]:
     )
     lines = [
         f"Measured on the {shared.found:,} distinct texts that all cells hold ({sizes}).",
-        *(f"{result.cell.name}: {result.verdict.english}" for result in found.cells[1:]),
+        *(f"{result.cell.name}: {_finding(result)}" for result in found.cells[1:]),
+        *found.left_out,
     ]
     return [line for line in lines if line]
+
+
+def _finding(result: CellResult) -> str:
+    trained = training_sentence(result.training) if result.training else ""
+    return f"{result.verdict.english} {trained}".rstrip()
 
 
 def write_ablation(found: Ablation, out: Path) -> list[Path]:
@@ -131,29 +138,36 @@ def _csv_row(found: Ablation, result: CellResult) -> Row:
         row |= {one.key: one.b.value, f"{one.key}_low": low, f"{one.key}_high": high,
                 f"{one.key}_baseline": one.b.baseline,
                 f"{one.key}_against_first": names[one.winner]}  # fmt: skip
+        if one.key == HELD_OUT:
+            row[f"{HELD_OUT}_before"] = one.a.value
     return row
 
 
 def _figures_down(results: list[CellResult]) -> pd.DataFrame:
-    rows: dict[str, list[str]] = {}
+    """Figures by cell; not every cell has every figure."""
+    rows: dict[str, dict[str, str]] = {}
     for result in results:
-        for name, key, kind in _COUNTS:
-            rows.setdefault(name, []).append(format_cell(result.sizes[key], kind))
-        rows.setdefault("adjusted_rand", []).append(f"{result.agreement.adjusted_rand:.3f}")
+        name = result.cell.name
+        for count, key, kind in _COUNTS:
+            rows.setdefault(count, {})[name] = format_cell(result.sizes[key], kind)
+        rows.setdefault("adjusted_rand", {})[name] = f"{result.agreement.adjusted_rand:.3f}"
         for one in result.contrasts:
             if ".spaces." in one.key:
                 continue  # the CSV and each cell's report hold every space; here they would bury
-            star = "*" if one.decides else ""
-            rows.setdefault(one.key + star, []).append(_stacked(one, first=result is results[0]))
-    table = pd.DataFrame.from_dict(rows, orient="index", dtype="str")
-    table.columns = pd.Index([result.cell.name for result in results])
-    table.insert(0, "figure", table.index)
+            rows.setdefault(one.key, {})[name] = _stacked(one, first=result is results[0])
+    decide = {one.key for result in results[1:] or results for one in result.contrasts
+              if one.decides}  # fmt: skip
+    table = pd.DataFrame(
+        [[cells.get(result.cell.name) for result in results] for cells in rows.values()],
+        columns=[result.cell.name for result in results],
+    )
+    table.insert(0, "figure", [key + "*" * (key in decide) for key in rows])
     return table
 
 
 def _stacked(one: Contrast, *, first: bool) -> str:
     return (
-        _value(one.b)
+        _shown(one)
         + ("" if first else _mark(one))
         + (f"\n{_range(one.b)}" if one.b.interval else "")
     )
@@ -163,6 +177,11 @@ def _mark(one: Contrast) -> str:
     if one.winner == "unproven" and one.higher:
         return f" {_MARKS[one.higher]}?"
     return f" {_MARKS[one.winner]}" if one.winner in _MARKS else ""
+
+
+def _shown(one: Contrast) -> str:
+    """The cell's value; of a training on held-out songs, before and after."""
+    return f"{_value(one.a)} → {_value(one.b)}" if one.key == HELD_OUT else _value(one.b)
 
 
 def _value(reading: Reading) -> str:
@@ -184,7 +203,7 @@ def _page_rows(found: Ablation) -> list[Row]:
         first[f"cell{i}"] = f"{result.agreement.adjusted_rand:.3f}"
         for one in result.contrasts:
             title = f"{one.chinese} {one.key}" + (" *" if one.decides else "")
-            shown = _value(one.b) + (_mark(one) if i else "")
+            shown = _shown(one) + (_mark(one) if i else "")
             if one.b.interval:
                 shown += f" {_range(one.b)}"
             if one.b.baseline is not None:
@@ -207,4 +226,5 @@ def _cell_facts(result: CellResult) -> Mapping[str, Any]:
         ],
         "report": f"{result.cell.name}/report.html",
         "verdict": result.verdict,
+        "finding": _finding(result),
     }  # fmt: skip

@@ -17,6 +17,10 @@ class InputError(RapError):
     exit_code = 2
 
 
+class NoViewError(InputError):
+    """None of the views that were asked for can be made of these lyrics. Exit code 2."""
+
+
 class ConfigError(RapError):
     """The configuration is wrong: an unknown key, a value out of range. Exit code 2."""
 

@@ -125,6 +125,20 @@ def test_a_view_is_trained_once_and_its_cell_reads_that_model(tmp_path):
     assert record.stat().st_mtime_ns == before
 
 
+def test_a_view_these_lyrics_cannot_have_leaves_out_its_cell_only(tmp_path):
+    """Hours of other cells are not lost because no line has ad-libs; the table says why."""
+    lyrics = tmp_path / "lyrics.csv"
+    rows = [f"歌手{i % 4},歌{i % 12},{text}" for i, text in enumerate(TEXTS)]
+    lyrics.write_text("\n".join(["artist,song,text", *rows]))
+    folder = tmp_path / "out"
+    outcome = rap("ablate", lyrics, "--grid", "views", "--only", "adlibs", "--out", folder, *TINY)
+    assert outcome.code == 0, outcome.err
+    assert "adlibs is left out. No view can be made" in " ".join(outcome.out.split())
+    assert "no line has ad-libs" in (folder / "ablation.html").read_text()
+    with (folder / "ablation.csv").open(encoding="utf-8") as file:
+        assert [row["cell"] for row in csv.DictReader(file)] == ["untrained"]
+
+
 def test_a_wrong_grid_or_folder_exits_2(tmp_path, grid_folder):
     """An unknown grid, a run as --out and a file as --out are the user's to mend."""
     folder, _ = grid_folder

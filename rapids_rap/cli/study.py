@@ -134,11 +134,11 @@ def ablate(
     folder = out_folder or Path("runs") / f"ablate-{chosen.name}"
     check_folder(folder)
     with StageProgress(err) as progress:
-        runs = run_grid(
+        ran = run_grid(
             chosen, resolved, folder, resolution, progress, command=command_line(),
             overwrite=overwrite, say=lambda text: err.print(text, soft_wrap=True),
         )  # fmt: skip
-    found = measure_grid(chosen, runs)
+    found = measure_grid(ran.grid, ran.runs, ran.left_out)
     paths = write_ablation(found, folder)
     for table in terminal_tables(found):
         print_table(table)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rapids_rap.errors import InputError
+from rapids_rap.errors import NoViewError
 from rapids_rap.training import Bools, Int64
 from rapids_rap.training.lines import Lines
 from rapids_rap.training.text_views import (
@@ -162,7 +162,7 @@ def make_material(lines: Lines, objective: str) -> Material:
 def find_anchors(material: Material, names: Sequence[str]) -> tuple[list[Anchors], list[str]]:
     """The views that these lines have, and a sentence for each that they don't have.
 
-    Raises `InputError` where none is left.
+    Raises `NoViewError` where none is left.
     """
     found, said = [], []
     for name in dict.fromkeys(names):
@@ -173,7 +173,7 @@ def find_anchors(material: Material, names: Sequence[str]) -> tuple[list[Anchors
         else:
             said.append(f"the view {name} is left out: no line has {view.needs}")
     if not found:
-        raise InputError(
+        raise NoViewError(
             f"No view can be made of these lyrics: {'; '.join(said)}. Choose train.views that need "
             "no more than a line: dropout, repetition, variants."
         )
