@@ -20,6 +20,7 @@ from rapids_rap.flow import flow_table
 from rapids_rap.rescore import Figures, cluster_sizes, rescore
 from rapids_rap.runs import Run
 from rapids_rap.shared import Ints, Shared, Side, find_shared
+from rapids_rap.trained import memory_warning, record_of
 from rapids_rap.verdict import Contrast, Verdict, contrast, judge
 
 # Figures of quality.json that the scorer measures again on the shared texts, and plain counts.
@@ -163,6 +164,7 @@ def figure_table(found: Comparison) -> pd.DataFrame:
             verdicts[row.winner],
         )
         for row in found.contrasts
+        if ".spaces." not in row.key  # those are in compare.json and on the page
     ]
     return pd.DataFrame(rows, columns=["figure", "A", "B", "better"])
 
@@ -185,6 +187,11 @@ def sentences(found: Comparison) -> list[str]:
         f"(A has {a.distinct:,}, B {b.distinct:,}){sampled}.",
         alike,
         found.verdict.english,
+        *(
+            memory_warning(name, record)
+            for name, side in zip(found.names, found.sides, strict=True)
+            if (record := record_of(side.run))
+        ),
         "(* may decide which run is better; in brackets 95 % bootstrap intervals, over songs.)",
     ]
 

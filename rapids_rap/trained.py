@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.errors import InputError
+from rapids_rap.runs import Run
 from rapids_rap.training.record import sentences
 from rapids_rap.verdict import Contrast, Reading, Winner
 
@@ -30,6 +31,22 @@ def read_record(model: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read ({error}); train the model again.") from None
     return dict(record)
+
+
+def record_of(run: Run) -> Mapping[str, Any] | None:
+    """The training.json that `train` left in the model a run read; None where there is none."""
+    model = Path(str(run.manifest["config"].get("embedding", {}).get("model", "")))
+    record = read_record(model) if (model / RECORD).is_file() else {}
+    return record if {"dev_mrr_before", "view_cosine"} <= record.keys() else None
+
+
+def memory_warning(name: str, record: Mapping[str, Any]) -> str:
+    """What to say of a run whose model was trained, perhaps on the lyrics it is compared on."""
+    return (
+        f"{name}'s model was trained: {' '.join(list(sentences(dict(record)))[1:])} Where these "
+        f"are the lyrics it was trained on, {', '.join(SEEN)} measure memory; compare runs on "
+        "songs that were held out."
+    )
 
 
 def judge_held_out(rows: Sequence[Contrast], record: Mapping[str, Any]) -> list[Contrast]:

@@ -5,7 +5,15 @@ import json
 import pytest
 
 from rapids_rap.errors import InputError
-from rapids_rap.trained import HELD_OUT, judge_held_out, read_record, training_sentence
+from rapids_rap.runs import Run
+from rapids_rap.trained import (
+    HELD_OUT,
+    judge_held_out,
+    memory_warning,
+    read_record,
+    record_of,
+    training_sentence,
+)
 from rapids_rap.verdict import contrast, judge
 
 SEEN_ONLY = {
@@ -55,6 +63,20 @@ def test_the_sentence_says_what_was_seen():
     said = training_sentence(record(step=0))
     assert "No step was better than the start" in said
     assert "artist_retrieval" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(record(), True), ({"data": {}}, False), (None, False)]
+)
+def test_only_a_record_of_train_warns(tmp_path, content, told):
+    """A base model may bring a training.json of its own making, which says nothing here."""
+    if content is not None:
+        (tmp_path / "training.json").write_text(json.dumps(content))
+    run = Run(tmp_path, {"config": {"embedding": {"model": str(tmp_path)}}})
+    found = record_of(run)
+    assert bool(found) == told
+    if found:
+        assert "measure memory" in memory_warning("B", found)
 
 
 @pytest.mark.parametrize("content", [None, "{", ""])
