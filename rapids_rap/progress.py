@@ -1,7 +1,8 @@
-"""The one progress helper: a bar with a rate on a terminal, nothing but log lines elsewhere."""
+"""The one progress helper: a bar with a rate on a terminal, few words elsewhere."""
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -34,6 +35,9 @@ STAGE_NAMES = {
 }
 
 
+QUIET_SECONDS = 60.0  # where there is no terminal, the least time between two lines
+
+
 class StageProgress:
     """Shows which stage runs; `advance` moves the bar of a stage that counts its work."""
 
@@ -50,6 +54,8 @@ class StageProgress:
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("starting", total=None)
+        self._console = console
+        self._spoken = time.monotonic()
 
     def __enter__(self) -> StageProgress:
         self._progress.start()
@@ -68,8 +74,14 @@ class StageProgress:
         self._progress.reset(self._task, total=None, description=STAGE_NAMES.get(name, name))
 
     def describe(self, words: str) -> None:
-        """Say how the present stage stands, without starting another."""
+        """Say how the present stage stands, without starting another.
+
+        Into a file too, now and then: who watches a training of hours there sees how it goes.
+        """
         self._progress.update(self._task, description=words)
+        if not self._console.is_terminal and time.monotonic() - self._spoken >= QUIET_SECONDS:
+            self._spoken = time.monotonic()
+            self._console.print(words, soft_wrap=True)
 
     def advance(self, done: int, total: int) -> None:
         """`done` of `total` units of the present stage are finished."""

@@ -147,8 +147,8 @@ def _judge(course: Course, state: State, loss: float | None) -> None:
 
 
 def _words(state: State, loss: float) -> str:
-    """How it stands, for the progress bar."""
+    """How it stands, in a line."""
     latest = state.history[-1]
     known = {"dev MRR": "dev_mrr", "alignment": "alignment", "uniformity": "uniformity"}
     figures = [f"{name} {latest[key]:.3f}" for name, key in known.items() if key in latest]
-    return ", ".join([f"training: loss {loss:.3f}", *figures])
+    return ", ".join([f"training: step {state.steps}, loss {loss:.3f}", *figures])
