@@ -55,6 +55,13 @@ class Grid(Section):
     question: str = ""
     cells: tuple[Cell, ...] = Field(min_length=1)
 
+    @field_validator("name")
+    @classmethod
+    def _is_no_path(cls, name: str) -> str:
+        if {"/", "\\", "\0"} & set(name):  # it becomes part of the folder runs/ablate-NAME
+            raise ValueError("a grid's name has no slashes")
+        return name
+
     @field_validator("cells")
     @classmethod
     def _names_differ(cls, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

@@ -78,7 +78,7 @@ def _render_key(key: str, value: object, comment: str | None) -> str:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
-        raise ConfigError(f"{path}: is no regular file; --config names a TOML file.")
+        raise ConfigError(f"{path}: can't be read: a folder, a device or a pipe, not a TOML file.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
