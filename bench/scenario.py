@@ -75,7 +75,7 @@ class Scenario(_Strict):
     `module:function` of the scorer, given what every side found.
     """
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w.-]*$")  # of the files of results
     question: str
     corpus: CorpusSpec = CorpusSpec()
     measure: Literal["process", "cold", "warm"] = "warm"

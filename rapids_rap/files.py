@@ -60,6 +60,17 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
+def give_usual_rights(folder: Path) -> None:
+    """Files and folders below `folder`: the rights of new ones under this account's umask.
+
+    For what a library wrote for the owner alone, as safetensors does.
+    """
+    mask = os.umask(0o077)  # it can only be read by setting it; the strictest, for a moment
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames within a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from rapids_rap.config import Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
-from rapids_rap.settings import change_config
+from rapids_rap.settings import change_config, parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Setting = str | bool | int | float | list[str]
@@ -54,6 +54,13 @@ class Grid(Section):
     name: str = ""
     question: str = ""
     cells: tuple[Cell, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_path(cls, name: str) -> str:
+        if {"/", "\\", "\0"} & set(name):  # it becomes part of the folder runs/ablate-NAME
+            raise ValueError("a grid's name has no slashes")
+        return name
 
     @field_validator("cells")
     @classmethod
@@ -97,13 +104,12 @@ def load_grid(name: str) -> Grid:
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(list(grids))}."
         raise ConfigError(f"--grid {name}: no such grid; {hint} A file of your own ends in .toml.")
     try:
-        entry = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read as UTF-8 text ({error}).") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.") from None
+    entry = parse_toml(text, str(path))
     return _grid(path.stem, entry, str(path))
 
 

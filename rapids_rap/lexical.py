@@ -94,10 +94,14 @@ def count_words(
     return _joined([part], size, backend)
 
 
-def weigh(counts: Counts, backend: Backend, fit: Array | None = None) -> Weighted:
+def weigh(
+    counts: Counts, backend: Backend, fit: Array | None = None, *, only_fit: bool = False
+) -> Weighted:
     """TF-IDF of every document, with document frequencies of the documents that `fit` marks.
 
-    fit: (documents,) bool; None: all. A term that those lack has no weight anywhere.
+    fit: (documents,) bool; None: all. A term that those lack has no weight anywhere. only_fit: the
+    columns are the terms that two of *those* share, so that the rows of `fit` are what they would
+    be without the other documents.
     """
     xp = backend.xp
     terms, documents, width, size = counts.terms, counts.documents, counts.width, counts.size
@@ -116,7 +120,8 @@ def weigh(counts: Counts, backend: Backend, fit: Array | None = None) -> Weighte
     squares = _by_document(values * values, documents, size, backend)
     norms = xp.sqrt(xp.where(squares > 0, squares, xp.ones_like(squares)))
     values = values / xp.take(norms, documents)
-    shared = _by_term(xp.ones_like(documents), terms, width) > 1
+    holders = frequency if only_fit else _by_term(xp.ones_like(documents), terms, width)
+    shared = holders > 1
     kept = xp.take(shared, terms)
     column = xp.cumulative_sum(xp.astype(shared, xp.int64)) - 1
     rows, columns = documents[kept], xp.take(column, terms)[kept]
@@ -126,15 +131,19 @@ def weigh(counts: Counts, backend: Backend, fit: Array | None = None) -> Weighte
     return Weighted(_csr(values[kept], rows, columns, shape, backend), rest)
 
 
-def most_common(counts: Counts, most: int) -> Counts:
+def most_common(counts: Counts, most: int, fit: Array | None = None) -> Counts:
     """The counts of the `most` terms that stand in most documents, of equals the first.
 
-    Not for `weigh`'s exact products: what is dropped here is gone.
+    fit: (documents,) bool, the documents that are asked; None: all. Not for `weigh`'s exact
+    products: what is dropped here is gone.
     """
     if counts.width <= most:
         return counts
     xp = array_namespace(counts.terms)
-    holders = _by_term(xp.ones_like(counts.terms), counts.terms, counts.width)
+    asked = xp.ones_like(counts.terms)
+    if fit is not None:
+        asked = xp.astype(xp.take(fit, counts.documents), counts.terms.dtype)
+    holders = _by_term(asked, counts.terms, counts.width)
     kept = xp.argsort(xp.argsort(-holders, stable=True)) < most
     number = xp.cumulative_sum(xp.astype(kept, xp.int64)) - 1
     own = xp.take(kept, counts.terms)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.cells import escape_cells, unescape_cells
 from rapids_rap.corpus.files import RUN_MARKER, label_of
 from rapids_rap.errors import InputError, LockHeldError
 from rapids_rap.files import (
@@ -248,10 +249,11 @@ class Run:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
         text = ("artist", "song", "text", "term", "method", "label", "suggested_label", "top_terms")
         with _explain_damage(self.path / name):
-            return pd.read_csv(
+            table = pd.read_csv(
                 self.path / name, keep_default_na=False, na_values=[""],
                 dtype=dict.fromkeys((*text, "region"), "str"),
             )  # fmt: skip
+            return unescape_cells(table)
 
     def _optional_table(self, name: str) -> pd.DataFrame | None:
         return self._table(name) if (self.path / name).exists() else None
@@ -308,8 +310,9 @@ def open_run(path: Path) -> Run:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as UTF-8 CSV with Unix line ends, whole or not at all."""
-    write_bytes(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+    """Write a table as UTF-8 CSV with Unix line ends, whole or not at all; see `cells`."""
+    text = escape_cells(table).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    write_bytes(path, text.encode())
 
 
 def write_corpus(out: Path, lines: pd.DataFrame, dropped: pd.DataFrame) -> Path:

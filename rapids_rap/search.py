@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rapids_rap.backend import Backend, load_backend
-from rapids_rap.config import Config
+from rapids_rap.backend import load_backend
 from rapids_rap.corpus.normalize import normalize
-from rapids_rap.embedding.embed import load_encoder
-from rapids_rap.embedding.postprocess import apply_transform, postprocess
+from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
+from rapids_rap.run_space import embed_like, fitted_vectors, run_config
 from rapids_rap.runs import Run
 
 Unit = Literal["line", "song", "artist"]
@@ -26,22 +25,17 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
     `InputError` for an empty text, for songs or artists a run does not have, and where the model
     found now is not the one the run was made with.
     """
-    config = Config.model_validate(run.manifest["config"])
+    config = run_config(run)
     if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
         raise InputError("The text to search for is not UTF-8.")
     query_text = normalize([text], config.corpus.script)[0]
     if not query_text:
         raise InputError("The text to search for is empty.")
     backend = load_backend("cpu")
-    query = _embed_query(query_text, run, config, backend)
-    # In the space that the run's neighbours and clusters saw: the fit is repeated exactly. Of a run
-    # with lexical vectors, in the model's part of it.
-    used = postprocess(
-        backend.from_host(np.array(run.vectors, dtype=np.float32)), config.embedding.postprocess,
-        backend, whiten_dims=config.embedding.whiten_dims,
-        remove_dims=config.embedding.remove_dims,
-        seed=None if config.seed == "none" else config.seed,
-    )  # fmt: skip
+    query = embed_like(run, [query_text], config, backend)
+    # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
+    # model's part of it.
+    used = fitted_vectors(run, config, backend)
     vectors, units = _units(run, by, backend.to_host(used.matrix))
     found = backend.knn(
         backend.from_host(vectors), min(k, len(vectors)),
@@ -52,18 +46,6 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
     rows.insert(0, "similarity", similarity)
     rows.insert(0, "rank", np.arange(1, len(rows) + 1))
     return rows
-
-
-def _embed_query(text: str, run: Run, config: Config, backend: Backend) -> npt.NDArray[np.float32]:
-    encoder = load_encoder(config.embedding, backend)
-    made_with = run.manifest["model"]["fingerprint"]
-    if encoder.spec.fingerprint != made_with:
-        raise InputError(
-            f"{run.path}: was made with another state of the model {config.embedding.model} "
-            f"(fingerprint {made_with[:12]}, found {encoder.spec.fingerprint[:12]}), so distances "
-            "would mean nothing; run again to search with the present model."
-        )
-    return encoder.encode([text])
 
 
 def _units(

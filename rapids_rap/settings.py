@@ -77,16 +77,28 @@ def _render_key(key: str, value: object, comment: str | None) -> str:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
+        raise ConfigError(f"{path}: can't be read: a folder, a device or a pipe, not a TOML file.")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such configuration file; `rapids-rap config` prints one to start from."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read as UTF-8 text ({error}).") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.") from None
+    return parse_toml(text, str(path))
+
+
+def parse_toml(text: str, origin: str) -> dict[str, Any]:
+    """A TOML document. Raises `ConfigError` naming `origin` for whatever isn't one."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{origin}: not valid TOML: nested too deeply.") from None
+    except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
+        reason = str(error).partition(";")[0]
+        raise ConfigError(f"{origin}: not valid TOML: {reason}.") from None
 
 
 def _parse_setting(setting: str) -> tuple[str, Any]:
@@ -95,8 +107,8 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"--set {setting}: expected section.key=value, as in layout.epochs=200.")
     try:
-        return key, tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+        return key, parse_toml(f"value = {raw}", setting)["value"]
+    except ConfigError:
         return key, raw  # a bare word: lexicon.mode=presence
 
 

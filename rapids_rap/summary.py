@@ -7,9 +7,11 @@ from typing import Literal
 
 import pandas as pd
 
+from rapids_rap.cells import escape_cells
 from rapids_rap.errors import InputError
 from rapids_rap.runs import Run
 
+Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
 
 
@@ -18,22 +20,28 @@ def summarize(run: Run, cluster: int | None = None) -> list[str | pd.DataFrame]:
     return _one_cluster(run, cluster) if cluster is not None else _whole_run(run)
 
 
-def export_lines(run: Run, cluster: int | None, form: Literal["csv", "jsonl", "parquet"]) -> bytes:
-    """lines.parquet, or one cluster's rows of it, as the bytes of a file.
-
-    CSV and JSON lines are UTF-8; a null is an empty cell, or `null`.
-    """
+def export_lines(run: Run, cluster: int | None, form: Form) -> bytes:
+    """lines.parquet, or one cluster's rows of it, as the bytes of a file; see `table_bytes`."""
     lines = run.lines
     if cluster is not None:
         _check_cluster(run, cluster)
         lines = lines[lines["cluster"] == cluster]
+    return table_bytes(lines, form)
+
+
+def table_bytes(table: pd.DataFrame, form: Form) -> bytes:
+    """A table as the bytes of a file.
+
+    CSV and JSON lines are UTF-8; a null is an empty cell, or `null`. Text cells of CSV are escaped
+    as `cells` says.
+    """
     if form == "parquet":
         buffer = io.BytesIO()
-        lines.to_parquet(buffer, index=False)
+        table.to_parquet(buffer, index=False)
         return buffer.getvalue()
     if form == "jsonl":
-        return lines.to_json(orient="records", lines=True, force_ascii=False).encode()
-    return lines.to_csv(index=False, lineterminator="\n").encode()
+        return table.to_json(orient="records", lines=True, force_ascii=False).encode()
+    return escape_cells(table).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _whole_run(run: Run) -> list[str | pd.DataFrame]:

@@ -29,7 +29,7 @@ from rapids_rap.device import DeviceResolution
 from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.errors import CapabilityError, InputError
-from rapids_rap.files import explain_os_errors, sync_folder, write_json
+from rapids_rap.files import explain_os_errors, give_usual_rights, sync_folder, write_json
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs import exclusive
 from rapids_rap.stages import digest
@@ -297,8 +297,7 @@ def _save(learner: Learner, model: Path) -> None:
         shutil.rmtree(model, ignore_errors=True)
         model.mkdir()
         learner.save(model)
-        for path in model.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors makes its files private
+        give_usual_rights(model)
 
 
 def _publish(model: Path, out: Path) -> None:

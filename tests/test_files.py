@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import stat
 
 import numpy as np
 import pytest
 
 from rapids_rap import files
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.files import give_usual_rights
 
 
 def leftovers(folder):
@@ -79,3 +81,18 @@ def test_sweep_removes_only_partials(tmp_path):
     (tmp_path / ".hidden").write_text("x")
     files.sweep_partials(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "a"]
+
+
+def test_files_of_a_library_get_the_usual_rights(tmp_path):
+    """A model that safetensors wrote for its owner alone can be read by the group, not by all."""
+    (tmp_path / "model" / "inner").mkdir(parents=True)
+    weights = tmp_path / "model" / "inner" / "w.safetensors"
+    weights.touch(mode=0o600)
+    old = os.umask(0o027)
+    try:
+        give_usual_rights(tmp_path / "model")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(weights.stat().st_mode) == 0o640
+    assert stat.S_IMODE(weights.parent.stat().st_mode) == 0o750

@@ -82,3 +82,12 @@ def test_a_setting_that_does_not_exist_names_the_cell():
         Cell(name="typo", set={"neighbors.kk": 3}).configure(Config())
     with pytest.raises(ConfigError, match=r"cell low: .*neighbors\.k"):
         Cell(name="low", set={"neighbors.k": 0}).configure(Config())
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a\\\\b"])
+def test_a_grid_stays_in_its_folder(tmp_path, name):
+    """A grid's name becomes part of a folder's, so it has no slashes."""
+    path = tmp_path / "g.toml"
+    path.write_text(f'name = "{name}"\nquestion = "?"\n[[cells]]\nname = "a"\n')
+    with pytest.raises(ConfigError, match="no slashes"):
+        load_grid(str(path))

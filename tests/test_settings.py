@@ -1,5 +1,8 @@
 """The configuration: what is accepted, what is refused, and how a refusal reads."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from rapids_rap.config import Config
@@ -108,3 +111,11 @@ def test_a_number_can_be_text():
     """A column called 2024 or a title of digits needs no quoting."""
     config = load_config(None, ["input.text=2024", "maps.title=1999", "layout.epochs=5"])
     assert (config.input.text, config.maps.title, config.layout.epochs) == ("2024", "1999", 5)
+
+
+def test_a_device_is_no_configuration(tmp_path):
+    """A file without end or a pipe without a writer is refused, not waited for."""
+    os.mkfifo(tmp_path / "rap.toml")
+    for path in (tmp_path / "rap.toml", Path("/dev/zero")):
+        with pytest.raises(ConfigError, match="a device or a pipe"):
+            load_config(path)

@@ -115,7 +115,9 @@ def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def embed(texts: Sequence[str], folder: Path, max_tokens: int) -> Floats:
     """(n, d) float32 unit vectors of the model in `folder`."""
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    model = AutoModel.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    ).eval()
     return embed_with(texts, load_tokenizer(folder), model, max_tokens)
 
 

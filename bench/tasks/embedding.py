@@ -56,7 +56,9 @@ def poster(inputs: Inputs) -> Call:
     texts, folder = read_texts(inputs), Path(data_path("demo_model"))
     limit = EmbeddingConfig().max_tokens
     tokenizer = baseline.load_tokenizer(folder)
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    model = AutoModel.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    ).eval()
 
     def call() -> Findings:
         return _found(baseline.embed_with(texts, tokenizer, model, limit), len(texts))

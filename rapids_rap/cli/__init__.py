@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rapids_rap.cli import job, reading, study
-from rapids_rap.cli.console import err, start_logging
+from rapids_rap.cli.console import err, harmless, print_lines, start_logging
 from rapids_rap.errors import CapabilityError, RapError, Stopped
 
 log = logging.getLogger("rapids_rap.cli")
@@ -62,6 +62,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "compare": study.compare,
     "ablate": study.ablate,
     "export": reading.export,
+    "assign": reading.assign,
     "doctor": job.doctor,
     "config": job.print_config,
     "bench": study.bench,
@@ -100,8 +101,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
         log.error("%s", sentence, exc_info=error if debug else None)
         return code
     if debug:
-        traceback.print_exception(error)
-    err.print(sentence, style="red", markup=False, soft_wrap=True)
+        print_lines(["".join(traceback.format_exception(error))], err)
+    err.print(harmless(sentence), style="red", markup=False, soft_wrap=True)
     return code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
+
+# Controls but tab and line feed, and the marks that override or isolate a direction.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class _JsonLines(logging.Formatter):
@@ -33,7 +37,16 @@ class _JsonLines(logging.Formatter):
             entry["stage"] = record.stage
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        text = json.dumps(entry, ensure_ascii=False, default=str)
+        # JSON escapes what is below a blank; these a terminal would obey too.
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class _Words(logging.Formatter):
+    """The message alone, harmless to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
 
 
 def start_logging(*, debug: bool, as_json: bool) -> None:
@@ -46,7 +59,8 @@ def start_logging(*, debug: bool, as_json: bool) -> None:
         from rich.logging import RichHandler
 
         handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+        handler.setFormatter(_Words("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     level = logging.DEBUG if debug else logging.INFO if as_json else logging.WARNING
     logging.getLogger("rapids_rap").setLevel(level)
 
@@ -57,38 +71,49 @@ def end_quietly_with_the_pipe() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str], console: Console = out) -> None:
     """Each on a line of its own, however wide the terminal."""
     for line in lines:
-        out.print(line, soft_wrap=True)
+        console.print(harmless(line), soft_wrap=True)
 
 
-def print_counts(counts: pd.DataFrame) -> None:
+def harmless(text: str) -> str:
+    """The text with control characters shown instead of sent to the terminal.
+
+    A lyric or a file name may hold escape sequences, which recolour a terminal, retitle it or type
+    for its user, and marks that turn the direction of what follows. Line breaks and tabs stay.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def print_counts(counts: pd.DataFrame, console: Console = out) -> None:
     """Per file and in all: read = kept + dropped by rule."""
     if len(counts) > 13:  # many files: the last row is the total, the rest is in the manifest
         err.print(f"({len(counts) - 1} files; their counts are in the manifest)", soft_wrap=True)
         counts = counts.tail(1)
-    print_table(counts)
+    print_table(counts, console)
 
 
-def print_table(frame: pd.DataFrame) -> None:
+def print_table(frame: pd.DataFrame, console: Console = out) -> None:
     """Numbers to the right, what is missing as a dash."""
     import pandas as pd
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            harmless(str(name)), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    out.print(table, markup=False)
+    console.print(table, markup=False)
 
 
 def print_facts(title: str, rows: Sequence[tuple[str, str]]) -> None:
     """Names and what they are, under a title."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(harmless(name), harmless(value))
     out.print(table)
 
 
@@ -97,4 +122,4 @@ def _cell(value: object) -> Any:
 
     if value is None or value != value:
         return Text("–", style="dim")
-    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))
+    return Text(f"{value:.3f}" if isinstance(value, float) else harmless(str(value)))

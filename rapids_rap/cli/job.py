@@ -86,7 +86,7 @@ def ingest(
     resolved = resolve_config(config, settings, inputs, unit=unit, limit=limit)
     counts, beside = pipeline.ingest_only(resolved, out_file)
     print_counts(counts)
-    out.print(f"Wrote {out_file} and {beside}.", soft_wrap=True)
+    print_lines([f"Wrote {out_file} and {beside}."])
 
 
 def doctor(

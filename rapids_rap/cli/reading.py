@@ -1,16 +1,35 @@
-"""Reading a finished run: search, summary, export."""
+"""Reading a finished run: search, summary, export, assign."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 
-from rapids_rap.cli.console import end_quietly_with_the_pipe, out, print_table
-from rapids_rap.cli.options import RunArgument
+from rapids_rap.cli.console import (
+    end_quietly_with_the_pipe,
+    err,
+    harmless,
+    out,
+    print_counts,
+    print_lines,
+    print_table,
+)
+from rapids_rap.cli.options import (
+    BackendOption,
+    RequireGpuOption,
+    RunArgument,
+    resolve_backend,
+)
 from rapids_rap.errors import InputError
+
+log = logging.getLogger(__name__)
+
+Form = Literal["csv", "jsonl", "parquet"]
+CLUSTERS_SHOWN = 30
 
 
 def search(
@@ -47,7 +66,7 @@ def summary(
 
     for block in summarize(open_run(run_folder), cluster):
         if isinstance(block, str):
-            out.print(block, soft_wrap=True, markup=False)
+            print_lines([block])
         else:
             print_table(block)
 
@@ -56,9 +75,7 @@ def export(
     run_folder: RunArgument,
     *,
     cluster: Annotated[int | None, typer.Option(help="Only this cluster's lines.")] = None,
-    form: Annotated[
-        Literal["csv", "jsonl", "parquet"], typer.Option("--format", help="Of the output.")
-    ] = "csv",
+    form: Annotated[Form, typer.Option("--format", help="Of the output.")] = "csv",
     out_file: Annotated[
         Path | None, typer.Option("--out", help="File to write; default: standard output.")
     ] = None,
@@ -68,15 +85,81 @@ def export(
     Example: rapids-rap export runs/first --cluster 3 --format jsonl --out cluster3.jsonl
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.runs import open_run, write_export
+    from rapids_rap.runs import open_run
     from rapids_rap.summary import export_lines
 
-    data = export_lines(open_run(run_folder), cluster, form)
+    _hand_out(export_lines(open_run(run_folder), cluster, form), form, out_file)
+
+
+def assign(
+    run_folder: RunArgument,
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Files or folders with new lyrics.")
+    ],
+    *,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default: standard output.")
+    ] = None,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="Of the output; default: by --out's suffix, else csv."),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, metavar="X", help="Less sure than X is noise.")
+    ] = 0.0,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="INPUT.KEY=VALUE", help="How the new files are read."),
+    ] = None,
+) -> None:
+    """Place new lyrics into the clusters of a run, each with a confidence; nothing is re-clustered.
+
+    Example: rapids-rap assign runs/first new_songs/ --out assigned.parquet
+    """
+    end_quietly_with_the_pipe()
+    from rapids_rap.assign import assign as assign_lyrics
+    from rapids_rap.assign import assign_config
+    from rapids_rap.backend import load_backend
+    from rapids_rap.publish import count_table
+    from rapids_rap.runs import open_run
+    from rapids_rap.summary import table_bytes
+
+    run = open_run(run_folder)
+    config = assign_config(run, inputs, settings or [])
+    form = form or _form_of(out_file)
+    chosen = load_backend(resolve_backend(backend, require_gpu=require_gpu).backend)
+    found = assign_lyrics(run, config, chosen, min_confidence)
+    words = err if out_file is None else out  # standard output is for the lines alone
+    for warning in found.warnings:
+        log.warning("%s", warning)
+    print_counts(count_table(found.files), words)
+    print_lines(found.sentences, words)
+    print_table(found.clusters.head(CLUSTERS_SHOWN), words)
+    _hand_out(table_bytes(found.lines, form), form, out_file)
+
+
+def _form_of(out_file: Path | None) -> Form:
+    suffix = "csv" if out_file is None else out_file.suffix.lower().lstrip(".")
+    if suffix not in get_args(Form):
+        raise InputError(
+            f"--out {out_file}: expected a name that ends in .csv, .jsonl or .parquet, or --format."
+        )
+    return cast(Form, suffix)
+
+
+def _hand_out(data: bytes, form: Form, out_file: Path | None) -> None:
+    """To a file, or to standard output, where a terminal gets nothing that it would obey."""
+    from rapids_rap.runs import write_export
+
     if out_file is not None:
         write_export(out_file, data)
-        out.print(f"Wrote {out_file}.", soft_wrap=True)
-    elif form == "parquet" and sys.stdout.isatty():
-        raise InputError("Parquet is not for a terminal; name a file with --out.")
-    else:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        print_lines([f"Wrote {out_file}."])
+        return
+    if sys.stdout.isatty():
+        if form == "parquet":
+            raise InputError("Parquet is not for a terminal; name a file with --out.")
+        data = harmless(data.decode()).encode()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapids_rap.cli.console import end_quietly_with_the_pipe, err, out, print_lines, print_table
+from rapids_rap.cli.console import end_quietly_with_the_pipe, err, print_lines, print_table
 from rapids_rap.cli.options import (
     BackendOption,
     ConfigOption,
@@ -52,7 +52,7 @@ def train(
         trained = training.train(resolved, out_folder, resolution, progress, overwrite=overwrite)
     print_table(trained.history)
     print_lines(trained.sentences)
-    out.print(f"Wrote {trained.folder}; `--model {trained.folder}` reads it.", soft_wrap=True)
+    print_lines([f"Wrote {trained.folder}; `--model {trained.folder}` reads it."])
 
 
 def compare(
@@ -136,7 +136,7 @@ def ablate(
     with StageProgress(err) as progress:
         ran = run_grid(
             chosen, resolved, folder, resolution, progress, command=command_line(),
-            overwrite=overwrite, say=lambda text: err.print(text, soft_wrap=True),
+            overwrite=overwrite, say=lambda text: print_lines([text], err),
         )  # fmt: skip
     found = measure_grid(ran.grid, ran.runs, ran.left_out)
     paths = write_ablation(found, folder)
@@ -181,8 +181,8 @@ def bench(
         return
     missed = benchmarks.bench(
         scenarios, out_folder, lyrics=lyrics, rounds=rounds,
-        say=lambda line: out.print(line, soft_wrap=True),
+        say=lambda line: print_lines([line]),
     )  # fmt: skip
-    out.print(f"Wrote {out_folder}: CSV, environment, table and picture.", soft_wrap=True)
+    print_lines([f"Wrote {out_folder}: CSV, environment, table and picture."])
     if missed:
         raise typer.Exit(1)

@@ -23,6 +23,7 @@ class _Found:
     seen: set[str] = field(default_factory=set)
     repeated: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
+    unusual: list[Path] = field(default_factory=list)
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -30,7 +31,8 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
 
     A file is read once however often it is reached. In a folder, hidden files and files without a
     known suffix are left out (the latter are listed); a file named by the user is always read.
-    Links are followed, each folder once, so that a loop of links ends.
+    Links are followed wherever they lead, each folder once, so that a loop of links ends. Pipes and
+    devices, which may never begin or never end, are no files: left out and listed.
     Raises InputError for a path that doesn't exist and when nothing is left to read.
     """
     if not paths:
@@ -43,13 +45,21 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
         elif path.is_file():
             _add_file(path, found)
         elif path.exists():
-            raise InputError(f"{label_of(path)} is neither a file nor a folder.")
+            raise InputError(
+                f"{label_of(path)} is neither a file nor a folder (a pipe or a device); write the "
+                "lyrics to a file first."
+            )
         else:
             raise InputError(f"{label_of(path)}: no such file or folder.")
     if found.skipped:
         warnings.append(
             f"not read, because the suffix is none of {' '.join(KNOWN_SUFFIXES)}: "
             f"{listed([label_of(path) for path in found.skipped])}"
+        )
+    if found.unusual:
+        warnings.append(
+            "not read, because they are no files (pipes, devices, links to nothing): "
+            f"{listed([label_of(path) for path in found.unusual])}"
         )
     if found.repeated:
         warnings.append(
@@ -84,10 +94,12 @@ def _add_file(path: Path, found: _Found) -> None:
 def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
     before = len(found.files) + len(found.repeated)
     for path in _walk(folder, set()):
-        if path.suffix.lower() in KNOWN_SUFFIXES and path.is_file():
+        if path.suffix.lower() not in KNOWN_SUFFIXES:
+            found.skipped.append(path)
+        elif path.is_file():
             _add_file(path, found)
         else:
-            found.skipped.append(path)
+            found.unusual.append(path)
     if len(found.files) + len(found.repeated) == before:
         warnings.append(f"no lyric file in the folder {label_of(folder)}")
 

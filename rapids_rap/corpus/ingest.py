@@ -20,7 +20,7 @@ from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_t
 from rapids_rap.corpus.readers_text import read_text
 from rapids_rap.corpus.source import Group, Source, numbered_lines
 from rapids_rap.corpus.units import Ints, KeptLines, make_units
-from rapids_rap.errors import InputError
+from rapids_rap.errors import CapabilityError, InputError
 
 Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
 
@@ -96,6 +96,11 @@ def _read(path: Path, config: InputConfig) -> _ReadFile:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{label}: can't be read ({error.strerror}).") from error
+    except MemoryError:
+        raise CapabilityError(
+            f"{label}: main memory does not suffice to read it ({path.stat().st_size:,} bytes); "
+            "split the file."
+        ) from None
     digest = hashlib.sha256(data).hexdigest()
     suffix = path.suffix.lower()
     if suffix == ".parquet":

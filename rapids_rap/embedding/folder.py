@@ -24,6 +24,7 @@ DECIDING_FILES = (
 DECLARING_FILES = ("modules.json", "*_Pooling/config.json", "*sentence*.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken")
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+ADAPTER = "adapter_config.json"
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 CHUNK = 16 * 2**20  # bytes hashed at a time
 OFFER = "Use --model demo (bundled, offline) or the path of a folder that holds the model."
@@ -113,6 +114,12 @@ def check_folder(folder: Path, name: str) -> None:
             f"The model folder {folder} has no config.json. Give a folder as save_pretrained "
             "writes it (for an adapter: merge it into its base model first)."
         )
+    if (folder / ADAPTER).exists():
+        raise InputError(
+            f"The model folder {folder} has an {ADAPTER}, with which transformers would load "
+            "another model than this one. Merge the adapter into its base model first, or remove "
+            "that file."
+        )
     _check_weights(folder, name)
     if not any(matching_files(folder, TOKENIZER_FILES)):
         raise InputError(
@@ -134,8 +141,16 @@ def _check_weights(folder: Path, name: str) -> None:
         raise InputError(f"The model folder {folder} has no weights (model.safetensors).")
     for index in folder.glob("*.safetensors.index.json"):
         content = read_json(index)
-        names = set(content.get("weight_map", {}).values()) if isinstance(content, dict) else set()
-        missing = sorted(file for file in names if not (folder / str(file)).is_file())
+        weight_map = content.get("weight_map") if isinstance(content, dict) else None
+        named = weight_map.values() if isinstance(weight_map, dict) else ()
+        names = {str(file) for file in named}
+        foreign = sorted(f for f in names if Path(f).name != f or not f.endswith(".safetensors"))
+        if foreign:
+            raise InputError(
+                f"{index}: names {foreign[0]}, which is no safetensors file of this folder. Copy "
+                "or download the model again."
+            )
+        missing = sorted(file for file in names if not (folder / file).is_file())
         if missing:
             raise InputError(
                 f"The model folder {folder} lacks {len(missing)} of {len(names)} weight files, "

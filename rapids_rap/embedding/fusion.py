@@ -44,8 +44,12 @@ def fuse(
     texts, tokens: of the n texts. A text without any known term has its model's vector alone.
     `sizes`: what else the run will hold.
     """
+    return put_beside(dense, lexical_vectors(texts, tokens, config, backend, seed), backend, sizes)
+
+
+def put_beside(dense: Array, lexical: Array, backend: Backend, sizes: Sizes) -> Array:
+    """(n, d + k) float32, rows of length 1: `dense` (n, d) at length 1, then `lexical` (n, k)."""
     xp = array_namespace(dense)
-    lexical = lexical_vectors(texts, tokens, config, backend, seed)
     n, d = (int(size) for size in dense.shape)
     width = d + int(lexical.shape[1])
     out = backend.allocate_rows(n, width, sizes)
@@ -61,24 +65,31 @@ def lexical_vectors(
     config: EmbeddingConfig,
     backend: Backend,
     seed: int | None,
+    fitted: int | None = None,
 ) -> Array:
     """(n, k) float32, rows of length 1 or 0: TF-IDF of words or characters on its singular axes.
 
-    k is `lexical_dims`, or less where there are fewer terms; at least 1.
+    k is `lexical_dims`, or less where there are fewer terms; at least 1. fitted: weights, axes and
+    post-processing are those of the first so many texts alone (None: all); the texts behind are
+    put into their space.
     """
     xp, n = backend.xp, len(texts)
+    known = n if fitted is None else fitted
     rows = np.arange(n, dtype=np.int64)
     if config.lexical == "words":
         counts = count_words(tokens, rows, rows, n, backend)
     else:
         counts = count_characters(texts, rows, n, backend)
-    matrix = weigh(most_common(counts, TERMS), backend).matrix
-    axes = principal_terms(matrix, config.lexical_dims, backend, 0 if seed is None else seed)
+    first = backend.from_host(rows < known)
+    matrix = weigh(most_common(counts, TERMS, first), backend, first, only_fit=True).matrix
+    axes = principal_terms(
+        matrix[:known], config.lexical_dims, backend, 0 if seed is None else seed
+    )
     if not n or not int(axes.values.shape[0]):
         return backend.from_host(np.zeros((n, 1), dtype=np.float32))
     vectors = unit_rows(xp.astype(matrix @ axes.right, xp.float32))
     transform = fit_transform(
-        vectors, config.postprocess if n > 1 else "none", backend,
+        vectors[:known, :], config.postprocess if known > 1 else "none", backend,
         whiten_dims=config.whiten_dims, remove_dims=config.remove_dims, seed=seed,
     )  # fmt: skip
     return vectors if transform.mode == "none" else transform_rows(vectors, transform)

@@ -75,3 +75,30 @@ def test_a_dangling_link_is_listed(tmp_path):
     files, warnings = find_files([tmp_path])
     assert [f.name for f in files] == ["a.txt"]
     assert "gone.txt" in warnings[0]
+
+
+def test_pipes_and_devices_in_a_folder_are_left_out(tmp_path):
+    """A pipe nobody writes to and a device without end, behind a link too, are named, not read."""
+    write(tmp_path, "a.txt", "x")
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "zero.txt").symlink_to("/dev/zero")
+    files, warnings = find_files([tmp_path])
+    assert [f.name for f in files] == ["a.txt"]
+    assert "they are no files" in warnings[0]
+    assert "pipe.txt" in warnings[0]
+    assert "zero.txt" in warnings[0]
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        find_files([tmp_path / "zero.txt"])
+
+
+def test_links_out_of_the_folder_are_followed(tmp_path):
+    """A corpus may be put together of links; folders that link to each other end all the same."""
+    for name in ("in", "elsewhere"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "elsewhere", "b.txt", "x")
+    (tmp_path / "in" / "there").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "self.txt").symlink_to(tmp_path / "in" / "self.txt")
+    files, warnings = find_files([tmp_path / "in"])
+    assert [f.name for f in files] == ["b.txt"]
+    assert "self.txt" in warnings[0]

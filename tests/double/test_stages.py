@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapids_rap.assign import ask_neighbours, judge, leave_out
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clusters import find_clusters
 from rapids_rap.config import (
     ClustersConfig,
+    EmbeddingConfig,
     LayoutConfig,
     MapsConfig,
     NeighborsConfig,
     QualityConfig,
     TermsConfig,
 )
+from rapids_rap.embedding.fusion import lexical_vectors
 from rapids_rap.embedding.postprocess import postprocess
 from rapids_rap.examples import cluster_examples
 from rapids_rap.layout import Layout, lay_out
@@ -176,6 +179,39 @@ def songs_of(texts):
         "song_id": pd.array(rows // 20, dtype="Int64"), "artist": [f"a{i // 20 % 5}" for i in rows],
         "text_id": rows, "stanza": rows % 20 // 4, "line_no": rows % 20 + 1,
     })  # fmt: skip
+
+
+def test_assignments_are_the_cpus(stages):
+    """Texts of the run that are left out, and new ones, get the same answers on either backend."""
+    both = []
+    for found in stages:
+        labels = found.backend.to_host(found.clusters.labels)
+        own, truth = leave_out(found.vectors, labels, 0, found.backend)
+        asked = found.vectors[:40, :] + 0.5 * found.vectors[100:140, :]
+        answers = ask_neighbours(found.vectors, asked, found.clusters.labels, found.backend)
+        both.append((own, judge(answers, own, truth)))
+    for ours, theirs in zip(*both, strict=True):
+        for a, b in zip(_arrays(ours), _arrays(theirs), strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-4)
+
+
+def _arrays(answers):
+    if isinstance(answers, tuple):
+        return [*_arrays(answers[0]), answers[1]]
+    return [answers.labels, answers.clear, answers.nearest, answers.similarity]
+
+
+@pytest.mark.parametrize("kind", ["words", "characters"])
+def test_lexical_vectors_of_new_texts_are_the_cpus(stages, sample, words, kind):
+    """Fitted on the first texts alone, the others are put into their space alike."""
+    how = EmbeddingConfig(lexical=kind, lexical_dims=16, postprocess="whiten")
+    ours, theirs = (
+        found.backend.to_host(
+            lexical_vectors(sample.texts, words[1], how, found.backend, 42, fitted=500)
+        )
+        for found in stages
+    )
+    np.testing.assert_allclose(theirs, ours, atol=1e-3)
 
 
 def test_quality_is_the_cpus(stages, sample, words):

@@ -36,6 +36,22 @@ def test_an_incomplete_folder_says_what_is_missing(copy, remove, message):
         locate_model(str(copy))
 
 
+def test_an_adapter_beside_the_weights_is_refused(copy):
+    """With adapter_config.json transformers loads the base model that it names, wherever it is."""
+    (copy / "adapter_config.json").write_text('{"base_model_name_or_path": "../other"}')
+    with pytest.raises(InputError, match="another model than this one"):
+        locate_model(str(copy))
+
+
+@pytest.mark.parametrize("name", ["../other/model.safetensors", "/model.safetensors", "w.bin", 3])
+def test_an_index_names_safetensors_of_its_folder_alone(copy, name):
+    """Weights from elsewhere, or in a pickle, can't come in by the index."""
+    index = {"weight_map": {"a": "model.safetensors", "b": name}}
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="no safetensors file of this folder"):
+        locate_model(str(copy))
+
+
 def test_pickled_weights_are_refused_with_the_way_out(copy):
     """A pickle runs code when it is read; the message must name the conversion."""
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
