@@ -18,10 +18,9 @@ from rapids_rap.config import MapsConfig
 from rapids_rap.errors import InputError
 from rapids_rap.files import explain_os_errors, sweep_partials, write_bytes, write_json
 from rapids_rap.flow import ClusterNames, FlowChart, flow_chart
-from rapids_rap.palette import theme_colours
+from rapids_rap.palette import Colour, theme_colours
 from rapids_rap.runs import Run
 from rapids_rap.shared import Ints, Side
-from rapids_rap.sketch import Colour
 from rapids_rap.verdict import Contrast
 
 SCHEMA_VERSION = 1

@@ -14,9 +14,9 @@ from rapids_rap.charts import Label, draw_labels
 from rapids_rap.config import MapsConfig
 from rapids_rap.flow import FlowChart, draw_flow
 from rapids_rap.fonts import Typeface, load_typeface
-from rapids_rap.palette import NOISE, Rgb, cluster_colours, darkened
+from rapids_rap.palette import NOISE, Colour, Rgb, cluster_colours, darkened
 from rapids_rap.raster import densest_spots, paint, rasterize, to_pixels
-from rapids_rap.sketch import FAINT, GREY, Colour, Sheet, Sketch
+from rapids_rap.sketch import FAINT, GREY, Sheet, Sketch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
