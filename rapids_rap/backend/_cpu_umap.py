@@ -81,9 +81,14 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
 def _start(
     points: npt.NDArray[Any], weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
 ) -> Floats:
-    """Starting coordinates (n, n_components), at most `EXTENT`, with a little seeded noise."""
+    """Starting coordinates (n, n_components) with a little seeded noise.
+
+    They reach `EXTENT`, unless the spec gives its own, which have the scale of a finished layout.
+    """
     random = np.random.RandomState(seed)
     shape = (points.shape[0], spec.n_components)
+    if spec.start is not None:
+        return (spec.start + random.normal(scale=JITTER, size=shape)).astype(np.float32)
     if spec.init == "random":
         return random.uniform(-EXTENT, EXTENT, shape).astype(np.float32)
     if spec.init == "spectral":
@@ -109,7 +114,7 @@ def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) ->
         None,  # data are read only for a start that umap-learn computes itself
         weighted.copy(),  # its smallest weights are zeroed in place
         spec.n_components,
-        1.0,
+        spec.learning_rate,
         a,
         b,
         1.0,
