@@ -18,7 +18,7 @@ from rapids_rap.grouped import project
 from rapids_rap.neighbors import NeighborGraph
 from rapids_rap.warm_start import Earlier, starting_points, turn_back
 
-WARM_RATE = 1.0
+WARM_RATE = 0.1
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-LEAST_SEEN = 0.1  # of a group's weight in texts that both nights group; less can't say anything
+LEAST_SAID = 0.1  # of a group's weight in texts that both nights group; less can't say anything
 _TIE = 1e-6  # of the Jaccard index: what the cosine may decide where both nights' lines are silent
 
 
@@ -99,28 +99,29 @@ class Matching:
 class _Table:
     """What the groups of both nights share; rows are earlier groups, columns tonight's.
 
-    shared: (rows, columns) weight in both. seen: its row and column sums, the weight of each group
-    in texts that both nights group. sizes: each group's whole weight. cosine: (rows, columns), 0
-    where it is unknown.
+    shared: (rows, columns) weight in both. said: share of each group's own weight that lies in
+    texts which both nights group. cosine: (rows, columns), 0 where it is unknown.
     """
 
     shared: Floats
-    seen: tuple[Floats, Floats]
-    sizes: tuple[Floats, Floats]
+    said: tuple[Floats, Floats]
     cosine: Floats
 
     @property
     def jaccard(self) -> Floats:
         """Weighted Jaccard index over the texts that both nights group."""
-        union = self.seen[0][:, None] + self.seen[1][None, :] - self.shared
-        return self.shared / np.maximum(union, np.finfo(np.float64).tiny)
+        rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
+        return self.shared / np.maximum(rows[:, None] + columns[None, :] - self.shared, 1)
+
+    @property
+    def of_earlier(self) -> Floats:
+        """(rows, columns) share of each earlier group's shared weight in each of tonight's."""
+        return self.shared / np.maximum(self.shared.sum(axis=1), 1)[:, None]
 
     @property
     def unsaid(self) -> npt.NDArray[np.bool_]:
         """Pairs of which one group hardly holds a text that the other night groups."""
-        known = [
-            seen >= LEAST_SEEN * size for seen, size in zip(self.seen, self.sizes, strict=True)
-        ]
+        known = [share >= LEAST_SAID for share in self.said]
         return ~(known[0][:, None] & known[1][None, :])
 
 
@@ -214,10 +215,17 @@ def _table(
         cosine = centered_cosine(before.centers, tonight.centers[order])
     return _Table(
         shared=shared,
-        seen=(shared.sum(axis=1), shared.sum(axis=0)),
-        sizes=(_sums(row, before.weights, rows), _sums(column, tonight.weights, columns)),
+        said=(
+            _said(row, before.weights, kept, rows),
+            _said(column, tonight.weights, there, columns),
+        ),
         cosine=cosine,
     )
+
+
+def _said(groups: Ints, weights: Ints, texts: Ints, count: int) -> Floats:
+    """(count,) share of each group's weight in these texts."""
+    return _sums(groups[texts], weights[texts], count) / _sums(groups, weights, count)
 
 
 def _sums(groups: Ints, weights: Ints, count: int) -> Floats:
@@ -252,9 +260,8 @@ def _take(score: Floats, rows: Ints, columns: Ints, parent: Ints) -> None:
 
 def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, ...]:
     """Earlier groups that lie in two or more of tonight's, which are mostly made of them."""
-    share = table.shared / np.maximum(table.seen[0], 1)[:, None]
-    made = table.shared > 0.5 * table.seen[1][None, :]
-    parts = (share >= rules.split) & made
+    made = table.shared > 0.5 * table.shared.sum(axis=0)
+    parts = (table.of_earlier >= rules.split) & made
     return tuple(
         Split(int(old[i]), tuple(sorted(ids[parts[i]].tolist())))
         for i in np.flatnonzero(parts.sum(axis=1) >= 2)
@@ -263,8 +270,7 @@ def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, .
 
 def _merges(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Merge, ...]:
     """Tonight's groups in which two or more earlier ones lie."""
-    share = table.shared / np.maximum(table.seen[0], 1)[:, None]
-    swallowed = share >= rules.merge
+    swallowed = table.of_earlier >= rules.merge
     found = [
         Merge(tuple(old[swallowed[:, j]].tolist()), int(ids[j]))
         for j in np.flatnonzero(swallowed.sum(axis=0) >= 2)
