@@ -67,7 +67,7 @@ class UmapSpec:
     """One UMAP layout of a neighbour graph (McInnes, Healy & Melville 2018, arXiv:1802.03426).
 
     start: (n, n_components) float32 coordinates, finite and in the scale of a finished layout, from
-    which the descent goes on in place of `init`. learning_rate: of the first epoch.
+    which the descent goes on in place of `init`. learning_rate: of its first epoch then.
     """
 
     n_components: int

@@ -116,7 +116,7 @@ def _optimise(
         xp.zeros((n, 1), dtype=xp.float32),
         weighted,
         n_components=spec.n_components,
-        initial_alpha=spec.learning_rate,
+        initial_alpha=1.0 if spec.start is None else spec.learning_rate,
         a=float(a),
         b=float(b),
         n_epochs=spec.n_epochs or (500 if n <= SMALL else 200),
