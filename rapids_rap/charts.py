@@ -9,9 +9,9 @@ import numpy as np
 
 from rapids_rap.fonts import Typeface
 from rapids_rap.labels import Box, place_labels
-from rapids_rap.palette import INK, Rgb
+from rapids_rap.palette import INK, Colour, Rgb
 from rapids_rap.raster import Image
-from rapids_rap.sketch import FAINT, GREY, Colour, Sheet, Sketch
+from rapids_rap.sketch import FAINT, GREY, Sheet, Sketch
 
 
 @dataclass(frozen=True)

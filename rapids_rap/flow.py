@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.palette import INK, NOISE, REST
-from rapids_rap.sketch import FAINT, GREY, Colour, Sketch
+from rapids_rap.palette import INK, NOISE, REST, Colour
+from rapids_rap.sketch import FAINT, GREY, Sketch
 
 Ints = npt.NDArray[np.int64]
 

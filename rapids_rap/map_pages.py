@@ -7,10 +7,9 @@ import pandas as pd
 
 from rapids_rap.charts import Bar, Entry, Label, Page, Scale
 from rapids_rap.config import MapsConfig
-from rapids_rap.palette import INK, NOISE, REST, darkened
+from rapids_rap.palette import INK, NOISE, REST, Colour, darkened
 from rapids_rap.raster import density_level, density_scale
 from rapids_rap.scene import MapData, Scene
-from rapids_rap.sketch import Colour
 
 LARGEST = 12  # clusters with a segment of their own in the artists' chart
 _SWATCHES = 6  # shades of a theme shown in the legend of the clusters
@@ -41,7 +40,7 @@ def _cluster_labels(
         if np.isfinite(x):
             size = 21 + 15 * float(np.sqrt(sizes[cluster] / max(sizes.max(), 1)))
             own = (int(dark[cluster, 0]), int(dark[cluster, 1]), int(dark[cluster, 2]))
-            text = f"{cluster} {view.cluster_terms[cluster]}"
+            text = f"{view.cluster_id(cluster)} {view.cluster_terms[cluster]}"
             labels.append(Label(text, (float(x), float(y)), size, colour or own))
     return tuple(labels)
 
@@ -143,10 +142,10 @@ def artist_page(
         members = [np.flatnonzero(scene.themes == t).tolist() for t in range(len(names))]
         marks = ["" for _ in names]
     else:
-        names = [f"{k} {view.cluster_terms[k]}" for k in largest]
+        names = [f"{view.cluster_id(k)} {view.cluster_terms[k]}" for k in largest]
         colours = [scene.colour("clusters", k) for k in largest]
         members = [[k] for k in largest]
-        marks = [str(k) for k in largest]
+        marks = [str(view.cluster_id(k)) for k in largest]
     rest = 0 if by_theme else len(scene.largest) - len(largest)
     entries = [Entry((colour,), name, "") for colour, name in zip(colours, names, strict=True)]
     if rest:

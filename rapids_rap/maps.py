@@ -7,6 +7,7 @@ Points become pixels on the backend (`raster`, one pass of datashader), text is 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from rapids_rap.backend import Backend
 from rapids_rap.charts import render_bars, render_map
@@ -19,20 +20,30 @@ from rapids_rap.map_pages import (
     density_page,
     theme_page,
 )
+from rapids_rap.palette import Colour
 from rapids_rap.raster import density_image, paint, rasterize, to_pixels
 from rapids_rap.scene import MapData, build_scene, text_groups
 from rapids_rap.sketch import Sheet
 
-__all__ = ["PAGES", "MapData", "draw_maps"]
+__all__ = ["PAGES", "MapData", "Maps", "draw_maps"]
 
 PAGES = ("clusters", "categories", "themes", "density", "artists")
 _MAKERS = {"clusters": cluster_page, "categories": category_page, "themes": theme_page}
 
 
+@dataclass(frozen=True)
+class Maps:
+    """PNG bytes by file name, and the colours in them by the ids of clusters and themes."""
+
+    pages: dict[str, bytes]
+    cluster_colours: dict[int, Colour]
+    theme_colours: dict[int, Colour]
+
+
 def draw_maps(
     view: MapData, config: MapsConfig, backend: Backend, pages: Collection[str] = PAGES
-) -> dict[str, bytes]:
-    """PNG bytes of `clusters.png`, `density.png`, `categories.png`, `themes.png`, `artists.png`.
+) -> Maps:
+    """`clusters.png`, `density.png`, `categories.png`, `themes.png`, `artists.png`.
 
     Those of `pages`; the last is absent where no artist is known. Raises `CapabilityError` where
     the font can't be had.
@@ -57,7 +68,11 @@ def draw_maps(
     if "artists" in pages and view.artist_clusters is not None and len(view.artist_clusters):
         page, bars, marks = artist_page(view, view.artist_clusters, scene, config)
         maps["artists.png"] = render_bars(page, bars, marks, sheet, face)
-    return maps
+    return Maps(
+        maps,
+        {view.cluster_id(k): scene.colour("clusters", k) for k in range(len(view.cluster_terms))},
+        {view.theme_id(t): scene.colour("themes", t) for t in range(len(view.theme_labels))},
+    )
 
 
 def _texts(view: MapData, config: MapsConfig) -> list[str]:

@@ -7,9 +7,12 @@ remains so for readers with a red-green colour deficiency (one man in twelve).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+Colour = tuple[int, int, int]
 Rgb = npt.NDArray[np.uint8]  # (k, 3)
 Floats = npt.NDArray[np.float64]
 
@@ -39,8 +42,20 @@ _TO_LAB = np.array([
 ])  # fmt: skip
 
 
-def theme_colours(count: int) -> Rgb:
-    """A colour for each of `count` themes or categories, (count, 3) uint8."""
+def theme_colours(count: int, kept: Sequence[Colour | None] = ()) -> Rgb:
+    """A colour for each of `count` themes or categories, (count, 3) uint8.
+
+    kept: for some of them the colour that they keep; the others get the first that are left.
+    """
+    held = {tuple(colour) for colour in kept if colour is not None}
+    if not held:
+        return _plain_colours(count)
+    spare = iter(c for c in _plain_colours(count + len(held)).tolist() if tuple(c) not in held)
+    given = [*kept, *[None] * (count - len(kept))]
+    return np.array([next(spare) if c is None else c for c in given], dtype=np.uint8)
+
+
+def _plain_colours(count: int) -> Rgb:
     base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _BASE], dtype=np.uint8)
     if count <= len(base):
         return base[:count]
@@ -51,26 +66,34 @@ def theme_colours(count: int) -> Rgb:
 
 
 def cluster_colours(
-    themes: npt.NDArray[np.int64], places: Floats, sizes: npt.NDArray[np.int64]
-) -> Rgb:
+    themes: npt.NDArray[np.int64], places: Floats, sizes: npt.NDArray[np.int64],
+    hues: Rgb | None = None, kept: Sequence[Colour | None] = (),
+) -> Rgb:  # fmt: skip
     """A colour of its own for each cluster, (k, 3) uint8.
 
     themes: (k,) theme of each cluster; its colour stays in the theme's family of hues. places:
     (k, 2) where the cluster lies on the map, in units of the map's width: the nearer two clusters,
     the more different their colours. sizes: (k,); the largest cluster of a theme is nearest to the
-    theme's own colour. Greedy, largest first.
+    theme's own colour. Greedy, largest first. hues: (themes, 3) each theme's own colour, those of
+    `theme_colours` by default. kept: for some clusters the colour that they keep, whatever their
+    theme; the others keep apart from these too.
     """
     count = len(themes)
-    bases = theme_colours(int(themes.max()) + 1 if count else 0)
+    bases = theme_colours(int(themes.max()) + 1 if count else 0) if hues is None else hues
+    held = {k: colour for k, colour in enumerate(kept) if colour is not None}
+    inherited = np.array(list(held.values()), dtype=np.uint8).reshape(-1, 3)
     pools: dict[int, Rgb] = {}
     for theme in np.unique(themes):
-        taken = np.concatenate([np.zeros((0, 3), dtype=np.uint8), *pools.values()])
+        taken = np.concatenate([inherited, *pools.values()])
         size = int((themes == theme).sum())
         pools[int(theme)] = _shades(bases[theme], size, len(bases), taken)
     colours = np.zeros((count, 3), dtype=np.uint8)
     seen = np.zeros((count, 3))
-    done: list[int] = []
+    done = list(held)
+    colours[done], seen[done] = inherited, to_oklab(inherited) * _SEEN
     for cluster in np.argsort(-sizes, kind="stable"):
+        if int(cluster) in held:
+            continue
         theme = int(themes[cluster])
         pool = pools[theme]
         looks = to_oklab(pool) * _SEEN

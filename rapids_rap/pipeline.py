@@ -36,6 +36,8 @@ from rapids_rap.embedding.fusion import fuse
 from rapids_rap.embedding.postprocess import VERSION as POSTPROCESS
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.fonts import font_path
+from rapids_rap.heritage import Heritage, earlier_places
+from rapids_rap.identity import name_groups
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
 from rapids_rap.memory_plan import find_model_size, plan_memory
@@ -48,6 +50,7 @@ from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
 from rapids_rap.themes import text_themes
+from rapids_rap.warm_start import Earlier
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -113,11 +116,14 @@ def run(
     command: str = "",
     overwrite: bool = False,
     shared_stages: Path | None = None,
+    heritage: Heritage | None = None,
 ) -> Summary:
     """The main job, into the run folder `out`; resumes what was kept there.
 
     shared_stages: a folder where several runs keep their stages, so that what two of them have in
     common runs once. The caller sees to it that one run at a time uses it.
+    heritage: the earlier run that clusters keep their ids from and the map its shape. None: ids are
+    0..K-1. Its identity is then the manifest's `identity`.
     """
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
@@ -126,7 +132,7 @@ def run(
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
         sizes, dim = _sizes(config, backend)
-        job = _Job(config, backend, out, progress, shared_stages)
+        job = _Job(config, backend, out, progress, shared_stages, heritage)
         hashes = hash_inputs(files)
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
@@ -142,10 +148,16 @@ def run(
         words = _read_words(corpus, weights, tokens, geometry, lists, job)
         artists = _look_at_artists(corpus, geometry, lists.regions, job)
         quality = _judge(corpus, weights, geometry, words, job)
+        with job.cache.measured("identity"):
+            names = name_groups(
+                corpus.texts, weights, geometry.clusters, geometry.vectors, heritage,
+                config.nightly, backend,
+            )  # fmt: skip
         findings = Findings(
             corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
             geometry.layout, geometry.clusters,
             words.terms, words.theme_terms, lists.lexicon, words.hits, artists, quality,
+            names,
         )  # fmt: skip
         origin = Origin(config, resolution, command, created, lists.certificate)
         return publish(folder, findings, origin, backend, job.cache)
@@ -156,9 +168,10 @@ class _Job:
 
     def __init__(
         self, config: Config, backend: Backend, out: Path, progress: StageProgress,
-        shared_stages: Path | None = None,
+        shared_stages: Path | None = None, heritage: Heritage | None = None,
     ) -> None:  # fmt: skip
         self.config, self.backend, self.progress = config, backend, progress
+        self.heritage = heritage
         self.cache = StageCache(
             shared_stages or out / ".stages", backend, progress.stage,
             keep_older=shared_stages is not None,
@@ -223,9 +236,13 @@ def _place_and_group(
     )  # fmt: skip
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
+    earlier = earlier_places(
+        job.heritage, corpus.texts, config.layout.dimensions, vectors.report.space, backend
+    )
     layout = job.stage(
-        Layout, "layout", lambda: lay_out(used.matrix, graph, config.layout, backend, seed),
-        job.keys["neighbors"], config.layout, chance,
+        Layout, "layout",
+        lambda: lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
+        job.keys["neighbors"], config.layout, chance, *_fingerprint(earlier, backend),
     )  # fmt: skip
     clusters = job.stage(
         Clusters, "clusters",
@@ -235,6 +252,14 @@ def _place_and_group(
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
     return Geometry(vectors, used, graph, layout, clusters)
+
+
+def _fingerprint(earlier: Earlier | None, backend: Backend) -> tuple[str, ...]:
+    """What of an earlier run a layout depends on, for its key: nothing without one."""
+    if earlier is None:
+        return ()
+    arrays = (earlier.placed, earlier.xy, earlier.reduced)
+    return tuple("" if a is None else digest(backend.to_host(a).tobytes()) for a in arrays)
 
 
 def _read_words(

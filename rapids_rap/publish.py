@@ -27,9 +27,10 @@ from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import used_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.examples import cluster_examples
+from rapids_rap.identity import Names
 from rapids_rap.layout import Layout
 from rapids_rap.lexicon import Lexicon, cluster_emotions
-from rapids_rap.maps import MapData, draw_maps
+from rapids_rap.maps import MapData, Maps, draw_maps
 from rapids_rap.neighbors import NeighborGraph
 from rapids_rap.quality import Quality
 from rapids_rap.report import render_report
@@ -60,6 +61,7 @@ class Findings:
     hits: Array
     artists: ArtistTables
     quality: Quality
+    names: Names
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ class Summary:
 def publish(
     folder: RunFolder, found: Findings, origin: Origin, backend: Backend, cache: StageCache
 ) -> Summary:
-    """Write the run folder, its report and its manifest; the manifest comes last."""
+    """Write the run folder, its report and its manifest; the manifest comes last.
+
+    Up to here clusters and themes go by their numbers within the run; every file has their ids.
+    """
     config = origin.config
     clusters = _on_host(found.clusters, backend)
     hits = backend.to_host(found.hits)
@@ -99,10 +104,13 @@ def publish(
     cache.announce("report")
     with cache.measured("report"):
         folder.publish(
-            lines=lines, dropped=found.corpus.dropped, tables=written,
+            lines=found.names.public(lines), dropped=found.corpus.dropped,
+            tables=_public_tables(written, found.names),
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
-            vectors_info=_vectors_info(found, config), quality=found.quality.figures, maps=maps,
-            manifest=_manifest(found, lines, origin, cache, backend),
+            vectors_info=_vectors_info(found, config),
+            reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
+            quality=found.quality.figures, maps=maps.pages,
+            manifest=_manifest(found, lines, origin, maps, cache, backend),
         )  # fmt: skip
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
@@ -158,9 +166,20 @@ def _tables(
         "artist_clusters.csv": found.artists.artist_clusters,
         "cluster_regions.csv": found.artists.cluster_regions,
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
-        "themes.csv": tables.theme_table(cluster_table, theme_terms),
+        "themes.csv": tables.theme_table(
+            cluster_table, theme_terms, found.names.themes, found.names.theme_labels
+        ),
     }
     return {name: table for name, table in every.items() if table is not None}
+
+
+def _public_tables(written: dict[str, pd.DataFrame], names: Names) -> dict[str, pd.DataFrame]:
+    """The same tables with ids for numbers, and labels.csv where people named anything."""
+    public = {name: names.public(table) for name, table in written.items()}
+    if "artist_clusters.csv" in public:
+        public["artist_clusters.csv"] = names.public_columns(written["artist_clusters.csv"])
+    labels = names.labels_table()
+    return public | ({"labels.csv": labels} if len(labels) else {})
 
 
 def _map_data(
@@ -170,7 +189,7 @@ def _map_data(
     none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
     short = tables.top_terms(found.terms.table, "cluster", MAP_TERMS)
-    themes = written["themes.csv"]
+    themes, names = written["themes.csv"], found.names
     return MapData(
         xy=found.layout.xy,
         labels=found.clusters.labels,
@@ -179,20 +198,27 @@ def _map_data(
         category=category,
         category_names=found.lexicon.categories,
         cluster_terms=tuple(
-            short.get(c, "").replace("、", "·") for c in range(found.clusters.themes.shape[0])
+            names.cluster_labels.get(own, short.get(c, "").replace("、", "·"))
+            for c, own in enumerate(names.clusters.tolist())
         ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
         artist_clusters=found.artists.artist_clusters,
         model=config.embedding.model,
         seed=config.seed,
         unit=config.corpus.unit,
+        cluster_ids=tuple(names.clusters.tolist()),
+        theme_ids=tuple(names.themes.tolist()),
+        cluster_colours=names.cluster_colours,
+        theme_colours=names.theme_colours,
     )
 
 
 def _manifest(
-    found: Findings, lines: pd.DataFrame, origin: Origin, cache: StageCache, backend: Backend
-) -> dict[str, Any]:
+    found: Findings, lines: pd.DataFrame, origin: Origin, maps: Maps, cache: StageCache,
+    backend: Backend,
+) -> dict[str, Any]:  # fmt: skip
     config, report, parity = origin.config, found.vectors.report, origin.certificate
+    identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
     return {
         "schema_version": SCHEMA_VERSION,
         "created": origin.created.isoformat(timespec="seconds"),
@@ -213,6 +239,8 @@ def _manifest(
         "terms": {"stop_words": found.terms.stop_words.to_dict("records")},
         "stages": [asdict(record) for record in cache.records],
         "warnings": list(found.corpus.warnings),
+        "colours": {"clusters": maps.cluster_colours, "themes": maps.theme_colours},
+        **identity,
     }  # fmt: skip
 
 
@@ -228,7 +256,7 @@ def _counts(found: Findings, lines: pd.DataFrame) -> dict[str, Any]:
         "units": len(lines),
         "distinct": len(found.corpus.texts),
         "clusters": int(found.clusters.persistence.shape[0]),
-        "themes": int(lines["theme"].max()) + 1,
+        "themes": len(found.names.themes),
         "noise_lines": _noise_lines(lines),
         "artists": int(lines["artist"].nunique()) or None,
         "songs": int(lines["song_id"].nunique()) or None,
@@ -263,7 +291,7 @@ def _summary(
     written: dict[str, pd.DataFrame],
     config: Config,
 ) -> Summary:
-    counts = _counts(found, lines)
+    counts, names = _counts(found, lines), found.names
     noise = counts["noise_lines"] / counts["kept"]
     unit = config.corpus.unit
     largest = written["clusters.csv"].query("cluster >= 0").head(3)
@@ -273,7 +301,7 @@ def _summary(
             f"{counts['kept']:,} lines, {counts['distinct']:,} distinct {unit}s: "
             f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
             *(
-                f"  cluster {cluster}: {terms or 'no term stands out'}"
+                f"  cluster {names.clusters[cluster]}: {terms or 'no term stands out'}"
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",

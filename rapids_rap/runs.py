@@ -41,8 +41,10 @@ IDENTITY = RUN_MARKER  # which inputs the folder is for; written before any work
 TABLES = (
     "clusters.csv", "cluster_emotions.csv", "cluster_terms.csv", "cluster_artists.csv",
     "artist_clusters.csv", "cluster_examples.csv", "themes.csv", "cluster_regions.csv",
+    "labels.csv",
 )  # fmt: skip
 OWN_FILES = (MANIFEST, "dropped.parquet", "lines.parquet", "quality.json", "report.html", *TABLES)
+REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
 MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")
 
 
@@ -91,6 +93,7 @@ class RunFolder:
         tables: Mapping[str, pd.DataFrame],
         vectors: npt.NDArray[Any],
         vectors_info: Mapping[str, Any],
+        reduced: npt.NDArray[np.float32],
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
@@ -108,6 +111,7 @@ class RunFolder:
             else:
                 (self.path / name).unlink(missing_ok=True)
         self._write_vectors(vectors, vectors_info)
+        write_array(self.path / "vectors" / REDUCED, reduced)
         write_json(self.path / "quality.json", quality)
         for name in MAPS:
             if name not in maps:
@@ -188,6 +192,15 @@ class Run:
             return pd.read_parquet(self.path / "lines.parquet")
 
     @functools.cached_property
+    def texts(self) -> pd.DataFrame:
+        """One row a distinct text, row = text_id: text_norm, weight, cluster, theme, x, y."""
+        columns = ["text_id", "text_norm", "weight", "cluster", "theme", "x", "y"]
+        with _explain_damage(self.path / "lines.parquet"):
+            table = pd.read_parquet(self.path / "lines.parquet", columns=columns)
+        first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
+        return first.drop(columns="text_id")
+
+    @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
         """Every figure of quality.json."""
         with _explain_damage(self.path / "quality.json"):
@@ -219,6 +232,19 @@ class Run:
         return self._table("themes.csv")
 
     @functools.cached_property
+    def labels(self) -> pd.DataFrame | None:
+        """labels.csv: kind, id and the label that people gave; None where they gave none."""
+        return self._optional_table("labels.csv")
+
+    def labels_of(self, kind: str) -> dict[int, str]:
+        """The labels that people gave to a kind, `cluster` or `theme`, by id."""
+        table = self.labels
+        if table is None:
+            return {}
+        own = table[table["kind"] == kind]
+        return {int(i): str(label) for i, label in zip(own["id"], own["label"], strict=True)}
+
+    @functools.cached_property
     def cluster_artists(self) -> pd.DataFrame | None:
         """cluster_artists.csv, None where no artist is known."""
         return self._optional_table("cluster_artists.csv")
@@ -245,9 +271,28 @@ class Run:
         with _explain_damage(path):
             return np.load(path, mmap_mode="r", allow_pickle=False)
 
+    @functools.cached_property
+    def reduced(self) -> npt.NDArray[np.float32] | None:
+        """(n_texts, dimensions) coordinates that were clustered; None where a run kept none."""
+        path = self.path / "vectors" / REDUCED
+        if not path.exists():
+            return None
+        with _explain_damage(path):
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
-        text = ("artist", "song", "text", "term", "method", "label", "suggested_label", "top_terms")
+        text = (
+            "artist",
+            "song",
+            "text",
+            "term",
+            "method",
+            "label",
+            "suggested_label",
+            "top_terms",
+            "kind",
+        )
         with _explain_damage(self.path / name):
             table = pd.read_csv(
                 self.path / name, keep_default_na=False, na_values=[""],

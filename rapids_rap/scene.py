@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.backend import Array, Backend
-from rapids_rap.palette import NOISE, Rgb, cluster_colours, theme_colours
+from rapids_rap.palette import NOISE, Colour, Rgb, cluster_colours, theme_colours
 from rapids_rap.raster import densest_spots, sums_by_group
-from rapids_rap.sketch import Colour, Sheet
+from rapids_rap.sketch import Sheet
 from rapids_rap.themes import text_themes
 
 _AXES = "坐标轴没有含义，只有远近有意义 · Axes have no meaning, only nearness does"
@@ -26,7 +26,9 @@ class MapData:
     occurrences of each text. category: (n,) int64, the lexicon category with most hits, -1 none.
     cluster_terms: K short labels. theme_labels: one for each theme. artist_clusters: a row an
     artist, columns `artist`, `lines` and a share for each cluster id ("-1" is noise), or None
-    where the lyrics name no artist. model, seed: quoted under the title.
+    where the lyrics name no artist. model, seed: quoted under the title. cluster_ids, theme_ids:
+    what clusters and themes are called, their numbers where empty. cluster_colours, theme_colours:
+    by id, those that keep the colour they had.
     """
 
     xy: Array
@@ -41,6 +43,18 @@ class MapData:
     model: str
     seed: int | str
     unit: str = "line"
+    cluster_ids: tuple[int, ...] = ()
+    theme_ids: tuple[int, ...] = ()
+    cluster_colours: Mapping[int, Colour] = field(default_factory=dict)
+    theme_colours: Mapping[int, Colour] = field(default_factory=dict)
+
+    def cluster_id(self, cluster: int) -> int:
+        """What a cluster is called."""
+        return self.cluster_ids[cluster] if self.cluster_ids else cluster
+
+    def theme_id(self, theme: int) -> int:
+        """What a theme is called."""
+        return self.theme_ids[theme] if self.theme_ids else theme
 
 
 UNITS = {"line": "行 lines", "stanza": "段 stanzas", "song": "首 songs"}
@@ -112,12 +126,16 @@ def build_scene(
         for name, parts in (("clusters", across), ("themes", 8))
     }
     themes = backend.to_host(view.themes).astype(np.int64)
-    shades = cluster_colours(
-        themes, np.nan_to_num(spots["clusters"]) / width, lines["clusters"][1:].astype(np.int64)
+    hues = theme_colours(
+        sizes["themes"], [view.theme_colours.get(view.theme_id(t)) for t in range(sizes["themes"])]
     )
+    shades = cluster_colours(
+        themes, np.nan_to_num(spots["clusters"]) / width, lines["clusters"][1:].astype(np.int64),
+        hues, [view.cluster_colours.get(view.cluster_id(k)) for k in range(sizes["clusters"])],
+    )  # fmt: skip
+    layers = {"clusters": shades, "themes": hues, "categories": theme_colours(sizes["categories"])}
     noise = np.array([NOISE], dtype=np.uint8)
-    colours = {name: np.concatenate([noise, theme_colours(size)]) for name, size in sizes.items()}
-    colours["clusters"] = np.concatenate([noise, shades])
+    colours = {name: np.concatenate([noise, own]) for name, own in layers.items()}
     total, in_noise = float(lines["clusters"].sum()), float(lines["clusters"][0])
     subtitle = (
         f"{total:,.0f} {UNITS[view.unit]} · {int(view.xy.shape[0]):,} 个不同文本 distinct texts · "

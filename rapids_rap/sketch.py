@@ -22,10 +22,9 @@ from matplotlib.transforms import IdentityTransform
 from PIL import Image as Pillow
 
 from rapids_rap.fonts import Typeface
-from rapids_rap.palette import INK
+from rapids_rap.palette import INK, Colour
 from rapids_rap.raster import Image
 
-Colour = tuple[int, int, int]
 Align = Literal["left", "center", "right"]
 GREY = (110, 110, 110)
 FAINT = (200, 200, 200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +85,15 @@ def cluster_table(
     return out
 
 
-def theme_table(clusters: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
-    """themes.csv: theme, label, clusters, lines, distinct_lines, share, top_terms; noise first."""
+def theme_table(
+    clusters: pd.DataFrame, terms: pd.DataFrame, ids: IntArray | None = None,
+    labels: Mapping[int, str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """themes.csv: theme, label, clusters, lines, distinct_lines, share, top_terms; noise first.
+
+    ids: (T,) the id of each theme, and labels: what people named some of those; label is that, or
+    else the first terms.
+    """
     out = (
         clusters.groupby("theme", sort=True)
         .agg(
@@ -99,7 +106,10 @@ def theme_table(clusters: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
     )
     out["top_terms"] = out["theme"].map(top_terms(terms, "theme")).fillna("")
     short = out["top_terms"].str.split("、").str[:3].str.join("·")
-    named = short.where(short != "", "主题 " + out["theme"].astype(str))  # no term stands out
+    own = out["theme"] if ids is None else pd.Series(np.append(ids, NOISE)[out["theme"]])
+    named = short.where(short != "", "主题 " + own.astype(str))  # no term stands out
+    given = labels or {}
+    named = pd.Series([given.get(k, text) for k, text in zip(own, named, strict=True)], dtype="str")
     out.insert(1, "label", named.where(out["theme"] != NOISE, "噪声"))
     return out
 

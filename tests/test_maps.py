@@ -66,8 +66,8 @@ def drawn():
 
 def test_every_map_is_a_picture_of_the_size_asked_for(drawn):
     """Five PNG files of the configured size, none of one colour."""
-    assert set(drawn) == NAMES | {"artists.png"}
-    for png in drawn.values():
+    assert set(drawn.pages) == NAMES | {"artists.png"}
+    for png in drawn.pages.values():
         image = Image.open(io.BytesIO(png))
         assert image.format == "PNG"
         assert image.size == (480, 360)
@@ -81,19 +81,19 @@ def test_the_same_input_gives_the_same_bytes(drawn):
 
 def test_no_metadata_names_the_day_or_the_software(drawn):
     """Text chunks would make equal pictures differ."""
-    for png in drawn.values():
+    for png in drawn.pages.values():
         assert set(Image.open(io.BytesIO(png)).info) <= {"dpi"}
 
 
 def test_artists_are_absent_where_unknown():
     """Plain text names no artist, so there is no chart of artists."""
-    assert set(draw_maps(view(artists=0), SMALL, CPU)) == NAMES
+    assert set(draw_maps(view(artists=0), SMALL, CPU).pages) == NAMES
 
 
 @pytest.mark.parametrize("data", [view(n=30, clusters=0), view(n=1, clusters=1), view(n=0)])
 def test_degenerate_runs_are_drawn(data):
     """No cluster at all, a single text and no text give pictures, not errors."""
-    assert set(draw_maps(data, SMALL, CPU)) >= NAMES
+    assert set(draw_maps(data, SMALL, CPU).pages) >= NAMES
 
 
 def test_hundreds_of_clusters_and_any_characters_are_drawn():
@@ -101,7 +101,7 @@ def test_hundreds_of_clusters_and_any_characters_are_drawn():
     data = view(n=3000, clusters=300, artists=30)
     odd = ("🔥$x_1$\\frac", "\ud800\x07", "", "한국어", "很长的标签" * 20)
     data = dataclasses.replace(data, cluster_terms=odd + data.cluster_terms[5:], model="$a^b")
-    assert "artists.png" in draw_maps(data, SMALL, CPU)
+    assert "artists.png" in draw_maps(data, SMALL, CPU).pages
 
 
 def test_no_stage_of_the_drawing_leaves_the_device(monkeypatch, drawn):

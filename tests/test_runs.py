@@ -22,6 +22,7 @@ def publish(folder, **changes):
         },
         "vectors": np.ones((1, 2), np.float32),
         "vectors_info": {"fingerprint": "f"},
+        "reduced": np.zeros((1, 5), np.float32),
         "quality": {"x": None},
         "maps": {"clusters.png": b"png"},
         "manifest": {"schema_version": 1, "counts": {}, "config": {}, "model": {}},

@@ -68,7 +68,7 @@ def _ours(inputs: Inputs, pages: Collection[str]) -> Call:
     config, backend = Config().maps, load_backend("cpu")
 
     def call() -> Findings:
-        return _found(draw_maps(view, config, backend, pages)["clusters.png"])
+        return _found(draw_maps(view, config, backend, pages).pages["clusters.png"])
 
     return call
 

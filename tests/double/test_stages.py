@@ -265,7 +265,7 @@ def test_maps_are_the_cpus(stages, sample):
             f.backend.from_host(np.arange(600) % 4 - 1), ("喜", "怒", "哀"),
             tuple(f"词{c}" for c in range(count)), names, pd.DataFrame(share), "demo", 42,
         )  # fmt: skip
-        drawn.append(draw_maps(view, config, f.backend))
+        drawn.append(draw_maps(view, config, f.backend).pages)
     assert drawn[0].keys() == drawn[1].keys()
     for name, picture in drawn[0].items():
         assert drawn[1][name] == picture, name
