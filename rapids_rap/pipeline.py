@@ -7,7 +7,7 @@ keys of the stages it reads. Raise a version here when what the stage computes c
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
-from rapids_rap.corpus.files import find_files
+from rapids_rap.corpus.files import find_files, listed
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.data import data_path
 from rapids_rap.device import DeviceResolution
@@ -136,7 +136,8 @@ def run(
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
         corpus = job.stage(
-            Corpus, "corpus", lambda: _ingest(config), hashes, reading, config.corpus,
+            Corpus, "corpus", lambda: _ingest_as_hashed(config, hashes), hashes, reading,
+            config.corpus,
             digest(data_path("credit_roles.toml").read_bytes()),
         )  # fmt: skip
         _warn(corpus)
@@ -356,6 +357,19 @@ def _plan_memory(corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Si
 
 def _ingest(config: Config) -> Corpus:
     return ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
+
+
+def _ingest_as_hashed(config: Config, hashes: Sequence[tuple[str, str]]) -> Corpus:
+    """Read and clean; refuse what is not what was hashed, before it is kept under those hashes."""
+    corpus = _ingest(config)
+    read = [(file.path, file.sha256) for file in corpus.files]
+    if read != list(hashes):
+        changed = sorted({label for label, _ in set(read) ^ set(hashes)})
+        raise InputError(
+            f"{listed(changed)}: changed while it was read; run the same command again when "
+            "nothing writes there any more."
+        )
+    return corpus
 
 
 def _warn(corpus: Corpus) -> None:
