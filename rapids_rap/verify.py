@@ -149,7 +149,7 @@ def _compare_clusters(run: Run) -> Iterator[str]:
     lines, table, counts = run.lines, run.clusters, run.manifest["counts"]
     each = _lines_each(run).groupby(lines["cluster"]).sum()
     stated = table.set_index("cluster")["lines"]
-    if not each.sort_index().astype("int64").to_dict() == stated.astype("int64").to_dict():
+    if each.sort_index().astype("int64").to_dict() != stated.astype("int64").to_dict():
         yield "clusters.csv and lines.parquet count different lines for a cluster."
     ids = table.loc[table["cluster"] >= 0, "cluster"]
     if ids.duplicated().any():

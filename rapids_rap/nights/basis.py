@@ -63,10 +63,8 @@ def inputs_of(run: Run | None) -> list[tuple[str, str]]:
     return [(f["path"], f["sha256"]) for f in run.manifest["inputs"]] if run else []
 
 
-def basis_of(
-    config: Config, inputs: Sequence[tuple[str, str]], shaping: Mapping[str, Any], labels: Path
-) -> dict[str, Any]:
-    """Everything that decides a night, as JSON holds it.
+def basis_of(config: Config, shaping: Mapping[str, Any], labels: Path) -> dict[str, Any]:
+    """Everything that decides a night beside its input files, as JSON holds it.
 
     shaping: what of the program decides results (`pipeline.what_shapes`). labels: ROOT/labels.csv.
     """
@@ -78,7 +76,6 @@ def basis_of(
     flat |= {f"nightly.{key}": tree["nightly"][key] for key in _MATCHING}
     lists = {key: _content(Path(str(flat[key])).expanduser()) for key in LISTS if flat[key]}
     return {
-        "inputs": [[label, content] for label, content in inputs],
         "config": {k: v for k, v in flat.items() if k not in _ELSEWHERE},
         "lists": {key: content for key, content in lists.items() if content},
         "labels": _content(labels),
@@ -96,11 +93,11 @@ def _content(path: Path) -> str:
 
 
 def changes_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What of the basis but the inputs is another, a clause each: `layout.seed: 1 → 2`."""
+    """What of the basis is another, a clause each: `layout.epochs: 0 → 200`."""
     said = []
     for part in sorted(before.keys() | now.keys()):
         old, new = before.get(part), now.get(part)
-        if part == "inputs" or old == new:
+        if old == new:
             continue
         if part == "labels":
             said.append("labels.csv was edited")

@@ -68,7 +68,7 @@ def flow_of(before: pd.DataFrame | None, now: pd.DataFrame) -> Flow:
         texts=len(texts),
         texts_new=len(texts - texts_before),
         texts_gone=len(texts_before - texts),
-        by_cluster={int(k): int(n) for k, n in clusters[clusters > 0].items()},
+        by_cluster=_as_counts(clusters[clusters > 0]),
         by_artist={str(k): int(n) for k, n in artists[artists > 0].items()},
     )
 
@@ -149,7 +149,11 @@ def _discovery_rates(p: Floats) -> Floats:
 
 def texts_by_cluster(texts: pd.DataFrame) -> dict[int, int]:
     """Distinct texts of each cluster id, noise (-1) among them, from `Run.texts`."""
-    return {int(k): int(n) for k, n in texts["cluster"].value_counts().items()}
+    return _as_counts(texts["cluster"].value_counts())
+
+
+def _as_counts(series: pd.Series) -> dict[int, int]:
+    return dict(zip(series.index.tolist(), series.astype(int).tolist(), strict=True))
 
 
 def figures_of(quality: Mapping[str, Any]) -> dict[str, float]:

@@ -47,7 +47,8 @@ def needed_bytes(texts: int, dim: int, config: Config, previous: Run | None) -> 
 def check_disk(root: NightRoot, needed: int) -> None:
     """Raises `CapabilityError` where the disk of ROOT can't hold what the night will write."""
     with explain_os_errors(root.path):
-        free = shutil.disk_usage(root.path).free
+        there = next(p for p in (root.path, *root.path.absolute().parents) if p.exists())
+        free = shutil.disk_usage(there).free
     if free < needed:
         raise CapabilityError(
             f"{root.path}: tonight writes about {gib(needed)} and {gib(free)} are free. Free some "

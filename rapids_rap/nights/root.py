@@ -184,7 +184,7 @@ def published_name(root: NightRoot) -> str:
 
 
 def published_run(root: NightRoot, name: str) -> Run | None:
-    """The published night, whole; None before the first. Raises `InputError` where it is damaged."""
+    """The published night; None before the first. Raises `InputError` where it is damaged."""
     if not name:
         return None
     faults = find_faults(root.run(name))
