@@ -48,17 +48,28 @@ def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
     a, b = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
     known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
     a, b = a[known], b[known]
-    still = np.eye(source.shape[1])
     if not len(a):
-        return Similarity(1.0, still, np.zeros(source.shape[1]), None)
-    centre_a, centre_b = a.mean(axis=0), b.mean(axis=0)
-    a, b = a - centre_a, b - centre_b
-    spread_a, spread_b = float((a**2).sum()), float((b**2).sum())
+        return Similarity(1.0, np.eye(source.shape[1]), np.zeros(source.shape[1]), None)
+    centres = a.mean(axis=0), b.mean(axis=0)
+    a, b = a - centres[0], b - centres[1]
+    spreads = float((a**2).sum()), float((b**2).sum())
+    return fit_moments(len(a), centres, spreads, a.T @ b)
+
+
+def fit_moments(
+    n: int, centres: tuple[Floats, Floats], spreads: tuple[float, float], products: Floats
+) -> Similarity:
+    """`procrustes` of n points known only by their sums, for points that lie on a device.
+
+    centres: (d,) means of source and target. spreads: sums of squares about them. products: (d, d)
+    sum of source (rows) times target (columns) about them.
+    """
+    (centre_a, centre_b), (spread_a, spread_b) = centres, spreads
     # Below this a spread is the rounding of points that coincide.
-    rounding = len(a) * np.finfo(np.float64).eps ** 2 * 1e4
+    rounding = n * np.finfo(np.float64).eps ** 2 * 1e4
     if spread_a <= rounding * float((centre_a**2).sum() + 1e-300) or spread_a == 0:
-        return Similarity(1.0, still, centre_b - centre_a, None)
-    left, strengths, right = np.linalg.svd(a.T @ b)
+        return Similarity(1.0, np.eye(len(centre_a)), centre_b - centre_a, None)
+    left, strengths, right = np.linalg.svd(products)
     rotation = left @ right
     if spread_b == 0:
         return Similarity(1.0, rotation, centre_b - centre_a @ rotation, None)

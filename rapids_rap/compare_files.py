@@ -53,7 +53,7 @@ def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
     terms = (_terms(a), _terms(b))
     one = _map_side(found, 0, a.xy, terms[0])
     other = _map_side(found, 1, found.alignment.apply(b.xy), terms[1])
-    colours = matched_colours(one, other, _themes(a), found.matches, found.flow[1:, 1:])
+    colours = matched_colours(one, other, a.themes[1], found.matches, found.flow[1:, 1:])
     facts = (
         f"{int(found.shared.lines.sum()):,} 行 lines · "
         f"{len(found.shared.texts):,} 个共有文本 shared texts · "
@@ -62,7 +62,9 @@ def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
     )
     fit = found.alignment.fit
     fitting = "" if fit is None else f" · 地图吻合度 map fit {fit:.2f}"
-    chart = flow_chart(found.flow, _names(terms[0], colours[0]), _names(terms[1], colours[1]))
+    chart = flow_chart(
+        found.flow, _names(a.ids, terms[0], colours[0]), _names(b.ids, terms[1], colours[1])
+    )
     columns = (one.title, other.title)
     return {
         "maps.png": draw_pair(
@@ -84,9 +86,10 @@ def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
 
 def _theme_chart(found: Comparison) -> FlowChart:
     """The flow between themes, the coarse level that a reader can take in; colours are matched."""
+    ids = [side.themes[0] for side in found.sides]
     names = [_theme_names(side) for side in found.sides]
     # Position 0 stays noise; position k + 1 becomes that of cluster k's theme.
-    rows, columns = (np.concatenate([[0], _themes(side) + 1]) for side in found.sides)
+    rows, columns = (np.concatenate([[0], side.themes[1] + 1]) for side in found.sides)
     table = np.zeros((len(names[0]) + 1, len(names[1]) + 1), dtype=np.int64)
     np.add.at(table, (rows[:, None], columns[None, :]), found.flow)
     matches = match_flow(table)
@@ -94,7 +97,7 @@ def _theme_chart(found: Comparison) -> FlowChart:
     colours = theme_colours(len(names[0]) + len(names[1]))
     right = colours[np.where(matches >= 0, matches, own)] if len(matches) else colours[:0]
     return flow_chart(
-        table, _names(names[0], colours[: len(names[0])]), _names(names[1], right)
+        table, _names(ids[0], names[0], colours[: len(names[0])]), _names(ids[1], names[1], right)
     )  # fmt: skip
 
 
@@ -102,6 +105,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
     """compare.json: every figure of both runs, agreement, flow and verdict."""
     shared, agreement = found.shared, found.agreement
     rows, columns = np.nonzero(found.flow)
+    # Position 0 of the flow is noise, whose id is -1.
+    a, b = (np.concatenate([[-1], side.ids]) for side in found.sides)
     return {
         "schema_version": SCHEMA_VERSION,
         "a": _side_json(found, 0),
@@ -121,9 +126,11 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "figures": [_contrast_json(row) for row in found.contrasts],
         "verdict": {"better": found.verdict.better, "mixed": found.verdict.mixed,
                     "sentence": found.verdict.english, "sentence_zh": found.verdict.chinese},
-        "matches": [{"b": k, "a": int(m)} for k, m in enumerate(found.matches) if m >= 0],
+        "matches": [
+            {"b": int(b[k + 1]), "a": int(a[m + 1])} for k, m in enumerate(found.matches) if m >= 0
+        ],
         "flow": [
-            {"a": int(i) - 1, "b": int(j) - 1, "lines": int(found.flow[i, j])}
+            {"a": int(a[i]), "b": int(b[j]), "lines": int(found.flow[i, j])}
             for i, j in zip(rows, columns, strict=True)
         ],
         "map_alignment": {
@@ -183,24 +190,13 @@ def _maps_config(run: Run) -> MapsConfig:
 
 def _terms(side: Side) -> tuple[str, ...]:
     """A short label for each cluster, empty where no term stands out."""
-    table = side.run.clusters
-    known = dict(zip(table["cluster"], table["top_terms"], strict=True))
-    texts = [known.get(k) for k in range(side.count)]
-    return tuple(
-        "·".join(text.split("、")[:TERMS]) if isinstance(text, str) else "" for text in texts
-    )
-
-
-def _themes(side: Side) -> Ints:
-    table = side.run.clusters
-    known = dict(zip(table["cluster"], table["theme"], strict=True))
-    return np.array([max(int(known.get(k, 0)), 0) for k in range(side.count)], dtype=np.int64)
+    return tuple("·".join(name.split("、")[:TERMS]) for name in side.names)
 
 
 def _theme_names(side: Side) -> tuple[str, ...]:
     table = side.run.themes
     known = dict(zip(table["theme"], table["label"], strict=True))
-    labels = [known.get(k) for k in range(int(_themes(side).max(initial=-1)) + 1)]
+    labels = [known.get(own) for own in side.themes[0].tolist()]
     return tuple(label if isinstance(label, str) else "" for label in labels)
 
 
@@ -220,13 +216,13 @@ def _colour(rgb: Any) -> Colour:
 def _map_side(found: Comparison, number: int, xy: Any, terms: tuple[str, ...]) -> MapSide:
     side, sizes = found.sides[number], found.sizes[number]
     return MapSide(
-        xy, side.labels, found.shared.lines, terms,
+        xy, side.labels, side.ids, found.shared.lines, terms,
         f"{found.names[number]} · {side.run.path.resolve().name}", _subtitle(sizes, side),
     )  # fmt: skip
 
 
-def _names(terms: tuple[str, ...], colours: Any) -> ClusterNames:
+def _names(ids: Ints, terms: tuple[str, ...], colours: Any) -> ClusterNames:
     return ClusterNames(
-        tuple(f"{k} {name}".strip() for k, name in enumerate(terms)),
+        tuple(f"{own} {name}".strip() for own, name in zip(ids.tolist(), terms, strict=True)),
         tuple(_colour(own) for own in colours),
     )

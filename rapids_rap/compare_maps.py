@@ -34,12 +34,13 @@ _AXES = (
 class MapSide:
     """One run's map of the n shared texts.
 
-    xy: (n, 2), already in the common frame. labels: (n,), -1 is noise. lines: (n,) occurrences.
-    terms: K short labels. title, subtitle: above the panel.
+    xy: (n, 2), already in the common frame. labels: (n,), -1 is noise. ids: (K,) what the clusters
+    are called. lines: (n,) occurrences. terms: K short labels. title, subtitle: above the panel.
     """
 
     xy: Floats
     labels: Ints
+    ids: Ints
     lines: Ints
     terms: tuple[str, ...]
     title: str
@@ -138,7 +139,7 @@ def _labels(side: MapSide, colours: Rgb, spots: Floats) -> list[Label]:
             red, green, blue = (int(part) for part in dark[cluster])
             size = 21 + 13 * float(np.sqrt(sizes[cluster] / max(sizes.max(), 1)))
             colour: Colour = (red, green, blue)
-            text = f"{cluster} {side.terms[cluster]}".strip()
+            text = f"{side.ids[cluster]} {side.terms[cluster]}".strip()
             labels.append(Label(text, (float(x), float(y)), size, colour))
     return labels
 

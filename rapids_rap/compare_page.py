@@ -138,10 +138,7 @@ def _name(found: Comparison, number: int) -> str:
 
 
 def _terms(side: Side) -> list[str]:
-    table = side.run.clusters
-    known = dict(zip(table["cluster"], table["top_terms"], strict=True))
-    texts = [known.get(k) for k in range(side.count)]
-    return ["、".join(t.split("、")[:6]) if isinstance(t, str) else "—" for t in texts]
+    return ["、".join(name.split("、")[:6]) or "—" for name in side.names]
 
 
 def _sizes(found: Comparison) -> list[Row]:
@@ -166,14 +163,16 @@ def _sizes(found: Comparison) -> list[Row]:
 
 def _matches(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Row]:
     flow = found.flow[1:, 1:]
+    ids = [side.ids for side in found.sides]
     totals_a, totals_b = found.flow.sum(axis=1)[1:], found.flow.sum(axis=0)[1:]
     rows: list[Row] = []
     for b, a in enumerate(found.matches.tolist()):
         if a >= 0:
             both = int(flow[a, b])
             rows.append({
-                "a": a, "terms_a": terms[0][a], "lines_a": int(totals_a[a]),
-                "b": b, "terms_b": terms[1][b], "lines_b": int(totals_b[b]), "both": both,
+                "a": int(ids[0][a]), "terms_a": terms[0][a], "lines_a": int(totals_a[a]),
+                "b": int(ids[1][b]), "terms_b": terms[1][b], "lines_b": int(totals_b[b]),
+                "both": both,
                 "kept": both / max(int(totals_a[a]), 1), "from_a": both / max(int(totals_b[b]), 1),
             })  # fmt: skip
     return sorted(rows, key=lambda row: (-row["both"], row["a"]))
@@ -185,8 +184,8 @@ def _unmatched(found: Comparison, terms: Sequence[Sequence[str]]) -> dict[str, l
     gone = [a for a in range(found.sides[0].count) if a not in kept]
     new = [b for b, a in enumerate(found.matches.tolist()) if a < 0]
     return {
-        "gone": [f"{a} {terms[0][a]}" for a in gone],
-        "new": [f"{b} {terms[1][b]}" for b in new],
+        "gone": [_cluster_name(found.sides[0], terms[0], a, 6) for a in gone],
+        "new": [_cluster_name(found.sides[1], terms[1], b, 6) for b in new],
     }
 
 
@@ -206,11 +205,15 @@ def _moves(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Move]:
         members = np.flatnonzero((first.labels == i - 1) & (second.labels == j - 1))
         heaviest = members[np.argsort(-found.shared.lines[members], kind="stable")]
         moves.append(Move(
-            _cluster_name(terms[0], i - 1), _cluster_name(terms[1], j - 1), int(flow[i, j]),
+            _cluster_name(first, terms[0], i - 1), _cluster_name(second, terms[1], j - 1),
+            int(flow[i, j]),
             tuple(found.shared.texts[k] for k in heaviest[:_MOVED_LINES]),
         ))  # fmt: skip
     return moves
 
 
-def _cluster_name(terms: Sequence[str], cluster: int) -> str:
-    return "噪声 noise" if cluster < 0 else f"{cluster} {'·'.join(terms[cluster].split('、')[:3])}"
+def _cluster_name(side: Side, terms: Sequence[str], cluster: int, most: int = 3) -> str:
+    if cluster < 0:
+        return "噪声 noise"
+    parted = "·" if most == 3 else "、"
+    return f"{side.ids[cluster]} {parted.join(terms[cluster].split('、')[:most])}"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend import Backend
 from rapids_rap.runs import Run
+from rapids_rap.warm_start import Earlier
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,3 +30,45 @@ class Heritage:
     next_theme: int = 0
     cluster_labels: Mapping[int, str] = field(default_factory=dict)
     theme_labels: Mapping[int, str] = field(default_factory=dict)
+
+
+def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+    """The position of each text of the earlier run among tonight's, -1 if gone, and `Run.texts`.
+
+    A text is the same where its `text_norm` is.
+    """
+    if heritage.run is None:
+        none = np.zeros(0, dtype=np.int64)
+        return none, pd.DataFrame({"cluster": none, "theme": none, "weight": none})
+    old = heritage.run.texts
+    return pd.Index(texts).get_indexer(pd.Index(old["text_norm"])).astype(np.int64), old
+
+
+def earlier_places(
+    heritage: Heritage | None, texts: Sequence[str], dimensions: int, space: str, backend: Backend
+) -> Earlier | None:
+    """Where tonight's `texts` (n,) lay in the earlier run; None where none of them lay anywhere.
+
+    The coordinates that were clustered are taken over only where they have as many `dimensions` and
+    the vectors were of one `space` (`EmbeddingReport.space`): clusters of a new model are its own.
+    """
+    if heritage is None or heritage.run is None:
+        return None
+    place, old = find_earlier(heritage, texts)
+    rows = np.flatnonzero(place >= 0)
+    if not len(rows):
+        return None
+    placed = np.zeros(len(texts), dtype=np.bool_)
+    placed[place[rows]] = True
+    xy = np.zeros((len(texts), 2), dtype=np.float32)
+    xy[place[rows]] = old[["x", "y"]].to_numpy(dtype=np.float32)[rows]
+    was, reduced = heritage.run.reduced, None
+    same = heritage.run.manifest["model"].get("space") == space
+    if same and was is not None and was.shape == (len(old), dimensions):
+        reduced = np.zeros((len(texts), dimensions), dtype=np.float32)
+        reduced[place[rows]] = was[rows]
+    return Earlier(
+        backend.from_host(placed),
+        backend.from_host(xy),
+        None if reduced is None else backend.from_host(reduced),
+    )

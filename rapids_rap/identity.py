@@ -19,7 +19,7 @@ from rapids_rap.backend import Array, Backend
 from rapids_rap.clusters import Clusters, cluster_centers
 from rapids_rap.config import NightlyConfig
 from rapids_rap.embedding import Vectors
-from rapids_rap.heritage import Heritage
+from rapids_rap.heritage import Heritage, find_earlier
 from rapids_rap.matching import Matching, Night, Rules, labels_by_id, match_groups
 from rapids_rap.themes import text_themes
 
@@ -85,7 +85,7 @@ def name_groups(
     if heritage is None:
         return Names(np.arange(counts[0]), np.arange(counts[1]), {}, {}, {}, {}, None)
     host = backend.to_host(weights)
-    place, old = _earlier(heritage, texts)
+    place, old = find_earlier(heritage, texts)
     rules = Rules(config.match_overlap, config.match_cosine, config.split_share, config.merge_share)
     found = []
     for kind, labels, count, next_id in (
@@ -125,15 +125,6 @@ def _names(heritage: Heritage, clusters: Matching, themes: Matching) -> Names:
 
 def _colours(table: Mapping[str, Sequence[int]]) -> Colours:
     return {int(own): (int(rgb[0]), int(rgb[1]), int(rgb[2])) for own, rgb in table.items()}
-
-
-def _earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
-    """The earlier run's texts, and the position of each among tonight's, -1 where it is gone."""
-    if heritage.run is None:
-        none = np.zeros(0, dtype=np.int64)
-        return none, pd.DataFrame({"cluster": none, "theme": none, "weight": none})
-    old = heritage.run.texts
-    return pd.Index(texts).get_indexer(pd.Index(old["text_norm"])).astype(np.int64), old
 
 
 def _earlier_centers(

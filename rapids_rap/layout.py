@@ -7,7 +7,8 @@ wants (McInnes, Healy & Melville 2018, arXiv:1802.03426).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from array_api_compat import device
 
@@ -15,6 +16,12 @@ from rapids_rap.backend import Array, Backend, Knn, UmapSpec
 from rapids_rap.config import LayoutConfig
 from rapids_rap.grouped import project
 from rapids_rap.neighbors import NeighborGraph
+from rapids_rap.warm_start import Earlier, starting_points, turn_back
+
+# Learning rate of a layout that goes on from an earlier one, in place of 1. Full steps shake a
+# finished map more than new texts change it; smaller ones keep it and its clusters, and neighbours
+# still lie as near each other (measured in docs/stable-ids.md).
+WARM_RATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,28 +38,50 @@ def lay_out(
     config: LayoutConfig,
     backend: Backend,
     seed: int | None,
+    earlier: Earlier | None = None,
 ) -> Layout:
     """Both layouts of `vectors` (n, d) float32 on their neighbour graph.
 
     `n_neighbors` is cut to what the graph holds. So few texts that UMAP has no manifold to find
     (n <= dimensions + 2) are placed on their principal axes. The same rows and seed give the same
     layout on the same machine; seed None is faster and differs from run to run.
+
+    earlier: where texts lay in an earlier run. Both layouts go on from there, with smaller steps,
+    and the map is turned back onto the earlier one.
     """
     n = int(vectors.shape[0])
     if n <= config.dimensions + 2:
-        return Layout(
-            xy=_principal_plane(vectors, 2, backend),
-            reduced=_principal_plane(vectors, config.dimensions, backend),
-        )
-    neighbors = min(config.n_neighbors, graph.k + 1)  # UMAP counts a point as its own neighbour
-    epochs = config.epochs or None
-    specs = [
-        UmapSpec(2, neighbors, config.min_dist, epochs, config.init),
-        UmapSpec(config.dimensions, neighbors, 0.0, epochs, config.init),
-    ]
-    edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
-    xy, reduced = backend.umap(vectors, edges, specs, seed)
+        xy = _principal_plane(vectors, 2, backend)
+        reduced = _principal_plane(vectors, config.dimensions, backend)
+    else:
+        neighbors = min(config.n_neighbors, graph.k + 1)  # UMAP counts a point as its own neighbour
+        epochs = config.epochs or None
+        specs = [
+            UmapSpec(2, neighbors, config.min_dist, epochs, config.init),
+            UmapSpec(config.dimensions, neighbors, 0.0, epochs, config.init),
+        ]
+        if earlier is not None:
+            specs = _continued(specs, earlier, vectors, graph, backend)
+        edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
+        xy, reduced = backend.umap(vectors, edges, specs, seed)
+    if earlier is not None:
+        xy = turn_back(xy, earlier.xy, earlier.placed, backend)
     return Layout(xy=xy, reduced=reduced)
+
+
+def _continued(
+    specs: Sequence[UmapSpec], earlier: Earlier, vectors: Array, graph: NeighborGraph,
+    backend: Backend,
+) -> list[UmapSpec]:  # fmt: skip
+    """The specs of map and space with the places of the earlier ones to go on from."""
+    every = []
+    for spec, known in zip(specs, (earlier.xy, earlier.reduced), strict=True):
+        if known is None:
+            every.append(spec)
+            continue
+        start = starting_points(known, earlier.placed, vectors, graph, backend)
+        every.append(replace(spec, start=start, learning_rate=WARM_RATE))
+    return every
 
 
 def _principal_plane(vectors: Array, dimensions: int, backend: Backend) -> Array:

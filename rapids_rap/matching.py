@@ -1,9 +1,12 @@
 """The same cluster, the next night: groups of two nights matched, and what became of each named.
 
-Groups are clusters or themes. Two of them are the same where the lines both nights share put them
-together: the assignment (Kuhn 1955) of the greatest weighted Jaccard index in all. Where one of the
-two holds hardly any line that the other night knows, lines can't say, and the cosine of the centers
-decides. Pure functions on the host; an id that is gone is never given again.
+Groups are clusters or themes. Two of them are the same where the lines that both nights put in some
+group say so: the assignment (Kuhn 1955) of the greatest weighted Jaccard index in all. Where hardly
+any line of a group is such a line, the lines can't say, and the cosine of the centers decides. Pure
+functions on the host; an id that is gone is never given again.
+
+What is noise in either night says nothing: density clustering lets texts at the rim of a cluster
+come and go from one night to the next, and that does not make it another cluster.
 
 A shared text weighs the smaller of its occurrences in both nights: a new song that repeats an old
 hook forty times says nothing about what the old cluster was, and matching backwards gives the same.
@@ -21,7 +24,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-LEAST_SEEN = 0.1  # of a group's weight in texts of both nights; below it, lines can't say
+LEAST_SAID = 0.1  # of a group's weight in texts that both nights group; less can't say anything
 _TIE = 1e-6  # of the Jaccard index: what the cosine may decide where both nights' lines are silent
 
 
@@ -96,28 +99,29 @@ class Matching:
 class _Table:
     """What the groups of both nights share; rows are earlier groups, columns tonight's.
 
-    shared: (rows, columns) weight in both. seen: weight of each group in texts of both nights, in
-    whatever group the other night has them, and sizes: its whole weight. cosine: (rows, columns),
-    0 where it is unknown.
+    shared: (rows, columns) weight in both. said: share of each group's own weight that lies in
+    texts which both nights group. cosine: (rows, columns), 0 where it is unknown.
     """
 
     shared: Floats
-    seen: tuple[Floats, Floats]
-    sizes: tuple[Floats, Floats]
+    said: tuple[Floats, Floats]
     cosine: Floats
 
     @property
     def jaccard(self) -> Floats:
-        """Weighted Jaccard index over the shared texts, noise of either night in the union."""
-        union = self.seen[0][:, None] + self.seen[1][None, :] - self.shared
-        return self.shared / np.maximum(union, np.finfo(np.float64).tiny)
+        """Weighted Jaccard index over the texts that both nights group."""
+        rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
+        return self.shared / np.maximum(rows[:, None] + columns[None, :] - self.shared, 1)
+
+    @property
+    def of_earlier(self) -> Floats:
+        """(rows, columns) share of each earlier group's shared weight in each of tonight's."""
+        return self.shared / np.maximum(self.shared.sum(axis=1), 1)[:, None]
 
     @property
     def unsaid(self) -> npt.NDArray[np.bool_]:
-        """Pairs of which one group is hardly seen by the other night."""
-        known = [
-            seen >= LEAST_SEEN * size for seen, size in zip(self.seen, self.sizes, strict=True)
-        ]
+        """Pairs of which one group hardly holds a text that the other night groups."""
+        known = [share >= LEAST_SAID for share in self.said]
         return ~(known[0][:, None] & known[1][None, :])
 
 
@@ -199,20 +203,29 @@ def _table(
     columns = len(order)
     kept = np.flatnonzero(place >= 0)
     there = place[kept]
+    both = (row[kept] >= 0) & (column[there] >= 0)
+    kept, there = kept[both], there[both]
     weight = np.minimum(before.weights[kept], tonight.weights[there])
-    i, j = row[kept], column[there]
-    both = (i >= 0) & (j >= 0)
-    cells = np.bincount(i[both] * columns + j[both], weights=weight[both], minlength=rows * columns)
+    cells = np.bincount(
+        row[kept] * columns + column[there], weights=weight, minlength=rows * columns
+    )
     shared = cells.astype(np.float64, copy=False).reshape(rows, columns)
     cosine = np.zeros((rows, columns))
     if before.centers is not None and tonight.centers is not None:
         cosine = centered_cosine(before.centers, tonight.centers[order])
     return _Table(
         shared=shared,
-        seen=(_sums(i, weight, rows), _sums(j, weight, columns)),
-        sizes=(_sums(row, before.weights, rows), _sums(column, tonight.weights, columns)),
+        said=(
+            _said(row, before.weights, kept, rows),
+            _said(column, tonight.weights, there, columns),
+        ),
         cosine=cosine,
     )
+
+
+def _said(groups: Ints, weights: Ints, texts: Ints, count: int) -> Floats:
+    """(count,) share of each group's weight in these texts."""
+    return _sums(groups[texts], weights[texts], count) / _sums(groups, weights, count)
 
 
 def _sums(groups: Ints, weights: Ints, count: int) -> Floats:
@@ -247,9 +260,8 @@ def _take(score: Floats, rows: Ints, columns: Ints, parent: Ints) -> None:
 
 def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, ...]:
     """Earlier groups that lie in two or more of tonight's, which are mostly made of them."""
-    share = table.shared / np.maximum(table.seen[0], 1)[:, None]
-    made = table.shared > 0.5 * table.seen[1][None, :]
-    parts = (share >= rules.split) & made
+    made = table.shared > 0.5 * table.shared.sum(axis=0)
+    parts = (table.of_earlier >= rules.split) & made
     return tuple(
         Split(int(old[i]), tuple(sorted(ids[parts[i]].tolist())))
         for i in np.flatnonzero(parts.sum(axis=1) >= 2)
@@ -258,8 +270,7 @@ def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, .
 
 def _merges(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Merge, ...]:
     """Tonight's groups in which two or more earlier ones lie."""
-    share = table.shared / np.maximum(table.seen[0], 1)[:, None]
-    swallowed = share >= rules.merge
+    swallowed = table.of_earlier >= rules.merge
     found = [
         Merge(tuple(old[swallowed[:, j]].tolist()), int(ids[j]))
         for j in np.flatnonzero(swallowed.sum(axis=0) >= 2)

@@ -38,7 +38,7 @@ from rapids_rap.embedding.postprocess import VERSION as POSTPROCESS
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.errors import InputError
 from rapids_rap.fonts import font_path
-from rapids_rap.heritage import Heritage
+from rapids_rap.heritage import Heritage, earlier_places
 from rapids_rap.identity import name_groups
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
@@ -52,6 +52,7 @@ from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
 from rapids_rap.themes import text_themes
+from rapids_rap.warm_start import Earlier
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -260,9 +261,13 @@ def _place_and_group(
     )  # fmt: skip
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
+    earlier = earlier_places(
+        job.heritage, corpus.texts, config.layout.dimensions, vectors.report.space, backend
+    )
     layout = job.stage(
-        Layout, "layout", lambda: lay_out(used.matrix, graph, config.layout, backend, seed),
-        job.keys["neighbors"], config.layout, chance,
+        Layout, "layout",
+        lambda: lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
+        job.keys["neighbors"], config.layout, chance, *_fingerprint(earlier, backend),
     )  # fmt: skip
     clusters = job.stage(
         Clusters, "clusters",
@@ -272,6 +277,14 @@ def _place_and_group(
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
     return Geometry(vectors, used, graph, layout, clusters)
+
+
+def _fingerprint(earlier: Earlier | None, backend: Backend) -> tuple[str, ...]:
+    """What of an earlier run a layout depends on, for its key: nothing without one."""
+    if earlier is None:
+        return ()
+    arrays = (earlier.placed, earlier.xy, earlier.reduced)
+    return tuple("" if a is None else digest(backend.to_host(a).tobytes()) for a in arrays)
 
 
 def _read_words(

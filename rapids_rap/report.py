@@ -110,7 +110,9 @@ def render_report(run: Run, config: ReportConfig) -> str:
     environment.filters["cell"] = format_cell
     style, script = _part("report.css"), _part("report.js")
     figures = collect_figures(run.quality)
-    clusters = records(run.clusters)
+    clusters, labels = records(run.clusters), run.labels_of("cluster")
+    for row in clusters:
+        row["label"] = labels.get(row["cluster"])
     page = environment.get_template("report.html.j2").render(
         policy=_policy(style, script), style=Markup(style), script=Markup(script),
         title=_title(run.manifest, config), manifest=run.manifest, counts=_counts(run),
@@ -118,7 +120,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         figures=figures, failing=failing(figures),
         spaces=collect_spaces(run.quality), space_columns=SPACE_COLUMNS,
         themes=records(run.themes), theme_columns=THEME_COLUMNS,
-        clusters=clusters, cluster_columns=CLUSTER_COLUMNS,
+        clusters=clusters, cluster_columns=cluster_columns(named=bool(labels)), labels=labels,
         cards=_cards(run, config), shown=CARDS,
         emotions=_emotions(run.cluster_emotions), emotion_columns=emotion_columns(run),
         artists=_artists(run.artist_clusters, clusters), artist_columns=ARTIST_COLUMNS,
@@ -127,6 +129,12 @@ def render_report(run: Run, config: ReportConfig) -> str:
         **collect_device(run.manifest), parity_columns=PARITY_COLUMNS,
     )  # fmt: skip
     return page.encode("utf-8", "replace").decode()
+
+
+def cluster_columns(*, named: bool) -> tuple[Column, ...]:
+    """The columns of the clusters, with that of people's labels where they gave any."""
+    label = (Column("label", "名称", "label"),) if named else ()
+    return (*CLUSTER_COLUMNS[:1], *label, *CLUSTER_COLUMNS[1:])
 
 
 def format_cell(value: Any, kind: str) -> str:
@@ -253,7 +261,9 @@ def _artists(table: pd.DataFrame | None, clusters: Sequence[Row]) -> list[Row]:
     """The artists with most lines, each with the clusters that hold most of them."""
     if table is None:
         return []
-    terms = {str(row["cluster"]): str(row.get("top_terms") or "") for row in clusters}
+    terms = {
+        str(row["cluster"]): str(row.get("label") or row.get("top_terms") or "") for row in clusters
+    }
     rows = []
     for row in records(table.nlargest(ARTISTS_SHOWN, "lines")):
         kept = {key: row.get(key) for key in ("artist", "lines", str(NOISE))}

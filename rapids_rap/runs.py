@@ -249,6 +249,14 @@ class Run:
         """labels.csv: kind, id and the label that people gave; None where they gave none."""
         return self._optional_table("labels.csv")
 
+    def labels_of(self, kind: str) -> dict[int, str]:
+        """The labels that people gave to a kind, `cluster` or `theme`, by id."""
+        table = self.labels
+        if table is None:
+            return {}
+        own = table[table["kind"] == kind]
+        return {int(i): str(label) for i, label in zip(own["id"], own["label"], strict=True)}
+
     @functools.cached_property
     def cluster_artists(self) -> pd.DataFrame | None:
         """cluster_artists.csv, None where no artist is known."""
@@ -287,7 +295,17 @@ class Run:
 
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
-        text = ("artist", "song", "text", "term", "method", "label", "suggested_label", "top_terms")
+        text = (
+            "artist",
+            "song",
+            "text",
+            "term",
+            "method",
+            "label",
+            "suggested_label",
+            "top_terms",
+            "kind",
+        )
         with _explain_damage(self.path / name):
             return pd.read_csv(
                 self.path / name, keep_default_na=False, na_values=[""],

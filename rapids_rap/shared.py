@@ -27,21 +27,40 @@ COLUMNS = ("text_norm", "text_id", "cluster", "x", "y", "song_id", "stanza", "li
 class Side:
     """One run on the n shared texts.
 
-    rows: (n,) text_id in this run. labels: (n,) final cluster, -1 is noise. xy: (n, 2) on its map.
-    distinct: texts the run has in all.
+    rows: (n,) text_id in this run. ids: (K,) the run's clusters, ascending. labels: (n,) position
+    of the final cluster in `ids`, -1 is noise. xy: (n, 2) on its map. distinct: texts the run has
+    in all.
     """
 
     run: Run
     rows: Ints
+    ids: Ints
     labels: Ints
     xy: Floats
     distinct: int
 
     @property
     def count(self) -> int:
-        """Clusters of the run: the highest id on its texts, plus one."""
-        known = self.run.manifest["counts"].get("clusters")
-        return max(int(known or 0), int(self.labels.max(initial=-1)) + 1)
+        """Clusters of the run, those without a shared text included."""
+        return len(self.ids)
+
+    @property
+    def names(self) -> list[str]:
+        """What to call each cluster: the label that people gave it, or else its top terms."""
+        table = self.run.clusters
+        known = dict(zip(table["cluster"], table["top_terms"], strict=True))
+        known |= self.run.labels_of("cluster")
+        texts = [known.get(own) for own in self.ids.tolist()]
+        return [text if isinstance(text, str) else "" for text in texts]
+
+    @property
+    def themes(self) -> tuple[Ints, Ints]:
+        """The run's themes, ascending ids, and (K,) the position of each cluster's among them."""
+        table = self.run.clusters
+        known = dict(zip(table["cluster"], table["theme"], strict=True))
+        of_cluster = [max(int(known.get(own, 0)), 0) for own in self.ids.tolist()]
+        ids, position = np.unique(np.array(of_cluster, dtype=np.int64), return_inverse=True)
+        return ids, position.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -125,10 +144,14 @@ def _table(run: Run) -> pd.DataFrame:
 
 def _side(run: Run, first: pd.DataFrame, common: pd.Index) -> Side:
     own = first.loc[common]
+    ids = np.unique(first["cluster"].to_numpy(dtype=np.int64))
+    ids = ids[ids >= 0]
+    label = own["cluster"].to_numpy(dtype=np.int64)
     return Side(
         run,
         own["text_id"].to_numpy(dtype=np.int64),
-        own["cluster"].to_numpy(dtype=np.int64),
+        ids,
+        np.where(label >= 0, np.searchsorted(ids, label), -1),
         own[["x", "y"]].to_numpy(dtype=np.float64),
         len(first),
     )

@@ -44,8 +44,13 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{counts.get('noise_lines', 0):,} lines of noise; model "
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
-    columns = ["cluster", "lines", "share", "artists", "theme", "suggested_label", "top_terms"]
-    table = run.clusters.loc[:, [c for c in columns if c in run.clusters.columns]]
+    columns = [
+        "cluster", "label", "lines", "share", "artists", "theme", "suggested_label", "top_terms",
+    ]  # fmt: skip
+    clusters, labels = run.clusters, run.labels_of("cluster")
+    if labels:
+        clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
+    table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
     blocks: list[str | pd.DataFrame] = [head, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
@@ -57,6 +62,8 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     _check_cluster(run, cluster)
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
+    label = run.labels_of("cluster").get(cluster)
+    name += f" ({label})" if label else ""
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
@@ -76,6 +83,20 @@ def _check_cluster(run: Run, cluster: int) -> None:
     known = sorted(run.clusters["cluster"])
     if cluster not in known:
         raise InputError(
-            f"{run.path}: has no cluster {cluster}; it has {known[0]} to {known[-1]} "
-            "(-1 is noise)." if known else f"{run.path}: has no clusters."
+            f"{run.path}: has no cluster {cluster}; it has {_spans(known)} (-1 is noise)."
+            if known else f"{run.path}: has no clusters."
         )  # fmt: skip
+
+
+def _spans(numbers: list[int], most: int = 12) -> str:
+    """Ascending numbers as `-1 to 4, 7, 9 to 12`; ids have gaps where clusters are gone."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [f"{a} to {b}" if a < b else f"{a}" for a, b in spans]
+    if len(words) > most:
+        words = [*words[: most - 1], "...", words[-1]]
+    return ", ".join(words)

@@ -44,3 +44,26 @@ def test_many_themes_and_dark_text():
     colours = theme_colours(30)
     assert len(np.unique(colours, axis=0)) == 30
     assert to_oklab(darkened(colours))[:, 0].max() < 0.45
+
+
+def test_kept_colours_are_kept_and_the_others_stay_apart():
+    """What had a colour last night has it tonight; what is new gets one that nobody has."""
+    random = np.random.default_rng(3)
+    themes, places = random.integers(0, 5, 40), random.random((40, 2))
+    before = cluster_colours(themes, places, np.arange(40))
+    kept = [tuple(map(int, before[k])) if k % 3 else None for k in range(40)]
+    # Themes and sizes have changed: the colours of those that are kept have not.
+    after = cluster_colours((themes + 1) % 5, places, np.arange(40)[::-1], theme_colours(5), kept)
+    for k, colour in enumerate(kept):
+        assert colour is None or tuple(after[k]) == colour
+    assert len(np.unique(after, axis=0)) == 40
+
+
+def test_themes_keep_their_colour():
+    """A theme that is born takes the first colour that is free, not that of another."""
+    base = [tuple(map(int, c)) for c in theme_colours(12)]
+    found = theme_colours(4, [base[2], None, base[0], None])
+    assert [tuple(map(int, c)) for c in found] == [base[2], base[1], base[0], base[3]]
+    assert theme_colours(0, []).shape == (0, 3)
+    many = theme_colours(12, [base[11], *[None] * 11])
+    assert len(np.unique(many, axis=0)) == 12

@@ -93,7 +93,7 @@ def a_run(clusters=3, **changes):
             "artist": ["甲", "乙"], "lines": [30, 18], "-1": [0.25, 0.25],
             **{str(k): [0.75 / max(clusters, 1)] * 2 for k in range(clusters)},
         }),
-        "cluster_regions": None,
+        "cluster_regions": None, "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
     }  # fmt: skip
     return SimpleNamespace(**(run | changes))

@@ -64,13 +64,24 @@ class Knn:
 
 @dataclass(frozen=True)
 class UmapSpec:
-    """One UMAP layout of a neighbour graph (McInnes, Healy & Melville 2018, arXiv:1802.03426)."""
+    """One UMAP layout of a neighbour graph (McInnes, Healy & Melville 2018, arXiv:1802.03426).
+
+    start: (n, n_components) float32 coordinates, finite and in the scale of a finished layout, from
+    which the descent goes on in place of `init`. learning_rate: of its first epoch then.
+    """
 
     n_components: int
     n_neighbors: int
     min_dist: float
     n_epochs: int | None
     init: Literal["pca", "spectral", "random"]
+    start: Array | None = field(default=None, compare=False)
+    learning_rate: float = 1.0
+
+    @property
+    def needs_axes(self) -> bool:
+        """Whether the principal axes have to be known."""
+        return self.init == "pca" and self.start is None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from rapids_rap.backend._extras import require
 SPREAD = 1.0
 EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn
 JITTER = 1e-4  # separates duplicates at the start, as in umap-learn
+SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
 EPOCH = "_nb_optimize_layout_euclidean_single_epoch"
 GRAPH_FUNCTIONS = ("smooth_knn_dist", "compute_membership_strengths")
 
@@ -81,9 +82,14 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
 def _start(
     points: npt.NDArray[Any], weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
 ) -> Floats:
-    """Starting coordinates (n, n_components), at most `EXTENT`, with a little seeded noise."""
+    """Starting coordinates (n, n_components) with a little seeded noise.
+
+    They reach `EXTENT`, unless the spec gives its own, which have the scale of a finished layout.
+    """
     random = np.random.RandomState(seed)
     shape = (points.shape[0], spec.n_components)
+    if spec.start is not None:
+        return (spec.start + random.normal(scale=JITTER, size=shape)).astype(np.float32)
     if spec.init == "random":
         return random.uniform(-EXTENT, EXTENT, shape).astype(np.float32)
     if spec.init == "spectral":
@@ -105,6 +111,8 @@ def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) ->
     """The layout after the stochastic descent; several threads race only without a seed."""
     umap_ = require("umap.umap_", "The layout")
     a, b = umap_.find_ab_params(SPREAD, spec.min_dist)
+    if spec.start is not None:
+        return descend(weighted, start, (a, b), spec.n_epochs, spec.learning_rate, seed)
     layout, _ = umap_.simplicial_set_embedding(
         None,  # data are read only for a start that umap-learn computes itself
         weighted.copy(),  # its smallest weights are zeroed in place
@@ -123,6 +131,47 @@ def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) ->
         {},
         False,
         parallel=seed is None,
+    )
+    return np.asarray(layout, dtype=np.float32)
+
+
+def descend(
+    weighted: Any, start: Floats, curve: tuple[float, float], n_epochs: int | None, rate: float,
+    seed: int | None,
+) -> Floats:  # fmt: skip
+    """The stochastic descent from `start` as it is; `rate` is the first epoch's.
+
+    The steps of umap-learn's `simplicial_set_embedding`, which would first stretch every axis of
+    the start to 0..10 and so pull a finished layout out of shape.
+    """
+    umap_ = require("umap.umap_", "The layout")
+    descent = require("umap.layouts", "The layout")
+    graph = weighted.tocoo(copy=True)
+    graph.sum_duplicates()
+    n = graph.shape[0]
+    usual = 500 if n <= SMALL else 200
+    epochs = n_epochs or usual
+    least = graph.data.max(initial=0.0) / (epochs if epochs > 10 else usual)
+    graph.data[graph.data < least] = 0.0  # edges that no epoch would draw
+    graph.eliminate_zeros()
+    limits = np.iinfo(np.int32)
+    state = np.random.RandomState(seed).randint(limits.min + 1, limits.max - 1, 3)
+    layout = descent.optimize_layout_euclidean(
+        *[np.array(start, dtype=np.float32, order="C")] * 2,
+        graph.row,
+        graph.col,
+        epochs,
+        n,
+        umap_.make_epochs_per_sample(graph.data, epochs),
+        *curve,
+        state.astype(np.int64),
+        1.0,
+        rate,
+        5,
+        parallel=seed is None,
+        densmap_kwds={},
+        tqdm_kwds={},
+        move_other=True,
     )
     return np.asarray(layout, dtype=np.float32)
 

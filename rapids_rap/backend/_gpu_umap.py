@@ -87,10 +87,13 @@ def _start(
 
     The noise is drawn by NumPy and sent to the device, so that both backends start alike.
     """
-    if spec.init == "spectral":
-        return None
     random = np.random.RandomState(seed)
     shape = (int(points.shape[0]), spec.n_components)
+    if spec.start is not None:
+        noise = xp.asarray(random.normal(scale=JITTER, size=shape))
+        return xp.astype(spec.start + noise, xp.float32)
+    if spec.init == "spectral":
+        return None
     if spec.init == "random":
         return xp.asarray(random.uniform(-EXTENT, EXTENT, shape).astype(np.float32))
     assert axes is not None
@@ -113,6 +116,7 @@ def _optimise(
         xp.zeros((n, 1), dtype=xp.float32),
         weighted,
         n_components=spec.n_components,
+        initial_alpha=1.0 if spec.start is None else spec.learning_rate,
         a=float(a),
         b=float(b),
         n_epochs=spec.n_epochs or (500 if n <= SMALL else 200),

@@ -96,7 +96,7 @@ class CpuBackend:
         self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
     ) -> list[Array]:
         """See `Backend.umap`; umap-learn, a thread a layout."""
-        widths = [spec.n_components for spec in specs if spec.init == "pca"]
+        widths = [spec.n_components for spec in specs if spec.needs_axes]
         axes = self.pca(points, min(max(widths), points.shape[1])) if widths else None
         return list(layouts(points, graph, specs, seed, axes))
 

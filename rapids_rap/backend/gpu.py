@@ -125,7 +125,7 @@ class GpuBackend:
         self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
     ) -> list[Array]:
         """See `Backend.umap`; cuML, one layout after the other."""
-        widths = [spec.n_components for spec in specs if spec.init == "pca"]
+        widths = [spec.n_components for spec in specs if spec.needs_axes]
         axes = self.pca(points, min(max(widths), int(points.shape[1]))) if widths else None
         choice = plan_layout(
             int(points.shape[0]),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -249,6 +250,37 @@ def test_umap_starts(init):
     (one,), (two,) = (BACKEND.umap(points, graph, [spec], seed) for seed in (1, 2))
     assert np.all(np.isfinite(one))
     assert not np.array_equal(one, two)
+
+
+def test_umap_goes_on_from_a_start():
+    """Small steps from a finished layout leave it where it was; without `start` it is another."""
+    points = clustered_rows(120, 8, 3)
+    graph = BACKEND.knn(points, 9)
+    spec = UmapSpec(2, 10, 0.1, 100, "random")
+    (finished,) = BACKEND.umap(points, graph, [spec], 1)
+    warm = UmapSpec(2, 10, 0.1, 100, "random", start=finished, learning_rate=0.01)
+    (found,), (other,) = (
+        BACKEND.umap(points, graph, [warm], 2),
+        BACKEND.umap(points, graph, [spec], 2),
+    )
+    spread = finished.std()
+    assert np.median(np.abs(found - finished)) < 0.1 * spread
+    assert np.median(np.abs(other - finished)) > 0.5 * spread
+
+
+def test_the_descent_is_umap_learns():
+    """From a start that umap-learn's scaling leaves as it is, the same layout to the bit."""
+    from rapids_rap.backend import _cpu_umap
+
+    points = clustered_rows(120, 8, 3)
+    graph = BACKEND.knn(points, 9)
+    start = np.random.default_rng(0).uniform(0, 10, (120, 2)).astype(np.float32)
+    start[0], start[1] = 0, 10  # each axis reaches from 0 to 10
+    spec = UmapSpec(2, 10, 0.1, 60, "random")
+    weighted = _cpu_umap._weighted_graph(graph, 10, 120)
+    theirs = _cpu_umap._optimise(weighted, spec, start, 3)
+    ours = _cpu_umap._optimise(weighted, replace(spec, start=start), start, 3)
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_umap_of_duplicates_and_few_dimensions_is_finite():

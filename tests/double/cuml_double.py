@@ -3,6 +3,8 @@
 The same functions of umap-learn that `rapids_rap.backend._cpu_umap` calls, in the same way, so that
 the same graph, start and seed give the same layout. Two things differ by nature: a spectral start
 is umap-learn's, not cuML's, and HDBSCAN's points come centred, which moves distances by rounding.
+cuML takes an array to start from as it is. umap-learn scales it, unless the backend goes on from a
+finished layout; a learning rate below 1 tells that here.
 """
 
 from __future__ import annotations
@@ -55,6 +57,14 @@ def simplicial_set_embedding(*args: Any, **kwargs: Any) -> ndarray:
     contract.judge(f"{name}.output_metric", given["output_metric"])
     graph = given["graph"]._host
     start = _start(given["init"], graph, given["n_components"], given["random_state"], name)
+    if given["initial_alpha"] < 1.0:
+        if given["gamma"] != 1.0 or given["negative_sample_rate"] != 5:
+            raise NotImplementedError("the double goes on from a layout with the usual forces only")
+        gone_on = _cpu_umap.descend(
+            graph, start, _curve(given["a"], given["b"]), given["n_epochs"] or None,
+            given["initial_alpha"], given["random_state"],
+        )  # fmt: skip
+        return wrap(gone_on)
     layout, _ = umap.umap_.simplicial_set_embedding(
         None, graph.copy(), given["n_components"], given["initial_alpha"],
         *_curve(given["a"], given["b"]), given["gamma"], given["negative_sample_rate"],

@@ -5,6 +5,8 @@ HDBSCAN, whose points come centred, so that distances differ by rounding, and th
 is float32 here and float64 there.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
@@ -122,6 +124,24 @@ def test_layouts_are_the_cpus(gpu, init):
     device = gpu.from_host(points)
     found = gpu.umap(device, gpu.knn(device, 15), specs, 42)
     expected = CPU.umap(points, CPU.knn(points, 15), specs, 42)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(gpu.to_host(ours), theirs)
+
+
+def test_layouts_go_on_as_the_cpus(gpu):
+    """A start given as a device array, and its rate, reach cuML as they reach umap-learn."""
+    points = unit(260, 24)
+    starts = [np.random.default_rng(0).normal(size=(260, m)).astype(np.float32) for m in (2, 5)]
+    device = gpu.from_host(points)
+
+    def specs(backend):
+        return [
+            replace(spec, start=backend.from_host(start), learning_rate=0.1)
+            for spec, start in zip(SPECS, starts, strict=True)
+        ]
+
+    found = gpu.umap(device, gpu.knn(device, 15), specs(gpu), 42)
+    expected = CPU.umap(points, CPU.knn(points, 15), specs(CPU), 42)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(gpu.to_host(ours), theirs)
 
