@@ -2,7 +2,7 @@
 
 What is new is found by the content of files; only texts that the store does not hold are embedded;
 everything is clustered again, and clusters keep their ids from the published night. A run that is
-much worse is kept and not published. The folder of the nights is `nights.root`'s business.
+much worse is kept and not published. The folder of the nights is `night.root`'s business.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from rapids_rap.errors import (
 )
 from rapids_rap.files import sweep_partials
 from rapids_rap.heritage import Heritage
-from rapids_rap.nights import gates, preflight, record
-from rapids_rap.nights import root as nights
-from rapids_rap.nights.afterwards import Outcome, Word, keep_status, notify, split_command
-from rapids_rap.nights.basis import (
+from rapids_rap.night import gates, preflight, record
+from rapids_rap.night import root as nights
+from rapids_rap.night.afterwards import Outcome, Word, keep_status, notify, split_command
+from rapids_rap.night.basis import (
     InputChanges,
     basis_of,
     changes_since,
     compare_inputs,
     inputs_of,
 )
-from rapids_rap.nights.names import read_labels
-from rapids_rap.nights.root import NightRoot, State
+from rapids_rap.night.names import read_labels
+from rapids_rap.night.root import NightRoot, State
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs import NIGHT, Run, add_document, exclusive, hash_inputs, open_run
 from rapids_rap.verify import find_faults

@@ -1,7 +1,7 @@
-"""A process with everything imported and warm, that forks commands and kills them where it is told.
+"""A process with everything imported and warm, that forks commands and kills them where told.
 
-A night of a tiny corpus takes two seconds, and importing what it needs takes six: this is what makes
-hundreds of killed nights affordable. `python -m tests.night_server` reads a request a line on its
+A night of a tiny corpus takes two seconds, and importing what it needs takes six: this is what
+makes hundreds of killed nights affordable. `python -m tests.night_server` reads a request a line on its
 standard input and answers a line: `Server` is the other end.
 
 A forked command counts the operations that change a file: opening one to write, fsync, rename,
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink"}
 NOTE = 400  # bytes of the last operation's description
 # Threads do not survive a fork: nothing may have a pool of them when the server forks.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ONE_THREAD |= {"TOKENIZERS_PARALLELISM": "false", "NUMBA_THREADING_LAYER": "workqueue"}
 
 
@@ -58,8 +58,8 @@ class Server:
 
         die_at: kill before that operation, counted from 1. die_after: kill after so many seconds.
         """
-        request = {"arguments": list(map(str, arguments)), "watch": str(watch), "log": str(self.log),
-                   "die_at": die_at, "die_after": die_after}  # fmt: skip
+        request = {"arguments": list(map(str, arguments)), "watch": str(watch),
+                   "log": str(self.log), "die_at": die_at, "die_after": die_after}  # fmt: skip
         return Ended(**self._ask(request))
 
     def _ask(self, request):
@@ -89,7 +89,7 @@ class _Counter:
 
     def step(self, event, path):
         if isinstance(path, int):
-            path = os.readlink(f"/proc/self/fd/{path}")
+            path = Path(f"/proc/self/fd/{path}").readlink()
         text = os.fsdecode(path)
         if event not in ("os.remove", "os.rmdir") and not text.startswith(self.watch):
             return  # rmtree removes by names within an open folder, all of them ours

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rapids_rap.nights.root import NightRoot, read_state, run_names
+from rapids_rap.night.root import NightRoot, read_state, run_names
 from rapids_rap.runs import open_run
 from rapids_rap.verify import find_faults
 from tests.night_server import Server
@@ -87,9 +87,8 @@ def kill_nights(tmp_path, kills, draws, by_time=0.0):
     write_songs(lyrics, *NIGHTS[0])
     server = Server(tmp_path / "log", warm)
     try:
-        sizes = [night(server, lyrics, tmp_path / "count", 0)]
-        for number in range(1, len(NIGHTS)):
-            sizes.append(night(server, lyrics, still, number))
+        roots = (tmp_path / "count", still, still, still)
+        sizes = [night(server, lyrics, root, i) for i, root in enumerate(roots)]
         assert tuple(size.code for size in sizes) == CODES, (tmp_path / "log").read_text()
         undisturbed, parts, series = history(still), Counter(), 0
         while parts.total() < kills:

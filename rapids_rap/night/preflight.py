@@ -13,7 +13,7 @@ from rapids_rap.config import Config
 from rapids_rap.errors import CapabilityError, ConfigError
 from rapids_rap.files import explain_os_errors
 from rapids_rap.memory_plan import MemoryPlan, gib
-from rapids_rap.nights.root import NightRoot
+from rapids_rap.night.root import NightRoot
 from rapids_rap.runs import Run
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from rapids_rap.errors import ConfigError, RapError
 from rapids_rap.files import write_bytes, write_json
-from rapids_rap.nights.metrics import render_metrics
-from rapids_rap.nights.root import NightRoot
+from rapids_rap.night.metrics import render_metrics
+from rapids_rap.night.root import NightRoot
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rapids_rap.config import NightlyConfig
-from rapids_rap.nights import drift, gates
-from rapids_rap.nights.basis import InputChanges
+from rapids_rap.night import drift, gates
+from rapids_rap.night.basis import InputChanges
 from rapids_rap.runs import Run
 
 SCHEMA_VERSION = 1
