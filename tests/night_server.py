@@ -1,8 +1,8 @@
 """A process with everything imported and warm, that forks commands and kills them where told.
 
 A night of a tiny corpus takes two seconds, and importing what it needs takes six: this is what
-makes hundreds of killed nights affordable. `python -m tests.night_server` reads a request a line on its
-standard input and answers a line: `Server` is the other end.
+makes hundreds of killed nights affordable. `python -m tests.night_server` reads a request a line on
+its standard input and answers a line: `Server` is the other end.
 
 A forked command counts the operations that change a file: opening one to write, fsync, rename,
 remove, mkdir, rmdir, symlink. It kills itself with SIGKILL just before the one it is told to, so

@@ -12,7 +12,7 @@ from rapids_rap.runs import open_run
 from rapids_rap.verify import find_faults
 from tests.night_server import Server
 from tests.test_end_to_end import checksum
-from tests.tiny_nights import SETTINGS, write_songs
+from tests.tiny_nights import tiny_night, write_songs
 
 RESULTS = Path(__file__).parent / "results" / "nightly_kills.csv"
 SAME = ("lines.parquet", "clusters.csv", "themes.csv", "cluster_terms.csv", "quality.json",
@@ -24,9 +24,7 @@ CODES = (0, 0, 5, 0)
 
 def night(server, lyrics, root, number, **how):
     write_songs(lyrics, *NIGHTS[number])
-    arguments = ("nightly", "--backend", "cpu", *SETTINGS)
-    return server.run(*arguments, "--set", f'input.paths=["{lyrics}"]', "--set",
-                      f"nightly.root={root}", watch=root, **how)  # fmt: skip
+    return server.run("nightly", *tiny_night(root=root, lyrics=lyrics), watch=root, **how)
 
 
 def shards(root):
@@ -82,10 +80,8 @@ def kill_nights(tmp_path, kills, draws, by_time=0.0):
     by_time: share of kills that come after a random time rather than before a random operation.
     """
     lyrics, still = tmp_path / "lyrics", tmp_path / "still"
-    warm = ("nightly", "--backend", "cpu", *SETTINGS, "--set", f'input.paths=["{lyrics}"]',
-            "--set", f"nightly.root={still}")  # fmt: skip
     write_songs(lyrics, *NIGHTS[0])
-    server = Server(tmp_path / "log", warm)
+    server = Server(tmp_path / "log", ("nightly", *tiny_night(root=still, lyrics=lyrics)))
     try:
         roots = (tmp_path / "count", still, still, still)
         sizes = [night(server, lyrics, root, i) for i, root in enumerate(roots)]

@@ -2,7 +2,9 @@
 
 import itertools
 
-from tests.conftest import LYRICS
+from pathlib import Path
+
+LYRICS = Path(__file__).parents[1] / "examples" / "lyrics"
 
 SETTINGS = tuple(
     word
@@ -13,6 +15,12 @@ SETTINGS = tuple(
     )
     for word in ("--set", setting)
 )  # fmt: skip
+
+
+def tiny_night(*settings, root="root", lyrics="lyrics"):
+    """The arguments of `nightly`, with more settings if need be."""
+    own = (f'input.paths=["{lyrics}"]', f"nightly.root={root}", *settings)
+    return ("--backend", "cpu", *SETTINGS, *(word for s in own for word in ("--set", s)))
 
 
 def read_songs():
