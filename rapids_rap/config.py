@@ -240,7 +240,7 @@ class TrainConfig(Section):
 
 
 class NightlyConfig(Section):
-    """Nightly re-clustering: where its runs are, and when a cluster is still the same."""
+    """Nightly re-clustering: where its runs are, what is the same cluster, what is published."""
 
     root: str = Field("", description="folder of the nights: runs/, latest, store/")
     match_overlap: float = Field(
@@ -254,6 +254,35 @@ class NightlyConfig(Section):
     )
     merge_share: float = Field(
         0.5, gt=0, le=1, description="of a cluster's lines in another that make it swallowed"
+    )
+    max_noise: float = Field(
+        0.9, ge=0, le=1, description="gate: share of lines in no cluster, at most"
+    )
+    max_noise_rise: float = Field(
+        0.15, ge=0, le=1, description="gate: its rise since the published run, at most"
+    )
+    min_clusters: int = Field(2, ge=0, description="gate: clusters, at least")
+    min_clusters_ratio: float = Field(
+        0.5, ge=0, le=1, description="gate: clusters for each of the published run's, at least"
+    )
+    max_lines_lost: float = Field(
+        0.05, ge=0, le=1, description="gate: share of the published run's lines gone, at most"
+    )
+    min_ids_kept: float = Field(
+        0.5, ge=0, le=1, description="gate: share of its clusters that are still there, at least"
+    )
+    max_retrieval_fall: float = Field(
+        0.3, ge=0, le=1, description="gate: relative fall of next-line retrieval's MRR, at most"
+    )
+    max_dbcv_fall: float = Field(0.3, ge=0, le=2, description="gate: fall of DBCV, at most")
+    false_discovery: float = Field(
+        0.05, gt=0, lt=1, description="of clusters said to have grown or shrunk beyond chance"
+    )
+    keep_runs: int = Field(14, ge=2, description="the newest runs that are never pruned")
+    keep_days: int = Field(0, ge=0, description="days that older runs stay beyond those")
+    metrics: str = Field("", description="file for Prometheus' textfile collector; empty: none")
+    notify_command: str = Field(
+        "", description="run when a night ends, without a shell; summary as JSON on its input"
     )
 
 

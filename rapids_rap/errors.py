@@ -43,6 +43,12 @@ class LockHeldError(RapError):
     exit_code = 4
 
 
+class GateError(RapError):
+    """A night was built, but a gate refused to publish it. Exit code 5."""
+
+    exit_code = 5
+
+
 class Stopped(BaseException):
     """SIGINT or SIGTERM arrived; raised in the main thread. Exit code 130 or 143.
 

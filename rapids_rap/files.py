@@ -71,6 +71,21 @@ def give_usual_rights(folder: Path) -> None:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
+def switch_link(link: Path, target: str) -> None:
+    """Make `link` a symbolic link to `target` in one step: readers see the old one or the new."""
+    partial = link.with_name(f".{link.name}.{os.getpid()}{PARTIAL}")
+    with explain_os_errors(link):
+        try:
+            partial.unlink(missing_ok=True)
+            partial.symlink_to(target)
+            partial.replace(link)
+            sync_folder(link.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames within a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -7,11 +7,11 @@ keys of the stages it reads. Raise a version here when what the stage computes c
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
-from rapids_rap.corpus.files import find_files
+from rapids_rap.corpus.files import find_files, listed
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.data import data_path
 from rapids_rap.device import DeviceResolution
@@ -33,14 +33,16 @@ from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.fusion import VERSION as FUSION
 from rapids_rap.embedding.fusion import fuse
+from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import VERSION as POSTPROCESS
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
+from rapids_rap.errors import InputError
 from rapids_rap.fonts import font_path
 from rapids_rap.heritage import Heritage, earlier_places
 from rapids_rap.identity import name_groups
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
-from rapids_rap.memory_plan import find_model_size, plan_memory
+from rapids_rap.memory_plan import MemoryPlan, find_model_size, plan_memory
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
@@ -137,7 +139,8 @@ def run(
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
         corpus = job.stage(
-            Corpus, "corpus", lambda: _ingest(config), hashes, reading, config.corpus,
+            Corpus, "corpus", lambda: _ingest_as_hashed(config, hashes), hashes, reading,
+            config.corpus,
             digest(data_path("credit_roles.toml").read_bytes()),
         )  # fmt: skip
         _warn(corpus)
@@ -161,6 +164,28 @@ def run(
         )  # fmt: skip
         origin = Origin(config, resolution, command, created, lists.certificate)
         return publish(folder, findings, origin, backend, job.cache)
+
+
+def what_shapes(config: Config, resolution: DeviceResolution) -> dict[str, Any]:
+    """What decides a run's results beside inputs and configuration, as JSON holds it.
+
+    model: the fingerprint of its files. Raises as `resolve_model` where it can't be had.
+    """
+    lane = open_lane(load_backend(resolution.backend).torch_device)
+    return {
+        "backend": resolution.backend,
+        "model": resolve_model(config.embedding, lane.dtype).fingerprint,
+        "stages": {**VERSIONS, "postprocess": POSTPROCESS, "fusion": FUSION},
+        "versions": shaping_versions(),
+    }
+
+
+def plan_ahead(config: Config, resolution: DeviceResolution, texts: int) -> MemoryPlan:
+    """The memory plan of a run of so many distinct texts, before anything is read."""
+    backend = load_backend(resolution.backend)
+    sizes, dim = _sizes(config, backend)
+    host = load_backend("cpu").memory()
+    return plan_memory(backend.name, texts, dim, backend.memory(), host, sizes)
 
 
 class _Job:
@@ -369,6 +394,19 @@ def _plan_memory(corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Si
 
 def _ingest(config: Config) -> Corpus:
     return ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
+
+
+def _ingest_as_hashed(config: Config, hashes: Sequence[tuple[str, str]]) -> Corpus:
+    """Read and clean; refuse what is not what was hashed, before it is kept under those hashes."""
+    corpus = _ingest(config)
+    read = [(file.path, file.sha256) for file in corpus.files]
+    if read != list(hashes):
+        changed = sorted({label for label, _ in set(read) ^ set(hashes)})
+        raise InputError(
+            f"{listed(changed)}: changed while it was read; run the same command again when "
+            "nothing writes there any more."
+        )
+    return corpus
 
 
 def _warn(corpus: Corpus) -> None:

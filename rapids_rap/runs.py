@@ -12,9 +12,11 @@ import fcntl
 import functools
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,10 @@ TABLES = (
     "artist_clusters.csv", "cluster_examples.csv", "themes.csv", "cluster_regions.csv",
     "labels.csv",
 )  # fmt: skip
-OWN_FILES = (MANIFEST, "dropped.parquet", "lines.parquet", "quality.json", "report.html", *TABLES)
+NIGHT = "nightly.json"  # what a night says of itself; only in runs of `rapids-rap nightly`
+OWN_FILES = (
+    MANIFEST, "dropped.parquet", "lines.parquet", "quality.json", "report.html", NIGHT, *TABLES,
+)  # fmt: skip
 REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
 MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")
 
@@ -100,6 +105,7 @@ class RunFolder:
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
+        (self.path / NIGHT).unlink(missing_ok=True)
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)
@@ -205,6 +211,14 @@ class Run:
         """Every figure of quality.json."""
         with _explain_damage(self.path / "quality.json"):
             return _read_json(self.path / "quality.json")
+
+    @functools.cached_property
+    def night(self) -> Mapping[str, Any] | None:
+        """nightly.json; None where the run was not made by `rapids-rap nightly`."""
+        if not (self.path / NIGHT).exists():
+            return None
+        with _explain_damage(self.path / NIGHT):
+            return _read_json(self.path / NIGHT)
 
     @functools.cached_property
     def clusters(self) -> pd.DataFrame:
@@ -317,14 +331,16 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
+            holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "unknown"
             raise LockHeldError(
                 f"{folder}: another run is writing there (process {holder}). Wait for it, or "
                 "choose another folder."
             ) from None
         with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            note = f"{os.getpid()} on {platform.node()} since {now}"
+            os.pwrite(descriptor, note.encode(errors="replace"), 0)
         yield
     finally:
         os.close(descriptor)
@@ -352,6 +368,22 @@ def open_run(path: Path) -> Run:
     if not schema or not {"config", "counts", "model"} <= manifest.keys():
         raise InputError(f"{manifest_path}: is not the manifest of a run.")
     return Run(path, manifest)
+
+
+def add_document(path: Path, name: str, value: object) -> None:
+    """Add a JSON document to a finished run; the manifest, written last, vouches for it too."""
+    manifest = _read_json(path / MANIFEST)
+    write_json(path / name, value)
+    entry = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
+    manifest["files"] = dict(sorted({**manifest["files"], name: entry}.items()))
+    write_json(path / MANIFEST, manifest)
+
+
+def leave_workshop(path: Path) -> None:
+    """Take away what only the making of a run needed: kept stages, and the lock's file."""
+    shutil.rmtree(path / ".stages", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (path / ".lock").unlink()
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

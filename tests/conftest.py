@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import hypothesis
 import pytest
 
 from rapids_rap import cli
+from tests.tiny_nights import tiny_night, write_songs
 
 # The same examples on every machine and night: a suite that must pass before work is published
 # can't fail by a new draw. `HYPOTHESIS_PROFILE=search` draws new ones.
@@ -69,3 +71,23 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `lyrics/` and `root/`, in which two nights were published; for copies only."""
+    folder = tmp_path_factory.mktemp("nights")
+    with contextlib.chdir(folder):
+        for stop in (9, 11):
+            write_songs(Path("lyrics"), 0, stop)
+            outcome = rap("nightly", *tiny_night())
+            assert outcome.code == 0, outcome.err
+    return folder
+
+
+@pytest.fixture
+def nights(two_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `two_nights` to work in: the current folder; returns `root`."""
+    shutil.copytree(two_nights, tmp_path / "nights", symlinks=True)
+    monkeypatch.chdir(tmp_path / "nights")
+    return Path("root")

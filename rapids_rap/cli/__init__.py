@@ -1,8 +1,8 @@
 """The command line: parse, call, print. The only room that prints, and it holds no logic.
 
-The verbs are in `job`, `reading` and `study`, by what they are for; each imports what it calls when
-it is called, so that `--help` and a mistyped option are answered at once. Here they become one
-program, and what goes wrong in any of them becomes a sentence and an exit code.
+The verbs are in `job`, `night`, `reading` and `study`, by what they are for; each imports what it
+calls when it is called, so that `--help` and a mistyped option are answered at once. Here they
+become one program, and what goes wrong in any of them becomes a sentence and an exit code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rapids_rap.cli import job, reading, study
+from rapids_rap.cli import job, night, reading, study
 from rapids_rap.cli.console import err, harmless, print_lines, start_logging
 from rapids_rap.errors import CapabilityError, RapError, Stopped
 
@@ -63,6 +63,9 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,
+    "nightly": night.nightly,
+    "rollback": night.rollback,
+    "verify": night.verify,
     "doctor": job.doctor,
     "config": job.print_config,
     "bench": study.bench,
@@ -70,7 +73,6 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
 _not_built("view", "the interactive map in a browser")
-_not_built("nightly", "incremental nightly re-clustering")
 
 
 def main() -> NoReturn:

@@ -49,6 +49,7 @@ _KEYS = {
     "unit": "corpus.unit",
     "limit": "input.limit",
     "mode": "train.mode",
+    "notify": "nightly.notify_command",
 }
 
 

@@ -1,0 +1,135 @@
+"""A night has ended, well or not: `status.json`, the Prometheus file, and whoever wants to know.
+
+Nothing here changes how the night ended: what fails is a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rapids_rap.errors import ConfigError, RapError
+from rapids_rap.files import write_bytes, write_json
+from rapids_rap.night.metrics import render_metrics
+from rapids_rap.night.root import NightRoot
+
+log = logging.getLogger(__name__)
+
+NOTIFY_SECONDS = 60
+Word = Literal["published", "unchanged", "refused", "failed", "stopped", "locked", "planned"]
+_MISUSED = (OSError, ValueError, RapError)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a night ended.
+
+    message: a sentence. name: the night that was made, else the published one, else empty.
+    sentences: what the terminal shows. figures and gates: for monitoring, empty where no run was
+    looked at. record: nightly.json. error: what the command ends with, None for exit code 0.
+    """
+
+    status: Word
+    message: str
+    exit_code: int = 0
+    name: str = ""
+    sentences: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+    gates: tuple[Mapping[str, Any], ...] = ()
+    record: Mapping[str, Any] | None = None
+    error: BaseException | None = None
+
+
+def split_command(command: str) -> list[str]:
+    """The words of `notify_command`, as a shell would cut them; none is run by a shell."""
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"nightly.notify_command = {command!r}: can't be cut into words ({error})."
+        ) from None
+
+
+def keep_status(root: NightRoot, metrics: str, outcome: Outcome, ended: float) -> None:
+    """Write ROOT/status.json and the Prometheus file; `ended` in Unix seconds.
+
+    Of a night that failed, the figures are those of the night before it, as is the last success.
+    """
+    before = _last_status(root)
+    status = {
+        "schema_version": 1,
+        **_essence(outcome),
+        "ended": round(ended, 3),
+        "last_success": round(ended, 3) if not outcome.exit_code else before.get("last_success"),
+        "figures": dict(outcome.figures) or before.get("figures", {}),
+        "gates": list(outcome.gates) or before.get("gates", []),
+    }
+    _try("status", lambda: write_json(root.status, status))
+    if metrics:
+        text = render_metrics(status).encode()
+        path = Path(metrics).expanduser()
+        _try("metrics", lambda: write_bytes(path, text))
+
+
+def _try(what: str, write: Any) -> None:
+    try:
+        write()
+    except _MISUSED as error:
+        log.warning("The %s of this night can't be kept: %s", what, error)
+
+
+def _last_status(root: NightRoot) -> Mapping[str, Any]:
+    try:
+        status = json.loads(root.status.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def _essence(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "exit_code": outcome.exit_code,
+        "message": outcome.message,
+        "name": outcome.name,
+    }
+
+
+def notify(words: list[str], outcome: Outcome, root: Path) -> None:
+    """Run the notify command: the summary as JSON on its input, the essence in its environment."""
+    if not words:
+        return
+    record = outcome.record or {}
+    summary = {
+        **_essence(outcome),
+        "root": str(root),
+        "figures": dict(outcome.figures),
+        "gates": list(outcome.gates),
+        "night": {key: value for key, value in record.items() if key != "basis"} or None,
+    }
+    environment = os.environ | {
+        "RAP_STATUS": outcome.status,
+        "RAP_EXIT_CODE": str(outcome.exit_code),
+        "RAP_ROOT": str(root),
+    }
+    text = json.dumps(summary, ensure_ascii=False).encode(errors="backslashreplace")
+    try:
+        ended = subprocess.run(
+            words, input=text, env=environment, timeout=NOTIFY_SECONDS, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        log.warning("notify_command %s: took over %d s and was stopped.", words[0], NOTIFY_SECONDS)
+    except (OSError, ValueError) as error:
+        log.warning("notify_command %s: can't be run (%s).", words[0], error)
+    else:
+        if ended.returncode:
+            said = ended.stdout.decode(errors="replace").strip()[-200:]
+            log.warning("notify_command %s: exit %d. %s", words[0], ended.returncode, said)

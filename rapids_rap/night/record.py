@@ -1,0 +1,189 @@
+"""What a night says of itself: `nightly.json`, and the sentences the terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rapids_rap.config import NightlyConfig
+from rapids_rap.night import drift, gates
+from rapids_rap.night.basis import InputChanges
+from rapids_rap.runs import Run
+
+SCHEMA_VERSION = 1
+_LISTED = 8  # names or numbers that a sentence lists before it only counts
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Of which night the record is: names, and what led to it.
+
+    previous: the name of the published night, empty for none. changes: of the basis, a clause each.
+    """
+
+    name: str
+    previous: str
+    started: str
+    seconds: float
+    command: str
+    inputs: InputChanges
+    changes: Sequence[str]
+    basis: Mapping[str, Any]
+
+
+def make_record(
+    occasion: Occasion, before: Run | None, built: Run, limits: NightlyConfig
+) -> dict[str, Any]:
+    """`nightly.json` of a run that was built, its gates judged against the published one."""
+    identity, counts = built.manifest["identity"], built.manifest["counts"]
+    flow = drift.flow_of(before.lines if before else None, built.lines)
+    now = drift.figures_of(built.quality)
+    old = drift.figures_of(before.quality) if before else {}
+    grown = (
+        drift.grown_clusters(
+            drift.texts_by_cluster(before.texts), drift.texts_by_cluster(built.texts),
+            limits.false_discovery,
+        )
+        if before else []
+    )  # fmt: skip
+    verdicts = gates.judge(_facts(built), _change(before, built, flow), limits)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": occasion.name,
+        "previous": occasion.previous or None,
+        "published": not gates.failed(verdicts),
+        "started": occasion.started,
+        "seconds": round(occasion.seconds, 3),
+        "command": occasion.command,
+        "inputs": asdict(occasion.inputs),
+        "changes": list(occasion.changes),
+        "texts": {
+            "total": flow.texts, "new": flow.texts_new,
+            "embedded": built.manifest["model"]["embedded"], "gone": flow.texts_gone,
+        },
+        "lines": {
+            "total": flow.lines, "before": flow.lines_before if before else None,
+            "new": flow.lines_new, "gone": flow.lines_gone,
+        },
+        "noise_share": counts["noise_lines"] / counts["kept"],
+        "clusters": {"total": counts["clusters"], **identity["clusters"]},
+        "themes": {"total": counts["themes"], **identity["themes"]},
+        "unused_labels": identity["unused_labels"],
+        "drift": drift.report(flow, grown, drift.compare_figures(old, now), limits.false_discovery),
+        "gates": gates.as_json(verdicts),
+        "basis": dict(occasion.basis),
+    }  # fmt: skip
+
+
+def _facts(run: Run) -> gates.Facts:
+    counts, figures = run.manifest["counts"], drift.figures_of(run.quality)
+    return gates.Facts(
+        clusters=counts["clusters"],
+        noise=counts["noise_lines"] / counts["kept"],
+        retrieval=figures.get("next_line_retrieval"),
+        dbcv=figures.get("dbcv"),
+    )
+
+
+def _change(before: Run | None, built: Run, flow: drift.Flow) -> gates.Change | None:
+    if before is None:
+        return None
+    clusters = built.manifest["identity"]["clusters"]
+    there = len(clusters["kept"]) + len(clusters["dead"])
+    return gates.Change(
+        before=_facts(before),
+        lines_lost=flow.lines_gone / flow.lines_before if flow.lines_before else 0.0,
+        ids_kept=len(clusters["kept"]) / there if there else None,
+    )
+
+
+def sentences(record: Record) -> list[str]:
+    """The record for reading, a line each."""
+    inputs, texts, lines = record["inputs"], record["texts"], record["lines"]
+    before = record["previous"]
+    said = [
+        f"Night {record['name']}, " + (f"after {before}:" if before else "the first:"),
+        "  inputs: " + ", ".join(
+            [*(f"{len(inputs[k])} {k}" for k in ("new", "changed", "removed")),
+             f"{inputs['unchanged']} unchanged"]
+        ),
+        *(f"  changed: {change}" for change in record["changes"]),
+        f"  lines: {lines['total']:,}, {lines['new']:,} new, {lines['gone']:,} gone",
+        f"  texts: {texts['total']:,}, {texts['new']:,} new, {texts['gone']:,} gone, "
+        f"{texts['embedded']:,} embedded",
+        _groups("clusters", record["clusters"]),
+        _groups("themes", record["themes"]),
+        f"  noise: {record['noise_share']:.1%} of lines",
+    ]  # fmt: skip
+    said += _drift(record["drift"])
+    said += [
+        f"  label not used: {row['label']} ({row['kind']} {row['id']} is gone)"
+        for row in record["unused_labels"]
+    ]
+    return said + [_gate(gate) for gate in record["gates"] if gate["passed"] is not None]
+
+
+def _groups(kind: str, groups: Mapping[str, Any]) -> str:
+    parts = [f"{len(groups['kept'])} kept"]
+    parts += [
+        f"{name} {_listed(groups[name])}" for name in ("born", "dead") if groups[name]
+    ]  # fmt: skip
+    parts += [f"{s['cluster' if kind == 'clusters' else 'theme']} split into {_listed(s['into'])}"
+              for s in groups["split"]]  # fmt: skip
+    parts += [f"{_listed(m[kind])} merged into {m['into']}" for m in groups["merged"]]
+    return f"  {kind}: {groups['total']}, {', '.join(parts)}"
+
+
+def _listed(ids: Sequence[int]) -> str:
+    more = len(ids) - _LISTED
+    return " ".join(map(str, ids[:_LISTED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _drift(found: Mapping[str, Any]) -> list[str]:
+    said = []
+    for growth in found["beyond_chance"][:_LISTED]:
+        verb = "grew" if growth["effect"] > 0 else "shrank"
+        said.append(
+            f"  cluster {growth['cluster']} {verb} beyond chance: {growth['before']:,} → "
+            f"{growth['now']:,} texts (share × {growth['ratio']:.2f})"
+        )
+    more = len(found["beyond_chance"]) - _LISTED
+    return said + ([f"  and {more} clusters more, in nightly.json"] if more > 0 else [])
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    verdict = "passed" if gate["passed"] else "FAILED"
+    return f"  gate {gate['gate']}: {verdict}, {gate['value']:.3g} ({gate['why']})"
+
+
+def figures(record: Record) -> dict[str, float]:
+    """The numbers that monitoring keeps."""
+    numbers: dict[str, float] = {
+        "seconds": record["seconds"],
+        "lines": record["lines"]["total"],
+        "lines_new": record["lines"]["new"],
+        "lines_gone": record["lines"]["gone"],
+        "texts": record["texts"]["total"],
+        "texts_new": record["texts"]["new"],
+        "texts_embedded": record["texts"]["embedded"],
+        "texts_gone": record["texts"]["gone"],
+        "clusters": record["clusters"]["total"],
+        "themes": record["themes"]["total"],
+        "noise_share": record["noise_share"],
+    }
+    for name in ("kept", "born", "dead", "split", "merged"):
+        numbers[f"clusters_{name}"] = len(record["clusters"][name])
+    return numbers
+
+
+def figures_of_rest(record: Record) -> dict[str, float]:
+    """`figures` of a night on which the published run stayed: nothing came, nothing went."""
+    still = ("lines_new", "lines_gone", "texts_new", "texts_embedded", "texts_gone")
+    changes = ("born", "dead", "split", "merged")
+    kept = {"clusters_kept": record["clusters"]["total"]}
+    return (
+        figures(record) | dict.fromkeys(still, 0)
+        | {f"clusters_{name}": 0 for name in changes} | kept
+    )  # fmt: skip
