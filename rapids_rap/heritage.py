@@ -11,6 +11,7 @@ import pandas as pd
 
 from rapids_rap.backend import Backend
 from rapids_rap.runs import Run
+from rapids_rap.stages import digest
 from rapids_rap.warm_start import Earlier
 
 Ints = npt.NDArray[np.int64]
@@ -67,8 +68,10 @@ def earlier_places(
     if same and was is not None and was.shape == (len(old), dimensions):
         reduced = np.zeros((len(texts), dimensions), dtype=np.float32)
         reduced[place[rows]] = was[rows]
+    known = (placed, xy) if reduced is None else (placed, xy, reduced)
     return Earlier(
         backend.from_host(placed),
         backend.from_host(xy),
         None if reduced is None else backend.from_host(reduced),
+        digest(b"".join(array.tobytes() for array in known)),
     )

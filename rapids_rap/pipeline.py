@@ -52,7 +52,6 @@ from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
 from rapids_rap.themes import text_themes
-from rapids_rap.warm_start import Earlier
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -267,7 +266,7 @@ def _place_and_group(
     layout = job.stage(
         Layout, "layout",
         lambda: lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
-        job.keys["neighbors"], config.layout, chance, *_fingerprint(earlier, backend),
+        job.keys["neighbors"], config.layout, chance, *([earlier.key] if earlier else []),
     )  # fmt: skip
     clusters = job.stage(
         Clusters, "clusters",
@@ -277,14 +276,6 @@ def _place_and_group(
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
     return Geometry(vectors, used, graph, layout, clusters)
-
-
-def _fingerprint(earlier: Earlier | None, backend: Backend) -> tuple[str, ...]:
-    """What of an earlier run a layout depends on, for its key: nothing without one."""
-    if earlier is None:
-        return ()
-    arrays = (earlier.placed, earlier.xy, earlier.reduced)
-    return tuple("" if a is None else digest(backend.to_host(a).tobytes()) for a in arrays)
 
 
 def _read_words(

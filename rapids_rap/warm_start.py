@@ -22,12 +22,13 @@ class Earlier:
 
     placed: (n,) bool, whether a text lay anywhere; other rows of the coordinates mean nothing.
     xy: (n, 2) float32 on the map. reduced: (n, dimensions) float32 in the space that is clustered,
-    None where that was another space.
+    None where that was another space. key: a hash of all this, for the layout's.
     """
 
     placed: Array
     xy: Array
     reduced: Array | None
+    key: str
 
 
 def starting_points(

@@ -29,7 +29,7 @@ def graph_of(vectors, backend=CPU, k=10):
 def earlier_of(layout, placed):
     """An earlier layout in which only some of the texts were."""
     hidden = np.where(placed[:, None], 1, 0).astype(np.float32)
-    return Earlier(placed, layout.xy * hidden, layout.reduced * hidden)
+    return Earlier(placed, layout.xy * hidden, layout.reduced * hidden, "")
 
 
 def test_known_texts_stay_and_new_ones_start_among_their_like():
