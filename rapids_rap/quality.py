@@ -20,7 +20,7 @@ from rapids_rap.backend import Array, Backend
 from rapids_rap.clusters import Clusters
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import QualityConfig
-from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness_of_maps
 from rapids_rap.grouped import group_totals, project
 from rapids_rap.layout import Layout
 from rapids_rap.segment import Tokens
@@ -177,15 +177,10 @@ class _Judge:
         maps = [evidence.layout.xy]
         if min(n, d) >= 2:  # else there is no plane to compare with
             maps.append(_principal_plane(evidence.vectors, self.backend))
-        value, baseline = [
-            *(
-                trustworthiness(
-                    evidence.vectors, xy, self.backend, sample=sample, seed=self.seed
-                ).value
-                for xy in maps
-            ),
-            None,
-        ][:2]
+        found = trustworthiness_of_maps(
+            evidence.vectors, maps, self.backend, sample=sample, seed=self.seed
+        )
+        value, baseline = [*(figure.value for figure in found), None][:2]
         return _figure(
             value, baseline, "first two principal components",
             "are neighbours on the map neighbours in the vectors? 1: all, 0.5: about chance",
