@@ -223,9 +223,7 @@ def _ranks(vectors: Array, rows: Array, others: Array) -> Array:
         for part in row_blocks(sampled, 14 * int(ids.shape[0]), share=32):
             similarity = queries[part, :] @ units
             similarity = xp.where(rows[part, None] == ids[None, :], itself, similarity)
-            counts = [
-                _count(similarity > bound[part, column : column + 1]) for column in range(k)
-            ]
+            counts = [_count(similarity > bound[part, column : column + 1]) for column in range(k)]
             nearer[part, :] += xp.stack(counts, axis=1)
     return nearer + 1
 

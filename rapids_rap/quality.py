@@ -76,15 +76,21 @@ def assess(
     use `seed`, or 0 without one.
     """
     judge = _Judge(evidence, config, backend, 0 if seed is None else seed)
+    # The longest first, so that cores which share them end together.
+    artists, vectors, density, *rest = backend.together([
+        judge.artist_retrieval, judge.vector_figures, judge.dbcv, judge.trustworthiness,
+        judge.silhouette_layout, judge.silhouette_cosine, judge.term_figures, judge.sizes,
+    ])  # fmt: skip
+    faithful, layout, cosine, terms, sizes = rest
     figures: dict[str, Any] = {
-        "clusters": judge.sizes(),
-        "silhouette_cosine": judge.silhouette_cosine(),
-        "silhouette_layout": judge.silhouette_layout(),
-        "dbcv": judge.dbcv(),
-        "trustworthiness": judge.trustworthiness(),
-        **judge.term_figures(),
-        **judge.vector_figures(),
-        "artist_retrieval": judge.artist_retrieval(),
+        "clusters": sizes,
+        "silhouette_cosine": cosine,
+        "silhouette_layout": layout,
+        "dbcv": density,
+        "trustworthiness": faithful,
+        **terms,
+        **vectors,
+        "artist_retrieval": artists,
     }
     for name, meaning in NOT_COMPUTED.items():
         figures[name] = {"value": None, "baseline": None, "meaning": meaning,
