@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+
 from rapids_rap.backend import Backend
 from rapids_rap.charts import render_bars, render_map
 from rapids_rap.config import MapsConfig
@@ -20,13 +22,20 @@ from rapids_rap.map_pages import (
     theme_page,
 )
 from rapids_rap.raster import density_image, paint, rasterize, to_pixels
-from rapids_rap.scene import MapData, build_scene, text_groups
+from rapids_rap.scene import LAYERS, MapData, build_scene, text_groups
 from rapids_rap.sketch import Sheet
 
-__all__ = ["PAGES", "MapData", "draw_maps"]
+__all__ = ["PAGES", "MapData", "draw_maps", "prepare_drawing"]
 
 PAGES = ("clusters", "categories", "themes", "density", "artists")
 _MAKERS = {"clusters": cluster_page, "categories": category_page, "themes": theme_page}
+
+
+def prepare_drawing(backend: Backend) -> None:
+    """Have datashader compile its pass now: two seconds, once a process, on one core."""
+    point = backend.from_host(np.full((1, 2), 0.5, dtype=np.float32))
+    group = backend.from_host(np.zeros(1, dtype=np.int64))
+    rasterize(point, dict.fromkeys(LAYERS, group), 1, 1, backend)
 
 
 def draw_maps(

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from rapids_rap.backend import Array, Backend, Sizes, check_engine, load_backend
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
-from rapids_rap.config import Config
+from rapids_rap.config import Config, LayoutConfig
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
@@ -38,6 +39,7 @@ from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.fonts import font_path
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.maps import prepare_drawing
 from rapids_rap.memory_plan import find_model_size, plan_memory
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
@@ -224,7 +226,7 @@ def _place_and_group(
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
     layout = job.stage(
-        Layout, "layout", lambda: lay_out(used.matrix, graph, config.layout, backend, seed),
+        Layout, "layout", lambda: _lay_out(used.matrix, graph, config.layout, backend, seed),
         job.keys["neighbors"], config.layout, chance,
     )  # fmt: skip
     clusters = job.stage(
@@ -235,6 +237,19 @@ def _place_and_group(
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
     return Geometry(vectors, used, graph, layout, clusters)
+
+
+def _lay_out(
+    vectors: Array, graph: NeighborGraph, config: LayoutConfig, backend: Backend, seed: int | None
+) -> Layout:
+    """The layouts, and beside them, as one ends before the other, what the maps need later."""
+    calls = (
+        partial(lay_out, vectors, graph, config, backend, seed),
+        partial(prepare_drawing, backend),
+    )
+    layout, _ = backend.together(calls)
+    assert isinstance(layout, Layout)
+    return layout
 
 
 def _read_words(
