@@ -15,7 +15,7 @@ Intervals: paired bootstrap over leakage groups, the same draws for every space.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,25 +90,16 @@ class Products:
 def multiply(space: Space, contest: Contest, backend: Backend) -> Products:
     """The products of one space; songs of no words, or of no direction, are rows of zeros."""
     xp = backend.xp
-    shares = backend.from_host(contest.weights)
-    artists = backend.from_host(contest.artists)
-    members = one_hot(artists, len(contest.asked), xp.float64) * shares[:, None]
+    members = _members(contest, backend)
     crowd = np.flatnonzero(_crowded(contest))
     rows = backend.from_host(crowd)
     if not isinstance(space, Weighted):
-        sums = xp.matrix_transpose(members) @ space
         some = xp.take(space, rows, axis=0)
         return Products(
-            space @ xp.matrix_transpose(sums), some @ xp.matrix_transpose(some),
+            space @ xp.matrix_transpose(members @ space), some @ xp.matrix_transpose(some),
             xp.sum(space * space, axis=1),
         )  # fmt: skip
     matrix = space.matrix
-    parts = [
-        matrix @ (matrix.T @ members[:, block])
-        for block in row_blocks(int(members.shape[1]), 8 * int(matrix.shape[1]))
-    ]
-    # Words of a single song meet only that song's own share in its artist's profile.
-    profiles = xp.concat(parts, axis=1) + members * space.rest[:, None]
     shared = backend.from_host(np.zeros((len(crowd), len(crowd))))
     if len(crowd):
         some = matrix[rows]
@@ -119,7 +110,36 @@ def multiply(space: Space, contest: Contest, backend: Backend) -> Products:
     # A row has length 1, or is empty: then nothing of it is anywhere.
     ones = xp.ones_like(space.rest)
     kept = (_squared_lengths(matrix, backend) + space.rest) > 0.5
-    return Products(profiles, shared, xp.where(kept, ones, xp.zeros_like(ones)))
+    own = xp.where(kept, ones, xp.zeros_like(ones))
+    return Products(_sparse_profiles(space, members, contest, backend), shared, own)
+
+
+def _members(contest: Contest, backend: Backend) -> Any:
+    """Sparse (A, S): the share of each song in its component, in its artist's row."""
+    songs = np.arange(len(contest.artists), dtype=np.int32)
+    places = (backend.from_host(contest.artists.astype(np.int32)), backend.from_host(songs))
+    shape = (len(contest.asked), len(songs))
+    return backend.sparse.csr_matrix((backend.from_host(contest.weights), places), shape=shape)
+
+
+def _sparse_profiles(space: Weighted, members: Any, contest: Contest, backend: Backend) -> Array:
+    """(S, A) float64: songs with the sums of artists. Most words are no other artist's.
+
+    A song's words meet only the artists that have them, so the product is of sparse matrices, by
+    blocks of songs: at most every word meets every artist.
+    """
+    xp, matrix = backend.xp, space.matrix
+    artists = backend.from_host(contest.artists)
+    count, songs = len(contest.asked), len(contest.artists)
+    sums = (members @ matrix).T
+    # Words of a single song meet only that song's own share in its artist's profile.
+    alone = space.rest * backend.from_host(contest.weights)
+    words = int(matrix.data.shape[0]) // max(1, songs) + 1
+    profiles = xp.empty((songs, count), dtype=xp.float64, device=device(artists))
+    for part in row_blocks(songs, 16 * words * count):
+        own = one_hot(artists[part], count, xp.float64) * alone[part, None]
+        profiles[part, :] = (matrix[part] @ sums).toarray() + own
+    return profiles
 
 
 def _squared_lengths(matrix: Any, backend: Backend) -> Array:
@@ -134,33 +154,42 @@ def _crowded(contest: Contest) -> npt.NDArray[np.bool_]:
     return np.asarray(np.bincount(contest.groups)[contest.groups] > 1)
 
 
-def score_artists(found: Products, contest: Contest, backend: Backend) -> Array:
-    """(S, A) float64: the cosine of each song with each profile less its group; -inf without one.
+def score_artists(
+    found: Products, contest: Contest, backend: Backend
+) -> Iterator[tuple[Ints, Array]]:
+    """Songs (s,) and, (s, A) float64, their cosines with each profile less their group.
 
-    Of component u, in the group of song q, and full profile p: the profile's product with q loses
-    q·u, and its squared length 2 p·u - u·u.
+    Every song once, in blocks that fit a processor's cache. -inf where nothing is left of an
+    artist. Of component u, in the group of song q, and full profile p: the profile's product with q
+    loses q·u, and its squared length 2 p·u - u·u. A song alone in its group is its component, so
+    that only its own artist's score changes.
     """
     xp = backend.xp
-    shares = backend.from_host(contest.weights)
     artists = backend.from_host(contest.artists)
-    own = one_hot(artists, len(contest.asked), xp.float64)
-    lengths = xp.sum(own * found.profiles * shares[:, None], axis=0)
+    mine = xp.take_along_axis(found.profiles, artists[:, None], axis=1)[:, 0]
+    lengths = _members(contest, backend) @ mine
     tally = np.bincount(contest.own_artist, minlength=len(contest.asked)).astype(np.float64)
-    counts = backend.from_host(tally)[None, :] - own
-    mine = xp.sum(own * found.profiles, axis=1)  # a song alone in its group is its component
-    numerator = found.profiles - own * found.own[:, None]
-    squares = lengths[None, :] - own * (2.0 * mine - found.own)[:, None]
-    crowd = _crowded(contest)
-    if crowd.any():
-        changed = _without_groups(found, contest, np.flatnonzero(crowd), lengths, backend)
-        order = np.argsort(np.concatenate((np.flatnonzero(~crowd), np.flatnonzero(crowd))))
-        alone, back = backend.from_host(np.flatnonzero(~crowd)), backend.from_host(order)
-        plain = (numerator, squares, counts)
-        numerator, squares, counts = (
-            xp.take(xp.concat([xp.take(a, alone, axis=0), b]), back, axis=0)
-            for a, b in zip(plain, changed, strict=True)
-        )
-    # What is left of a profile by rounding alone has no direction.
+    crowded = _crowded(contest)
+    if crowded.any():
+        crowd = np.flatnonzero(crowded)
+        yield crowd, _cosines(*_without_groups(found, contest, crowd, lengths, backend))
+    squares = xp.take(lengths, artists) - (2.0 * mine - found.own)
+    others = backend.from_host(tally[contest.artists] - 1.0)
+    own = _cosines(mine - found.own, squares, others)
+    ones = xp.ones_like(lengths)
+    scale = _cosines(ones, lengths, ones)
+    names = xp.arange(len(tally), dtype=artists.dtype, device=device(artists))
+    alone = np.flatnonzero(~crowded)
+    for part in row_blocks(len(alone), 24 * len(tally), share=64):
+        rows = backend.from_host(alone[part])
+        scores = xp.take(found.profiles, rows, axis=0) * scale[None, :]
+        theirs = xp.take(artists, rows)[:, None] == names[None, :]
+        yield alone[part], xp.where(theirs, xp.take(own, rows)[:, None], scores)
+
+
+def _cosines(numerator: Array, squares: Array, counts: Array) -> Array:
+    """Numerators over lengths: 0 for what rounding alone left, -inf without a component."""
+    xp = array_namespace(numerator)
     sound = squares > 1e-12
     cosine = numerator / xp.sqrt(xp.where(sound, squares, xp.ones_like(squares)))
     cosine = xp.where(sound, cosine, xp.zeros_like(cosine))
@@ -192,24 +221,37 @@ def _without_groups(
     )
 
 
-def prior_scores(contest: Contest, backend: Backend) -> Array:
-    """(S, A): how many components each artist has outside the song's group: names, no words."""
-    tally = np.zeros((int(contest.groups.max(initial=-1)) + 1, len(contest.asked)))
-    tally[contest.own_group, contest.own_artist] = 1.0
-    everywhere = tally.sum(axis=0)
-    rows = backend.xp.take(backend.from_host(tally), backend.from_host(contest.groups), axis=0)
-    return backend.from_host(everywhere)[None, :] - rows
+def prior_scores(contest: Contest, backend: Backend) -> Iterator[tuple[Ints, Array]]:
+    """How many components each artist has outside the song's group: names, no words.
+
+    Blocks of songs (s,) and (s, A), as `score_artists`; counted on the host.
+    """
+    shape = (int(contest.groups.max(initial=-1)) + 1, len(contest.asked))
+    there = grouped_sums(np.ones(len(contest.own_group)), contest.own_group, contest.own_artist,
+                         shape)  # fmt: skip
+    everywhere = np.bincount(contest.own_artist, minlength=shape[1]).astype(np.float64)
+    songs = np.arange(len(contest.groups))
+    for part in row_blocks(len(songs), 24 * shape[1], share=64):
+        here = there[contest.groups[part]].toarray()
+        yield songs[part], backend.from_host(everywhere[None, :] - here)
 
 
-def reciprocal_ranks(scores: Array, contest: Contest, backend: Backend) -> Floats:
-    """(C,) of each component, the mean over its songs, on the host. Ties share their mean rank."""
-    artists = backend.from_host(contest.artists)
-    right = array_namespace(scores).take_along_axis(scores, artists[:, None], axis=1)
-    xp = array_namespace(scores)
-    above = xp.astype(xp.count_nonzero(scores > right + TIE, axis=1), xp.float64)
-    level = (scores <= right + TIE) & (scores >= right - TIE)
-    equal = xp.astype(xp.count_nonzero(level, axis=1), xp.float64)
-    gain = backend.to_host(1.0 / (above + (equal + 1.0) / 2.0))
+def reciprocal_ranks(
+    blocks: Iterable[tuple[Ints, Array]], contest: Contest, backend: Backend
+) -> Floats:
+    """(C,) of each component, the mean over its songs, on the host. Ties share their mean rank.
+
+    blocks: songs (s,) and their scores (s, A), every song once.
+    """
+    xp = backend.xp
+    gain = np.zeros(len(contest.artists))
+    for songs, scores in blocks:
+        artists = backend.from_host(contest.artists[songs])
+        right = xp.take_along_axis(scores, artists[:, None], axis=1)
+        above = xp.astype(xp.count_nonzero(scores > right + TIE, axis=1), xp.float64)
+        # As good as the right one or better, less the better ones: the right one and its equals.
+        equal = xp.astype(xp.count_nonzero(scores >= right - TIE, axis=1), xp.float64) - above
+        gain[songs] = backend.to_host(1.0 / (above + (equal + 1.0) / 2.0))
     total = np.bincount(contest.components, weights=gain)
     return np.asarray(total / np.bincount(contest.components))
 
@@ -234,8 +276,8 @@ def rank_spaces(
     shape = (units, len(contest.asked))
     counts = grouped_sums(np.ones(int(asked.sum())), *places, shape)
 
-    def ranking(name: str, scores: Array) -> Ranking:
-        gain = reciprocal_ranks(scores, contest, backend)[asked]
+    def ranking(name: str, blocks: Iterable[tuple[Ints, Array]]) -> Ranking:
+        gain = reciprocal_ranks(blocks, contest, backend)[asked]
         sums = grouped_sums(gain, *places, shape)
         whole = macro_means(np.ones((1, units)), sums, counts)
         return Ranking(name, float(whole[0]), macro_means(weights, sums, counts))

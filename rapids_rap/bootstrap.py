@@ -22,12 +22,15 @@ LEVEL = 0.95
 
 
 def draw_units(units: int, draws: int, seed: int) -> Floats:
-    """(draws, units) float64: how often each unit was drawn; every row sums to `units`."""
+    """(draws, units) float64: how often each unit was drawn; every row sums to `units`.
+
+    A unit's draws lie together, as products with sparse tables of units want them.
+    """
     random = np.random.default_rng([seed, units])
     counts = np.zeros((draws, units))
     for row in counts if units else ():
         row += np.bincount(random.integers(0, units, units), minlength=units)
-    return counts
+    return np.asfortranarray(counts)
 
 
 def grouped_sums(values: Any, units: Ints, classes: Ints, shape: tuple[int, int]) -> csr_matrix:

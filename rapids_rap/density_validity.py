@@ -1,10 +1,15 @@
 """DBCV: Moulavi, Jaskowiak, Campello, Zimek & Sander, "Density-Based Clustering Validation" (2014).
 
-On the host, on at most some ten thousand points: O(n²·d) in time and O(n) in memory.
+On the host, on at most some ten thousand points: O(n²·d) in time and O(n) in memory. The loops over
+pairs are compiled, and run without Python's lock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
@@ -86,6 +91,15 @@ def _inner_tree(points: Floats, core: Floats) -> tuple[npt.NDArray[np.bool_], fl
     return inner, float(np.max(lengths[between] if between.any() else lengths))
 
 
+def _compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled when first called, and kept on disk where there is a folder for it."""
+    try:
+        return numba.njit(nogil=True, cache=True)(loop)  # type: ignore[no-any-return]
+    except RuntimeError:
+        return numba.njit(nogil=True)(loop)  # type: ignore[no-any-return]
+
+
+@_compiled
 def _spanning_tree(points: Floats, core: Floats) -> tuple[Ints, Ints, Floats]:
     """Prim's (1957) minimum spanning tree of mutual reachability: tails, heads and lengths.
 
@@ -93,42 +107,57 @@ def _spanning_tree(points: Floats, core: Floats) -> tuple[Ints, Ints, Floats]:
     which points are inner. The shorter distance goes first, so the tree, and with it DBCV, depends
     on the points and not on their order. Distances are computed row by row: no m × m matrix exists.
     """
-    m = len(points)
+    m, d = points.shape
     best, shortest = np.full(m, np.inf), np.full(m, np.inf)
     source = np.zeros(m, dtype=np.int64)
-    outside = np.ones(m, dtype=bool)
+    outside = np.ones(m, dtype=np.bool_)
     tails, heads, lengths = np.empty(m - 1, np.int64), np.empty(m - 1, np.int64), np.empty(m - 1)
     current = 0
     for edge in range(m - 1):
         outside[current] = False
-        distance = np.sqrt(np.sum((points - points[current]) ** 2, axis=1))
-        reach = np.maximum(np.maximum(distance, core), core[current])
-        closer = outside & ((reach < best) | ((reach == best) & (distance < shortest)))
-        best[closer], shortest[closer] = reach[closer], distance[closer]
-        source[closer] = current
-        open_best = np.where(outside, best, np.inf)
-        tied = open_best == open_best.min()
-        current = int(np.argmin(np.where(tied, shortest, np.inf)))
+        nearest = -1
+        for i in range(m):
+            if not outside[i]:
+                continue
+            squared = 0.0
+            for k in range(d):
+                squared += (points[i, k] - points[current, k]) ** 2
+            distance = np.sqrt(squared)
+            reach = max(distance, core[i], core[current])
+            if reach < best[i] or (reach == best[i] and distance < shortest[i]):
+                best[i], shortest[i], source[i] = reach, distance, current
+            if (
+                nearest < 0
+                or best[i] < best[nearest]
+                or (best[i] == best[nearest] and shortest[i] < shortest[nearest])
+            ):
+                nearest = i
+        current = nearest
         tails[edge], heads[edge], lengths[edge] = source[current], current, best[current]
     return tails, heads, lengths
 
 
 def _separation(points: Floats, core: Floats, labels: Ints, names: Ints) -> Floats:
-    """(K,) the least mutual reachability between each cluster and any other.
-
-    The points are sorted by label, so each cluster is a slice of the columns.
-    """
-    starts = np.searchsorted(labels, names)
+    """(K,) the least mutual reachability between each cluster and any other."""
     owner = np.searchsorted(names, labels)
-    least = np.full(len(names), np.inf)
-    rows = max(1, BLOCK_BYTES // (8 * len(points)))
-    for start in range(0, len(points), rows):
-        block = slice(start, start + rows)
-        reach = cdist(points[block], points)
-        np.maximum(reach, core[None, :], out=reach)
-        np.maximum(reach, core[block, None], out=reach)
-        nearest = np.minimum.reduceat(reach, starts, axis=1)
-        own = owner[block]
-        nearest[np.arange(len(own)), own] = np.inf
-        np.minimum.at(least, own, nearest.min(axis=1))
+    return np.asarray(_least_reach(points, core, owner, len(names)))
+
+
+@_compiled
+def _least_reach(points: Floats, core: Floats, owner: Ints, clusters: int) -> Floats:
+    """(clusters,) the least mutual reachability of a point of each and a point of another one."""
+    m, d = points.shape
+    least = np.full(clusters, np.inf)
+    for i in range(m):
+        mine = owner[i]
+        for j in range(i):
+            theirs = owner[j]
+            dense = max(core[i], core[j])
+            if theirs == mine or (dense >= least[mine] and dense >= least[theirs]):
+                continue
+            squared = 0.0
+            for k in range(d):
+                squared += (points[i, k] - points[j, k]) ** 2
+            reach = max(np.sqrt(squared), dense)
+            least[mine], least[theirs] = min(least[mine], reach), min(least[theirs], reach)
     return least

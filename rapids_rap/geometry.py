@@ -8,6 +8,7 @@ whether neighbours on the map are neighbours in the vectors.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,21 +154,42 @@ def trustworthiness(
     each other rank alike. `n_neighbors` is cut to what the formula allows (k < n / 2). Undefined
     below 3 rows. The sample is drawn on the host, so that every backend measures the same rows.
     """
-    xp = array_namespace(vectors, xy)
+    (found,) = trustworthiness_of_maps(
+        vectors, [xy], backend, n_neighbors=n_neighbors, sample=sample, seed=seed
+    )
+    return found
+
+
+def trustworthiness_of_maps(
+    vectors: Array,
+    maps: Sequence[Array],
+    backend: Backend,
+    *,
+    n_neighbors: int = 15,
+    sample: int,
+    seed: int | None,
+) -> list[SampledFigure]:
+    """The `trustworthiness` of several maps (n, 2) of the same vectors, which are read once."""
+    xp = array_namespace(vectors, *maps)
     n = int(vectors.shape[0])
     k = min(n_neighbors, (n - 1) // 2)
     if k < 1:
-        return SampledFigure(None, n, False)
+        return [SampledFigure(None, n, False)] * len(maps)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(n, min(sample, n), replace=False))
     rows = _on_device(chosen, vectors, backend)
-    seen = backend.knn(
-        xy, min(k + 1, n), queries=xp.take(xy, rows, axis=0), metric="euclidean"
-    ).indices
-    beyond = _ranks(vectors, rows, _others(seen, rows, k)) - k
-    penalty = float(xp.sum(xp.clip(beyond, 0, None)))
+    near = []
+    for xy in maps:
+        queries = xp.take(xy, rows, axis=0)
+        seen = backend.knn(xy, min(k + 1, n), queries=queries, metric="euclidean").indices
+        near.append(_others(seen, rows, k))
+    beyond = xp.clip(_ranks(vectors, rows, xp.concat(near, axis=1)) - k, 0, None)
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
-    return SampledFigure(1.0 - 2.0 * penalty / worst, len(chosen), len(chosen) < n)
+    penalties = [float(xp.sum(beyond[:, k * m : k * m + k])) for m in range(len(maps))]
+    return [
+        SampledFigure(1.0 - 2.0 * penalty / worst, len(chosen), len(chosen) < n)
+        for penalty in penalties
+    ]
 
 
 def _others(seen: Array, rows: Array, k: int) -> Array:
@@ -185,7 +207,8 @@ def _others(seen: Array, rows: Array, k: int) -> Array:
 def _ranks(vectors: Array, rows: Array, others: Array) -> Array:
     """(r, k) int64: the cosine rank of `others` (r, k) among the neighbours of `rows` (r,), from 1.
 
-    By blocks of `vectors`, each of which is read once.
+    By blocks of `vectors`, each of which is read once, and of `rows`, so that the similarities are
+    still in the processor's cache when they are counted.
     """
     xp, where = array_namespace(vectors), device(vectors)
     n, d = (int(size) for size in vectors.shape)
@@ -195,15 +218,21 @@ def _ranks(vectors: Array, rows: Array, others: Array) -> Array:
     itself = xp.asarray(-math.inf, dtype=queries.dtype, device=where)
     nearer = xp.zeros((sampled, k), dtype=xp.int64, device=where)
     for block in row_blocks(n, 14 * sampled + 12 * d):
-        similarity = queries @ xp.matrix_transpose(unit_rows(vectors[block, :]))
+        units = xp.matrix_transpose(unit_rows(vectors[block, :]))
         ids = xp.arange(block.start, block.stop, dtype=rows.dtype, device=where)
-        similarity = xp.where(rows[:, None] == ids[None, :], itself, similarity)
-        counts = [
-            xp.count_nonzero(similarity > bound[:, column : column + 1], axis=1)
-            for column in range(k)
-        ]
-        nearer = nearer + xp.stack(counts, axis=1)
+        for part in row_blocks(sampled, 14 * int(ids.shape[0]), share=32):
+            similarity = queries[part, :] @ units
+            similarity = xp.where(rows[part, None] == ids[None, :], itself, similarity)
+            counts = [_count(similarity > bound[part, column : column + 1]) for column in range(k)]
+            nearer[part, :] += xp.stack(counts, axis=1)
     return nearer + 1
+
+
+def _count(true: Array) -> Array:
+    """(r,) int64: how many of each row of (r, c) bool. Small integers add up fastest."""
+    xp = array_namespace(true)
+    counts = xp.sum(xp.astype(true, xp.uint8), axis=1, dtype=xp.int32)
+    return xp.astype(counts, xp.int64)
 
 
 def _cosines(vectors: Array, queries: Array, others: Array) -> Array:

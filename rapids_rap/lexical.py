@@ -185,8 +185,7 @@ def principal_terms(matrix: Sparse, dims: int, backend: Backend, seed: int) -> A
     wide = max(1, min(dims + OVERSAMPLE, n, int(matrix.shape[1])))
     left = backend.from_host(np.random.default_rng([seed, n]).standard_normal((n, wide)))
     for _ in range(SWEEPS):
-        right = _orthonormal(matrix.T @ left)
-        left = _orthonormal(matrix @ right)
+        left = _orthonormal(matrix @ (matrix.T @ left))
     left = _orthonormal(left)  # through products once: orthogonal to half the digits only
     right = matrix.T @ left
     squared, rotation = xp.linalg.eigh(xp.matrix_transpose(right) @ right)

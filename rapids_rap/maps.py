@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+
 from rapids_rap.backend import Backend
 from rapids_rap.charts import render_bars, render_map
 from rapids_rap.config import MapsConfig
@@ -22,10 +24,10 @@ from rapids_rap.map_pages import (
 )
 from rapids_rap.palette import Colour
 from rapids_rap.raster import density_image, paint, rasterize, to_pixels
-from rapids_rap.scene import MapData, build_scene, text_groups
+from rapids_rap.scene import LAYERS, MapData, build_scene, text_groups
 from rapids_rap.sketch import Sheet
 
-__all__ = ["PAGES", "MapData", "Maps", "draw_maps"]
+__all__ = ["PAGES", "MapData", "Maps", "draw_maps", "prepare_drawing"]
 
 PAGES = ("clusters", "categories", "themes", "density", "artists")
 _MAKERS = {"clusters": cluster_page, "categories": category_page, "themes": theme_page}
@@ -38,6 +40,13 @@ class Maps:
     pages: dict[str, bytes]
     cluster_colours: dict[int, Colour]
     theme_colours: dict[int, Colour]
+
+
+def prepare_drawing(backend: Backend) -> None:
+    """Have datashader compile its pass now: two seconds, once a process, on one core."""
+    point = backend.from_host(np.full((1, 2), 0.5, dtype=np.float32))
+    group = backend.from_host(np.zeros(1, dtype=np.int64))
+    rasterize(point, dict.fromkeys(LAYERS, group), 1, 1, backend)
 
 
 def draw_maps(

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from rapids_rap.backend import Array, Backend, Sizes, check_engine, load_backend
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.certificate import Certificate, read_certificate
 from rapids_rap.clusters import Clusters, find_clusters
-from rapids_rap.config import Config
+from rapids_rap.config import Config, LayoutConfig
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files, listed
 from rapids_rap.corpus.ingest import ingest
@@ -42,6 +43,7 @@ from rapids_rap.heritage import Heritage, earlier_places
 from rapids_rap.identity import name_groups
 from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.maps import prepare_drawing
 from rapids_rap.memory_plan import MemoryPlan, find_model_size, plan_memory
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
@@ -52,6 +54,7 @@ from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
 from rapids_rap.terms import Terms, cluster_terms, stop_words
 from rapids_rap.themes import text_themes
+from rapids_rap.warm_start import Earlier
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -265,7 +268,7 @@ def _place_and_group(
     )
     layout = job.stage(
         Layout, "layout",
-        lambda: lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
+        lambda: _lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
         job.keys["neighbors"], config.layout, chance, *([earlier.key] if earlier else []),
     )  # fmt: skip
     clusters = job.stage(
@@ -276,6 +279,24 @@ def _place_and_group(
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
     return Geometry(vectors, used, graph, layout, clusters)
+
+
+def _lay_out(
+    vectors: Array,
+    graph: NeighborGraph,
+    config: LayoutConfig,
+    backend: Backend,
+    seed: int | None,
+    earlier: Earlier | None,
+) -> Layout:
+    """The layouts, and beside them, as one ends before the other, what the maps need later."""
+    calls = (
+        partial(lay_out, vectors, graph, config, backend, seed, earlier),
+        partial(prepare_drawing, backend),
+    )
+    layout, _ = backend.together(calls)
+    assert isinstance(layout, Layout)
+    return layout
 
 
 def _read_words(

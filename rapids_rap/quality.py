@@ -20,7 +20,7 @@ from rapids_rap.backend import Array, Backend
 from rapids_rap.clusters import Clusters
 from rapids_rap.coherence import npmi, topic_diversity
 from rapids_rap.config import QualityConfig
-from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness_of_maps
 from rapids_rap.grouped import group_totals, project
 from rapids_rap.layout import Layout
 from rapids_rap.segment import Tokens
@@ -76,15 +76,21 @@ def assess(
     use `seed`, or 0 without one.
     """
     judge = _Judge(evidence, config, backend, 0 if seed is None else seed)
+    # The longest first, so that cores which share them end together.
+    artists, vectors, density, *rest = backend.together([
+        judge.artist_retrieval, judge.vector_figures, judge.dbcv, judge.trustworthiness,
+        judge.silhouette_layout, judge.silhouette_cosine, judge.term_figures, judge.sizes,
+    ])  # fmt: skip
+    faithful, layout, cosine, terms, sizes = rest
     figures: dict[str, Any] = {
-        "clusters": judge.sizes(),
-        "silhouette_cosine": judge.silhouette_cosine(),
-        "silhouette_layout": judge.silhouette_layout(),
-        "dbcv": judge.dbcv(),
-        "trustworthiness": judge.trustworthiness(),
-        **judge.term_figures(),
-        **judge.vector_figures(),
-        "artist_retrieval": judge.artist_retrieval(),
+        "clusters": sizes,
+        "silhouette_cosine": cosine,
+        "silhouette_layout": layout,
+        "dbcv": density,
+        "trustworthiness": faithful,
+        **terms,
+        **vectors,
+        "artist_retrieval": artists,
     }
     for name, meaning in NOT_COMPUTED.items():
         figures[name] = {"value": None, "baseline": None, "meaning": meaning,
@@ -177,15 +183,10 @@ class _Judge:
         maps = [evidence.layout.xy]
         if min(n, d) >= 2:  # else there is no plane to compare with
             maps.append(_principal_plane(evidence.vectors, self.backend))
-        value, baseline = [
-            *(
-                trustworthiness(
-                    evidence.vectors, xy, self.backend, sample=sample, seed=self.seed
-                ).value
-                for xy in maps
-            ),
-            None,
-        ][:2]
+        found = trustworthiness_of_maps(
+            evidence.vectors, maps, self.backend, sample=sample, seed=self.seed
+        )
+        value, baseline = [*(figure.value for figure in found), None][:2]
         return _figure(
             value, baseline, "first two principal components",
             "are neighbours on the map neighbours in the vectors? 1: all, 0.5: about chance",

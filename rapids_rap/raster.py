@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import datashader as ds
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
@@ -235,6 +234,8 @@ def _aggregate(
         empty = xp.full(shape, math.nan, dtype=xp.float64, device=where)
         counts = xp.zeros(shape, dtype=xp.int64, device=where)
         return {"counts": counts, **dict.fromkeys(names, empty)}
+    import datashader as ds  # half a second, and only who draws needs it
+
     canvas = ds.Canvas(width, height, x_range=(0, width), y_range=(0, height))
     wanted = ds.summary(counts=ds.count(), **{name: ds.max(name) for name in names})
     found = canvas.points(backend.frames.DataFrame(columns), "x", "y", wanted)

@@ -17,6 +17,8 @@ from rapids_rap.themes import text_themes
 
 _AXES = "坐标轴没有含义，只有远近有意义 · Axes have no meaning, only nearness does"
 
+LAYERS = ("clusters", "themes", "categories")  # what a map is coloured by
+
 
 @dataclass(frozen=True)
 class MapData:
@@ -92,12 +94,9 @@ class Scene:
 
 
 def text_groups(view: MapData) -> dict[str, Array]:
-    """(n,) the group of each text, -1 for none, for each layer."""
-    return {
-        "clusters": view.labels,
-        "themes": text_themes(view.labels, view.themes),
-        "categories": view.category,
-    }
+    """(n,) the group of each text, -1 for none, for each of `LAYERS`."""
+    groups = (view.labels, text_themes(view.labels, view.themes), view.category)
+    return dict(zip(LAYERS, groups, strict=True))
 
 
 def build_scene(

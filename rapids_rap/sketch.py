@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -183,15 +184,15 @@ class Sketch:
         )  # fmt: skip
 
     def image(self, image: Image, x: int, y: int) -> None:
-        """An image with its lower left corner there, pixel for pixel."""
-        self.figure.figimage(image, x, y, origin="upper", resize=False)
+        """An image with its lower left corner there, pixel for pixel, behind all else."""
+        self.figure.add_artist(_Pixels(image, x, y))
 
     def png(self) -> bytes:
         """The picture as PNG bytes without any metadata that changes between days or versions."""
         self.canvas.draw()
         rgb = np.ascontiguousarray(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
         buffer = io.BytesIO()
-        Pillow.fromarray(rgb).save(buffer, "PNG", compress_level=6, dpi=(PRINT_DPI, PRINT_DPI))
+        Pillow.fromarray(rgb).save(buffer, "PNG", compress_level=4, dpi=(PRINT_DPI, PRINT_DPI))
         return buffer.getvalue()
 
     def _text(self, text: str, x: float, y: float, size: float, colour: Colour) -> Text:
@@ -199,6 +200,22 @@ class Sketch:
             x, y, self.face.drawable(text), color=_unit(colour), parse_math=False, usetex=False,
             fontproperties=self.face.sized(max(5.0, size * self.sheet.scale)), transform=PIXELS,
         )  # fmt: skip
+
+
+class _Pixels(Artist):
+    """An image handed to the canvas as it is: figimage would resample it to its own size."""
+
+    zorder = 0
+
+    def __init__(self, image: Image, x: int, y: int) -> None:
+        super().__init__()
+        self.pixels, self.corner = image, (x, y)
+
+    def draw(self, renderer: Any) -> None:
+        """See matplotlib; the canvas wants the lowest row first."""
+        opaque = np.full((*self.pixels.shape[:2], 4), 255, dtype=np.uint8)
+        opaque[:, :, :3] = self.pixels[::-1]
+        renderer.draw_image(renderer.new_gc(), *self.corner, opaque)
 
 
 def _unit(colour: Colour) -> tuple[float, float, float]:

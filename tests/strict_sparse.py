@@ -41,6 +41,10 @@ class StrictMatrix:
         """A copy."""
         return StrictMatrix(self._host.copy())
 
+    def toarray(self):
+        """Dense."""
+        return xp.asarray(self._host.toarray(), device=DEVICE)
+
     def __getitem__(self, key):
         return StrictMatrix(self._host[key if isinstance(key, slice) else _inside(key)])
 

@@ -59,6 +59,22 @@ def unit(rows):
     return rows / np.where(lengths > 0, lengths, 1)
 
 
+def scored(space, contest, backend=CPU):
+    """(S, A) of `score_artists`."""
+    found = space if isinstance(space, Products) else multiply(space, contest, backend)
+    return in_place(score_artists(found, contest, backend), contest, backend)
+
+
+def in_place(blocks, contest, backend):
+    """(S, A): the songs of all blocks, each once, in order."""
+    whole = np.full((len(contest.artists), len(contest.asked)), np.nan)
+    for songs, scores in blocks:
+        assert np.isnan(whole[songs]).all()
+        whole[songs] = backend.to_host(scores)
+    assert not np.isnan(whole).any()
+    return whole
+
+
 def numbered(values):
     """0, 1, ... without gaps."""
     return np.unique(np.asarray(values, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
@@ -73,7 +89,7 @@ def test_scores_are_those_of_profiles_built_anew(songs, artists, groups, seed):
     group = numbered(random.integers(0, groups, songs))
     rows = unit(random.normal(size=(songs, 3)) * (random.random((songs, 1)) > 0.1))
     contest = hold_contest(artist, group)
-    found = score_artists(multiply(rows, contest, CPU), contest, CPU)
+    found = scored(rows, contest)
     np.testing.assert_allclose(found, naive(rows, artist.tolist(), group.tolist()), atol=1e-7)
 
 
@@ -86,7 +102,7 @@ def test_sparse_rows_are_as_good_as_dense_ones(backend):
     contest = hold_contest(artist, group)
     held = [book.texts[t] for t in entries.texts]
     weighted = weigh(count_characters(held, entries.songs, 25, backend), backend)
-    found = backend.to_host(score_artists(multiply(weighted, contest, backend), contest, backend))
+    found = scored(weighted, contest, backend)
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     def grams(lines):
@@ -105,10 +121,25 @@ def test_put_end_to_end_is_adding_up(backend):
     one, two = unit(random.normal(size=(12, 4))), unit(random.normal(size=(12, 5)))
     contest = hold_contest(artist, group)
     parts = [multiply(backend.from_host(rows), contest, backend) for rows in (one, two)]
-    fused = backend.to_host(score_artists(parts[0] + parts[1], contest, backend))
+    fused = scored(parts[0] + parts[1], contest, backend)
     whole = naive(np.hstack([one, two]) / np.sqrt(2), artist.tolist(), group.tolist())
     np.testing.assert_allclose(fused, np.sqrt(2) * whole, atol=1e-7)
     assert isinstance(parts[0] + parts[1], Products)
+
+
+def test_scores_are_the_same_in_blocks(backend, monkeypatch):
+    """Songs alone in their group are scored some at a time; the crowded ones among them as well."""
+    random = np.random.default_rng(7)
+    artist, group = numbered(np.arange(40) % 7), numbered(np.append(np.arange(30), np.arange(10)))
+    rows = backend.from_host(unit(random.normal(size=(40, 5))))
+    contest = hold_contest(artist, group)
+    whole, prior = scored(rows, contest, backend), list(prior_scores(contest, backend))
+    assert len(prior) == 1
+    monkeypatch.setattr("rapids_rap.grouped.BLOCK_BYTES", 64 * 24 * 7 * 3)  # three songs
+    np.testing.assert_allclose(scored(rows, contest, backend), whole, atol=1e-12)
+    assert len(list(score_artists(multiply(rows, contest, backend), contest, backend))) == 1 + 7
+    again = in_place(prior_scores(contest, backend), contest, backend)
+    np.testing.assert_array_equal(again, in_place(prior, contest, backend))
 
 
 def test_components_weigh_one_and_artists_too():
@@ -119,7 +150,8 @@ def test_components_weigh_one_and_artists_too():
     contest = hold_contest(artist, group)
     spaces = {"characters": rows, "dense_whitened": rows, "words": rows, "words_svd_whitened": rows}
     ranked = {r.name: r for r in rank_spaces(spaces, contest, CPU, draws=50, seed=0)}
-    gain = reciprocal_ranks(naive(rows, artist.tolist(), group.tolist()), contest, CPU)
+    scores = naive(rows, artist.tolist(), group.tolist())
+    gain = reciprocal_ranks([(np.arange(len(rows)), scores)], contest, CPU)
     assert len(gain) == 4
     expected = (np.mean(gain[:2]) + np.mean(gain[2:])) / 2
     assert ranked["characters"].mrr == pytest.approx(expected)
@@ -129,7 +161,7 @@ def test_components_weigh_one_and_artists_too():
 def test_the_prior_counts_components_outside_the_group(backend):
     """Guessing the artist with most songs, the asked group left out, is a baseline."""
     contest = hold_contest(numbered([0, 0, 0, 1, 1]), numbered([0, 0, 1, 1, 2]))
-    scores = backend.to_host(prior_scores(contest, backend))
+    scores = in_place(prior_scores(contest, backend), contest, backend)
     np.testing.assert_array_equal(scores, [[1, 2], [1, 2], [1, 1], [1, 1], [2, 1]])
 
 

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from numba.core.dispatcher import Dispatcher
 from PIL import Image
 
 from rapids_rap import raster
@@ -13,7 +14,7 @@ from rapids_rap.backend import load_backend
 from rapids_rap.config import MapsConfig
 from rapids_rap.errors import CapabilityError
 from rapids_rap.map_pages import artist_page, cluster_page
-from rapids_rap.maps import MapData, draw_maps
+from rapids_rap.maps import MapData, draw_maps, prepare_drawing
 from rapids_rap.raster import sums_by_group, to_pixels
 from rapids_rap.scene import build_scene, text_groups
 from rapids_rap.sketch import Sheet
@@ -158,3 +159,18 @@ def test_many_small_clusters_are_charted_by_theme():
     data = view(n=4000, clusters=200, artists=5)
     page, _, _ = artist_page(data, data.artist_clusters, scene_of(data), SMALL)
     assert [entry.name for entry in page.entries[:-1]] == list(data.theme_labels)
+
+
+def test_preparing_leaves_nothing_to_compile(monkeypatch):
+    """It runs beside the layouts: were its table of another kind, maps would compile again."""
+    prepare_drawing(CPU)
+    compiled = []
+    compile_for = Dispatcher._compile_for_args
+
+    def noted(self, *arguments, **keywords):
+        compiled.append(self.py_func.__name__)
+        return compile_for(self, *arguments, **keywords)
+
+    monkeypatch.setattr(Dispatcher, "_compile_for_args", noted)
+    draw_maps(view(), SMALL, CPU, ["clusters", "density"])
+    assert compiled == []

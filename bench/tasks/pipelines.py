@@ -35,11 +35,14 @@ def ours_gpu(inputs: Inputs) -> Call:
 
 
 def _run(inputs: Inputs, backend: str) -> Call:
-    from rich.console import Console
+    from rapids_rap.startup import large_imports
 
-    from rapids_rap import device, pipeline
-    from rapids_rap.progress import StageProgress
-    from rapids_rap.settings import load_config
+    with large_imports():  # as the command does
+        from rich.console import Console
+
+        from rapids_rap import device, pipeline
+        from rapids_rap.progress import StageProgress
+        from rapids_rap.settings import load_config
 
     def call() -> Findings:
         paths = f"input.paths={json.dumps([str(inputs.corpus)])}"

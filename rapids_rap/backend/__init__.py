@@ -11,14 +11,16 @@ share, reached as `backend.frames`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from rapids_rap.errors import CapabilityError
 
 Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
 Frame = Any  # a table of the backend's own library: pandas.DataFrame, cudf.DataFrame
+
+Result = TypeVar("Result")
 
 Metric = Literal["cosine", "euclidean"]
 Engine = Literal["auto", "exact", "ivf", "cuvs"]
@@ -205,6 +207,12 @@ class Backend(Protocol):
         """Exact Euclidean silhouette (Rousseeuw 1987) of every row, (n,) float32, noise left out.
 
         Rows labelled -1 get NaN and count in no cluster.
+        """
+
+    def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        """What each of some independent calls returns, in their order; the longest come first.
+
+        On the CPU they share its cores; a device that one call fills takes them in turn.
         """
 
     def memory(self) -> Memory:

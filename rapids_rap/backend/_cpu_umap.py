@@ -9,6 +9,7 @@ of which would import and compile umap-learn again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapids_rap.backend import Knn, Pca, UmapSpec
+from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend._extras import require
 
 SPREAD = 1.0
@@ -51,7 +53,8 @@ def layouts(
     if seed is None or len(jobs) == 1:
         found = [_optimise(*job, seed) for job in jobs]
     else:
-        found = _side_by_side(jobs, seed)
+        calls = [functools.partial(_optimise, *job, seed) for job in jobs]
+        found = side_by_side(calls, threads=len(calls))
     for layout in found:
         if not np.all(np.isfinite(layout)):
             raise ValueError("UMAP returned a coordinate that is not finite")
@@ -174,36 +177,6 @@ def descend(
         move_other=True,
     )
     return np.asarray(layout, dtype=np.float32)
-
-
-def _side_by_side(jobs: Sequence[tuple[Any, UmapSpec, Floats]], seed: int) -> list[Floats]:
-    """Every job in a thread of its own.
-
-    The threads are daemons: when the caller is stopped by a signal, the process ends at once.
-    """
-    found: list[Floats | BaseException | None] = [None] * len(jobs)
-
-    def work(place: int) -> None:
-        try:
-            found[place] = _optimise(*jobs[place], seed)
-        except BaseException as error:
-            found[place] = error
-
-    threads = [
-        threading.Thread(target=work, args=(i,), name=f"umap-{i}", daemon=True)
-        for i in range(len(jobs))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    done: list[Floats] = []
-    for result in found:
-        if isinstance(result, BaseException):
-            raise result
-        assert result is not None
-        done.append(result)
-    return done
 
 
 def _prepare_compiled_functions() -> None:

@@ -6,7 +6,8 @@ the `[cpu]` extra are imported by the method that needs them, so importing this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from rapids_rap.backend import (
     Memory,
     Metric,
     Pca,
+    Result,
     Sizes,
     UmapSpec,
     Usage,
@@ -33,7 +35,9 @@ from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
 from rapids_rap.backend._cpu_memory import host_memory
+from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend._cpu_umap import layouts
+from rapids_rap.backend._extras import require
 from rapids_rap.errors import CapabilityError
 
 
@@ -125,6 +129,16 @@ class CpuBackend:
     def silhouette(self, points: Array, labels: Array) -> Array:
         """See `Backend.silhouette`; exact in float64, by blocks of rows in threads."""
         return euclidean_silhouette(points, labels)
+
+    def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        """See `Backend.together`; a core each, matrix products included.
+
+        Cores that share a product wait for each other, and on a busy machine mostly wait. A product
+        on one core also gives the same bits on any number of cores.
+        """
+        limits = require("threadpoolctl", "The quality report")
+        with limits.threadpool_limits(limits=1, user_api="blas"):
+            return side_by_side(calls, os.cpu_count() or 1)
 
     def memory(self) -> Memory:
         """Main memory, within the container's limit."""

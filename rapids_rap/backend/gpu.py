@@ -13,7 +13,7 @@ exact search, which it does while that is affordable. None of this has run on a 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from rapids_rap.backend import (
     Memory,
     Metric,
     Pca,
+    Result,
     Sizes,
     UmapSpec,
     Usage,
@@ -169,6 +170,10 @@ class GpuBackend:
         """See `Backend.silhouette`; our kernel, float32, without the n x n matrix."""
         with self._memory.explain("The silhouette", BLOCKS + 2 * int(points.nbytes)):
             return euclidean_silhouette(points, labels, self._memory)
+
+    def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        """See `Backend.together`; in turn, each with the whole device and its memory."""
+        return [call() for call in calls]
 
     def memory(self) -> Memory:
         """Device memory: free now, in all, and the most the array libraries held."""

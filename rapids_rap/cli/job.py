@@ -29,6 +29,7 @@ from rapids_rap.cli.options import (
     resolve_backend,
     resolve_config,
 )
+from rapids_rap.startup import large_imports
 
 
 def run(
@@ -54,8 +55,9 @@ def run(
 
     Example: rapids-rap run lyrics/ --model demo --out runs/first
     """
-    from rapids_rap import pipeline
-    from rapids_rap.progress import StageProgress
+    with large_imports():
+        from rapids_rap import pipeline
+        from rapids_rap.progress import StageProgress
 
     resolved = resolve_config(config, settings, inputs, model=model, unit=unit, limit=limit)
     resolution = resolve_backend(backend, require_gpu=require_gpu)
@@ -81,7 +83,8 @@ def ingest(
 
     Example: rapids-rap ingest lyrics/ --out corpus.parquet
     """
-    from rapids_rap import pipeline
+    with large_imports():
+        from rapids_rap import pipeline
 
     resolved = resolve_config(config, settings, inputs, unit=unit, limit=limit)
     counts, beside = pipeline.ingest_only(resolved, out_file)

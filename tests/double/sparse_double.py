@@ -63,6 +63,10 @@ class _Matrix:
         """A copy."""
         return _of(self._host.copy())
 
+    def toarray(self) -> Any:
+        """Dense."""
+        return wrap(self._host.toarray())
+
     def sum_duplicates(self) -> None:
         """Add up entries of one place, in place."""
         self._host.sum_duplicates()
