@@ -1,7 +1,6 @@
 """Nights of a second or two: a few bundled songs, small maps, small samples."""
 
 import itertools
-
 from pathlib import Path
 
 LYRICS = Path(__file__).parents[1] / "examples" / "lyrics"
