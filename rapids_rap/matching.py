@@ -1,9 +1,10 @@
 """The same cluster, the next night: groups of two nights matched, and what became of each named.
 
 Groups are clusters or themes. Two of them are the same where the lines that both nights put in some
-group say so: the assignment (Kuhn 1955) of the greatest weighted Jaccard index in all. Where hardly
-any line of a group is such a line, the lines can't say, and the cosine of the centers decides. Pure
-functions on the host; an id that is gone is never given again.
+group say so: those of which each is more than half of the other, then the assignment (Kuhn 1955) of
+the greatest weighted Jaccard index in all. Where hardly any line of a group is such a line, the
+lines can't say, and the cosine of the centers decides. Pure functions on the host; an id that is
+gone is never given again.
 
 What is noise in either night says nothing: density clustering lets texts at the rim of a cluster
 come and go from one night to the next, and that does not make it another cluster.
@@ -112,6 +113,12 @@ class _Table:
         """Weighted Jaccard index over the texts that both nights group."""
         rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
         return self.shared / np.maximum(rows[:, None] + columns[None, :] - self.shared, 1)
+
+    @property
+    def majority(self) -> npt.NDArray[np.bool_]:
+        """Pairs that share more than half of what is shared of either group."""
+        rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
+        return self.shared > np.maximum(rows[:, None], columns[None, :]) / 2
 
     @property
     def of_earlier(self) -> Floats:
@@ -238,9 +245,9 @@ def _assign(table: _Table, rules: Rules) -> Ints:
     rows, columns = table.shared.shape
     parent = np.full(columns, -1, dtype=np.int64)
     jaccard = table.jaccard
-    by_lines = np.where(
-        (jaccard >= rules.overlap) & ~table.unsaid, jaccard + _TIE * (1 + table.cosine), 0.0
-    )
+    # A pair that is most of both its groups has no rival, and 1 more than any two other pairs.
+    score = jaccard + table.majority + _TIE * (1 + table.cosine)
+    by_lines = np.where((jaccard >= rules.overlap) & ~table.unsaid, score, 0.0)
     _take(by_lines, np.arange(rows), np.arange(columns), parent)
     by_center = np.where(table.unsaid & (table.cosine >= rules.cosine), table.cosine, 0.0)
     rest_rows = np.setdiff1d(np.arange(rows), parent)

@@ -48,7 +48,9 @@ def survivors(before: Run, tonight: Run) -> list[tuple[int, int]]:
     """(earlier id, tonight's id) of the clusters that anybody would call the same.
 
     More than half of the earlier one's shared weight, in texts that both nights cluster, lies in
-    one of tonight's and makes up more than half of that one. Counted by hand, not by `matching`.
+    one of tonight's and makes up more than half of that one; and a tenth of either cluster is such
+    texts, for one that all but dissolved into noise did not survive in the line or two that are
+    left. Counted by hand, not by `matching`.
     """
     both = before.texts.merge(tonight.texts, on="text_norm", suffixes=("", "_now"))
     both = both[(both["cluster"] >= 0) & (both["cluster_now"] >= 0)]
@@ -56,13 +58,23 @@ def survivors(before: Run, tonight: Run) -> list[tuple[int, int]]:
     table = both.pivot_table(index="cluster", columns="cluster_now", values="w", aggfunc="sum")
     table = table.fillna(0)
     of_old, of_new = table.div(table.sum(axis=1), axis=0), table.div(table.sum(axis=0), axis=1)
-    pairs = (of_old > 0.5) & (of_new > 0.5)
-    return [(int(old), int(new)) for old, new in pairs.stack()[lambda x: x].index]
+    left = both.groupby("cluster")["weight"].sum() / _sizes(before)
+    came = both.groupby("cluster_now")["weight_now"].sum() / _sizes(tonight)
+    return [
+        (int(old), int(new))
+        for old in table.index
+        for new in table.columns
+        if of_old.loc[old, new] > 0.5 and of_new.loc[old, new] > 0.5
+        and left[old] >= 0.1 and came[new] >= 0.1
+    ]  # fmt: skip
+
+
+def _sizes(run: Run) -> pd.Series:
+    return run.texts.groupby("cluster")["weight"].sum()
 
 
 def planted_topic(n=60) -> pd.DataFrame:
-    """Lines about nothing that the sample sings of, alike enough to be a cluster."""
-    dishes = ["毛肚", "鸭肠", "黄喉", "豆皮", "藕片", "肥牛"]
-    counts = "一二三四五六七八九十"
-    texts = [f"火锅{dishes[i % 6]}{counts[i // 6]}盘下锅涮涮涮" for i in range(n)]
+    """Lines about nothing that the sample sings of, each like all the others: a cluster."""
+    digits = "零一二三四五六七八九"
+    texts = [f"火锅毛肚{digits[i // 10]}{digits[i % 10]}盘下锅涮涮涮" for i in range(n)]
     return pd.DataFrame({"artist": "火锅乐队", "song": "涮", "text": texts})

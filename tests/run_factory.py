@@ -46,14 +46,14 @@ def make_run(
     (folder / "vectors").mkdir()
     np.save(folder / "vectors" / "vectors.npy", np.asarray(vectors, dtype=np.float32))
     lines.to_parquet(folder / "lines.parquet", index=False)
-    count = int(labels.max(initial=-1)) + 1
-    clusters = [-1, *range(count)]
+    ids = sorted({int(k) for k in labels if k >= 0})
+    clusters = [-1, *ids]
     pd.DataFrame({
         "cluster": clusters, "lines": [int((labels[rows] == k).sum()) for k in clusters],
-        "top_terms": ["", *(f"词{k}、语{k}" for k in range(count))],
-        "theme": [-1, *(k % 2 for k in range(count))],
+        "top_terms": ["", *(f"词{k}、语{k}" for k in ids)],
+        "theme": [-1, *(k % 2 for k in ids)],
     }).to_csv(folder / "clusters.csv", index=False)  # fmt: skip
-    themes = sorted({k % 2 for k in range(count)})
+    themes = sorted({k % 2 for k in ids})
     pd.DataFrame({
         "theme": [-1, *themes], "label": ["噪声", *(f"主题{t}" for t in themes)],
     }).to_csv(folder / "themes.csv", index=False)  # fmt: skip
@@ -64,7 +64,7 @@ def make_run(
     manifest = {
         "schema_version": 1, "created": "2026-01-02T03:04:05+00:00", "seed": 42,
         "config": config.model_dump(mode="json"), "versions": {"rapids-rap": "0.1.0"},
-        "counts": {"clusters": count, "kept": len(rows), "distinct": n},
+        "counts": {"clusters": len(ids), "kept": len(rows), "distinct": n},
         "model": {"name": "demo", "fingerprint": "f00d"},
         "inputs": [{"path": "a.txt", "sha256": "ab" * 32}],
     }  # fmt: skip

@@ -46,6 +46,23 @@ def test_a_run_agrees_with_itself(tmp_path):
     assert found.alignment.fit == pytest.approx(1.0)
 
 
+def test_ids_with_gaps_are_what_is_shown(tmp_path):
+    """A run whose ids are far apart: one row a cluster in every table, and its id in every name."""
+    gaps = [(3, 207, 90_000)[k] for k in THREE]
+    a, b = pair(tmp_path, THREE, gaps, vectors=None)
+    found = compare_runs(a, b)
+    assert found.agreement.adjusted_rand == 1.0
+    assert found.flow.shape == (4, 4)
+    record = as_json(found)
+    assert record["matches"] == [{"b": 3, "a": 0}, {"b": 207, "a": 1}, {"b": 90_000, "a": 2}]
+    assert {(row["a"], row["b"]) for row in record["flow"]} == {(0, 3), (1, 207), (2, 90_000)}
+    assert record["b"]["clusters"]["count"] == 3
+    write_comparison(found, tmp_path / "out")
+    page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    assert "词207" in page
+    assert ">207<" in page
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(-1, 5), min_size=2, max_size=60), st.integers(0, 99))
 def test_agreement_of_a_renamed_clustering_is_one(labels, seed):

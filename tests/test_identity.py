@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from rapids_rap.align import procrustes
+from rapids_rap.compare import compare_runs
 from rapids_rap.heritage import Heritage
 from rapids_rap.runs import TABLES, open_run
-from rapids_rap.summary import summarize
-from tests.conftest import LYRICS, ROOT
+from rapids_rap.search import search_run
+from rapids_rap.summary import _spans, summarize
+from tests.conftest import LYRICS, ROOT, rap
 from tests.nights import heir, lyrics_of, planted_topic, spend_night, survivors
 
 SHIFT_CLUSTER, SHIFT_THEME = 100, 50
@@ -107,6 +109,33 @@ def test_without_a_heritage_ids_are_those_of_a_first_night(sample_run, shifted):
     assert plain.clusters["cluster"].tolist() == list(range(-1, len(born)))
 
 
+def test_readers_take_ids(sample_run, shifted, tmp_path):
+    """Summary, export, search and compare know a cluster by its id, and say which there are."""
+    last = int(shifted.clusters["cluster"].max())
+    assert "cluster 100: " in rap("summary", shifted.path, "--cluster", 100).out
+    wrong = rap("summary", shifted.path, "--cluster", 0)
+    assert (wrong.code, f"it has -1, 100 to {last} (-1 is noise)" in wrong.err) == (2, True)
+    file = tmp_path / "lines.jsonl"
+    out = ("--format", "jsonl", "--out", file)
+    assert rap("export", shifted.path, "--cluster", 100, *out).code == 0
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    assert lines == (shifted.lines["cluster"] == 100).sum() > 0
+    found = search_run(shifted, "我们的城市", "line", 50)["cluster"]
+    assert found.max() >= 100
+    assert not found.between(0, 99).any()
+    compared = compare_runs(open_run(sample_run), shifted)
+    assert compared.agreement.adjusted_rand == 1.0
+    assert compared.sizes[0] == compared.sizes[1]
+
+
+def test_ids_with_gaps_are_told_apart():
+    """A list of ids is short however many there are."""
+    assert _spans([-1, 0, 1, 2, 5, 8, 9]) == "-1 to 2, 5, 8 to 9"
+    many = _spans([-1, *range(0, 100, 2)])
+    assert many.endswith("..., 98")
+    assert many.count(",") == 12
+
+
 # ---- night after night --------------------------------------------------------------------------
 
 
@@ -118,16 +147,15 @@ def test_after_five_percent_more_lines_survivors_keep_their_ids(nights):
 
 
 def test_a_planted_topic_is_born_and_dies(nights):
-    """Its cluster is among the born of its night and the dead of the next; its id is not reused."""
+    """What it made is among the born of its night and the dead of the next, and is not reused."""
     texts = nights[1].texts
-    planted = texts[texts["text_norm"].str.startswith("火锅")]
-    own = planted.loc[planted["cluster"] >= 0, "cluster"].mode().item()
-    members = texts[texts["cluster"] == own]
-    assert members["text_norm"].str.startswith("火锅").mean() > 0.5
-    assert own in nights[1].manifest["identity"]["clusters"]["born"]
-    assert own in nights[2].manifest["identity"]["clusters"]["dead"]
+    planted = texts["text_norm"].str.startswith("火锅").groupby(texts["cluster"]).mean()
+    own = {int(k) for k in planted.index[planted > 0.5] if k >= 0}
+    assert own
+    assert own <= set(nights[1].manifest["identity"]["clusters"]["born"])
+    assert own <= set(nights[2].manifest["identity"]["clusters"]["dead"])
     for later in nights[2:]:
-        assert own not in later.texts["cluster"].tolist()
+        assert not own & set(later.texts["cluster"])
 
 
 def test_few_large_clusters_are_merges_and_many_small_ones_splits(nights):

@@ -64,6 +64,14 @@ def test_a_planted_merge_names_the_parents_and_the_larger_is_the_heir():
     assert (found.kept, found.born, found.dead, found.split) == ((1, 2), (), (0,), ())
 
 
+def test_more_than_half_of_both_is_the_same_however_pure_a_part_is():
+    """The smaller half is purer, and has the higher Jaccard index; the larger half is the heir."""
+    before = [0] * 56 + [1] * 18
+    tonight = [0] * 26 + [1] * 30 + [1] * 18
+    found = match(np.array(before), np.array(tonight), next_id=2)
+    assert found.ids.tolist() == [2, 0]
+
+
 def test_a_sliver_is_no_part_and_a_stranger_that_took_half_is_no_part():
     """A part holds enough of the earlier group, and is mostly made of it."""
     sliver = match(blocks(a0=40), blocks(a0=36, b1=4))
@@ -250,3 +258,32 @@ def public(found, tonight):
     numbers = np.unique(tonight.labels[tonight.labels >= 0])
     known = np.searchsorted(numbers, tonight.labels)
     return np.where(tonight.labels >= 0, np.append(found.ids, -1)[known], -1)
+
+
+@given(two_nights())
+def test_what_is_most_of_both_keeps_its_id(nights):
+    """Whatever else happens, a pair that is more than half of each is one group."""
+    before, tonight, place = nights
+    found = match_groups(before, tonight, place, 6, RULES)
+    numbers = np.unique(tonight.labels[tonight.labels >= 0])
+    kept = np.flatnonzero(place >= 0)
+    old, new = before.labels[kept], tonight.labels[place[kept]]
+    weight = np.minimum(before.weights[kept], tonight.weights[place[kept]])
+    both = (old >= 0) & (new >= 0)
+    old, new, weight = old[both], new[both], weight[both]
+    for group in np.unique(old):
+        for k, number in enumerate(numbers.tolist()):
+            shared = weight[(old == group) & (new == number)].sum()
+            most = max(weight[old == group].sum(), weight[new == number].sum())
+            if (
+                shared > most / 2
+                and said(before, kept, both, group)
+                and said(tonight, place[kept], both, number)
+            ):
+                assert found.ids[k] == group
+
+
+def said(night, texts, both, group):
+    """Whether a tenth of a group's weight lies in texts that both nights group."""
+    mine = texts[both][night.labels[texts[both]] == group]
+    return night.weights[mine].sum() >= 0.1 * night.weights[night.labels == group].sum()

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -113,5 +112,18 @@ def test_the_count_of_clusters_survives_a_manifest_that_lacks_it(tmp_path):
     manifest = json.loads((b.path / "manifest.json").read_text())
     manifest["counts"] = {}
     (b.path / "manifest.json").write_text(json.dumps(manifest))
-    assert find_shared([a, open_run(b.path)]).sides[1].count == 3
-    assert np.array_equal(find_shared([a, a]).sides[0].labels, find_shared([a, a]).sides[1].labels)
+    side = find_shared([a, open_run(b.path)]).sides[1]
+    assert side.count == 3
+    assert side.ids.tolist() == [0, 1, 2]
+
+
+def test_ids_with_gaps_become_positions(tmp_path):
+    """Labels index arrays of as many rows as there are clusters, whatever the ids are."""
+    _, b = runs(tmp_path, TEXTS, [7, 7, 900, -1, 31])
+    side = find_shared([b, b]).sides[0]
+    assert side.ids.tolist() == [7, 31, 900]
+    of = dict(zip(sorted(TEXTS), side.labels.tolist(), strict=True))
+    assert [of[text] for text in TEXTS] == [0, 0, 2, -1, 1]
+    assert side.names == ["词7、语7", "词31、语31", "词900、语900"]
+    assert side.themes[0].tolist() == [0, 1]
+    assert side.themes[1].tolist() == [1, 1, 0]

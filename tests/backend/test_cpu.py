@@ -274,7 +274,8 @@ def test_the_descent_is_umap_learns():
 
     points = clustered_rows(120, 8, 3)
     graph = BACKEND.knn(points, 9)
-    start = np.random.default_rng(0).uniform(0, 10, (120, 2)).astype(np.float32)
+    # Sixty-fourths, which scaling by ten over ten does not round.
+    start = (np.random.default_rng(0).integers(0, 641, (120, 2)) / 64).astype(np.float32)
     start[0], start[1] = 0, 10  # each axis reaches from 0 to 10
     spec = UmapSpec(2, 10, 0.1, 60, "random")
     weighted = _cpu_umap._weighted_graph(graph, 10, 120)
