@@ -110,7 +110,7 @@ def grown_clusters(
     counted once, for the lines of a hook that is sung forty times do not come independently.
     Largest effect first.
     """
-    ids = sorted(before.keys() & now.keys())
+    ids = sorted(i for i in before.keys() & now.keys() if i >= 0)
     total_before, total_now = sum(before.values()), sum(now.values())
     if not ids or not total_before or not total_now:
         return []

@@ -81,20 +81,18 @@ def judge(now: Facts, change: Change | None, limits: NightlyConfig) -> list[Gate
     ]  # fmt: skip
 
 
-def _most(
-    gate: str, value: float | None, limit: float, what: str, absent: str = FIRST
-) -> Gate:  # fmt: skip
+def _most(gate: str, value: float | None, limit: float, what: str, absent: str = FIRST) -> Gate:
     if value is None:
         return Gate(gate, None, limit, None, f"{what}: {absent}")
-    return Gate(gate, round(value, 6), limit, value <= limit, f"{what}, at most {limit:g}")
+    shown = round(value, 6)  # what is judged is what is shown: 0.46 - 0.3 is no more than 0.16
+    return Gate(gate, shown, limit, shown <= limit, f"{what}, at most {limit:g}")
 
 
-def _least(
-    gate: str, value: float | None, limit: float, what: str, absent: str = FIRST
-) -> Gate:  # fmt: skip
+def _least(gate: str, value: float | None, limit: float, what: str, absent: str = FIRST) -> Gate:
     if value is None:
         return Gate(gate, None, limit, None, f"{what}: {absent}")
-    return Gate(gate, round(value, 6), limit, value >= limit, f"{what}, at least {limit:g}")
+    shown = round(value, 6)
+    return Gate(gate, shown, limit, shown >= limit, f"{what}, at least {limit:g}")
 
 
 def _ratio(now: int, before: int) -> float:

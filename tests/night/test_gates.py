@@ -1,0 +1,72 @@
+"""Gates: each refuses what is worse than its limit, and only that."""
+
+from dataclasses import replace
+
+import pytest
+
+from rapids_rap.config import NightlyConfig
+from rapids_rap.night.gates import Change, Facts, as_json, failed, judge, refusal
+
+GOOD = Facts(clusters=40, noise=0.3, retrieval=0.5, dbcv=0.2)
+SAME = Change(GOOD, lines_lost=0.0, ids_kept=1.0)
+LIMITS = NightlyConfig()
+
+
+def test_a_night_like_the_last_passes_every_gate():
+    """Nothing changed: all gates apply, and all pass."""
+    assert [gate.passed for gate in judge(GOOD, SAME, LIMITS)] == [True] * 8
+
+
+@pytest.mark.parametrize(
+    ("gate", "now", "change"),
+    [
+        ("max_noise", replace(GOOD, noise=0.95), replace(SAME, before=replace(GOOD, noise=0.9))),
+        ("max_noise_rise", replace(GOOD, noise=0.46), SAME),
+        ("min_clusters", replace(GOOD, clusters=1),
+         replace(SAME, before=replace(GOOD, clusters=2))),
+        ("min_clusters_ratio", replace(GOOD, clusters=19), SAME),
+        ("max_lines_lost", GOOD, replace(SAME, lines_lost=0.051)),
+        ("min_ids_kept", GOOD, replace(SAME, ids_kept=0.49)),
+        ("max_retrieval_fall", replace(GOOD, retrieval=0.34), SAME),
+        ("max_dbcv_fall", replace(GOOD, dbcv=-0.11), SAME),
+    ],
+)  # fmt: skip
+def test_each_gate_refuses_its_own_fault(gate, now, change):
+    """One thing worse than its limit fails that gate alone; a looser limit lets it through."""
+    verdicts = judge(now, change, LIMITS)
+    assert [g.gate for g in failed(verdicts)] == [gate]
+    value = failed(verdicts)[0].value
+    loose = LIMITS.model_copy(update={gate: value})
+    assert not failed(judge(now, change, loose))
+
+
+def test_the_first_night_meets_only_absolute_gates():
+    """What compares does not apply without a night before; collapse and noise still refuse."""
+    verdicts = judge(replace(GOOD, clusters=1, noise=0.99), None, LIMITS)
+    assert [g.gate for g in failed(verdicts)] == ["max_noise", "min_clusters"]
+    assert {g.gate for g in verdicts if g.passed is None} == {
+        "max_noise_rise", "min_clusters_ratio", "max_lines_lost", "min_ids_kept",
+        "max_retrieval_fall", "max_dbcv_fall",
+    }  # fmt: skip
+
+
+def test_what_was_not_computed_does_not_refuse():
+    """A figure that is missing in either night, or a night without clusters, is not a fall."""
+    blank = Facts(clusters=0, noise=1.0, retrieval=None, dbcv=None)
+    for now, before in ((blank, GOOD), (GOOD, blank)):
+        verdicts = {g.gate: g.passed for g in judge(now, Change(before, 0.0, None), LIMITS)}
+        assert verdicts["max_retrieval_fall"] is None
+        assert verdicts["max_dbcv_fall"] is None
+        assert verdicts["min_ids_kept"] is None
+    zero = replace(GOOD, retrieval=0.0)
+    assert not failed(judge(zero, replace(SAME, before=zero), LIMITS))
+
+
+def test_the_refusal_says_what_to_do():
+    """The sentence names gate, value, limit, where the run is and how to publish it anyway."""
+    gates = as_json(judge(GOOD, replace(SAME, lines_lost=0.4), LIMITS))
+    said = refusal(gates, "20261127T020000Z", "/srv/rap")
+    for part in ("max_lines_lost is 0.4", "at most 0.05", "/srv/rap/runs/20261127T020000Z",
+                 "rapids-rap rollback /srv/rap 20261127T020000Z"):  # fmt: skip
+        assert part in said
+    assert "max_noise " not in said
