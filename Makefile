@@ -18,8 +18,10 @@ check: $(STAMP)
 	$(BIN)/mypy kernels
 	$(BIN)/mypy bench
 
+# A process a core, files whole, so that what a file's tests share is made once.
 test: $(STAMP)
-	$(BIN)/pytest -q -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
+		$(BIN)/pytest -q -m "not slow and not gpu" -n logical --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
