@@ -55,6 +55,24 @@ def test_unwritable_folder_is_the_users_error(tmp_path):
         files.write_bytes(tmp_path / "file" / "a", b"x")
 
 
+def test_a_link_is_switched_in_one_step(tmp_path, monkeypatch):
+    """It leads to the old target or the new one, also where the switch fails half-way."""
+    link = tmp_path / "latest"
+    files.switch_link(link, "runs/a")
+    files.switch_link(link, "runs/b")
+    assert link.readlink() == Path("runs/b")  # relative, as it was given
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", full)
+        with pytest.raises(CapabilityError):
+            files.switch_link(link, "runs/c")
+    assert link.readlink() == Path("runs/b")
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+
+
 def test_nan_never_reaches_json(tmp_path):
     """JSON that other programs could not parse is refused before anything is written."""
     with pytest.raises(ValueError, match="JSON"):
@@ -80,21 +98,3 @@ def test_sweep_removes_only_partials(tmp_path):
     (tmp_path / ".hidden").write_text("x")
     files.sweep_partials(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "a"]
-
-
-def test_a_link_is_switched_in_one_step(tmp_path, monkeypatch):
-    """It leads to the old target or the new one, also where the switch fails half-way."""
-    link = tmp_path / "latest"
-    files.switch_link(link, "runs/a")
-    files.switch_link(link, "runs/b")
-    assert link.readlink() == Path("runs/b")  # relative, as it was given
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "full")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Path, "replace", full)
-        with pytest.raises(CapabilityError):
-            files.switch_link(link, "runs/c")
-    assert link.readlink() == Path("runs/b")
-    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
