@@ -113,6 +113,8 @@ def nightly(request: Request, progress: StageProgress) -> Outcome:
             keep_status(root, request.config.nightly.metrics, outcome, time.time())
     except (RapError, Stopped) as error:
         outcome = _failure(error)
+    if outcome.error is None:  # else the command says it as it ends
+        log.info("night: %s", outcome.message)
     notify(words, outcome, root.path)
     return outcome
 
@@ -192,6 +194,11 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> O
     if rest:
         shutil.rmtree(root.building, ignore_errors=True)
         return rest
+    inputs = found.input_changes
+    log.info(
+        "inputs: %d new, %d changed, %d removed, %d unchanged",
+        len(inputs.new), len(inputs.changed), len(inputs.removed), inputs.unchanged,
+    )  # fmt: skip
     for change in found.changes:
         log.warning("Since the published night: %s", change)
     _check_machine(root, request.config, found)

@@ -101,6 +101,9 @@ class _Counter:
 
 
 def _child(request, shared):
+    import torch
+
+    torch.set_num_threads(1)  # makes torch's pool anew here, before two threads race to do it
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +55,24 @@ def test_unwritable_folder_is_the_users_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="can't be written"):
         files.write_bytes(tmp_path / "file" / "a", b"x")
+
+
+def test_a_link_is_switched_in_one_step(tmp_path, monkeypatch):
+    """It leads to the old target or the new one, also where the switch fails half-way."""
+    link = tmp_path / "latest"
+    files.switch_link(link, "runs/a")
+    files.switch_link(link, "runs/b")
+    assert link.readlink() == Path("runs/b")  # relative, as it was given
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", full)
+        with pytest.raises(CapabilityError):
+            files.switch_link(link, "runs/c")
+    assert link.readlink() == Path("runs/b")
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
 
 
 def test_nan_never_reaches_json(tmp_path):

@@ -20,6 +20,7 @@ SAME = ("lines.parquet", "clusters.csv", "themes.csv", "cluster_terms.csv", "qua
 # Songs of each night: the first, new songs, most of them gone (refused), back with one more.
 NIGHTS = ((0, 10), (0, 12), (0, 2), (0, 13))
 CODES = (0, 0, 5, 0)
+PUBLISHING = 25  # operations after a night's run is whole, about
 
 
 def night(server, lyrics, root, number, **how):
@@ -71,7 +72,7 @@ def part_of(last):
         return "stages"
     if path.startswith("/.building"):
         return "writing the run"
-    return "publishing" if path.strip("/") else "root folder"
+    return "publishing"
 
 
 def kill_nights(tmp_path, kills, draws, by_time=0.0):
@@ -105,12 +106,14 @@ def kill_nights(tmp_path, kills, draws, by_time=0.0):
 
 def _kill_one_night(server, lyrics, root, number, sizes, most, draws, by_time, parts):
     """Kill a night up to `most` times, checking the disk each time; then let it end."""
-    before = shards(root)
-    for _ in range(min(most, 6)):
-        at = draws.randint(1, sizes[number].operations)
+    before, whole = shards(root), sizes[number].operations
+    for attempt in range(min(most, 6)):
+        at = draws.randint(1, whole)
+        if not attempt and draws.random() < 0.5:  # few of the steps are those that publish
+            at = draws.randint(whole - PUBLISHING, whole)
         how = {"die_at": at}
         if draws.random() < by_time:
-            how = {"die_after": sizes[number].seconds * at / sizes[number].operations}
+            how = {"die_after": sizes[number].seconds * at / whole}
         end = night(server, lyrics, root, number, **how)
         if not end.killed:
             return end

@@ -1,6 +1,7 @@
 """The run directory: one writer, the right inputs, and a manifest that comes last."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 
 from rapids_rap.errors import InputError, LockHeldError
-from rapids_rap.runs import MANIFEST, RunFolder, exclusive, open_run
+from rapids_rap.runs import MANIFEST, RunFolder, add_document, exclusive, open_run
+from rapids_rap.verify import find_faults
 
 
 def publish(folder, **changes):
@@ -207,3 +209,16 @@ def test_a_copy_without_hidden_files_is_still_a_run(tmp_path):
     (path / ".run.json").write_text("{")
     with RunFolder(path) as folder:
         folder.claim([("f", "1")])
+
+
+def test_a_document_is_added_with_its_checksum(sample_run, tmp_path):
+    """What is added to a finished run is vouched for by its manifest, and the rest stays."""
+    folder = tmp_path / "run"
+    shutil.copytree(sample_run, folder)
+    before = open_run(folder).manifest
+    add_document(folder, "nightly.json", {"name": "夜"})
+    after = open_run(folder)
+    assert after.night == {"name": "夜"}
+    assert after.manifest["files"].keys() == before["files"].keys() | {"nightly.json"}
+    assert find_faults(folder) == []
+    assert open_run(sample_run).night is None
