@@ -87,8 +87,16 @@ def artist_figure(
         return _missing(NO_ARTISTS)
     material = gather(entries, vectors, raw_vectors, texts, tokens, backend)
     everyone = np.ones(entries.size, dtype=bool)
-    spaces = song_spaces(material, everyone, everyone, backend, seed)
-    rows = space_rows(rank_spaces(spaces, contest, backend, draws=draws, seed=seed))
+
+    def rank_all() -> list[dict[str, Any]]:
+        spaces = song_spaces(material, everyone, everyone, backend, seed)
+        return space_rows(rank_spaces(spaces, contest, backend, draws=draws, seed=seed))
+
+    rows: Any
+    held_out: Any
+    rows, held_out = backend.together(
+        [rank_all, lambda: _held_out(material, contest, backend, draws, seed)]
+    )
     by_name = {row["name"]: row for row in rows}
     used = by_name.get("dense_used", by_name["dense_raw"])
     sizes = np.bincount(groups)
@@ -108,7 +116,7 @@ def artist_figure(
         "leakage_groups": len(sizes),
         "largest_group": int(sizes.max()),
         "spaces": rows,
-        "held_out_artists": _held_out(material, contest, backend, draws, seed),
+        "held_out_artists": held_out,
     }
 
 
