@@ -30,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--certificate", default="runs/parity", help="folder of the GPU certificate")
 
 
+LONGEST_FIRST = ("test_nightly_kills.py", "test_runner.py", "test_command.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of a minute or more come first, so that processes which share the suite end together."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended."""

@@ -179,7 +179,9 @@ def folder_with_code(tmp_path):
     (folder / "own.py").write_text(
         "from pathlib import Path\n"
         f"Path({str(tmp_path / 'ran')!r}).touch()\n"
-        "from transformers import Qwen2Config as OwnConfig, Qwen2Model as OwnModel\n"
+        "from transformers import Qwen2Config, Qwen2Model\n"
+        "class OwnConfig(Qwen2Config): pass\n"  # not Qwen2's own, which transformers would mark
+        "class OwnModel(Qwen2Model): pass\n"
     )
     return folder
 
