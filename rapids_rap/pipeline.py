@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 VERSIONS = {
-    "corpus": 1, "neighbors": 2, "layout": 2, "clusters": 2, "segment": 1,
+    "corpus": 1, "neighbors": 2, "layout": 3, "clusters": 2, "segment": 1,
     "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 3,
 }  # fmt: skip
 

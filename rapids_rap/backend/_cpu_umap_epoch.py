@@ -9,7 +9,8 @@ the squared distance alone, and nearly all of an epoch goes into the powers in t
 
 Here both are tabulated once, `STEPS` steps an octave, and taken linearly between, which errs by
 less than 1e-4 of the value. Distances beyond the tables take their outermost steps: below, the
-movement is clipped in any case, and above, there is next to no force.
+movement is clipped in any case, and above, there is next to no force. A step is clipped coordinate
+by coordinate only where the whole of it is longer than the limit, which few are.
 
 Imported when a layout is made: numba and umap-learn belong to the `[cpu]` extra.
 """
@@ -26,7 +27,6 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from umap.utils import tau_rand_int
 
 STEP_BITS = 7  # of the mantissa: steps an octave, as a power of two
 STEPS = 2**STEP_BITS
@@ -36,6 +36,7 @@ FIRST = (127 + LOWEST) << STEP_BITS  # of the bits of 2^LOWEST
 LAST = (HIGHEST - LOWEST) * STEPS - 1
 FRACTION = np.float32(2.0**-SHIFT)
 LIMIT = np.float32(4.0)  # of a coordinate's step, before the learning rate
+SHORT = np.float32(15.9)  # of a step's squared length: no coordinate reaches the limit
 CORE = 0.001  # keeps repulsion finite, as in umap-learn
 
 Floats = npt.NDArray[np.float32]
@@ -109,6 +110,18 @@ def _remainder(number: Any, divisor: Any, inverse: Any) -> Any:
     return rest - divisor if rest >= divisor else rest
 
 
+@numba.njit(inline="always")
+def _next_random(a: Any, b: Any, c: Any) -> Any:
+    """umap-learn's `tau_rand_int` on a state in registers: what follows three int64.
+
+    The random number is `int32(a ^ b ^ c)` of what is returned.
+    """
+    a = (((a & 4294967294) << 12) & 0xFFFFFFFF) ^ ((((a << 13) & 0xFFFFFFFF) ^ a) >> 19)
+    b = (((b & 4294967288) << 4) & 0xFFFFFFFF) ^ ((((b << 2) & 0xFFFFFFFF) ^ b) >> 25)
+    c = (((c & 4294967280) << 17) & 0xFFFFFFFF) ^ ((((c << 3) & 0xFFFFFFFF) ^ c) >> 11)
+    return a, b, c
+
+
 @numba.njit(inline="always", fastmath=True)
 def _squared_distance(points: Any, j: Any, k: Any, dim: Any) -> Any:
     squared = np.float32(0.0)
@@ -118,7 +131,15 @@ def _squared_distance(points: Any, j: Any, k: Any, dim: Any) -> Any:
 
 
 @numba.njit(inline="always", fastmath=True)
-def _pull_together(points: Any, j: Any, k: Any, dim: Any, force: Any, alpha: Any) -> None:
+def _pull_together(
+    points: Any, j: Any, k: Any, dim: Any, force: Any, squared: Any, alpha: Any
+) -> None:
+    if force * force * squared < SHORT:
+        for d in range(dim):
+            step = force * (points[j, d] - points[k, d]) * alpha
+            points[j, d] += step
+            points[k, d] -= step
+        return
     for d in range(dim):
         step = _clip(force * (points[j, d] - points[k, d])) * alpha
         points[j, d] += step
@@ -126,7 +147,11 @@ def _pull_together(points: Any, j: Any, k: Any, dim: Any, force: Any, alpha: Any
 
 
 @numba.njit(inline="always", fastmath=True)
-def _push_away(points: Any, j: Any, k: Any, dim: Any, force: Any, alpha: Any) -> None:
+def _push_away(points: Any, j: Any, k: Any, dim: Any, force: Any, squared: Any, alpha: Any) -> None:
+    if force * force * squared < SHORT:
+        for d in range(dim):
+            points[j, d] += force * (points[j, d] - points[k, d]) * alpha
+        return
     for d in range(dim):
         points[j, d] += _clip(force * (points[j, d] - points[k, d])) * alpha
 
@@ -148,22 +173,27 @@ def _descent(dim: int) -> Callable[..., None]:
         for i in range(every.shape[0]):
             if next_positive[i] > n:
                 continue
-            j, k = head[i], tail[i]
+            j, k = np.uintp(head[i]), np.uintp(tail[i])  # unsigned: nothing counts from the end
             squared = _squared_distance(points, j, k, dim)
             if squared > 0.0:
                 pull = _force(attraction, squared)
-                _pull_together(points, j, k, dim, pull, alpha)
+                _pull_together(points, j, k, dim, pull, squared, alpha)
             next_positive[i] += every[i]
             negatives = int((n - next_negative[i]) / every_negative[i])
+            first, second, third = states[j, 0], states[j, 1], states[j, 2]
             for _ in range(negatives):
-                k = _remainder(tau_rand_int(states[j]), n_vertices, inverse)
+                first, second, third = _next_random(first, second, third)
+                number = np.int32(first ^ second ^ third)
+                k = np.uintp(_remainder(number, n_vertices, inverse))
                 squared = _squared_distance(points, j, k, dim)
                 if squared > 0.0:
                     push = _force(repulsion, squared)
-                    _push_away(points, j, k, dim, push, alpha)
+                    _push_away(points, j, k, dim, push, squared, alpha)
+            states[j, 0], states[j, 1], states[j, 2] = first, second, third
             next_negative[i] += negatives * every_negative[i]
 
+    how = {"fastmath": True, "nogil": True, "error_model": "numpy"}  # division without a check
     try:
-        return numba.njit(fastmath=True, nogil=True, cache=True)(descend)  # type: ignore[no-any-return]
+        return numba.njit(**how, cache=True)(descend)  # type: ignore[no-any-return]
     except RuntimeError:  # no folder that can be written
-        return numba.njit(fastmath=True, nogil=True)(descend)  # type: ignore[no-any-return]
+        return numba.njit(**how)(descend)  # type: ignore[no-any-return]
