@@ -34,7 +34,7 @@ LONGEST_FIRST = ("test_nightly_kills.py", "test_runner.py", "test_command.py", "
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of a minute or more come first, so that processes which share the suite end together."""
+    """Files of a minute or more come first, so that processes sharing the suite end together."""
     items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
 
 
