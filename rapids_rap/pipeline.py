@@ -48,7 +48,7 @@ from rapids_rap.memory_plan import MemoryPlan, find_model_size, plan_memory
 from rapids_rap.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
-from rapids_rap.quality import Evidence, Quality, assess
+from rapids_rap.quality import Evidence, Quality, Retrieval, assess, retrieve
 from rapids_rap.runs import RunFolder, exclusive, hash_inputs, write_corpus
 from rapids_rap.segment import Tokens, load_words, segment
 from rapids_rap.stages import StageCache, digest, stage_key
@@ -61,7 +61,7 @@ Result = TypeVar("Result")
 
 VERSIONS = {
     "corpus": 1, "neighbors": 2, "layout": 3, "clusters": 2, "segment": 1,
-    "terms": 1, "theme_terms": 1, "lexicon": 1, "quality": 3,
+    "terms": 1, "theme_terms": 1, "lexicon": 1, "retrieval": 1, "quality": 3,
 }  # fmt: skip
 
 
@@ -74,6 +74,7 @@ class Geometry:
     graph: NeighborGraph
     layout: Layout
     clusters: Clusters
+    retrieval: Retrieval
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def run(
         geometry = _place_and_group(corpus, weights, tokens, sizes, job)
         words = _read_words(corpus, weights, tokens, geometry, lists, job)
         artists = _look_at_artists(corpus, geometry, lists.regions, job)
-        quality = _judge(corpus, weights, geometry, words, job)
+        quality = _judge(weights, geometry, words, job)
         with job.cache.measured("identity"):
             names = name_groups(
                 corpus.texts, weights, geometry.clusters, geometry.vectors, heritage,
@@ -214,9 +215,23 @@ class _Job:
         self, kind: type[Result], name: str, compute: Callable[[], Result], *parts: object
     ) -> Result:
         """Run or load a stage whose result depends on `parts` (configs, keys, hashes)."""
+        return self.cache.run(kind, name, self._key(name, parts), compute)
+
+    def begin(
+        self, kind: type[Result], name: str, compute: Callable[[], Result], *parts: object
+    ) -> Callable[[], Result]:
+        """Begin a stage beside those that come next; what is returned ends it.
+
+        Its seconds are what the run waits for it then.
+        """
+        key = self._key(name, parts)
+        waiting = compute if self.cache.holds(name, key) else self.backend.beside(compute)
+        return lambda: self.cache.run(kind, name, key, waiting)
+
+    def _key(self, name: str, parts: Sequence[object]) -> str:
         plain = [p.model_dump(mode="json") if hasattr(p, "model_dump") else p for p in parts]
         self.keys[name] = stage_key(name, VERSIONS[name], self.backend.name, self.versions, *plain)
-        return self.cache.run(kind, name, self.keys[name], compute)
+        return self.keys[name]
 
 
 def _cut_words(corpus: Corpus, lists: Lists, job: _Job) -> Tokens:
@@ -261,6 +276,15 @@ def _place_and_group(
         lambda: neighbor_graph(used.matrix, config.neighbors, backend, seed),
         space, config.neighbors, seed,
     )  # fmt: skip
+    # Of vectors alone, on a core that the layouts and the clustering leave idle.
+    retrieval = job.begin(
+        Retrieval, "retrieval",
+        lambda: retrieve(
+            used.matrix, vectors.matrix, corpus.lines, corpus.texts, tokens, config.quality,
+            backend, seed,
+        ),
+        space, job.keys["corpus"], job.keys["segment"], config.quality, seed,
+    )  # fmt: skip
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
     earlier = earlier_places(
@@ -278,7 +302,7 @@ def _place_and_group(
         ),
         job.keys["layout"], config.clusters, job.keys["corpus"],
     )  # fmt: skip
-    return Geometry(vectors, used, graph, layout, clusters)
+    return Geometry(vectors, used, graph, layout, clusters, retrieval())
 
 
 def _lay_out(
@@ -337,16 +361,19 @@ def _look_at_artists(
         return artist_tables(corpus.lines, clusters, regions, backend)
 
 
-def _judge(corpus: Corpus, weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
+def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
         geometry.used.matrix, geometry.vectors.matrix, geometry.layout, geometry.clusters, weights,
-        words.tokens, words.terms, corpus.lines, corpus.texts,
+        words.tokens, words.terms,
     )  # fmt: skip
     return job.stage(
         Quality, "quality",
-        lambda: assess(evidence, job.config.quality, job.backend, job.seed),
-        job.keys["clusters"], job.keys["terms"], job.config.quality, job.seed,
+        lambda: assess(
+            evidence, geometry.retrieval, job.config.quality, job.backend, job.seed
+        ),
+        job.keys["clusters"], job.keys["terms"], job.keys["retrieval"], job.config.quality,
+        job.seed,
     )  # fmt: skip
 
 

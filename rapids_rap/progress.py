@@ -27,6 +27,7 @@ STAGE_NAMES = {
     "terms": "terms of each cluster",
     "lexicon": "lexicon counts",
     "artists": "artists and regions",
+    "retrieval": "finding songs and artists again",
     "quality": "measuring quality",
     "maps": "drawing maps",
     "report": "writing the run",

@@ -48,12 +48,18 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class Retrieval:
+    """The figures that need songs and vectors, but neither layout nor clusters; by name."""
+
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What is judged: n distinct texts. Arrays are the backend's.
 
     vectors, raw_vectors: (n, d) after and before post-processing (the same object without any).
-    weights: (n,) int64 occurrences of each text. lines: the corpus' rows and texts: (n,) its
-    distinct texts, on the host; without them figures that need songs are not computed.
+    weights: (n,) int64 occurrences of each text.
     """
 
     vectors: Array
@@ -63,12 +69,40 @@ class Evidence:
     weights: Array
     tokens: Tokens
     terms: Terms
-    lines: pd.DataFrame | None = None
-    texts: Sequence[str] = ()
+
+
+def retrieve(
+    vectors: Array,
+    raw_vectors: Array,
+    lines: pd.DataFrame | None,
+    texts: Sequence[str],
+    tokens: Tokens,
+    config: QualityConfig,
+    backend: Backend,
+    seed: int | None,
+) -> Retrieval:
+    """Whether vectors find next lines and songs, whether songs find their artist in every space.
+
+    vectors, raw_vectors: as of `Evidence`. lines: the corpus' rows and texts: (n,) its distinct
+    texts, on the host; without songs nothing is computed. Samples use `seed`, or 0 without one.
+    """
+    known = (vectors, raw_vectors, lines, texts)
+    draws, seed = config.bootstrap, 0 if seed is None else seed
+    figures: dict[str, Any] = vector_figures(
+        *known, backend, most=config.retrieval_lines, draws=draws, seed=seed
+    )
+    figures["artist_retrieval"] = artist_figure(
+        *known, tokens, backend, most=config.artist_songs, draws=draws, seed=seed
+    )
+    return Retrieval(figures)
 
 
 def assess(
-    evidence: Evidence, config: QualityConfig, backend: Backend, seed: int | None
+    evidence: Evidence,
+    retrieval: Retrieval,
+    config: QualityConfig,
+    backend: Backend,
+    seed: int | None,
 ) -> Quality:
     """Every figure of this version, all on the same distinct texts.
 
@@ -77,11 +111,10 @@ def assess(
     """
     judge = _Judge(evidence, config, backend, 0 if seed is None else seed)
     # The longest first, so that cores which share them end together.
-    artists, vectors, density, *rest = backend.together([
-        judge.artist_retrieval, judge.vector_figures, judge.dbcv, judge.trustworthiness,
-        judge.silhouette_layout, judge.silhouette_cosine, judge.term_figures, judge.sizes,
+    faithful, layout, density, cosine, terms, sizes = backend.together([
+        judge.trustworthiness, judge.silhouette_layout, judge.dbcv, judge.silhouette_cosine,
+        judge.term_figures, judge.sizes,
     ])  # fmt: skip
-    faithful, layout, cosine, terms, sizes = rest
     figures: dict[str, Any] = {
         "clusters": sizes,
         "silhouette_cosine": cosine,
@@ -89,8 +122,7 @@ def assess(
         "dbcv": density,
         "trustworthiness": faithful,
         **terms,
-        **vectors,
-        "artist_retrieval": artists,
+        **retrieval.figures,
     }
     for name, meaning in NOT_COMPUTED.items():
         figures[name] = {"value": None, "baseline": None, "meaning": meaning,
@@ -207,23 +239,6 @@ class _Judge:
                 f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
             ),
         }  # fmt: skip
-
-    def vector_figures(self) -> dict[str, Figure]:
-        """Whether vectors find what songs put together, and how they fill the sphere."""
-        evidence, config = self.evidence, self.config
-        return vector_figures(
-            evidence.vectors, evidence.raw_vectors, evidence.lines, evidence.texts, self.backend,
-            most=config.retrieval_lines, draws=config.bootstrap, seed=self.seed,
-        )  # fmt: skip
-
-    def artist_retrieval(self) -> Figure:
-        """Whether songs find their artist, in this run's space and in all others."""
-        evidence, config = self.evidence, self.config
-        return artist_figure(
-            evidence.vectors, evidence.raw_vectors, evidence.lines, evidence.texts,
-            evidence.tokens, self.backend,
-            most=config.artist_songs, draws=config.bootstrap, seed=self.seed,
-        )  # fmt: skip
 
     def _silhouette(
         self, values: Array, shuffled: Array, meaning: str, weights: Array | None = None

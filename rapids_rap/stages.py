@@ -112,6 +112,10 @@ class StageCache:
                     shutil.rmtree(other, ignore_errors=True)
         return result
 
+    def holds(self, name: str, key: str) -> bool:
+        """Whether there is a result of stage `name` with this key, as far as can be seen."""
+        return (self.root / name / key / COMMIT).exists()
+
     def measured(self, name: str, key: str = "") -> _Measurement:
         """A context that records a stage's time and peak memory without keeping its result."""
         return _Measurement(self, name, key)

@@ -1,8 +1,8 @@
 """Importing large libraries without the garbage collector.
 
 torch, transformers and what belongs to them make a million objects that live as long as the
-process. The collector goes through all of them again and again while they come, in every full
-collection of the job, and once more at its end: a third of the time that the imports take.
+process. The collector goes through all of them again and again while they come, and in every full
+collection of the job.
 """
 
 from __future__ import annotations

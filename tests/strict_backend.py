@@ -68,6 +68,9 @@ class StrictBackend:
     def together(self, calls):
         return [call() for call in calls]
 
+    def beside(self, call):
+        return call
+
     def memory(self) -> Memory:
         return self._cpu.memory()
 

@@ -166,7 +166,8 @@ def test_second_run_recomputes_nothing_and_a_lexicon_only_the_lexicon(sample_run
     args = ["run", LYRICS, "--out", folder, *same]
     assert rap(*args).code == 0
     stages = {s["name"]: s["cached"] for s in open_run(folder).manifest["stages"]}
-    assert all(stages[name] for name in ("corpus", "neighbors", "layout", "clusters", "lexicon"))
+    kept = ("corpus", "neighbors", "layout", "clusters", "retrieval", "lexicon", "quality")
+    assert all(stages[name] for name in kept)
     vectors = checksum(folder / "vectors" / "vectors.npy")
     assert vectors == before.manifest["files"]["vectors/vectors.npy"]["sha256"]
 

@@ -9,7 +9,7 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clusters import Clusters
 from rapids_rap.config import QualityConfig, TermsConfig
 from rapids_rap.layout import Layout
-from rapids_rap.quality import NOT_COMPUTED, Evidence, assess
+from rapids_rap.quality import NOT_COMPUTED, Evidence, assess, retrieve
 from rapids_rap.segment import segment
 from rapids_rap.terms import cluster_terms
 from tests.strict_backend import StrictBackend
@@ -40,10 +40,18 @@ def evidence(labels, *, seed=0, raw=None):
     )
 
 
+def judged(found, config, backend, seed):
+    """Every figure of texts of which no song is known."""
+    retrieval = retrieve(
+        found.vectors, found.raw_vectors, None, (), found.tokens, config, backend, seed
+    )
+    return assess(found, retrieval, config, backend, seed).figures
+
+
 def test_planted_clusters_are_good_and_shuffled_ones_are_not():
     """Right clusters beat the shuffled baseline in every cluster figure, and equal scikit-learn."""
     found = evidence(np.arange(90) % 3)
-    figures = assess(found, QualityConfig(), BACKEND, 42).figures
+    figures = judged(found, QualityConfig(), BACKEND, 42)
     for name in ("silhouette_cosine", "dbcv"):
         assert figures[name]["value"] > 0.5 > 0.1 > figures[name]["baseline"], name
     expected = silhouette_score(found.vectors, found.clusters.labels, metric="cosine")
@@ -56,7 +64,7 @@ def test_noise_is_left_out_and_counted():
     """Noise lowers coverage, not the silhouette of the rest."""
     labels = np.arange(90) % 3
     labels[:30] = -1
-    figures = assess(evidence(labels), QualityConfig(), BACKEND, 42).figures
+    figures = judged(evidence(labels), QualityConfig(), BACKEND, 42)
     assert figures["silhouette_cosine"]["coverage"] == pytest.approx(2 / 3)
     assert figures["clusters"]["noise_share_texts"] == pytest.approx(1 / 3)
     assert figures["silhouette_cosine"]["value"] > 0.5
@@ -65,7 +73,7 @@ def test_noise_is_left_out_and_counted():
 @pytest.mark.parametrize("labels", [[-1] * 12, [0] * 12, [0], [-1, -1]])
 def test_what_is_undefined_is_null(labels):
     """No cluster, one cluster, one text: no figure is invented, and nothing fails."""
-    figures = assess(evidence(labels), QualityConfig(), BACKEND, None).figures
+    figures = judged(evidence(labels), QualityConfig(), BACKEND, None)
     assert figures["silhouette_cosine"]["value"] is None
     assert figures["dbcv"]["value"] is None
 
@@ -73,7 +81,7 @@ def test_what_is_undefined_is_null(labels):
 def test_large_input_is_sampled_and_says_so():
     """Above the exact limit the layout's silhouette is a sample, with its size beside it."""
     config = QualityConfig(silhouette_exact=100, silhouette_sample=100, trustworthiness_sample=100)
-    figures = assess(evidence(np.arange(300) % 3), config, BACKEND, 42).figures
+    figures = judged(evidence(np.arange(300) % 3), config, BACKEND, 42)
     assert figures["silhouette_layout"]["rows"] == 100
     assert figures["silhouette_layout"]["sampled"]
     assert figures["trustworthiness"]["sampled"]
@@ -82,13 +90,13 @@ def test_large_input_is_sampled_and_says_so():
 def test_a_sample_larger_than_the_input_is_the_input():
     """A low exact limit with the usual sample size is no error."""
     config = QualityConfig(silhouette_exact=100)
-    figures = assess(evidence(np.arange(150) % 3), config, BACKEND, 42).figures
+    figures = judged(evidence(np.arange(150) % 3), config, BACKEND, 42)
     assert figures["silhouette_layout"]["rows"] == 150
 
 
 def test_what_is_not_built_is_null():
     """Figures of parts not built yet are present, null, and say so."""
-    figures = assess(evidence(np.arange(30) % 3), QualityConfig(), BACKEND, 42).figures
+    figures = judged(evidence(np.arange(30) % 3), QualityConfig(), BACKEND, 42)
     for name in NOT_COMPUTED:
         assert figures[name]["value"] is None
         assert figures[name]["note"] == "not computed"
@@ -98,7 +106,7 @@ def test_postprocessing_shows_before_and_after():
     """Where vectors were post-processed, the silhouette of the raw ones stands beside."""
     rng = np.random.default_rng(1)
     raw = rng.normal(size=(90, 8)).astype(np.float32) + 3
-    figures = assess(evidence(np.arange(90) % 3, raw=raw), QualityConfig(), BACKEND, 42).figures
+    figures = judged(evidence(np.arange(90) % 3, raw=raw), QualityConfig(), BACKEND, 42)
     cosine = figures["silhouette_cosine"]
     assert cosine["before_postprocessing"] < cosine["value"]
 
@@ -135,8 +143,8 @@ def test_strict_arrays_pass_through(labels, config):
     """Every figure is the same on arrays that refuse NumPy, sampled and undefined ones included."""
     raw = np.random.default_rng(1).normal(size=(len(labels), 8)).astype(np.float32)
     found, strict = evidence(labels, raw=raw), StrictBackend()
-    plain = assess(found, config, BACKEND, 3).figures
-    figures = assess(on_device(found, strict), config, strict, 3).figures
+    plain = judged(found, config, BACKEND, 3)
+    figures = judged(on_device(found, strict), config, strict, 3)
     assert figures.keys() == plain.keys()
     for name, figure in plain.items():
         assert figures[name].keys() == figure.keys()
@@ -147,5 +155,5 @@ def test_strict_arrays_pass_through(labels, config):
 def test_figures_are_repeatable():
     """The same evidence and seed give the same figures."""
     found = evidence(np.arange(90) % 3)
-    first, second = (assess(found, QualityConfig(), BACKEND, 7).figures for _ in range(2))
+    first, second = (judged(found, QualityConfig(), BACKEND, 7) for _ in range(2))
     pd.testing.assert_series_equal(pd.Series(first), pd.Series(second))

@@ -70,6 +70,16 @@ def test_second_run_loads_and_third_recomputes(tmp_path):
     assert [p.name for p in (tmp_path / "stage").iterdir()] == ["b"]
 
 
+def test_what_is_held_is_known_by_its_key(tmp_path):
+    """A stage that is kept is not begun beside another one, and one of another key is."""
+    cache = StageCache(tmp_path, HostBackend())
+    assert not cache.holds("stage", "a")
+    cache.run(Result, "stage", "a", example)
+    assert cache.holds("stage", "a")
+    assert not cache.holds("stage", "b")
+    assert not cache.holds("other", "a")
+
+
 @pytest.mark.parametrize("content", [b"\x93NUMPY", b"", b"[]", b"null"])
 @pytest.mark.parametrize("damage", ["array.npy", "plain.json", "commit.json", "table.parquet"])
 def test_damaged_result_is_computed_again(tmp_path, damage, content):

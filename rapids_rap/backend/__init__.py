@@ -215,6 +215,12 @@ class Backend(Protocol):
         On the CPU they share its cores; a device that one call fills takes them in turn.
         """
 
+    def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """Begin a call beside what comes next; what is returned is asked once, and waits for it.
+
+        On the CPU on one core; a device that one call fills makes it when it is asked.
+        """
+
     def memory(self) -> Memory:
         """What is free now and the most that was used."""
 

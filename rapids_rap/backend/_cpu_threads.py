@@ -1,10 +1,16 @@
-"""Independent work side by side on the cores of a CPU."""
+"""Independent work side by side on the cores of a CPU.
+
+The threads are daemons: when the caller is stopped by a signal, the process ends at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from rapids_rap.backend._extras import require
 
 Result = TypeVar("Result")
 
@@ -13,7 +19,6 @@ def side_by_side(calls: Sequence[Callable[[], Result]], threads: int) -> list[Re
     """What each call returns, in their order; begun in their order, `threads` at a time.
 
     After an error no other call is begun, and the first of the calls that failed raises its own.
-    The threads are daemons: when the caller is stopped by a signal, the process ends at once.
     """
     found: dict[int, Result] = {}
     errors: dict[int, BaseException] = {}
@@ -37,3 +42,63 @@ def side_by_side(calls: Sequence[Callable[[], Result]], threads: int) -> list[Re
     if errors:
         raise errors[min(errors)]
     return [found[place] for place in range(len(calls))]
+
+
+def begin(call: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin a call; what is returned waits for it, and returns or raises what the call did."""
+    ended: list[Callable[[], Result]] = []
+
+    def work() -> None:
+        try:
+            result = call()
+            ended.append(lambda: result)
+        except BaseException as error:
+            ended.append(_raiser(error))
+
+    worker = threading.Thread(target=work, name="beside", daemon=True)
+    worker.start()
+
+    def wait() -> Result:
+        worker.join()
+        return ended[0]()
+
+    return wait
+
+
+def _raiser(error: BaseException) -> Callable[[], Any]:
+    def again() -> Any:
+        raise error
+
+    return again
+
+
+class _OneCore:
+    """Counts who wants matrix products on one core each; the last to leave gives the others back.
+
+    The setting is the whole process's, so each restoring what it found would undo another's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limits: Any = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        library = require("threadpoolctl", "Work side by side")
+        with self._lock:
+            if not self._users:
+                self._limits = library.threadpool_limits(limits=1, user_api="blas")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._limits.restore_original_limits()
+
+
+one_core_products = _OneCore()
+"""Cores that share a matrix product wait for each other, and on a busy machine mostly wait. A
+product on one core also gives the same bits on any number of cores."""

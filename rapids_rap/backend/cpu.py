@@ -35,9 +35,8 @@ from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
 from rapids_rap.backend._cpu_memory import host_memory
-from rapids_rap.backend._cpu_threads import side_by_side
+from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
 from rapids_rap.backend._cpu_umap import layouts
-from rapids_rap.backend._extras import require
 from rapids_rap.errors import CapabilityError
 
 
@@ -131,14 +130,18 @@ class CpuBackend:
         return euclidean_silhouette(points, labels)
 
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
-        """See `Backend.together`; a core each, matrix products included.
-
-        Cores that share a product wait for each other, and on a busy machine mostly wait. A product
-        on one core also gives the same bits on any number of cores.
-        """
-        limits = require("threadpoolctl", "The quality report")
-        with limits.threadpool_limits(limits=1, user_api="blas"):
+        """See `Backend.together`; a core each, matrix products included."""
+        with one_core_products():
             return side_by_side(calls, os.cpu_count() or 1)
+
+    def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """See `Backend.beside`; in a thread, on one core."""
+
+        def alone() -> Result:
+            with one_core_products():
+                return call()
+
+        return begin(alone)
 
     def memory(self) -> Memory:
         """Main memory, within the container's limit."""

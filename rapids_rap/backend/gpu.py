@@ -175,6 +175,10 @@ class GpuBackend:
         """See `Backend.together`; in turn, each with the whole device and its memory."""
         return [call() for call in calls]
 
+    def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """See `Backend.beside`; when it is asked for."""
+        return call
+
     def memory(self) -> Memory:
         """Device memory: free now, in all, and the most the array libraries held."""
         return self._memory.memory()

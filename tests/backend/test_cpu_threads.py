@@ -5,8 +5,10 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from rapids_rap.backend._cpu_threads import side_by_side
+from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
+from rapids_rap.backend.cpu import CpuBackend
 
 
 @given(st.lists(st.integers(), max_size=20), st.integers(1, 5))
@@ -41,3 +43,35 @@ def test_the_first_error_is_raised_and_nothing_else_begun():
     with pytest.raises(ValueError, match="one"):
         side_by_side(calls, 1)
     assert begun == ["one"]
+
+
+def test_what_has_begun_runs_beside_and_is_waited_for():
+    """The caller goes on meanwhile; both must be there for the barrier to open."""
+    meet = threading.Barrier(2, timeout=20)
+    wait = begin(lambda: meet.wait() >= 0)
+    meet.wait()
+    assert wait() is True
+
+
+def test_an_error_is_raised_where_it_is_waited_for():
+    """A figure that fails beside the layouts fails its own stage."""
+    wait = CpuBackend().beside(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        wait()
+
+
+def cores_of_products():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_products_get_their_cores_back_when_the_last_has_left():
+    """One that leaves while another works must not undo it, nor leave the process on one core."""
+    with threadpool_limits(2, user_api="blas"):
+        first, second = one_core_products(), one_core_products()
+        first.__enter__()
+        second.__enter__()
+        assert cores_of_products() == {1}
+        first.__exit__(None, None, None)
+        assert cores_of_products() == {1}
+        second.__exit__(None, None, None)
+        assert cores_of_products() == {2}

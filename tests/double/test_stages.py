@@ -30,7 +30,7 @@ from rapids_rap.layout import Layout, lay_out
 from rapids_rap.lexicon import cluster_emotions, count_hits, load_lexicon
 from rapids_rap.maps import MapData, draw_maps
 from rapids_rap.neighbors import neighbor_graph
-from rapids_rap.quality import Evidence, assess
+from rapids_rap.quality import Evidence, assess, retrieve
 from rapids_rap.segment import segment
 from rapids_rap.stages import load_result, save_result
 from rapids_rap.terms import cluster_terms
@@ -222,11 +222,12 @@ def test_quality_is_the_cpus(stages, sample, words):
     figures = []
     for f in stages:
         terms = cluster_terms(words[1], f.clusters.labels, f.weights, TermsConfig(), f.backend)
-        evidence = Evidence(
-            f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms,
-            songs_of(sample.texts), sample.texts,
-        )  # fmt: skip
-        figures.append(assess(evidence, config, f.backend, 7).figures)
+        evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
+        songs = songs_of(sample.texts)
+        retrieval = retrieve(
+            f.vectors, f.vectors, songs, sample.texts, words[1], config, f.backend, 7
+        )
+        figures.append(assess(evidence, retrieval, config, f.backend, 7).figures)
     close(*figures)
 
 
