@@ -21,7 +21,8 @@ from rapids_rap.config import Config
 from rapids_rap.corpus.files import find_files
 from rapids_rap.device import DeviceResolution
 from rapids_rap.doctor import used_versions
-from rapids_rap.errors import CapabilityError, InputError, NoViewError
+from rapids_rap.embedding.model import resolve_model
+from rapids_rap.errors import CapabilityError, ConfigError, InputError, NoViewError
 from rapids_rap.grids import Cell, Grid
 from rapids_rap.progress import StageProgress
 from rapids_rap.rescore import Figures, cluster_sizes, rescore
@@ -29,13 +30,14 @@ from rapids_rap.runs import MANIFEST, Run, exclusive, hash_inputs, open_run
 from rapids_rap.settings import change_config
 from rapids_rap.shared import Shared, find_shared
 from rapids_rap.stages import digest
-from rapids_rap.train import require_libraries, train
+from rapids_rap.train import VERSION, require_trainable, train
 from rapids_rap.trained import judge_held_out, read_record
 from rapids_rap.verdict import Contrast, Verdict, judge
 
 log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
+_READING = {"pooling", "causal", "prompt", "max_tokens", "dtype"}  # how a model is read
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ def run_grid(
     if (out / MANIFEST).exists():
         raise InputError(f"{out}: is a run; --out of an ablation names a folder for its cells.")
     configs = [cell.configure(_with_store(config, out)) for cell in grid.cells]
-    if any(cell.view for cell in grid.cells):
-        _check_training(grid, config)
+    _check_units(grid, configs)
+    _check_training(grid, configs)
     files, _ = find_files([Path(path) for path in config.input.paths])
     contents = sorted(content for _, content in hash_inputs(files))
     done: list[tuple[Cell, Run]] = []
@@ -112,7 +114,7 @@ def run_grid(
             place = f"cell {number} of {len(grid.cells)}: {cell.name}"
             if cell.view:
                 try:
-                    own = _trained(cell.view, own, out, contents, resolution, progress)
+                    own = _trained(own, out, contents, resolution, progress)
                 except NoViewError as error:
                     if number == 1:
                         raise
@@ -178,7 +180,19 @@ def _is_finished(folder: Path, config: Config, contents: Sequence[str]) -> bool:
         _identity(manifest["config"]) == _identity(config.model_dump(mode="json"))
         and inputs == list(contents)
         and manifest.get("versions", {}).get("rapids-rap") == version
+        and _is_model(config, str(manifest["model"].get("fingerprint")))
     )
+
+
+def _is_model(config: Config, fingerprint: str) -> bool:
+    """Whether the model is the one of a finished cell; a folder may hold another by now.
+
+    True where it can't be had any more: what was finished with it can still be measured.
+    """
+    try:
+        return resolve_model(config.embedding, "float32").fingerprint == fingerprint
+    except (InputError, CapabilityError):
+        return True
 
 
 def _identity(config: dict[str, object]) -> str:
@@ -193,30 +207,58 @@ def _training_of(cell: Cell, run: Run) -> Mapping[str, Any] | None:
     return read_record(Path(run.manifest["config"]["embedding"]["model"])) if cell.view else None
 
 
-def _check_training(grid: Grid, config: Config) -> None:
+def _check_units(grid: Grid, configs: Sequence[Config]) -> None:
+    """Say before the first cell runs that lines and songs can't be compared."""
+    first = configs[0].corpus.unit
+    for cell, config in zip(grid.cells, configs, strict=True):
+        if config.corpus.unit != first:
+            raise ConfigError(
+                f"cell {cell.name}: corpus.unit = {config.corpus.unit}, but the first cell has "
+                f"{first}: cells are compared on the texts they share, so all need one unit."
+            )
+
+
+def _check_training(grid: Grid, configs: Sequence[Config]) -> None:
     """Say before the first cell runs that views can't be trained here."""
-    try:
-        require_libraries(config)
-    except CapabilityError as error:
-        free = [f"--only {cell.name}" for cell in grid.cells if not cell.view]
-        raise CapabilityError(f"{error} Cells without training: {' '.join(free)}.") from None
+    for cell, config in zip(grid.cells, configs, strict=True):
+        if not cell.view:
+            continue
+        try:
+            require_trainable(config)
+        except ConfigError as error:
+            raise ConfigError(f"cell {cell.name}: {error}") from None
+        except CapabilityError as error:
+            free = [f"--only {one.name}" for one in grid.cells if not one.view]
+            raise CapabilityError(f"{error} Cells without training: {' '.join(free)}.") from None
 
 
 def _trained(
-    view: str,
     config: Config,
     out: Path,
     contents: Sequence[str],
     resolution: DeviceResolution,
     progress: StageProgress,
 ) -> Config:
-    """The configuration with the model trained on `view`, kept by what it was made from."""
-    own = change_config(config, [f"train.views={json.dumps([view])}"])
-    settings = own.model_dump(mode="json")
-    made_from = [settings.get("train"), settings["embedding"]["model"], settings["corpus"],
-                 settings["seed"], list(contents)]  # fmt: skip
-    folder = (out / ".models" / f"{view}-{digest(json.dumps(made_from))[:12]}").resolve()
+    """The configuration with the model trained on its view, kept by what it was made from."""
+    name = f"{config.train.views[0]}-{_made_from(config, contents)[:12]}"
+    folder = (out / ".models" / name).resolve()
     if not (folder / "training.json").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        train(own, folder, resolution, progress)
-    return change_config(own, [f"embedding.model={json.dumps(str(folder), ensure_ascii=False)}"])
+        train(config, folder, resolution, progress)
+    return change_config(config, [f"embedding.model={json.dumps(str(folder), ensure_ascii=False)}"])
+
+
+def _made_from(config: Config, contents: Sequence[str]) -> str:
+    """A hash of all that decides what a training gives, the content of files included."""
+    listed = Path(config.train.heldout).expanduser()
+    return digest(json.dumps([
+        VERSION,
+        config.seed,
+        config.train.model_dump(mode="json"),
+        digest(listed.read_bytes()) if listed.is_file() else "",
+        resolve_model(config.embedding, "float32").fingerprint,
+        config.embedding.model_dump(mode="json", include=_READING),
+        config.corpus.model_dump(mode="json"),
+        config.input.model_dump(mode="json", exclude={"paths", "regions"}),
+        list(contents),
+    ]))  # fmt: skip

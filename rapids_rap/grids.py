@@ -18,6 +18,7 @@ from rapids_rap.errors import ConfigError
 from rapids_rap.settings import change_config, parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OWN_FILES = ("ablation.csv", "ablation.html")  # beside the cells' folders
 Setting = str | bool | int | float | list[str]
 
 
@@ -34,6 +35,8 @@ class Cell(Section):
     def _is_a_folder_name(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise ValueError("a cell's name is made of letters, digits, '.', '_' and '-'")
+        if name.casefold() in OWN_FILES:
+            raise ValueError(f"{name} is a file that the ablation writes; name the cell otherwise")
         return name
 
     def configure(self, config: Config) -> Config:
@@ -42,6 +45,7 @@ class Cell(Section):
         Raises `ConfigError` that names the cell.
         """
         given = [f"{key}={json.dumps(value)}" for key, value in self.set.items()]
+        given += [f"train.views={json.dumps([self.view])}"] if self.view else []
         try:
             return change_config(config, given)
         except ConfigError as error:

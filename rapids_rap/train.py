@@ -28,7 +28,7 @@ from rapids_rap.corpus.ingest import ingest
 from rapids_rap.device import DeviceResolution
 from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.model import ModelSpec, resolve_model
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.files import explain_os_errors, give_usual_rights, sync_folder, write_json
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs import exclusive
@@ -42,6 +42,7 @@ from rapids_rap.training.loop import Course, train_steps
 from rapids_rap.training.record import Judgement, make_record, sentences
 from rapids_rap.training.sampler import PairSampler
 from rapids_rap.training.views import find_anchors, make_material
+from rapids_rap.training.writing import explain_tensor_errors, sync_files
 
 log = logging.getLogger(__name__)
 
@@ -82,21 +83,22 @@ def train(
     model or library that can't be had, for views without a difference and where memory runs out.
     """
     _refuse_used(out, overwrite)
-    require_libraries(config)
+    require_trainable(config)
     lane = open_lane(load_backend(resolution.backend).torch_device)
     spec = _spec(config, lane)
     progress.stage("corpus")
     plan = _plan(config, spec, _read(config))
     for sentence in (*plan.warnings, *plan.not_possible):
         log.warning("%s", sentence)
-    work = out.with_name(f".{out.name}.training")
+    place = out.resolve()
+    work = place.with_name(f".{place.name}.training")
     with exclusive(work):
         model = work / "model"
         state, judgement = _train_into(model, config, spec, lane, plan, progress, overwrite)
         record = make_record(config, spec, resolution, state, judgement, plan.views)
         record["not_possible"] = list(plan.not_possible)
         write_json(model / RECORD, as_plain(record))
-        _publish(model, out)
+        _publish(model, place)
         _empty(work)
     shutil.rmtree(work, ignore_errors=True)
     return Trained(out, record, tuple(sentences(record)))
@@ -176,6 +178,11 @@ def training_seed(config: Config) -> int:
 
 
 def _refuse_used(out: Path, overwrite: bool) -> None:
+    if Path.cwd().is_relative_to(out.resolve()) or out.is_mount():
+        raise InputError(
+            f"{out}: can't be put in place by a rename, since it is the current folder, one above "
+            "it or a mount point; name a folder inside it with --out."
+        )
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / RECORD).is_file():
@@ -188,8 +195,17 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
         )
 
 
-def require_libraries(config: Config) -> None:
-    """Raise `CapabilityError` where what trains is not installed."""
+def require_trainable(config: Config) -> None:
+    """Raise `ConfigError` for a pooling that no model folder can say that it needs.
+
+    Raises `CapabilityError` where what trains is not installed.
+    """
+    if config.embedding.pooling == "echo":
+        raise ConfigError(
+            "embedding.pooling = echo can't be trained: sentence-transformers knows no such "
+            "pooling, so the model folder could not say how it is read. Train with mean, and set "
+            "echo for runs of the trained model."
+        )
     if config.train.mode == "lora" and importlib.util.find_spec("peft") is None:
         raise CapabilityError(
             "Training adapters needs peft; install it with `pip install rapids-rap[train]`, or "
@@ -217,6 +233,8 @@ def _split(corpus: Corpus, config: Config) -> Split:
     held_out = held_out_songs(corpus.lines, config.train.heldout, config.train.heldout_share)
     lines = make_lines(corpus.lines)
     split = split_lines(lines, held_out, config.train.dev_pairs, training_seed(config))
+    if len(lines) < 2:
+        raise InputError("Training needs at least two lines of lyrics; there is one.")
     if len(split.train) < 2:
         raise InputError(
             "No line is left to train on: every song is held out, or repeats one that is. Lower "
@@ -293,7 +311,7 @@ def _memory_explained(work: Path) -> Iterator[None]:
 
 
 def _save(learner: Learner, model: Path) -> None:
-    with explain_os_errors(model):
+    with explain_tensor_errors(model.parent):
         shutil.rmtree(model, ignore_errors=True)
         model.mkdir()
         learner.save(model)
@@ -303,12 +321,13 @@ def _save(learner: Learner, model: Path) -> None:
 def _publish(model: Path, out: Path) -> None:
     """The finished folder in its place, by one rename."""
     with explain_os_errors(out):
+        sync_files(model)
         old = out.with_name(f".{out.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if out.exists():
             out.rename(old)
         model.rename(out)
-        sync_folder(out.resolve().parent)
+        sync_folder(out.parent)
         shutil.rmtree(old, ignore_errors=True)
 
 

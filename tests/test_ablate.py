@@ -2,10 +2,13 @@
 
 import csv
 import json
+import re
+import shutil
+from dataclasses import replace
 
 import pytest
 
-from rapids_rap import train
+from rapids_rap import ablate, train
 from rapids_rap.ablate import measure_grid
 from rapids_rap.ablation_table import (
     cell_sentences,
@@ -14,8 +17,12 @@ from rapids_rap.ablation_table import (
     terminal_tables,
     write_ablation,
 )
+from rapids_rap.config import Config
+from rapids_rap.embedding.folder import locate_model
+from rapids_rap.errors import CapabilityError
 from rapids_rap.grids import Grid
 from rapids_rap.runs import open_run
+from rapids_rap.settings import load_config
 from tests.conftest import LYRICS, rap
 from tests.run_factory import make_run
 
@@ -216,3 +223,74 @@ def test_quoted_figures_keep_their_intervals(tmp_path):
     assert row["next_line_retrieval"] == 0.3
     assert (row["next_line_retrieval_low"], row["next_line_retrieval_high"]) == (0.25, 0.35)
     assert row["next_line_retrieval_against_first"] == "equal"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ('view = "adjacnt"', "cell second: .*adjacnt"),
+        ('set = { "corpus.unit" = "song" }', "cell second: .*all need one unit"),
+        ('view = "adjacent"\nset = { "embedding.pooling" = "echo" }', "cell second: .*echo"),
+    ],
+)
+def test_what_can_t_be_compared_is_said_before_any_cell_runs(tmp_path, cell, said):
+    """A slip in the last cell may not cost the hours of the others."""
+    grid = tmp_path / "mine.toml"
+    grid.write_text(f'[[cells]]\nname = "first"\n[[cells]]\nname = "second"\n{cell}\n')
+    outcome = rap("ablate", LYRICS, "--grid", grid, "--out", tmp_path / "out", *TINY)
+    assert outcome.code == 2
+    assert re.search(said, " ".join(outcome.err.split()))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_kept_for_what_it_was_trained_with_alone(tmp_path, monkeypatch):
+    """More lines, another pooling, base or list of held-out songs: another model, never the old."""
+    trained = []
+
+    def train(config, folder, resolution, progress):
+        trained.append(folder)
+        folder.mkdir()
+        (folder / "training.json").write_text("{}")
+
+    monkeypatch.setattr(ablate, "train", train)
+    listed = tmp_path / "heldout.txt"
+    base = tmp_path / "base"
+    shutil.copytree(locate_model("demo"), base)
+
+    def models(*settings, contents=("a",)):
+        config = load_config(None, [f"embedding.model='{base}'", "train.views=['adjacent']",
+                                    *settings])  # fmt: skip
+        ablate._trained(config, tmp_path, contents, None, None)
+        return len(trained)
+
+    assert models() == 1
+    assert models("embedding.store='elsewhere'", "input.paths=['moved']", "terms.top=3") == 1
+    assert models("input.limit=5") == 2
+    assert models("embedding.pooling='last'") == 3
+    assert models(contents=("b",)) == 4
+    listed.write_text("a\tb\n")
+    assert models(f"train.heldout='{listed}'") == 5
+    listed.write_text("a\tc\n")
+    assert models(f"train.heldout='{listed}'") == 6
+    (base / "config.json").write_text((base / "config.json").read_text() + " ")
+    assert models() == 7
+    assert models() == 7
+
+
+def test_a_cell_of_another_model_in_the_same_folder_is_not_finished(grid_folder, monkeypatch):
+    """A model trained again under its old name is another; one that is gone can't be run anew."""
+    cell = grid_folder[0] / "stop-words"
+    manifest = open_run(cell).manifest
+    config = Config.model_validate(manifest["config"])
+    contents = sorted(file["sha256"] for file in manifest["inputs"])
+    assert ablate._is_finished(cell, config, contents)
+    spec = ablate.resolve_model(config.embedding, "float32")
+    other = replace(spec, fingerprint="another")
+    monkeypatch.setattr(ablate, "resolve_model", lambda *_: other)
+    assert not ablate._is_finished(cell, config, contents)
+
+    def gone(*_):
+        raise CapabilityError("no such model")
+
+    monkeypatch.setattr(ablate, "resolve_model", gone)
+    assert ablate._is_finished(cell, config, contents)

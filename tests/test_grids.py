@@ -91,3 +91,17 @@ def test_a_grid_stays_in_its_folder(tmp_path, name):
     path.write_text(f'name = "{name}"\nquestion = "?"\n[[cells]]\nname = "a"\n')
     with pytest.raises(ConfigError, match="no slashes"):
         load_grid(str(path))
+
+
+@pytest.mark.parametrize("name", ["ablation.csv", "Ablation.HTML"])
+def test_a_cell_can_t_have_the_name_of_a_result(name):
+    """Its folder would stand where the table is written, after hours of runs."""
+    with pytest.raises(ValueError, match="name the cell otherwise"):
+        Cell(name=name)
+
+
+def test_a_view_that_does_not_exist_names_the_cell():
+    """It is said before the first cell runs, as any other wrong setting."""
+    with pytest.raises(ConfigError, match=r"cell slip: .*adjacnt"):
+        Cell(name="slip", view="adjacnt").configure(Config())
+    assert Cell(name="right", view="adlibs").configure(Config()).train.views == ("adlibs",)

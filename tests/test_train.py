@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from rapids_rap import train as training
@@ -15,6 +17,7 @@ from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.embed import load_encoder
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.training import text_views
+from rapids_rap.training.record import sentences
 from tests.conftest import rap
 from tests.embedding.conftest import texts_of
 from tests.training.conftest import (
@@ -225,3 +228,70 @@ def test_rhyme_is_an_objective_of_its_own(run_train, qwen2, songs, tmp_path, mon
     monkeypatch.setattr(text_views, "pinyin_reading", lambda: lambda c: sounds.get(c, ""))
     settings = ("train.objective=rhyme", "train.steps=2")
     assert run_train(songs, qwen2, tmp_path / "m", *settings).record["views"] == ["homophone"]
+
+
+def test_echo_is_refused_before_any_work(qwen2, songs, tmp_path):
+    """A folder can't say that it is read twice: refused, not trained on the first token."""
+    outcome = rap("train", songs, "--model", qwen2, "--out", tmp_path / "m", "--backend", "cpu",
+                  "--set", "embedding.pooling=echo")  # fmt: skip
+    assert outcome.code == 2
+    assert "echo can't be trained" in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("out", [".", "..", "new/.."])
+def test_a_folder_that_no_rename_can_replace_is_refused_at_once(
+    run_train, qwen2, songs, tmp_path, monkeypatch, out
+):
+    """After hours of training is too late to learn that --out is where one stands."""
+    (tmp_path / "here" / "new").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match="name a folder inside it"):
+        run_train(songs, qwen2, Path(out))
+    monkeypatch.setattr(Path, "is_mount", lambda self: True)
+    with pytest.raises(InputError, match="mount point"):
+        run_train(songs, qwen2, tmp_path / "volume")
+
+
+def test_a_link_to_a_folder_leads_to_the_folder(run_train, qwen2, songs, tmp_path):
+    """The model is put where the link points, and the link stays."""
+    (tmp_path / "disk" / "v1").mkdir(parents=True)
+    (tmp_path / "model").symlink_to(tmp_path / "disk" / "v1")
+    run_train(songs, qwen2, tmp_path / "model", "train.steps=1")
+    assert (tmp_path / "model").is_symlink()
+    assert (tmp_path / "disk" / "v1" / "training.json").is_file()
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.name.startswith(".")) == []
+
+
+def test_a_single_line_is_said_to_be_one(run_train, qwen2, tmp_path):
+    """The reason is the lyrics, not what is held out of them."""
+    (tmp_path / "one.txt").write_text("山水风云\n", encoding="utf-8")
+    with pytest.raises(InputError, match="at least two lines"):
+        run_train(tmp_path / "one.txt", qwen2, tmp_path / "model")
+
+
+def test_a_full_disk_is_exit_3_and_keeps_the_checkpoint(
+    run_train, qwen2, songs, tmp_path, monkeypatch
+):
+    """Writing the model is where it happens; with room again the same command only writes it."""
+
+    def full(*_):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    out = tmp_path / "model"
+    monkeypatch.setattr(training.EncoderLearner, "save", full)
+    with pytest.raises(CapabilityError, match="no room to write"):
+        run_train(songs, qwen2, out)
+    assert (tmp_path / ".model.training" / "checkpoint-000000006").is_dir()
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [(0.3, "and above character TF-IDF"), (0.15, "not above chance, and above character TF-IDF"),
+     (0.05, "not above chance, and not above character TF-IDF")],
+)  # fmt: skip
+def test_figures_at_chance_are_said_to_be(trained, after, said):
+    """Above a weak baseline and below guessing is no success."""
+    figures = {"dev_mrr_after": after, "tfidf_mrr": 0.1, "chance_mrr": 0.2, "best_step": 2}
+    assert said in list(sentences(dict(trained["full"].record) | figures))[-1]

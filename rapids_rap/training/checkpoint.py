@@ -8,6 +8,8 @@ torch's own format, read back with `weights_only=True`, which runs no code from 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,14 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
 
+from rapids_rap.backend.lanes import is_out_of_memory
 from rapids_rap.errors import InputError
-from rapids_rap.files import PARTIAL, explain_os_errors, sync_folder, write_json
+from rapids_rap.files import PARTIAL, sync_folder, write_json
 from rapids_rap.training import Weights
+from rapids_rap.training.writing import explain_tensor_errors, sync_files
 
+log = logging.getLogger(__name__)
+
+# What reading a truncated or overwritten checkpoint can raise.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError,
+          SafetensorError)  # fmt: skip
 _NAME = re.compile(r"checkpoint-(\d{9})")
 
 
@@ -78,12 +88,13 @@ class Checkpoints:
         """Write the newest checkpoint, then remove what it replaces."""
         name = f"checkpoint-{state.steps:09d}"
         beside = self.folder / (name + PARTIAL)
-        with explain_os_errors(self.folder):
+        with explain_tensor_errors(self.folder):
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir()
             save_file(trained_weights(module), beside / "weights.safetensors")
             torch.save(optimizer.state_dict(), beside / "optimizer.pt")
             write_json(beside / "state.json", asdict(state))
+            sync_files(beside)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             beside.rename(self.folder / name)
             sync_folder(self.folder)
@@ -92,30 +103,53 @@ class Checkpoints:
     def load(self, module: nn.Module, optimizer: Optimizer) -> State:
         """Put everything back where the newest checkpoint left it; a fresh state without one.
 
-        Raises `InputError` where it belongs to other lyrics or settings.
+        One that can't be read is set aside and said. Raises `InputError` where it belongs to other
+        lyrics or settings.
         """
-        newest = max(self._all(), default=None)
-        if newest is None:
-            return State(self.identity)
-        state = State(**json.loads((newest / "state.json").read_text("utf-8")))
-        if state.identity != self.identity:
-            if self.replace:
-                shutil.rmtree(newest)
-                return State(self.identity)
-            raise InputError(
-                f"{self.folder} holds an unfinished training of another model, other lyrics or "
-                "other settings. Give the same ones to go on, or --overwrite to start anew."
-            )
-        put_weights(module, load_file(newest / "weights.safetensors"))
-        optimizer.load_state_dict(torch.load(newest / "optimizer.pt", weights_only=True))
-        return state
+        for newest in sorted(self._all(), reverse=True):
+            try:
+                state, weights, moments = self._read(newest)
+            except DAMAGE as error:
+                if is_out_of_memory(error):
+                    raise
+                log.warning(
+                    "%s is damaged (%s); it is set aside, and training goes on from what was "
+                    "before it.", newest, str(error).partition(". ")[0] or type(error).__name__,
+                )  # fmt: skip
+                aside = newest.with_name(f"damaged-{newest.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                newest.rename(aside)
+                continue
+            if state.identity == self.identity:
+                put_weights(module, weights)
+                optimizer.load_state_dict(moments)
+                return state
+            if not self.replace:
+                raise InputError(
+                    f"{self.folder} holds an unfinished training of another model, other lyrics or "
+                    "other settings. Give the same ones to go on, or --overwrite to start anew."
+                )
+            shutil.rmtree(newest)
+        return State(self.identity)
+
+    def _read(self, folder: Path) -> tuple[State, Weights, dict[str, Any]]:
+        """A checkpoint's state, weights and moments, on the host; raises one of `DAMAGE`."""
+        state = State(**json.loads((folder / "state.json").read_text("utf-8")))
+        weights = load_file(folder / "weights.safetensors")
+        moments = _load_moments(folder / "optimizer.pt")
+        if state.best_step is not None:
+            with safe_open(self._best(state.best_step), "pt"):
+                pass  # opening it compares its length with what it says it holds
+        return state, weights, moments
 
     def save_best(self, step: int, module: nn.Module) -> None:
         """Keep the weights of this step; a checkpoint that refers to them keeps them alive."""
         path = self._best(step)
         beside = path.with_name(path.name + PARTIAL)
-        with explain_os_errors(path):
+        with explain_tensor_errors(self.folder):
             save_file(trained_weights(module), beside)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
             beside.replace(path)
 
     def put_best(self, step: int, module: nn.Module) -> None:
@@ -136,6 +170,16 @@ class Checkpoints:
         for path in self.folder.glob("best-*"):
             if path != kept:
                 path.unlink()
+
+
+def _load_moments(path: Path) -> dict[str, Any]:
+    try:
+        moments: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch lets through whatever its reader raises
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(f"{path.name} is no file of tensors that torch wrote") from error
+    return moments
 
 
 def as_plain(value: Any) -> Any:

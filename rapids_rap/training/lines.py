@@ -96,13 +96,14 @@ def chosen_lines(lines: Lines, keep: Bools) -> Lines:
 def held_out_songs(frame: pd.DataFrame, listed: str, share: float) -> set[int]:
     """The `song_id` of the songs nothing may be trained on.
 
-    `listed` names a file of `artist<TAB>song` lines; without one a share of the songs is chosen by
+    `listed` names a file of `artist<TAB>song` lines, the artist empty where none is known; without
+    one a share of the songs is chosen by
     a hash of artist and title, which does not move when songs are added. Raises `InputError` where
     the file can't be read or names a song that isn't there.
     """
     songs = frame.dropna(subset=["song_id"]).drop_duplicates("song_id")
     names = {
-        int(number): (str(artist), str(song))
+        int(number): ("" if pd.isna(artist) else str(artist), str(song))
         for number, artist, song in zip(
             songs["song_id"], songs["artist"], songs["song"], strict=True
         )

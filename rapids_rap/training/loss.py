@@ -89,5 +89,6 @@ def refuse_equal_views(left: Tensor, right: Tensor, same_text: Bools) -> None:
         raise CapabilityError(
             f"The two views of a text are equal ({equal:.0%} of the pairs of a batch), so there is "
             "nothing to learn: this model draws no dropout. Set train.dropout above 0 (Qwen2 has "
-            "none of its own), or choose train.views that change the text or pair it with another."
+            "none of its own; in head mode train.noise stands for it), or choose train.views that "
+            "change the text or pair it with another."
         )

@@ -118,7 +118,7 @@ def sentences(record: dict[str, Any]) -> Iterator[str]:
     cosine = record["view_cosine"]
     yield (
         f"{record['train_lines']:,} lines, {record['steps']:,} steps, views "
-        f"{', '.join(record['views'])}; two views of a text have a cosine of {cosine:.3f}."
+        f"{', '.join(record['views'])}; the two of a pair began with a cosine of {cosine:.3f}."
     )
     if record["dev_mrr_after"] is None:
         yield "Next-line retrieval on held-out songs: not computed."
@@ -137,6 +137,7 @@ def sentences(record: dict[str, Any]) -> Iterator[str]:
 def _verdict(record: dict[str, Any], low: float) -> str:
     after = record["dev_mrr_after"]
     over = "above" if after > record["tfidf_mrr"] else "not above"
+    over = over if after > record["chance_mrr"] else "not above chance, and " + over
     if record["best_step"] == 0:
         return (
             "No step was better than the start, so the folder holds the base's own weights: this "

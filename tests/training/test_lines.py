@@ -91,3 +91,16 @@ def test_pairs_are_capped_with_a_seed(lines, frame):
     once, again = (split_lines(lines, held, 11, seed=3).dev for _ in range(2))
     assert len(once.queries) == 11
     assert once.queries == again.queries
+
+
+def test_songs_of_unknown_artists_can_be_listed(tmp_path):
+    """A list names them by an empty artist, not by what pandas calls a missing one."""
+    path = tmp_path / "songs.csv"
+    path.write_text("artist,song,text\n,歌一,山水\n,歌一,风云\n,歌二,夜路\n,歌二,灯火\n")
+    config = load_config(None)
+    corpus = ingest([path], config.input, config.corpus).lines
+    listed = tmp_path / "heldout.txt"
+    listed.write_text("\t歌二\n", encoding="utf-8")
+    assert held_out_songs(corpus, str(listed), 0.0) == {
+        int(number) for number in corpus["song_id"][corpus["song"] == "歌二"]
+    }

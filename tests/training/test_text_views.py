@@ -1,5 +1,7 @@
 """Views of one text: never empty, repeatable, and changed in the one way they promise."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,3 +102,18 @@ def test_pinyin_reads_tones():
     read = text_views.pinyin_reading()
     assert read("是") == read("事") != read("时")
     assert read("a") == ""
+
+
+_CALL = text_views._CALL.pattern
+_EDGE = r"[\s,，.。!！?？~～、]"
+
+
+@given(
+    st.lists(st.sampled_from([*"啊哎中x!~。，.(", " ", "yeah", "la", "LA", "yo", "skrr", "(yo)"]))
+)
+def test_calls_go_from_both_ends_as_the_plain_patterns_say(parts):
+    """Piece by piece is only quicker than two patterns that search: it takes away the same."""
+    text = "".join(parts).strip()
+    before = re.compile(rf"^(?:{_CALL}(?:{_EDGE}+|$))+", re.IGNORECASE)
+    after = re.compile(rf"(?:(?:{_EDGE}+|^){_CALL})+{_EDGE}*$", re.IGNORECASE)
+    assert text_views._without_calls(text) == after.sub("", before.sub("", text))
