@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.backend import Backend
+from rapids_rap.config import Config
 from rapids_rap.runs import Run
 from rapids_rap.stages import digest
 from rapids_rap.warm_start import Earlier
@@ -46,11 +48,11 @@ def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Ints, pd.Dat
 
 
 def earlier_places(
-    heritage: Heritage | None, texts: Sequence[str], dimensions: int, space: str, backend: Backend
+    heritage: Heritage | None, texts: Sequence[str], config: Config, space: str, backend: Backend
 ) -> Earlier | None:
     """Where tonight's `texts` (n,) lay in the earlier run; None where none of them lay anywhere.
 
-    The coordinates that were clustered are taken over only where they have as many `dimensions` and
+    The coordinates that were clustered are taken over only where they have as many dimensions and
     the vectors were of one `space` (`EmbeddingReport.space`): clusters of a new model are its own.
     """
     if heritage is None or heritage.run is None:
@@ -65,8 +67,8 @@ def earlier_places(
     xy[place[rows]] = old[["x", "y"]].to_numpy(dtype=np.float32)[rows]
     was, reduced = heritage.run.reduced, None
     same = heritage.run.manifest["model"].get("space") == space
-    if same and was is not None and was.shape == (len(old), dimensions):
-        reduced = np.zeros((len(texts), dimensions), dtype=np.float32)
+    if same and was is not None and was.shape == (len(old), config.layout.dimensions):
+        reduced = np.zeros((len(texts), was.shape[1]), dtype=np.float32)
         reduced[place[rows]] = was[rows]
     known = (placed, xy) if reduced is None else (placed, xy, reduced)
     return Earlier(
@@ -74,4 +76,15 @@ def earlier_places(
         backend.from_host(xy),
         None if reduced is None else backend.from_host(reduced),
         digest(b"".join(array.tobytes() for array in known)),
+        unchanged=len(rows) == len(texts) == len(old)
+        and _shape_of_layout(heritage.run.manifest.get("config", {}))
+        == _shape_of_layout(config.model_dump(mode="json")),
     )
+
+
+def _shape_of_layout(config: Mapping[str, Any]) -> list[Any]:
+    """What decides where texts of given vectors lie; absent settings of an older run differ."""
+    embedding = config.get("embedding", {})
+    after = ("postprocess", "whiten_dims", "remove_dims", "lexical", "lexical_dims")
+    return [config.get("seed"), config.get("neighbors"), config.get("layout"),
+            *(embedding.get(key) for key in after)]  # fmt: skip

@@ -47,8 +47,10 @@ def lay_out(
     layout on the same machine; seed None is faster and differs from run to run.
 
     earlier: where texts lay in an earlier run. Both layouts go on from there, with smaller steps,
-    and the map is turned back onto the earlier one.
+    and the map is turned back onto the earlier one; with nothing changed they are the earlier ones.
     """
+    if earlier is not None and earlier.unchanged and earlier.reduced is not None:
+        return Layout(xy=earlier.xy, reduced=earlier.reduced)
     n = int(vectors.shape[0])
     if n <= config.dimensions + 2:
         xy = _principal_plane(vectors, 2, backend)

@@ -287,13 +287,12 @@ def _place_and_group(
     )  # fmt: skip
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
-    earlier = earlier_places(
-        job.heritage, corpus.texts, config.layout.dimensions, vectors.report.space, backend
-    )
+    earlier = earlier_places(job.heritage, corpus.texts, config, vectors.report.space, backend)
+    went_on = [earlier.key, earlier.unchanged] if earlier else []
     layout = job.stage(
         Layout, "layout",
         lambda: _lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
-        job.keys["neighbors"], config.layout, chance, *([earlier.key] if earlier else []),
+        job.keys["neighbors"], config.layout, chance, *went_on,
     )  # fmt: skip
     clusters = job.stage(
         Clusters, "clusters",

@@ -9,11 +9,12 @@ import pytest
 
 from rapids_rap.backend import load_backend
 from rapids_rap.clusters import Clusters
-from rapids_rap.config import NightlyConfig
+from rapids_rap.config import Config, NightlyConfig
 from rapids_rap.embedding import Vectors
 from rapids_rap.heritage import Heritage, earlier_places, find_earlier
 from rapids_rap.identity import name_groups
 from rapids_rap.runs import Run
+from rapids_rap.settings import change_config
 from tests.strict_backend import StrictBackend
 
 CPU = load_backend("cpu")
@@ -46,7 +47,7 @@ def test_texts_are_found_by_what_they_say(run):
 
 def test_places_are_those_of_the_same_text(run):
     """Tonight's rows in tonight's order; a new text has no place."""
-    found = earlier_places(Heritage(run), ["甲", "新", "丙"], 5, "s", CPU)
+    found = earlier_places(Heritage(run), ["甲", "新", "丙"], Config(), "s", CPU)
     assert found.placed.tolist() == [True, False, True]
     assert found.xy[[0, 2]].tolist() == [[2.0, -2.0], [0.0, 0.0]]
     assert found.reduced[0].tolist() == [10.0, 11.0, 12.0, 13.0, 14.0]
@@ -55,25 +56,37 @@ def test_places_are_those_of_the_same_text(run):
 @pytest.mark.parametrize(("dimensions", "space"), [(4, "s"), (5, "another model")])
 def test_another_space_is_not_gone_on_from(run, dimensions, space):
     """Other dimensions or another model: the map goes on, the clustered space does not."""
-    found = earlier_places(Heritage(run), TEXTS, dimensions, space, CPU)
+    config = change_config(Config(), [f"layout.dimensions={dimensions}"])
+    found = earlier_places(Heritage(run), TEXTS, config, space, CPU)
     assert found.reduced is None
     assert found.placed.all()
+
+
+def test_only_the_same_texts_and_settings_leave_the_layout_as_it_was(run):
+    """A night for an edited label must not move the map; one text or setting more must."""
+    same = Run(run.path, {**run.manifest, "config": Config().model_dump(mode="json")})
+    other = change_config(Config(), ["layout.n_neighbors=20"])
+    assert earlier_places(Heritage(same), TEXTS, Config(), "s", CPU).unchanged
+    assert not earlier_places(Heritage(same), TEXTS, other, "s", CPU).unchanged
+    assert not earlier_places(Heritage(same), [*TEXTS, "新"], Config(), "s", CPU).unchanged
+    assert not earlier_places(Heritage(same), TEXTS[:2], Config(), "s", CPU).unchanged
+    assert not earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).unchanged
 
 
 def test_a_run_that_kept_no_space_has_none(run):
     """Runs written before the space was kept still lend their map."""
     (run.path / "vectors" / "reduced.npy").unlink()
-    assert earlier_places(Heritage(run), TEXTS, 5, "s", CPU).reduced is None
+    assert earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).reduced is None
 
 
 def test_the_layouts_key_follows_the_places(run):
     """The same places make the same key, others another, so that no layout passes for another's."""
-    one, again = (earlier_places(Heritage(run), TEXTS, 5, "s", CPU).key for _ in range(2))
+    one, again = (earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).key for _ in range(2))
     assert one == again
-    assert one != earlier_places(Heritage(run), TEXTS, 5, "another model", CPU).key
-    assert one != earlier_places(Heritage(run), [*TEXTS, "新"], 5, "s", CPU).key
+    assert one != earlier_places(Heritage(run), TEXTS, Config(), "another model", CPU).key
+    assert one != earlier_places(Heritage(run), [*TEXTS, "新"], Config(), "s", CPU).key
     run.texts.loc[1, "x"] = 99.0
-    assert one != earlier_places(Heritage(run), TEXTS, 5, "s", CPU).key
+    assert one != earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).key
 
 
 def named(run, backend, space="s"):
@@ -127,6 +140,6 @@ def test_no_cluster_at_all_has_no_name(run):
 
 def test_nothing_in_common_is_no_start(run):
     """A first night, and a night of other texts, begin anew."""
-    assert earlier_places(None, TEXTS, 5, "s", CPU) is None
-    assert earlier_places(Heritage(None), TEXTS, 5, "s", CPU) is None
-    assert earlier_places(Heritage(run), ["另一首"], 5, "s", CPU) is None
+    assert earlier_places(None, TEXTS, Config(), "s", CPU) is None
+    assert earlier_places(Heritage(None), TEXTS, Config(), "s", CPU) is None
+    assert earlier_places(Heritage(run), ["另一首"], Config(), "s", CPU) is None

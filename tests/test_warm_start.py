@@ -32,6 +32,17 @@ def earlier_of(layout, placed):
     return Earlier(placed, layout.xy * hidden, layout.reduced * hidden, "")
 
 
+def test_nothing_changed_moves_nothing():
+    """Where texts and settings are last night's, so are both layouts, to the bit."""
+    vectors = clustered(60)
+    xy = np.random.default_rng(1).normal(size=(60, 2)).astype(np.float32)
+    reduced = np.random.default_rng(2).normal(size=(60, 5)).astype(np.float32)
+    earlier = Earlier(np.ones(60, dtype=bool), xy, reduced, "", unchanged=True)
+    found = lay_out(vectors, graph_of(vectors), LayoutConfig(), CPU, 1, earlier)
+    np.testing.assert_array_equal(found.xy, xy)
+    np.testing.assert_array_equal(found.reduced, reduced)
+
+
 def test_known_texts_stay_and_new_ones_start_among_their_like():
     """A placed text starts where it lay, a new one at the mean of its placed neighbours."""
     vectors = clustered(60)
