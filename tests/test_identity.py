@@ -55,7 +55,8 @@ def nights(sample_run, tmp_path_factory):
         runs.append(
             spend_night(
                 lines, folder / name, heir(runs[-1]), store=store,
-                settings=[*QUICK, f"clusters.selection={selection}", f"nightly.split_share={share}"],
+                settings=[*QUICK, f"clusters.selection={selection}",
+                          f"nightly.split_share={share}"],
             )
         )  # fmt: skip
     return runs
