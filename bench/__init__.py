@@ -52,7 +52,7 @@ def write_summary(out: Path) -> list[Path]:
     """
     from rapids_rap.bench.pictures import draw_ratios
     from rapids_rap.bench.results import load_results, render_table
-    from rapids_rap.files import write_bytes
+    from rapids_rap.runs.files import write_bytes
 
     records = load_results(out)
     if not records:

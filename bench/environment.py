@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rapids_rap import __version__, device
+from rapids_rap import __version__
 from rapids_rap.backend import load_backend
-from rapids_rap.doctor import installed_version, used_versions
+from rapids_rap.machine import device
+from rapids_rap.machine.versions import installed_version, used_versions
 
 PEERS = ("bertopic", "hdbscan", "jieba", "sentence-transformers", "matplotlib")
 THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")

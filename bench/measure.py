@@ -23,8 +23,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.errors import RapError
-from rapids_rap.files import write_array, write_bytes, write_json
-from rapids_rap.memory import PeakMemory
+from rapids_rap.runs.files import write_array, write_bytes, write_json
+from rapids_rap.runs.peak_memory import PeakMemory
 
 
 @dataclass(frozen=True)

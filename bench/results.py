@@ -16,7 +16,7 @@ import pandas as pd
 
 from rapids_rap.bench.runner import Session
 from rapids_rap.bench.verdicts import GIB, Checked, check
-from rapids_rap.files import write_bytes, write_json
+from rapids_rap.runs.files import write_bytes, write_json
 
 COLUMNS = (
     "scenario", "corpus", "lines", "side", "stage", "rounds", "seconds", "seconds_min",

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.kernels import pool as pool_kernel
 from rapids_rap.kernels import silhouette as silhouette_kernel
-from rapids_rap.memory_plan import QWEN2_1_5B, ModelSize
+from rapids_rap.machine.memory_plan import QWEN2_1_5B, ModelSize
 
 Unit = Literal["matrix", "vector", "copy", "host"]
 
@@ -306,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _read_run(folder: Path) -> tuple[dict[str, Any], ModelSize]:
     """The manifest with its share of noise, and the model's size from its folder."""
     from rapids_rap.config import EmbeddingConfig
-    from rapids_rap.memory_plan import find_model_size
+    from rapids_rap.machine.memory_plan import find_model_size
 
     path = folder / "manifest.json"
     try:

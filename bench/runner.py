@@ -26,7 +26,7 @@ from rapids_rap.bench.extras import require_extra
 from rapids_rap.bench.measure import Inputs, Job, resolve
 from rapids_rap.bench.scenario import Scenario, SideSpec
 from rapids_rap.errors import CapabilityError, InputError, RapError
-from rapids_rap.files import write_json
+from rapids_rap.runs.files import write_json
 
 log = logging.getLogger(__name__)
 Say = Callable[[str], None]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Backend
-from rapids_rap.coherence import npmi, topic_diversity
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import TermsConfig
-from rapids_rap.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
-from rapids_rap.segment import Tokens, segment
-from rapids_rap.terms import cluster_terms
+from rapids_rap.quality.coherence import npmi, topic_diversity
+from rapids_rap.quality.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.words.segment import Tokens, segment
+from rapids_rap.words.terms import cluster_terms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -18,18 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rapids_rap.artists import ArtistTables, artist_tables, load_regions
-from rapids_rap.backend import Array, Backend, Sizes, check_engine, load_backend
+from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
-from rapids_rap.certificate import Certificate, read_certificate
-from rapids_rap.clusters import Clusters, find_clusters
+from rapids_rap.backend.protocol import Array, Backend, Sizes, check_engine
+from rapids_rap.clustering.clusters import Clusters, find_clusters
+from rapids_rap.clustering.layout import Layout, lay_out
+from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
+from rapids_rap.clustering.themes import text_themes
+from rapids_rap.clustering.warm_start import Earlier
 from rapids_rap.config import Config, LayoutConfig
 from rapids_rap.corpus import Corpus
-from rapids_rap.corpus.files import find_files, listed
+from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.data import data_path
-from rapids_rap.device import DeviceResolution
-from rapids_rap.doctor import shaping_versions
 from rapids_rap.embedding import Vectors
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.fusion import VERSION as FUSION
@@ -38,23 +39,25 @@ from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import VERSION as POSTPROCESS
 from rapids_rap.embedding.postprocess import Postprocessed, postprocess
 from rapids_rap.errors import InputError
-from rapids_rap.fonts import font_path
-from rapids_rap.heritage import Heritage, earlier_places
-from rapids_rap.identity import name_groups
-from rapids_rap.layout import Layout, lay_out
-from rapids_rap.lexicon import Lexicon, count_hits, load_lexicon
-from rapids_rap.maps import prepare_drawing
-from rapids_rap.memory_plan import MemoryPlan, find_model_size, plan_memory
-from rapids_rap.neighbors import NeighborGraph, neighbor_graph
+from rapids_rap.lineage.heritage import Heritage, earlier_places
+from rapids_rap.lineage.identity import name_groups
+from rapids_rap.machine.device import DeviceResolution
+from rapids_rap.machine.memory_plan import MemoryPlan, find_model_size, plan_memory
+from rapids_rap.machine.versions import shaping_versions
+from rapids_rap.maps.draw import prepare_drawing
+from rapids_rap.maps.fonts import font_path
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
-from rapids_rap.quality import Evidence, Quality, Retrieval, assess, retrieve
-from rapids_rap.runs import RunFolder, exclusive, hash_inputs, write_corpus
-from rapids_rap.segment import Tokens, load_words, segment
-from rapids_rap.stages import StageCache, digest, stage_key
-from rapids_rap.terms import Terms, cluster_terms, stop_words
-from rapids_rap.themes import text_themes
-from rapids_rap.warm_start import Earlier
+from rapids_rap.quality.assess import Evidence, Quality, Retrieval, assess, retrieve
+from rapids_rap.runs.certificate import Certificate, read_certificate
+from rapids_rap.runs.files import digest, listed
+from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
+from rapids_rap.runs.lock import exclusive
+from rapids_rap.runs.stages import StageCache, stage_key
+from rapids_rap.tables.artists import ArtistTables, artist_tables, load_regions
+from rapids_rap.words.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.words.segment import Tokens, load_words, segment
+from rapids_rap.words.terms import Terms, cluster_terms, stop_words
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -16,27 +16,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rapids_rap import tables
-from rapids_rap.artists import ArtistTables
-from rapids_rap.backend import Array, Backend
-from rapids_rap.certificate import Certificate
-from rapids_rap.clusters import Clusters
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.clustering.clusters import Clusters
+from rapids_rap.clustering.layout import Layout
+from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
-from rapids_rap.device import DeviceResolution
-from rapids_rap.doctor import used_versions
 from rapids_rap.embedding import Vectors
-from rapids_rap.examples import cluster_examples
-from rapids_rap.identity import Names
-from rapids_rap.layout import Layout
-from rapids_rap.lexicon import Lexicon, cluster_emotions
-from rapids_rap.maps import MapData, Maps, draw_maps
-from rapids_rap.neighbors import NeighborGraph
-from rapids_rap.quality import Quality
-from rapids_rap.report import render_report
-from rapids_rap.runs import SCHEMA_VERSION, RunFolder
-from rapids_rap.stages import StageCache, digest
-from rapids_rap.terms import Terms
+from rapids_rap.lineage.identity import Names
+from rapids_rap.machine.device import DeviceResolution
+from rapids_rap.machine.versions import used_versions
+from rapids_rap.maps.draw import MapData, Maps, draw_maps
+from rapids_rap.quality.assess import Quality
+from rapids_rap.report.page import render_report
+from rapids_rap.runs.certificate import Certificate
+from rapids_rap.runs.files import digest
+from rapids_rap.runs.folder import RunFolder
+from rapids_rap.runs.names import SCHEMA_VERSION
+from rapids_rap.runs.stages import StageCache
+from rapids_rap.tables import run_tables as tables
+from rapids_rap.tables.artists import ArtistTables
+from rapids_rap.tables.examples import cluster_examples
+from rapids_rap.words.lexicon import Lexicon, cluster_emotions
+from rapids_rap.words.terms import Terms
 
 MAP_TERMS = 3  # terms that label a cluster on a map
 

@@ -1,6 +1,6 @@
 """Facts of a machine on which everything is as it should be, to be spoilt one thing at a time."""
 
-from rapids_rap.driver import Card, DriverFacts, Library, TorchBuild
+from rapids_rap.machine.driver import Card, DriverFacts, Library, TorchBuild
 
 H100 = Card(
     name="NVIDIA H100 80GB HBM3",

@@ -5,10 +5,10 @@ import pandas as pd
 from rich.console import Console
 
 from rapids_rap import pipeline
-from rapids_rap.device import resolve
-from rapids_rap.heritage import Heritage
+from rapids_rap.lineage.heritage import Heritage
+from rapids_rap.machine.device import resolve
 from rapids_rap.progress import StageProgress
-from rapids_rap.runs import Run, open_run
+from rapids_rap.runs.run import Run, open_run
 from rapids_rap.settings import load_config
 
 

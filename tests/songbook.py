@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rapids_rap.segment import Tokens, segment
+from rapids_rap.words.segment import Tokens, segment
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ mixes no host array in, and calls no function of one library.
 import array_api_strict as xp
 import numpy as np
 
-from rapids_rap.backend import DensityClusters, Knn, Memory, Pca, Usage
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.protocol import DensityClusters, Knn, Memory, Pca, Usage
 from tests.strict_frames import DEVICE, StrictFrames
 from tests.strict_sparse import StrictSparse
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rapids_rap.runs import open_run
+from rapids_rap.runs.run import open_run
 from tests.conftest import LYRICS, rap
 
 CATEGORIES = ["积极", "消极", "愤怒", "思念", "励志", "派对", "城市/意象", "爱情"]

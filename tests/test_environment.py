@@ -19,10 +19,10 @@ from packaging.version import Version
 
 from rapids_rap import __version__
 from rapids_rap.backend._gpu_imports import MODULES
-from rapids_rap.library_obstacles import FAISS_GPU, library_obstacle
-from rapids_rap.obstacles import MINIMUM_DRIVER, RAPIDS, driver_obstacle
-from tests import test_library_obstacles, test_obstacles
+from rapids_rap.machine.driver_obstacles import MINIMUM_DRIVER, RAPIDS, driver_obstacle
+from rapids_rap.machine.library_obstacles import FAISS_GPU, library_obstacle
 from tests.conftest import ROOT
+from tests.machine import test_driver_obstacles, test_library_obstacles
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -309,7 +309,7 @@ def test_the_guide_explains_every_obstacle():
     guide = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     table = guide.partition("## When the GPU is not found")[2].partition("## ")[0]
     rows = re.findall(r"^\| `([^`]+)` \|", table, re.M)
-    said = [driver_obstacle(facts) for facts, _ in test_obstacles.FAULTS.values()]
+    said = [driver_obstacle(facts) for facts, _ in test_driver_obstacles.FAULTS.values()]
     said += [library_obstacle(facts) for facts, _ in test_library_obstacles.FAULTS.values()]
     assert [s for s in said if not any(words in s for words in rows)] == []
     assert [words for words in rows if not any(words in s for s in said)] == []

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rapids_rap.errors import InputError
-from rapids_rap.runs import open_run
+from rapids_rap.runs.run import open_run
 from tests.conftest import LYRICS
 from tests.test_end_to_end import TINY, checksum
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rapids_rap.runs import open_run
+from rapids_rap.runs.run import open_run
 from tests.conftest import rap
 from tests.songbook import random_songs
 

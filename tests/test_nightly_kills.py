@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rapids_rap.night.root import NightRoot, read_state, run_names
-from rapids_rap.runs import open_run
-from rapids_rap.verify import find_faults
+from rapids_rap.runs.run import open_run
+from rapids_rap.runs.verify import find_faults
 from tests.night_server import Server
 from tests.test_end_to_end import checksum
 from tests.tiny_nights import tiny_night, write_songs

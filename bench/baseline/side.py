@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from rapids_rap.embedding.folder import locate_model
-from rapids_rap.memory import PeakMemory
+from rapids_rap.runs.peak_memory import PeakMemory
 
 
 class Clock:

@@ -42,13 +42,13 @@ def ours(inputs: Inputs) -> Call:
 
 def ours_all(inputs: Inputs) -> Call:
     """All four maps that a run without artists draws, from one pass over the points."""
-    from rapids_rap.maps import PAGES
+    from rapids_rap.maps.draw import PAGES
 
     return _ours(inputs, PAGES)
 
 
 def _ours(inputs: Inputs, pages: Collection[str]) -> Call:
-    from rapids_rap.maps import MapData, draw_maps
+    from rapids_rap.maps.draw import MapData, draw_maps
 
     xy, labels = _load(inputs)
     words = WORDS.split()

@@ -40,7 +40,8 @@ def _run(inputs: Inputs, backend: str) -> Call:
     with large_imports():  # as the command does
         from rich.console import Console
 
-        from rapids_rap import device, pipeline
+        from rapids_rap import pipeline
+        from rapids_rap.machine import device
         from rapids_rap.progress import StageProgress
         from rapids_rap.settings import load_config
 

@@ -26,7 +26,7 @@ def prepare(inputs: Inputs) -> None:
 
 def ours(inputs: Inputs) -> Call:
     """`geometry.cosine_silhouette`."""
-    from rapids_rap.geometry import cosine_silhouette
+    from rapids_rap.quality.geometry import cosine_silhouette
 
     points, labels = (np.load(inputs.shared / f"{n}.npy") for n in ("points", "labels"))
 

@@ -38,11 +38,11 @@ def distinct(inputs: Inputs) -> list[str]:
 
 def ours(inputs: Inputs) -> Call:
     """The stages of a run, with its defaults."""
-    from rapids_rap.clusters import find_clusters
-    from rapids_rap.layout import lay_out
-    from rapids_rap.neighbors import neighbor_graph
-    from rapids_rap.segment import segment
-    from rapids_rap.terms import cluster_terms
+    from rapids_rap.clustering.clusters import find_clusters
+    from rapids_rap.clustering.layout import lay_out
+    from rapids_rap.clustering.neighbors import neighbor_graph
+    from rapids_rap.words.segment import segment
+    from rapids_rap.words.terms import cluster_terms
 
     texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
     config, backend = Config(), load_backend("cpu")

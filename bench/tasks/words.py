@@ -41,9 +41,9 @@ def ours_presence(inputs: Inputs) -> Call:
 
 
 def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
-    from rapids_rap.lexicon import count_hits, load_lexicon
-    from rapids_rap.segment import segment
-    from rapids_rap.terms import cluster_terms
+    from rapids_rap.words.lexicon import count_hits, load_lexicon
+    from rapids_rap.words.segment import segment
+    from rapids_rap.words.terms import cluster_terms
 
     texts, labels = read(inputs)
     backend, lexicon = load_backend("cpu"), load_lexicon()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Pca
+from rapids_rap.backend.protocol import Pca
 
 BLOCK_BYTES = 64 * 2**20  # of float64 working memory a block
 

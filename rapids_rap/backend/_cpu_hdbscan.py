@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import DensityClusters
 from rapids_rap.backend._extras import require
+from rapids_rap.backend.protocol import DensityClusters
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

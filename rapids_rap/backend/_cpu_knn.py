@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Engine, Knn, Metric, check_engine
 from rapids_rap.backend._cpu_lists import SAMPLE, build_lists, needed_probes, search_lists
 from rapids_rap.backend._extras import require
+from rapids_rap.backend.protocol import Engine, Knn, Metric, check_engine
 
 EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the inverted file
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search

@@ -6,7 +6,7 @@ import resource
 import sys
 from pathlib import Path
 
-from rapids_rap.backend import Memory
+from rapids_rap.backend.protocol import Memory
 
 PROC = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")

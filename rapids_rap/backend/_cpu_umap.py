@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend import Knn, Pca, UmapSpec
 from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend._extras import require
+from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 
 SPREAD = 1.0
 EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn

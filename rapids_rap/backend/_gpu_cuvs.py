@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend import Array
 from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_faiss import by_tiles
-from rapids_rap.backend._gpu_knn import (
+from rapids_rap.backend._gpu_rows import (
     Find,
     Rows,
     as_distances,
@@ -26,6 +25,7 @@ from rapids_rap.backend._gpu_knn import (
     sampled_rows,
 )
 from rapids_rap.backend.gpu_plan import BLOCK, OVERLAP, Choice
+from rapids_rap.backend.protocol import Array
 
 DEGREE = 64  # of the graph that NN-descent keeps, at least; cuVS' own
 ITERATIONS = 20

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rapids_rap.backend import Array, Pca
 from rapids_rap.backend._gpu_memory import GpuMemory
 from rapids_rap.backend.lanes import release_cache
-from rapids_rap.grouped import row_blocks
+from rapids_rap.backend.protocol import Array, Pca
+from rapids_rap.backend.rows import row_blocks
 
 
 def principal_axes(points: Array, n_components: int, xp: Any) -> Pca:

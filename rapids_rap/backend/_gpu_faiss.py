@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend import Array
 from rapids_rap.backend._extras import require
-from rapids_rap.backend._gpu_knn import (
+from rapids_rap.backend._gpu_rows import (
     Find,
     Rows,
     as_distances,
@@ -23,6 +22,7 @@ from rapids_rap.backend._gpu_knn import (
     sampled_rows,
 )
 from rapids_rap.backend.gpu_plan import SCRATCH, TILE, list_count, training_rows, vector_bytes
+from rapids_rap.backend.protocol import Array
 from rapids_rap.errors import CapabilityError
 
 ADDED_ROWS = 65_536  # a call

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend import Array, Knn, Pca, UmapSpec
 from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_memory import GpuMemory
-from rapids_rap.grouped import project
+from rapids_rap.backend.protocol import Array, Knn, Pca, UmapSpec
+from rapids_rap.backend.rows import project
 
 SPREAD = 1.0
 EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn

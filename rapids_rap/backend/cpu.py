@@ -17,7 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from rapids_rap.backend import (
+from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
+from rapids_rap.backend._cpu_hdbscan import density_clusters
+from rapids_rap.backend._cpu_knn import nearest
+from rapids_rap.backend._cpu_memory import host_memory
+from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
+from rapids_rap.backend._cpu_umap import layouts
+from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
     DensityClusters,
@@ -31,12 +37,6 @@ from rapids_rap.backend import (
     UmapSpec,
     Usage,
 )
-from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
-from rapids_rap.backend._cpu_hdbscan import density_clusters
-from rapids_rap.backend._cpu_knn import nearest
-from rapids_rap.backend._cpu_memory import host_memory
-from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
-from rapids_rap.backend._cpu_umap import layouts
 from rapids_rap.errors import CapabilityError
 
 

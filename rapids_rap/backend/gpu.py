@@ -19,7 +19,14 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from rapids_rap.backend import (
+from rapids_rap.backend._extras import require
+from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
+from rapids_rap.backend._gpu_hdbscan import density_clusters
+from rapids_rap.backend._gpu_knn import nearest
+from rapids_rap.backend._gpu_memory import gpu_memory
+from rapids_rap.backend._gpu_umap import layouts
+from rapids_rap.backend.gpu_plan import BLOCKS, Choice, plan_layout
+from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
     DensityClusters,
@@ -33,13 +40,6 @@ from rapids_rap.backend import (
     UmapSpec,
     Usage,
 )
-from rapids_rap.backend._extras import require
-from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
-from rapids_rap.backend._gpu_hdbscan import density_clusters
-from rapids_rap.backend._gpu_knn import nearest
-from rapids_rap.backend._gpu_memory import gpu_memory
-from rapids_rap.backend._gpu_umap import layouts
-from rapids_rap.backend.gpu_plan import BLOCKS, Choice, plan_layout
 
 log = logging.getLogger(__name__)
 

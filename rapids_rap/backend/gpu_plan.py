@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rapids_rap.backend import DEFAULT_SIZES, Engine, Sizes
+from rapids_rap.backend.protocol import DEFAULT_SIZES, Engine, Sizes
 
 GIB = 2**30
 RESERVE = GIB  # workspaces of cuBLAS and cuSOLVER, and what the RMM pool keeps of freed blocks

@@ -112,7 +112,7 @@ def doctor(
 
     Example: rapids-rap doctor --lines 600000 --gpu-memory 24
     """
-    from rapids_rap.doctor import examine
+    from rapids_rap.machine.doctor import examine
 
     for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory, main_memory).items():
         print_facts(title, rows)

@@ -43,8 +43,8 @@ def nightly(
 
     Example: rapids-rap nightly --config rap.toml --require-gpu
     """
-    from rapids_rap.nightly import Request, foresee
-    from rapids_rap.nightly import nightly as make_night
+    from rapids_rap.night.nightly import Request, foresee
+    from rapids_rap.night.nightly import nightly as make_night
     from rapids_rap.progress import StageProgress
 
     resolved = resolve_config(config, settings, None, notify=notify_command)
@@ -71,7 +71,7 @@ def rollback(
 
     Example: rapids-rap rollback /srv/rap 20261126T020000Z
     """
-    from rapids_rap.nightly import rollback as publish_other
+    from rapids_rap.night.nightly import rollback as publish_other
 
     before, now = publish_other(root, name)
     since = f", no longer to {before}" if before else ""
@@ -84,7 +84,7 @@ def verify(run: RunArgument) -> None:
     Example: rapids-rap verify /srv/rap/latest
     """
     from rapids_rap.errors import InputError
-    from rapids_rap.verify import find_faults
+    from rapids_rap.runs.verify import find_faults
 
     faults = find_faults(run)
     print_lines(faults[1:])

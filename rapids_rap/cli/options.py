@@ -15,7 +15,7 @@ from rapids_rap.errors import InputError
 
 if TYPE_CHECKING:
     from rapids_rap.config import Config
-    from rapids_rap.device import DeviceResolution, Wanted
+    from rapids_rap.machine.device import DeviceResolution, Wanted
 
 Inputs = Annotated[
     list[Path] | None,
@@ -72,7 +72,7 @@ def resolve_backend(
     wanted: Wanted, *, require_gpu: bool, console: Console = err
 ) -> DeviceResolution:
     """Which backend runs; says so, and why, on `console`."""
-    from rapids_rap import device
+    from rapids_rap.machine import device
 
     resolution = device.resolve(wanted, require_gpu=require_gpu)
     console.print(f"Backend: {resolution.backend} ({resolution.reason}).", soft_wrap=True)

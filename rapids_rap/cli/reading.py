@@ -18,12 +18,7 @@ from rapids_rap.cli.console import (
     print_lines,
     print_table,
 )
-from rapids_rap.cli.options import (
-    BackendOption,
-    RequireGpuOption,
-    RunArgument,
-    resolve_backend,
-)
+from rapids_rap.cli.options import BackendOption, RequireGpuOption, RunArgument, resolve_backend
 from rapids_rap.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -44,8 +39,8 @@ def search(
     Example: rapids-rap search runs/first "想念故乡的夜" --by song -k 5
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.runs import open_run
-    from rapids_rap.search import search_run
+    from rapids_rap.reading.search import search_run
+    from rapids_rap.runs.run import open_run
 
     hits = search_run(open_run(run_folder), text, by, k)
     print_table(hits)
@@ -61,8 +56,8 @@ def summary(
     Example: rapids-rap summary runs/first --cluster 3
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.runs import open_run
-    from rapids_rap.summary import summarize
+    from rapids_rap.reading.summary import summarize
+    from rapids_rap.runs.run import open_run
 
     for block in summarize(open_run(run_folder), cluster):
         if isinstance(block, str):
@@ -85,8 +80,8 @@ def export(
     Example: rapids-rap export runs/first --cluster 3 --format jsonl --out cluster3.jsonl
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.runs import open_run
-    from rapids_rap.summary import export_lines
+    from rapids_rap.reading.summary import export_lines
+    from rapids_rap.runs.run import open_run
 
     _hand_out(export_lines(open_run(run_folder), cluster, form), form, out_file)
 
@@ -119,12 +114,12 @@ def assign(
     Example: rapids-rap assign runs/first new_songs/ --out assigned.parquet
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.assign import assign as assign_lyrics
-    from rapids_rap.assign import assign_config
     from rapids_rap.backend import load_backend
     from rapids_rap.publish import count_table
-    from rapids_rap.runs import open_run
-    from rapids_rap.summary import table_bytes
+    from rapids_rap.reading.assign import assign as assign_lyrics
+    from rapids_rap.reading.assign import assign_config
+    from rapids_rap.reading.summary import table_bytes
+    from rapids_rap.runs.run import open_run
 
     run = open_run(run_folder)
     config = assign_config(run, inputs, settings or [])
@@ -151,7 +146,7 @@ def _form_of(out_file: Path | None) -> Form:
 
 def _hand_out(data: bytes, form: Form, out_file: Path | None) -> None:
     """To a file, or to standard output, where a terminal gets nothing that it would obey."""
-    from rapids_rap.runs import write_export
+    from rapids_rap.runs.folder import write_export
 
     if out_file is not None:
         write_export(out_file, data)

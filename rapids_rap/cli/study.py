@@ -42,8 +42,8 @@ def train(
 
     Example: rapids-rap train lyrics/ --model demo --out models/mine --set train.steps=300
     """
-    from rapids_rap import train as training
     from rapids_rap.progress import StageProgress
+    from rapids_rap.training import train as training
 
     mode = "full" if full else None
     resolved = resolve_config(config, settings, inputs, model=model, limit=limit, mode=mode)
@@ -71,9 +71,9 @@ def compare(
     Example: rapids-rap compare runs/before runs/after --out runs/compared
     """
     end_quietly_with_the_pipe()
-    from rapids_rap.compare import compare_runs, figure_table, sentences
-    from rapids_rap.compare_files import check_folder, write_comparison
-    from rapids_rap.runs import open_run
+    from rapids_rap.compare.compare import compare_runs, figure_table, sentences
+    from rapids_rap.compare.files import check_folder, write_comparison
+    from rapids_rap.runs.run import open_run
 
     if out_folder is not None:
         check_folder(out_folder)
@@ -114,15 +114,15 @@ def ablate(
 
     Example: rapids-rap ablate lyrics/ --grid whitening --model demo --out runs/whitening
     """
-    from rapids_rap.ablate import measure_grid, run_grid
-    from rapids_rap.ablation_table import (
+    from rapids_rap.compare.ablate import measure_grid, run_grid
+    from rapids_rap.compare.ablation_table import (
         cell_sentences,
         check_folder,
         grid_table,
         terminal_tables,
         write_ablation,
-    )  # fmt: skip
-    from rapids_rap.grids import load_grid
+    )
+    from rapids_rap.compare.grids import load_grid
     from rapids_rap.progress import StageProgress
 
     if list_grids:

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rapids_rap.errors import InputError
+from rapids_rap.runs.files import label_of, listed
+from rapids_rap.runs.names import DROPPED, IDENTITY
 
 KNOWN_SUFFIXES = (".txt", ".lrc", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_NAMED = 5  # files that a warning names before it only counts
-
-
-RUN_MARKER = ".run.json"  # a folder with it is a run
-OWN_OUTPUT = "dropped.parquet"
 
 
 @dataclass
@@ -70,18 +67,6 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return found.files, warnings
 
 
-def label_of(path: Path) -> str:
-    """The path as given, with forward slashes, always printable."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    shown = ", ".join(names[:_NAMED])
-    more = len(names) - _NAMED
-    return f"{shown} and {more:,} more" if more > 0 else shown
-
-
 def _add_file(path: Path, found: _Found) -> None:
     real = os.path.realpath(path)
     if real in found.seen:
@@ -121,7 +106,7 @@ def _walk(folder: Path, visited: set[str]) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            if not (path / RUN_MARKER).exists():
+            if not (path / IDENTITY).exists():
                 yield from _walk(path, visited)
-        elif path.name != OWN_OUTPUT:
+        elif path.name != DROPPED:
             yield path

@@ -15,12 +15,13 @@ from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
 from rapids_rap.corpus.decode import decode
-from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files, label_of, listed
+from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
 from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_table
 from rapids_rap.corpus.readers_text import read_text
 from rapids_rap.corpus.source import Group, Source, numbered_lines
 from rapids_rap.corpus.units import Ints, KeptLines, make_units
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.runs.files import label_of, listed
 
 Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
 

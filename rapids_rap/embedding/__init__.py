@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rapids_rap.backend import Array
+from rapids_rap.backend.protocol import Array
 
 Pooling = Literal["mean", "last", "cls", "echo"]
 BatchLayout = Literal["dense", "packed", "padded"]

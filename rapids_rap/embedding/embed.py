@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rapids_rap.backend import DEFAULT_SIZES, Backend, Sizes
-from rapids_rap.backend.lanes import Lane, explained, open_lane
+from rapids_rap.backend.failures import explained
+from rapids_rap.backend.lanes import Lane, open_lane
+from rapids_rap.backend.protocol import DEFAULT_SIZES, Backend, Sizes
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.encoder import Encoder, Norms

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rapids_rap.backend.lanes import Lane, is_out_of_memory
+from rapids_rap.backend.failures import is_out_of_memory
+from rapids_rap.backend.lanes import Lane
 from rapids_rap.embedding.forward import Plan, Runner, choose_plan
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
 from rapids_rap.embedding.packing import Int64, Tokens, make_batch, plan_batches

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rapids_rap.backend.lanes import Lane, is_device_error
+from rapids_rap.backend.failures import is_device_error
+from rapids_rap.backend.lanes import Lane
 from rapids_rap.embedding import BatchLayout
 from rapids_rap.embedding.attention import BY_KERNEL, BY_TEXT
 from rapids_rap.embedding.model import ModelSpec

@@ -13,18 +13,18 @@ from collections.abc import Sequence
 import numpy as np
 from array_api_compat import array_namespace
 
-from rapids_rap.backend import Array, Backend, Sizes
+from rapids_rap.backend.protocol import Array, Backend, Sizes
+from rapids_rap.backend.rows import row_blocks, unit_rows
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.postprocess import fit_transform, transform_rows
-from rapids_rap.grouped import row_blocks, unit_rows
-from rapids_rap.lexical import (
+from rapids_rap.words.segment import Tokens
+from rapids_rap.words.tfidf import (
     count_characters,
     count_words,
     most_common,
     principal_terms,
     weigh,
 )
-from rapids_rap.segment import Tokens
 
 VERSION = 1  # raise it when the same configuration gives other vectors
 TERMS = 200_000  # of a matrix that is decomposed: the rarest n-grams of a corpus say little

@@ -18,7 +18,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-from rapids_rap.backend.lanes import Lane, is_out_of_memory
+from rapids_rap.backend.failures import is_out_of_memory
+from rapids_rap.backend.lanes import Lane
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import (

@@ -16,7 +16,7 @@ from typing import Literal
 
 from array_api_compat import array_namespace, device
 
-from rapids_rap.backend import DEFAULT_SIZES, Array, Backend, Sizes
+from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend, Sizes
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapids_rap.errors import CapabilityError
-from rapids_rap.files import (
+from rapids_rap.runs.files import (
     explain_os_errors,
     sha256_file,
     sweep_partials,

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rapids_rap.errors import ConfigError, RapError
-from rapids_rap.files import write_bytes, write_json
 from rapids_rap.night.metrics import render_metrics
 from rapids_rap.night.root import NightRoot
+from rapids_rap.runs.files import write_bytes, write_json
 
 log = logging.getLogger(__name__)
 

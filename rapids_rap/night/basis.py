@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.config import Config
-from rapids_rap.files import sha256_file
-from rapids_rap.runs import SCHEMA_VERSION, Run
+from rapids_rap.runs.files import sha256_file
+from rapids_rap.runs.names import SCHEMA_VERSION
+from rapids_rap.runs.run import Run
 
 # Keys that name a small file: what it holds counts, wherever it lies.
 LISTS = (

@@ -11,10 +11,10 @@ import numpy as np
 
 from rapids_rap.config import Config
 from rapids_rap.errors import CapabilityError, ConfigError
-from rapids_rap.files import explain_os_errors
-from rapids_rap.memory_plan import MemoryPlan, gib
+from rapids_rap.machine.memory_plan import MemoryPlan, gib
 from rapids_rap.night.root import NightRoot
-from rapids_rap.runs import Run
+from rapids_rap.runs.files import explain_os_errors
+from rapids_rap.runs.run import Run
 
 log = logging.getLogger(__name__)
 

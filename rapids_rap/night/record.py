@@ -9,7 +9,7 @@ from typing import Any
 from rapids_rap.config import NightlyConfig
 from rapids_rap.night import drift, gates
 from rapids_rap.night.basis import InputChanges
-from rapids_rap.runs import Run
+from rapids_rap.runs.run import Run
 
 SCHEMA_VERSION = 1
 _LISTED = 8  # names or numbers that a sentence lists before it only counts

@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.errors import InputError
-from rapids_rap.files import explain_os_errors, switch_link, sync_folder, write_json
-from rapids_rap.runs import IDENTITY, MANIFEST, NIGHT, Run, leave_workshop, open_run
-from rapids_rap.verify import find_faults
+from rapids_rap.runs.files import explain_os_errors, switch_link, sync_folder, write_json
+from rapids_rap.runs.folder import leave_workshop
+from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT
+from rapids_rap.runs.run import Run, open_run
+from rapids_rap.runs.verify import find_faults
 
 log = logging.getLogger(__name__)
 

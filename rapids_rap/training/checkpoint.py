@@ -23,9 +23,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
 
-from rapids_rap.backend.lanes import is_out_of_memory
+from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.errors import InputError
-from rapids_rap.files import PARTIAL, sync_folder, write_json
+from rapids_rap.runs.files import PARTIAL, sync_folder, write_json
 from rapids_rap.training import Weights
 from rapids_rap.training.writing import explain_tensor_errors, sync_files
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rapids_rap.retrieval import chance_mrr, char_tfidf_vectors, true_ranks
+from rapids_rap.quality.pairs import chance_mrr, char_tfidf_vectors, true_ranks
 from rapids_rap.training import Floats, generator
 from rapids_rap.training.lines import DevPairs
 

@@ -22,7 +22,7 @@ from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import DECIDING_FILES, matching_files, read_json
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer
 from rapids_rap.embedding.projection import DENSE_KIND, dense_description
-from rapids_rap.files import write_json
+from rapids_rap.runs.files import write_json
 
 log = logging.getLogger(__name__)
 

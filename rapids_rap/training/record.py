@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rapids_rap.config import Config
-from rapids_rap.device import DeviceResolution
 from rapids_rap.embedding.model import ModelSpec
+from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.training.checkpoint import State
 from rapids_rap.training.dev import Baselines, DevFigures, bootstrap_interval
 from rapids_rap.training.lines import DevPairs, Split

@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from rapids_rap.errors import CapabilityError
-from rapids_rap.files import explain_os_errors, sync_folder
+from rapids_rap.runs.files import explain_os_errors, sync_folder
 
 FULL = 64 * 1024  # bytes: with less than this left, a write that failed failed for want of room
 

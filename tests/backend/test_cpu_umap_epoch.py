@@ -5,8 +5,9 @@ import pytest
 from umap import layouts as library
 from umap.umap_ import find_ab_params, make_epochs_per_sample
 
-from rapids_rap.backend import UmapSpec, _cpu_umap, load_backend
+from rapids_rap.backend import _cpu_umap, load_backend
 from rapids_rap.backend import _cpu_umap_epoch as ours
+from rapids_rap.backend.protocol import UmapSpec
 
 THEIRS = library._optimize_layout_euclidean_single_epoch
 NO_DENSITY = (False, *[np.zeros(1, np.float32)] * 2, 0, 0, 0, 0, *[np.zeros(1, np.float32)] * 2, 0)

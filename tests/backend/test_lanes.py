@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from rapids_rap.backend.lanes import (
-    CpuLane,
-    CudaLane,
-    explained,
-    is_device_error,
-    is_out_of_memory,
-    open_lane,
-)
+from rapids_rap.backend.failures import explained, is_device_error, is_out_of_memory
+from rapids_rap.backend.lanes import CpuLane, CudaLane, open_lane
 from rapids_rap.errors import CapabilityError, InputError
 from tests.backend.fake_cuda import GARBAGE, FakeCuda
 

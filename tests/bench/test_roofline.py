@@ -7,7 +7,7 @@ import pytest
 
 from rapids_rap.bench import roofline
 from rapids_rap.errors import InputError
-from rapids_rap.memory_plan import QWEN2_1_5B
+from rapids_rap.machine.memory_plan import QWEN2_1_5B
 
 
 def by_stage(job):

@@ -14,15 +14,7 @@ from typing import Any
 import numpy as np
 
 from tests.double import contract
-from tests.double.array import (
-    Device,
-    Pointer,
-    allocator,
-    default_allocator,
-    ndarray,
-    operand,
-    wrap,
-)
+from tests.double.array import Device, Pointer, allocator, default_allocator, ndarray, operand, wrap
 from tests.double.memory import TOTAL, OutOfMemoryError, heap
 
 DRIVER = 13000

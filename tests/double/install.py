@@ -13,8 +13,8 @@ import faiss
 import faiss.contrib.torch_utils  # on which the double's GPU half is laid
 import torch
 
-from rapids_rap import device
 from rapids_rap.backend import lanes
+from rapids_rap.machine import device
 from tests.double import (
     array,
     contract,

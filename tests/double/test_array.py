@@ -164,7 +164,7 @@ def test_the_double_leaves_no_trace():
 
     import faiss
 
-    from rapids_rap import device
+    from rapids_rap.machine import device
     from tests.double.install import installed
 
     before = device.resolve

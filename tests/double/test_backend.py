@@ -12,9 +12,10 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from rapids_rap.backend import UmapSpec, _gpu_faiss, _gpu_memory, load_backend
+from rapids_rap.backend import _gpu_faiss, _gpu_memory, load_backend
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.gpu_plan import Choice
+from rapids_rap.backend.protocol import UmapSpec
 from rapids_rap.errors import CapabilityError
 from tests.double import contract, memory
 

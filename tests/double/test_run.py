@@ -29,12 +29,27 @@ SMALL = (
 
 # Who may copy an array to the host: the writers of files and pictures, and those whose docstring
 # says that a small table or a sample goes there.
-WRITERS = ("publish.", "stages.save_result", "raster.paint", "raster.density_image")
+WRITERS = (
+    "publish.",
+    "runs.stages.save_result",
+    "maps.raster.paint",
+    "maps.raster.density_image",
+)
 SMALL_TABLES = (
-    "artist_retrieval.reciprocal_ranks", "artists._lift", "coherence.",
-    "examples.cluster_examples", "geometry.dbcv", "lexicon.cluster_emotions", "line_retrieval.ask",
-    "quality._Judge", "raster.densest_spots", "raster.sums_by_group", "scene.build_scene",
-    "terms._name", "terms._stop_counts", "themes.find_themes",
+    "clustering.themes.find_themes",
+    "maps.raster.densest_spots",
+    "maps.raster.sums_by_group",
+    "maps.scene.build_scene",
+    "quality.artist_retrieval.reciprocal_ranks",
+    "quality.assess._Judge",
+    "quality.coherence.",
+    "quality.geometry.dbcv",
+    "quality.lines.ask",
+    "tables.artists._lift",
+    "tables.examples.cluster_examples",
+    "words.lexicon.cluster_emotions",
+    "words.terms._name",
+    "words.terms._stop_counts",
 )  # fmt: skip
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rapids_rap.assign import ask_neighbours, judge, leave_out
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.clusters import find_clusters
+from rapids_rap.clustering.clusters import find_clusters
+from rapids_rap.clustering.layout import Layout, lay_out
+from rapids_rap.clustering.neighbors import neighbor_graph
 from rapids_rap.config import (
     ClustersConfig,
     EmbeddingConfig,
@@ -25,15 +26,14 @@ from rapids_rap.config import (
 )
 from rapids_rap.embedding.fusion import lexical_vectors
 from rapids_rap.embedding.postprocess import postprocess
-from rapids_rap.examples import cluster_examples
-from rapids_rap.layout import Layout, lay_out
-from rapids_rap.lexicon import cluster_emotions, count_hits, load_lexicon
-from rapids_rap.maps import MapData, draw_maps
-from rapids_rap.neighbors import neighbor_graph
-from rapids_rap.quality import Evidence, assess, retrieve
-from rapids_rap.segment import segment
-from rapids_rap.stages import load_result, save_result
-from rapids_rap.terms import cluster_terms
+from rapids_rap.maps.draw import MapData, draw_maps
+from rapids_rap.quality.assess import Evidence, assess, retrieve
+from rapids_rap.reading.assign import ask_neighbours, judge, leave_out
+from rapids_rap.runs.stages import load_result, save_result
+from rapids_rap.tables.examples import cluster_examples
+from rapids_rap.words.lexicon import cluster_emotions, count_hits, load_lexicon
+from rapids_rap.words.segment import segment
+from rapids_rap.words.terms import cluster_terms
 from tests.conftest import LYRICS
 from tests.double import memory
 from tests.double.install import installed
@@ -276,7 +276,7 @@ def test_maps_are_the_cpus(stages, sample):
     assert max(others) < 8 * 600
 
 
-PICTURES = ("raster.paint", "raster.density_image")
+PICTURES = ("maps.raster.paint", "maps.raster.density_image")
 
 
 def test_the_stage_cache_puts_arrays_back_on_the_device(stages, tmp_path):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from rapids_rap.backend import DEFAULT_SIZES
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.protocol import DEFAULT_SIZES
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.fusion import fuse, lexical_vectors
-from rapids_rap.segment import segment
+from rapids_rap.words.segment import segment
 from tests.strict_backend import StrictBackend
 
 TEXTS = ("地铁里的霓虹", "霓虹下的地铁", "拥抱和心跳", "心跳与拥抱", "!!", "hook 和 flow")

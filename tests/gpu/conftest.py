@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rapids_rap.certificate import NAMES, Certificate, ParityFigure, write_certificate
-from rapids_rap.doctor import used_versions
+from rapids_rap.machine.versions import used_versions
+from rapids_rap.runs.certificate import NAMES, Certificate, ParityFigure, write_certificate
 from tests.conftest import LYRICS
 from tests.gpu.findings import Findings, device_facts
 from tests.parity.checks import Sample, load_sample

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 
 from rapids_rap.backend import load_backend
-from rapids_rap.certificate import ParityFigure, number
 from rapids_rap.errors import CapabilityError
+from rapids_rap.runs.certificate import ParityFigure, number
 
 # part: the modules it needs beside torch
 PARTS = {

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from rapids_rap.certificate import ParityFigure
 from rapids_rap.embedding.varlen import Packed
+from rapids_rap.runs.certificate import ParityFigure
 from tests.parity.checks import at_most
 
 LENGTHS = (1, 2, 17, 128, 129, 1, 300, 64)

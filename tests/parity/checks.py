@@ -12,16 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from rapids_rap.artists import artist_tables
-from rapids_rap.backend import Backend, Knn, UmapSpec
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.certificate import ParityFigure
+from rapids_rap.backend.protocol import Backend, Knn, UmapSpec
 from rapids_rap.config import EmbeddingConfig, LexiconConfig, TermsConfig
 from rapids_rap.embedding.embed import embed
-from rapids_rap.geometry import trustworthiness
-from rapids_rap.lexicon import count_hits, load_lexicon
-from rapids_rap.segment import Tokens, segment
-from rapids_rap.terms import cluster_terms
+from rapids_rap.quality.geometry import trustworthiness
+from rapids_rap.runs.certificate import ParityFigure
+from rapids_rap.tables.artists import artist_tables
+from rapids_rap.words.lexicon import count_hits, load_lexicon
+from rapids_rap.words.segment import Tokens, segment
+from rapids_rap.words.terms import cluster_terms
 
 RECALL, TRUST, BLOBS, SAMPLE = 0.95, 0.03, 0.95, 0.85
 MAP = UmapSpec(2, 15, 0.1, None, "pca")

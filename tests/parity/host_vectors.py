@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rapids_rap.backend import Backend
 from rapids_rap.backend.gpu_plan import Choice
-from rapids_rap.certificate import ParityFigure
+from rapids_rap.backend.protocol import Backend
+from rapids_rap.runs.certificate import ParityFigure
 from tests.parity.checks import RECALL, at_least, at_most
 
 PART, K, AXES = "host vectors", 15, 8

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from rapids_rap.backend import Backend, Sizes, UmapSpec, load_backend
+from rapids_rap.backend import load_backend
 from rapids_rap.backend.gpu_plan import BLOCKS, RESERVE, SCRATCH
-from rapids_rap.certificate import ParityFigure
-from rapids_rap.clusters import min_cluster_size
-from rapids_rap.memory_plan import plan_gpu
+from rapids_rap.backend.protocol import Backend, Sizes, UmapSpec
+from rapids_rap.clustering.clusters import min_cluster_size
+from rapids_rap.machine.memory_plan import plan_gpu
+from rapids_rap.runs.certificate import ParityFigure
 from tests.parity.checks import at_most, noted
 
 K, SEED = 30, 42

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rapids_rap.backend import DensityClusters, Knn, Pca
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.protocol import DensityClusters, Knn, Pca
 from tests.conftest import LYRICS
 from tests.parity import checks
 from tests.parity.attention import attention, by_text

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from rapids_rap.certificate import NAMES, Certificate
 from rapids_rap.errors import CapabilityError
+from rapids_rap.runs.certificate import NAMES, Certificate
 from tests.conftest import ROOT
 from tests.gpu import findings as module
 from tests.gpu.findings import BROKEN, Findings, device_facts
@@ -95,7 +95,7 @@ def test_the_device_is_known_without_cupy(monkeypatch):
 
 @pytest.mark.parametrize(
     ("more", "code", "kept"),
-    [((), 3, False), (("--collect-only",), 0, True), (("tests/test_certificate.py",), 0, True)],
+    [((), 3, False), (("--collect-only",), 0, True), (("tests/runs/test_certificate.py",), 0, True)],
     ids=["this folder", "only listed", "among others"],
 )
 def test_without_a_gpu_no_old_certificate_stays(tmp_path, more, code, kept):

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from rapids_rap.corpus.ingest import ingest
-from rapids_rap.device import DeviceResolution
+from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.progress import StageProgress
 from rapids_rap.settings import load_config
-from rapids_rap.train import train
 from rapids_rap.training.lines import make_lines
+from rapids_rap.training.train import train
 from tests.embedding.conftest import CHARACTERS, backend, encoder_of, make_model, one_thread
 
 __all__ = ["backend", "encoder_of", "make_model", "one_thread"]

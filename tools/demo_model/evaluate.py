@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from transformers import Qwen2Model
 
 from rapids_rap.bench.corpora import Poem
-from rapids_rap.retrieval import chance_mrr, char_tfidf_vectors, next_line_retrieval
+from rapids_rap.quality.pairs import chance_mrr, char_tfidf_vectors, next_line_retrieval
 from rapids_rap.training.dev import alignment, random_cosine, uniformity
 from tools.demo_model.data import Lines, Padded
 from tools.demo_model.model import embed

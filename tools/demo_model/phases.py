@@ -17,13 +17,7 @@ from tools.demo_model.contrastive import ContrastiveConfig, train_contrastive
 from tools.demo_model.data import Lines, PairSampler, Recipe, tokenize
 from tools.demo_model.evaluate import baseline_figures, lyric_pairs, model_figures, poem_pairs
 from tools.demo_model.export import export_folder
-from tools.demo_model.model import (
-    Shape,
-    build_model,
-    company_vectors,
-    neighbour_counts,
-    start_from,
-)
+from tools.demo_model.model import Shape, build_model, company_vectors, neighbour_counts, start_from
 from tools.demo_model.tokenizer import Vocabulary, build_vocabulary
 from tools.demo_model.warmup import WarmupConfig, warm_up
 

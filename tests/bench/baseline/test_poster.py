@@ -14,9 +14,9 @@ from transformers import AutoTokenizer
 from rapids_rap.backend import load_backend
 from rapids_rap.bench.baseline import poster
 from rapids_rap.bench.baseline.settings import our_settings
-from rapids_rap.geometry import cosine_silhouette
-from rapids_rap.lexicon import cluster_emotions, count_hits, load_lexicon
-from rapids_rap.segment import segment
+from rapids_rap.quality.geometry import cosine_silhouette
+from rapids_rap.words.lexicon import cluster_emotions, count_hits, load_lexicon
+from rapids_rap.words.segment import segment
 
 STAGES = [
     "corpus", "embedding", "pca", "layout", "clusters", "silhouette", "terms", "lexicon",

@@ -1,0 +1,1 @@
+"""Which texts lie together? Vectors to neighbours, layouts, clusters and themes."""

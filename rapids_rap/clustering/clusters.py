@@ -1,0 +1,162 @@
+"""HDBSCAN over the distinct texts, with cluster ids that don't depend on chance.
+
+Clusters are found in the reduced space of the layout; their centers and themes are taken in the
+vectors. A text's weight (its occurrences) orders the clusters and enters nothing else: no GPU
+library takes weights in HDBSCAN, and a chorus repeated forty times is one idea.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.backend.rows import group_first, group_sums, group_totals, row_blocks, unit_rows
+from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.clustering.themes import find_themes
+from rapids_rap.config import ClustersConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The clusters of n distinct texts. Cluster 0 has the largest total weight; noise is -1.
+
+    labels: (n,) int64, final; labels_raw: (n,) int64 before noise was reassigned.
+    probabilities: (n,) float32, strength of membership as HDBSCAN found it: 0 for noise, also for
+    noise that was reassigned. persistence: (K,) float32 in [0, 1]. themes: (K,) int64, the theme of
+    each cluster, theme 0 the heaviest. centers: (K, d) float32, unit means of `labels_raw` members.
+    """
+
+    labels: Array
+    labels_raw: Array
+    probabilities: Array
+    persistence: Array
+    themes: Array
+    centers: Array
+
+
+def find_clusters(
+    reduced: Array,
+    vectors: Array,
+    weights: Array,
+    graph: NeighborGraph,
+    config: ClustersConfig,
+    backend: Backend,
+) -> Clusters:
+    """Clusters of `reduced` (n, m), described in `vectors` (n, d); weights: (n,) occurrences.
+
+    Depends on the rows only: cluster ids go by total weight, then by the lowest text_id. No
+    cluster, one or many are all answers; fewer than 3 texts are noise.
+    """
+    xp = backend.xp
+    n = int(reduced.shape[0])
+    size = min_cluster_size(n, config.min_cluster_size)
+    found = backend.hdbscan(
+        reduced,
+        min_cluster_size=size,
+        min_samples=max(1, min(config.min_samples, n - 1)),
+        selection=config.selection,
+        epsilon=config.epsilon,
+    )
+    count = int(found.persistence.shape[0])
+    centers = cluster_centers(vectors, found.labels, count)
+    labels = found.labels
+    if config.noise == "nearest" and count:
+        labels = join_nearest(labels, vectors, centers, graph)
+
+    mass = group_totals(weights, labels, count)
+    order = _heaviest_first(mass, group_first(labels, count))
+    centers, mass = xp.take(centers, order, axis=0), xp.take(mass, order)
+    labels_raw = _rename(found.labels, order)
+    log.info("%d clusters of at least %d texts among %d", count, size, n)
+    return Clusters(
+        labels=_rename(labels, order),
+        labels_raw=labels_raw,
+        probabilities=found.probabilities,
+        persistence=xp.take(found.persistence, order),
+        themes=find_themes(centers, mass, config.themes, backend),
+        centers=centers,
+    )
+
+
+def min_cluster_size(n: int, configured: int) -> int:
+    """HDBSCAN's smallest cluster for n texts.
+
+    As configured (at least 2); 0 chooses n / 400, between 15 and 1000: a share rather than a number
+    keeps the count of clusters near a hundred, a number to read, as the corpus grows. Under 60
+    texts it is a quarter of them, so that a handful can still fall apart into groups.
+    """
+    if configured:
+        return max(2, configured)
+    return max(2, min(max(15, n // 400), 1000, n // 4))
+
+
+def cluster_centers(vectors: Array, labels: Array, count: int) -> Array:
+    """(count, d) float32: the mean of each cluster's vectors at length 1."""
+    xp = array_namespace(vectors, labels)
+    return xp.astype(unit_rows(group_sums(vectors, labels, count)), xp.float32)
+
+
+def join_nearest(labels: Array, vectors: Array, centers: Array, graph: NeighborGraph) -> Array:
+    """Labels in which noise has joined the cluster that its neighbours vote for.
+
+    A neighbour's vote weighs its cosine similarity; equal votes go to the nearer neighbour's
+    cluster. Texts whose neighbours are all noise join the center of the highest cosine.
+    """
+    xp = array_namespace(labels, vectors)
+    noise = xp.nonzero(labels < 0)[0]
+    count, d = (int(size) for size in centers.shape)
+    parts = [labels]
+    for block in row_blocks(int(noise.shape[0]), 10 * graph.k**2 + 8 * count + 4 * d):
+        rows = noise[block]
+        near, distances = (xp.take(x, rows, axis=0) for x in (graph.indices, graph.distances))
+        voted = _vote(labels, near, distances)
+        own = xp.take(vectors, rows, axis=0)
+        closest = xp.argmax(own @ xp.matrix_transpose(centers), axis=1)
+        parts.append(xp.where(voted >= 0, voted, xp.astype(closest, voted.dtype)))
+    # Text i reads position i, or if it is noise, its place among the noise behind all labels.
+    places = xp.cumulative_sum(xp.astype(labels < 0, xp.int64)) - 1 + int(labels.shape[0])
+    return xp.take(xp.concat(parts), xp.where(labels < 0, places, _positions(labels)))
+
+
+def _vote(labels: Array, indices: Array, distances: Array) -> Array:
+    """(rows,) the label with the most votes among each row's neighbours; -1 without any."""
+    xp = array_namespace(labels, indices)
+    rows, k = (int(size) for size in indices.shape)
+    if k == 0:
+        return xp.full((rows,), -1, dtype=labels.dtype, device=device(labels))
+    near = xp.reshape(xp.take(labels, xp.reshape(indices, (-1,))), (rows, k))
+    votes = xp.clip(1.0 - distances, 0.0, 1.0) + 1e-6  # an orthogonal neighbour still counts
+    votes = xp.where(near >= 0, votes, xp.zeros_like(votes))
+    agree = xp.astype(near[:, :, None] == near[:, None, :], votes.dtype)
+    score = xp.sum(agree * votes[:, None, :], axis=2)
+    score = xp.where(near >= 0, score, -xp.ones_like(score))
+    best = xp.argmax(score, axis=1)
+    chosen = xp.take(xp.reshape(near, (-1,)), best + k * _positions(best))
+    return xp.where(xp.max(score, axis=1) > 0, chosen, xp.full_like(chosen, -1))
+
+
+def _positions(like: Array) -> Array:
+    xp = array_namespace(like)
+    return xp.arange(int(like.shape[0]), dtype=like.dtype, device=device(like))
+
+
+def _heaviest_first(mass: Array, first: Array) -> Array:
+    """Cluster numbers by total weight, descending; equal weights by their lowest text_id."""
+    xp = array_namespace(mass, first)
+    by_text = xp.argsort(first)
+    by_mass = xp.argsort(-xp.take(mass, by_text), stable=True)
+    return xp.take(by_text, by_mass)
+
+
+def _rename(labels: Array, order: Array) -> Array:
+    """Labels renumbered so that cluster `order[i]` becomes i; noise stays -1."""
+    xp = array_namespace(labels, order)
+    if int(order.shape[0]) == 0:
+        return labels
+    renamed = xp.take(xp.argsort(order), xp.clip(labels, 0, None))
+    return xp.where(labels >= 0, xp.astype(renamed, labels.dtype), labels)

@@ -1,0 +1,66 @@
+"""The nearest-neighbour graph of the distinct texts, computed once.
+
+Both layouts and the assignment of noise read this one graph, so they agree on who is near.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from array_api_compat import device
+
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.config import NeighborsConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """The k nearest other texts of each text, nearest first; ties go to the lower text_id.
+
+    indices: (n, k) int64 text ids. distances: (n, k) float32, 1 - cosine.
+    engine: what ran, `exact`, `ivf` or cuVS and its algorithm. recall: 1.0 for exact search, else
+    measured on a sample.
+    """
+
+    indices: Array
+    distances: Array
+    engine: str
+    recall: float
+
+    @property
+    def k(self) -> int:
+        """Neighbours of each text: `NeighborsConfig.k`, or n - 1 where there are fewer texts."""
+        return int(self.indices.shape[1])
+
+
+def neighbor_graph(
+    vectors: Array, config: NeighborsConfig, backend: Backend, seed: int | None
+) -> NeighborGraph:
+    """The graph of `vectors` (n, d) float32, a row a distinct text, by cosine.
+
+    n = 0 and n = 1 give a graph without edges. A recall below `config.min_recall` is logged as a
+    warning. Raises ValueError for vectors that aren't finite.
+    """
+    n = int(vectors.shape[0])
+    k = max(0, min(config.k, n - 1))
+    if k == 0:
+        xp, where = backend.xp, device(vectors)
+        return NeighborGraph(
+            indices=xp.zeros((n, 0), dtype=xp.int64, device=where),
+            distances=xp.zeros((n, 0), dtype=xp.float32, device=where),
+            engine="exact",
+            recall=1.0,
+        )
+    found = backend.knn(
+        vectors, k, metric="cosine", engine=config.engine, min_recall=config.min_recall, seed=seed
+    )
+    if found.recall < config.min_recall:
+        log.warning(
+            "The neighbour search reached a recall of %.3f, below neighbors.min_recall = %.3f.",
+            found.recall,
+            config.min_recall,
+        )
+    return NeighborGraph(found.indices, found.distances, found.engine, found.recall)

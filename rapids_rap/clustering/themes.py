@@ -1,0 +1,50 @@
+"""The coarse level: a few themes above the fine clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend.protocol import Array, Backend
+
+
+def find_themes(centers: Array, mass: Array, most: int, backend: Backend) -> Array:
+    """(K,) int64: the theme of each cluster, at most `most` of them, theme 0 the heaviest.
+
+    centers: (K, d) unit rows; mass: (K,) total weight of each cluster. Ward's agglomeration (1963)
+    of the unit centers, whose squared distance is 2 - 2·cosine. Themes of equal weight go by their
+    lowest cluster. This small table is copied to the host on purpose.
+    """
+    table = np.asarray(backend.to_host(centers), dtype=np.float64)
+    weight = np.asarray(backend.to_host(mass), dtype=np.float64)
+    return backend.from_host(_themes(table, weight, most))
+
+
+def _themes(
+    centers: npt.NDArray[np.float64], weight: npt.NDArray[np.float64], most: int
+) -> npt.NDArray[np.int64]:
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    count = len(centers)
+    if count < 2:
+        return np.zeros(count, dtype=np.int64)
+    found = fcluster(linkage(centers, method="ward"), most, criterion="maxclust")
+    names, first, members = np.unique(found, return_index=True, return_inverse=True)
+    heaviest = np.lexsort((first, -np.bincount(members, weights=weight)))
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[heaviest] = np.arange(len(names))
+    return rank[members]
+
+
+def text_themes(labels: Array, themes: Array) -> Array:
+    """(n,) int64 theme of each text: labels (n,) int64, -1 for noise; themes (K,) of the clusters.
+
+    Noise has theme -1.
+    """
+    xp, where = array_namespace(labels, themes), device(themes)
+    padded = xp.concat(
+        [xp.astype(themes, xp.int64), xp.full((1,), -1, dtype=xp.int64, device=where)]
+    )
+    places = xp.where(labels >= 0, labels, xp.full_like(labels, int(themes.shape[0])))
+    return xp.take(padded, places, axis=0)

@@ -1,0 +1,90 @@
+"""What a run takes over from an earlier run of the same corpus: identities, names, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend.protocol import Backend
+from rapids_rap.clustering.warm_start import Earlier
+from rapids_rap.config import Config
+from rapids_rap.runs.files import digest
+from rapids_rap.runs.run import Run
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Heritage:
+    """The run before, and the numbers and names that must go on.
+
+    run: the run that clusters are matched to and the map is aligned with; None the first time.
+    next_cluster, next_theme: the lowest ids never used; a cluster or theme that is born takes the
+    next one, and no id is ever used again. cluster_labels, theme_labels: what people named them.
+    """
+
+    run: Run | None = None
+    next_cluster: int = 0
+    next_theme: int = 0
+    cluster_labels: Mapping[int, str] = field(default_factory=dict)
+    theme_labels: Mapping[int, str] = field(default_factory=dict)
+
+
+def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+    """The position of each text of the earlier run among tonight's, -1 if gone, and `Run.texts`.
+
+    A text is the same where its `text_norm` is.
+    """
+    if heritage.run is None:
+        none = np.zeros(0, dtype=np.int64)
+        return none, pd.DataFrame({"cluster": none, "theme": none, "weight": none})
+    old = heritage.run.texts
+    return pd.Index(texts).get_indexer(pd.Index(old["text_norm"])).astype(np.int64), old
+
+
+def earlier_places(
+    heritage: Heritage | None, texts: Sequence[str], config: Config, space: str, backend: Backend
+) -> Earlier | None:
+    """Where tonight's `texts` (n,) lay in the earlier run; None where none of them lay anywhere.
+
+    The coordinates that were clustered are taken over only where they have as many dimensions and
+    the vectors were of one `space` (`EmbeddingReport.space`): clusters of a new model are its own.
+    """
+    if heritage is None or heritage.run is None:
+        return None
+    place, old = find_earlier(heritage, texts)
+    rows = np.flatnonzero(place >= 0)
+    if not len(rows):
+        return None
+    placed = np.zeros(len(texts), dtype=np.bool_)
+    placed[place[rows]] = True
+    xy = np.zeros((len(texts), 2), dtype=np.float32)
+    xy[place[rows]] = old[["x", "y"]].to_numpy(dtype=np.float32)[rows]
+    was, reduced = heritage.run.reduced, None
+    same = heritage.run.manifest["model"].get("space") == space
+    if same and was is not None and was.shape == (len(old), config.layout.dimensions):
+        reduced = np.zeros((len(texts), was.shape[1]), dtype=np.float32)
+        reduced[place[rows]] = was[rows]
+    known = (placed, xy) if reduced is None else (placed, xy, reduced)
+    return Earlier(
+        backend.from_host(placed),
+        backend.from_host(xy),
+        None if reduced is None else backend.from_host(reduced),
+        digest(b"".join(array.tobytes() for array in known)),
+        unchanged=len(rows) == len(texts) == len(old)
+        and _shape_of_layout(heritage.run.manifest.get("config", {}))
+        == _shape_of_layout(config.model_dump(mode="json")),
+    )
+
+
+def _shape_of_layout(config: Mapping[str, Any]) -> list[Any]:
+    """What decides where texts of given vectors lie; absent settings of an older run differ."""
+    embedding = config.get("embedding", {})
+    after = ("postprocess", "whiten_dims", "remove_dims", "lexical", "lexical_dims")
+    return [config.get("seed"), config.get("neighbors"), config.get("layout"),
+            *(embedding.get(key) for key in after)]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What can this machine run? Driver, libraries, backend, versions, the memory plan."""

@@ -1,0 +1,1 @@
+"""What does it look like? Rasters, labels, colours, fonts: the pictures."""

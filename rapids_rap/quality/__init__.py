@@ -1,0 +1,1 @@
+"""How good is it? Every figure with its baseline."""

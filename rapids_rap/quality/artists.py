@@ -1,0 +1,158 @@
+"""The artist retrieval of a run: which songs, which artists, every space side by side.
+
+`artist_spaces` makes songs into vectors, `artist_retrieval` ranks artists by them; this is what
+quality.json holds of it. The second table holds artists out: everything is fitted on the songs of
+one half of the artists, and the other half, whom no fit has seen, are found among each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.quality.artist_retrieval import (
+    BASELINE,
+    Contest,
+    hold_contest,
+    rank_spaces,
+    space_rows,
+)
+from rapids_rap.quality.artist_spaces import Material, gather, song_spaces
+from rapids_rap.quality.bootstrap import Ints
+from rapids_rap.quality.leakage import leakage_groups, song_entries
+from rapids_rap.words.segment import Tokens
+
+MEANING = (
+    "from a song, is its artist the nearest of all artists' profiles made without its leakage "
+    "group? macro mean reciprocal rank, 0 to 1"
+)
+NO_SONGS = "not computed: the input names no songs"
+NO_ARTISTS = "not computed: no two artists of whom one has songs in two leakage groups"
+
+
+@dataclass(frozen=True)
+class Roll:
+    """The songs that are asked, S of them, in host memory.
+
+    songs: (S,) song_ids, ascending. artists: (S,) int64 from 0. sampled: whether there are more.
+    """
+
+    songs: Ints
+    artists: Ints
+    sampled: bool
+
+
+def call_roll(lines: pd.DataFrame, most: int, seed: int) -> Roll:
+    """The songs of which the artist is known; above `most`, a seeded sample of them."""
+    known = lines.loc[lines["song_id"].notna() & lines["artist"].notna(), ["song_id", "artist"]]
+    first = known.drop_duplicates("song_id").sort_values("song_id")
+    sampled = len(first) > most
+    if sampled:
+        rows = np.random.default_rng(seed).choice(len(first), most, replace=False)
+        first = first.iloc[np.sort(rows)]
+    artists = pd.factorize(first["artist"], sort=True)[0].astype(np.int64)
+    return Roll(first["song_id"].to_numpy(dtype=np.int64), artists, sampled)
+
+
+def artist_figure(
+    vectors: Array,
+    raw_vectors: Array,
+    lines: pd.DataFrame | None,
+    texts: Sequence[str],
+    tokens: Tokens,
+    backend: Backend,
+    *,
+    most: int,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The figure `artist_retrieval`: the run's own vectors against characters, and all spaces.
+
+    lines: the corpus' rows; texts, tokens and vectors by distinct text; most: songs, above which a
+    sample is asked; draws: of the bootstrap.
+    """
+    if lines is None or not lines["song_id"].notna().any():
+        return _missing(NO_SONGS)
+    roll = call_roll(lines, most, seed)
+    entries = song_entries(lines, roll.songs)
+    groups = leakage_groups(entries, texts)
+    contest = hold_contest(roll.artists, groups)
+    if len(contest.asked) < 2 or not contest.asked.any():
+        return _missing(NO_ARTISTS)
+    material = gather(entries, vectors, raw_vectors, texts, tokens, backend)
+    everyone = np.ones(entries.size, dtype=bool)
+
+    def rank_all() -> list[dict[str, Any]]:
+        spaces = song_spaces(material, everyone, everyone, backend, seed)
+        return space_rows(rank_spaces(spaces, contest, backend, draws=draws, seed=seed))
+
+    rows: Any
+    held_out: Any
+    rows, held_out = backend.together(
+        [rank_all, lambda: _held_out(material, contest, backend, draws, seed)]
+    )
+    by_name = {row["name"]: row for row in rows}
+    used = by_name.get("dense_used", by_name["dense_raw"])
+    sizes = np.bincount(groups)
+    return {
+        "value": used["value"],
+        "interval": used["interval"],
+        "baseline": by_name[BASELINE]["value"],
+        "baseline_name": "character 2-5-gram TF-IDF",
+        "meaning": MEANING,
+        "baseline_interval": by_name[BASELINE]["interval"],
+        "difference": used["difference"],
+        "difference_interval": used["difference_interval"],
+        "rows": entries.size,
+        "sampled": roll.sampled,
+        "artists": len(contest.asked),
+        "artists_asked": int(contest.asked.sum()),
+        "leakage_groups": len(sizes),
+        "largest_group": int(sizes.max()),
+        "spaces": rows,
+        "held_out_artists": held_out,
+    }
+
+
+def _missing(note: str) -> dict[str, Any]:
+    return {"value": None, "interval": None, "baseline": None, "meaning": MEANING, "note": note,
+            "spaces": [], "held_out_artists": None}  # fmt: skip
+
+
+def _held_out(
+    material: Material, contest: Contest, backend: Backend, draws: int, seed: int
+) -> dict[str, Any] | None:
+    """The same for the artists of one half, fitted on the others' songs; None where too few.
+
+    A leakage group with artists of both halves is left out of the fit, so that nothing asked was
+    seen.
+    """
+    artists = len(contest.asked)
+    out = np.zeros(artists, dtype=bool)
+    out[np.random.default_rng([seed, artists]).permutation(artists)[: artists // 2]] = True
+    asked: npt.NDArray[np.bool_] = out[contest.artists]
+    mixed = np.isin(contest.groups, contest.groups[asked])
+    fit = ~mixed
+    if not asked.any() or int(fit.sum()) < 2:
+        return None
+    inner = hold_contest(
+        np.unique(contest.artists[asked], return_inverse=True)[1].astype(np.int64),
+        np.unique(contest.groups[asked], return_inverse=True)[1].astype(np.int64),
+    )
+    if len(inner.asked) < 2 or not inner.asked.any():
+        return None
+    spaces = song_spaces(material, fit, asked, backend, seed)
+    ranked = rank_spaces(spaces, inner, backend, draws=draws, seed=seed)
+    return {
+        "artists": len(inner.asked),
+        "artists_asked": int(inner.asked.sum()),
+        "rows": int(asked.sum()),
+        "fitted_on": int(fit.sum()),
+        "spaces": space_rows(ranked),
+    }

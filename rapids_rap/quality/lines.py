@@ -1,0 +1,222 @@
+"""Which line finds which: the lines of whole songs, each asked for its next line and its song.
+
+Songs are drawn by the seed until the lines suffice, one of each leakage group; a text that two of
+them hold is neither a question nor an answer; equal texts of a song are one. The first right answer
+counts, at its expected rank among ties. Everything is exact on that sample, by blocks of rows, on
+the backend; what comes to the host are a few numbers for each line and each pair of songs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.backend.rows import one_hot, row_blocks, unit_rows
+from rapids_rap.quality.bootstrap import Floats, Ints
+from rapids_rap.quality.geometry import TIE
+from rapids_rap.quality.leakage import leakage_groups, song_entries
+from rapids_rap.words.tfidf import count_characters, products, weigh
+
+FIRST = 10  # answers that are looked at
+Scores = Callable[[slice], Array]  # (rows, n) cosines of a block of rows with every row
+
+FIRST = 10
+
+
+@dataclass(frozen=True)
+class Verse:
+    """The lines that are judged, T of them from S songs. In host memory.
+
+    texts: (T,) int64 ids of distinct texts, each of one song. songs: (T,) int64, 0..`size` - 1,
+    ascending.
+    next: (T, w) int64, the lines that follow it somewhere in its song, as rows of `texts`; -1 where
+    there are fewer than w. sampled: whether the corpus has more songs.
+    """
+
+    texts: Ints
+    songs: Ints
+    next: Ints
+    size: int
+    sampled: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one space says of every line of a `Verse`. In host memory, T lines, S songs.
+
+    next_rank, song_rank: (T,) float64, of the first right answer, from 1; NaN without one.
+    aligned: (T,) float64, squared distances to the lines that follow it, summed.
+    potentials, cosines: (S, S) float64, summed over the pairs of lines of two songs.
+    """
+
+    next_rank: Floats
+    song_rank: Floats
+    aligned: Floats
+    potentials: Floats
+    cosines: Floats
+
+
+def draw_verse(lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int) -> Verse | None:
+    """Whole songs of the corpus, at random, of about `most` lines; None where no song is known.
+
+    lines: a row an occurrence in reading order, with song_id, stanza, line_no and text_id.
+    """
+    known = lines[lines["song_id"].notna()]
+    if known.empty:
+        return None
+    sizes = known.drop_duplicates(["song_id", "text_id"]).groupby("song_id").size()
+    names = np.asarray(sizes.index, dtype=np.int64)
+    order = np.random.default_rng(seed).permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(sizes.to_numpy()[order]), most)) + 1
+    chosen = np.sort(names[order[:enough]])
+    entries = song_entries(known, chosen)
+    groups = leakage_groups(entries, texts)
+    leaders = np.unique(groups, return_index=True)[1]
+    own = np.isin(entries.songs, leaders)
+    held, once = np.unique(entries.texts[own], return_counts=True)
+    own &= np.isin(entries.texts, held[once == 1])
+    song = np.unique(entries.songs[own], return_inverse=True)[1]
+    ids = entries.texts[own]
+    return Verse(ids, song.astype(np.int64), _followers(known, ids),
+                 int(song.max(initial=-1)) + 1, enough < len(names))  # fmt: skip
+
+
+def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
+    """(T, w) rows of `ids` (T,) that follow each: in its stanza, or else in its song.
+
+    Across stanzas only where a stanza is a unit, so that no two units share one.
+    """
+    if not len(ids):
+        return np.zeros((0, 1), dtype=np.int64)
+    text = lines["text_id"].to_numpy(dtype=np.int64)
+    order = np.argsort(ids)
+    place = order[np.minimum(np.searchsorted(ids, text, sorter=order), len(ids) - 1)]
+    wanted = ids[place] == text
+    # A line that is left out still stands between its neighbours.
+    table = pd.DataFrame({
+        "song": lines["song_id"].to_numpy(dtype=np.int64), "stanza": lines["stanza"].to_numpy(),
+        "line": lines["line_no"].to_numpy(), "row": np.where(wanted, place, -1),
+    }).sort_values(["song", "stanza", "line"], kind="stable")  # fmt: skip
+    song, stanza, row = (table[name].to_numpy() for name in ("song", "stanza", "row"))
+    same = song[1:] == song[:-1]
+    within = same & (stanza[1:] == stanza[:-1])
+    joined = within if within.any() else same
+    left, right = row[:-1], row[1:]
+    pairs = np.stack([left, right], axis=1)[joined & (left >= 0) & (right >= 0) & (left != right)]
+    pairs = np.unique(pairs, axis=0).reshape(-1, 2)
+    column = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+    follows = np.full((len(ids), int(column.max(initial=0)) + 1), -1, dtype=np.int64)
+    follows[pairs[:, 0], column] = pairs[:, 1]
+    return follows
+
+
+def dense_scores(vectors: Array, rows: Ints, backend: Backend) -> Scores:
+    """Cosines of the rows of `vectors` (n, d) with these numbers (T,)."""
+    units = unit_rows(backend.xp.take(vectors, backend.from_host(rows), axis=0))
+
+    def block(part: slice) -> Array:
+        return units[part, :] @ backend.xp.matrix_transpose(units)
+
+    return block
+
+
+def character_scores(texts: Sequence[str], backend: Backend) -> Scores:
+    """Cosines of character 2-5-gram TF-IDF, fitted on these texts (T,): the baseline."""
+    counts = count_characters(texts, np.arange(len(texts)), len(texts), backend)
+    matrix = weigh(counts, backend).matrix
+    return lambda part: products(matrix, part, backend)
+
+
+def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
+    """Rank every line of the verse by `scores`, in one pass over blocks of rows."""
+    xp = backend.xp
+    songs, follows = backend.from_host(verse.songs), backend.from_host(verse.next)
+    n = int(follows.shape[0])
+    none = backend.from_host(np.zeros((0, 2)))
+    ranks, aligned = [none], [none[:, 0]]
+    pairs = backend.from_host(np.zeros((2, verse.size, verse.size)))
+    edges = backend.from_host(np.searchsorted(verse.songs, np.arange(verse.size + 1)))
+    for part in row_blocks(n, 8 * 12 * n):
+        found = xp.astype(scores(part), xp.float64, copy=False)
+        mine = xp.matrix_transpose(one_hot(songs[part], verse.size, xp.float64))
+        sums = [mine @ _by_song(kind, edges) for kind in (xp.exp(4.0 * found - 4.0), found)]
+        pairs = pairs + xp.stack(sums)
+        block, distances = _rank(found, part, songs, follows)
+        ranks.append(block)
+        aligned.append(distances)
+    rank = backend.to_host(xp.concat(ranks))
+    both = backend.to_host(pairs)
+    return Answers(rank[:, 0], rank[:, 1], backend.to_host(xp.concat(aligned)), both[0], both[1])
+
+
+def _by_song(values: Array, edges: Array) -> Array:
+    """(rows, S) sums of `values` (rows, T) over the columns of each song, which lie together."""
+    xp = array_namespace(values)
+    running = xp.cumulative_sum(values, axis=1, include_initial=True)
+    until = xp.take(running, edges, axis=1)
+    return until[:, 1:] - until[:, :-1]
+
+
+def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Array, Array]:
+    """(rows, 2) ranks of the first follower and the first line of the song; (rows,) distances."""
+    xp, where = array_namespace(scores), device(scores)
+    nobody = xp.asarray(-math.inf, dtype=scores.dtype, device=where)
+    ids = xp.arange(int(scores.shape[1]), dtype=songs.dtype, device=where)
+    itself = ids[part][:, None] == ids[None, :]
+    others = xp.where(itself, nobody, scores)
+    asked = follows[part, :]
+    near = xp.take_along_axis(scores, xp.clip(asked, 0, None), axis=1)
+    following = xp.where(asked >= 0, near, nobody)
+    fellows = (songs[part][:, None] == songs[None, :]) & ~itself
+    ranks = [_first(others, following), _first(others, xp.where(fellows, scores, nobody))]
+    distances = xp.where(asked >= 0, xp.clip(2.0 - 2.0 * near, 0.0, None), xp.zeros_like(near))
+    return xp.stack(ranks, axis=1), xp.sum(distances, axis=1)
+
+
+def _first(scores: Array, right: Array) -> Array:
+    """(rows,) the expected rank of the best right answer; NaN for a row without any.
+
+    scores: (rows, n) of all candidates; right: (rows, r) of the right ones, -inf for a gap. Ties,
+    within `TIE`, are in random order: with r right ones among e, (e + 1) / (r + 1) of them.
+    """
+    xp = array_namespace(scores)
+    best = xp.max(right, axis=1, keepdims=True)
+    above = xp.count_nonzero(scores > best + TIE, axis=1)
+    equal = xp.count_nonzero((scores <= best + TIE) & (scores >= best - TIE), axis=1)
+    ours = xp.count_nonzero(right >= best - TIE, axis=1)
+    above, equal, ours = (xp.astype(x, xp.float64) for x in (above, equal, ours))
+    rank = above + (equal + 1.0) / (ours + 1.0)
+    return xp.where(xp.isfinite(best[:, 0]), rank, xp.full_like(rank, math.nan))
+
+
+def chance(verse: Verse) -> dict[str, tuple[float, float] | None]:
+    """Expected (reciprocal rank, share in the first ten) of a random order, "next" and "song"."""
+    following = np.count_nonzero(verse.next >= 0, axis=1)
+    fellows = np.bincount(verse.songs, minlength=1)[verse.songs] - 1
+    pool = len(verse.texts) - 1
+    return {"next": _chance(following, pool), "song": _chance(fellows, pool)}
+
+
+def _chance(right: Any, pool: int) -> tuple[float, float] | None:
+    """Means over the questions with `right` (T,) > 0 right answers among `pool` candidates."""
+    kinds, share = np.unique(right[right > 0], return_counts=True)
+    if not len(kinds):
+        return None
+    mrr, hits = zip(*(_chance_of(int(kind), pool) for kind in kinds), strict=True)
+    return float(np.average(mrr, weights=share)), float(np.average(hits, weights=share))
+
+
+def _chance_of(right: int, pool: int) -> tuple[float, float]:
+    """For the first of `right` answers in a random order of `pool`."""
+    rank = np.arange(1, pool - right + 2)
+    # P(first > k) = product over j < k of (pool - right - j) / (pool - j)
+    later = np.concatenate(([1.0], np.cumprod((pool - right + 1.0 - rank) / (pool + 1.0 - rank))))
+    first = later[:-1] - later[1:]
+    return float((first / rank).sum()), float(first[:FIRST].sum())

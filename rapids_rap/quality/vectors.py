@@ -1,0 +1,262 @@
+"""What vectors of lines are worth without labels: finding what a song puts together.
+
+- Next line: from a line, the line that follows it in its stanza. Same song: from a line, any other
+  line of its song. Each among all other lines of the sampled songs, by cosine: the mean reciprocal
+  rank of the first right answer (Voorhees, TREC-8 1999), and the share of questions that have one
+  among the first ten. Beside it character 2-5-gram TF-IDF, and chance.
+- Alignment and uniformity (Wang & Isola, ICML 2020, alpha = 2, t = 2): the mean squared distance of
+  a line and the next; the logarithm of the mean Gaussian potential of lines of different songs.
+  Anisotropy (Ethayarajh 2019): the mean cosine of lines of different songs.
+
+Every interval is a bootstrap over songs. `line_retrieval` draws the songs and asks the lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.quality.bootstrap import Floats, Interval, Ints, draw_units, interval, pair_means
+from rapids_rap.quality.lines import (
+    FIRST,
+    Answers,
+    Verse,
+    ask,
+    chance,
+    character_scores,
+    dense_scores,
+    draw_verse,
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Reciprocal ranks over the questions of a verse.
+
+    draws: (b,) the mean reciprocal rank in each bootstrap draw of songs.
+    """
+
+    mrr: float
+    recall: float
+    draws: Floats
+    questions: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A mean over pairs of lines and its bootstrap `draws` (b,)."""
+
+    value: float
+    draws: Floats
+
+
+def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None:
+    """Of the `ranks` (T,) that are not NaN; weights: (b, songs) of `draw_units`."""
+    asked = ~np.isnan(ranks)
+    if not asked.any():
+        return None
+    gain = 1.0 / ranks[asked]
+    units = weights.shape[1]
+    number = weights @ np.bincount(songs[asked], minlength=units)
+    total = weights @ np.bincount(songs[asked], weights=gain, minlength=units)
+    draws = np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
+    hits = float((ranks[asked] <= FIRST).mean())
+    return Score(float(gain.mean()), hits, draws, int(asked.sum()))
+
+
+def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | None:
+    """Mean squared distance of a line and a line that follows it."""
+    following = np.count_nonzero(verse.next >= 0, axis=1)
+    if not following.any():
+        return None
+    units = weights.shape[1]
+    number = np.bincount(verse.songs, weights=following, minlength=units)
+    total = np.bincount(verse.songs, weights=answers.aligned, minlength=units)
+    drawn = weights @ number
+    draws = np.where(drawn > 0, (weights @ total) / np.where(drawn > 0, drawn, 1), np.nan)
+    return Geometry(float(total.sum() / number.sum()), draws)
+
+
+def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Geometry | None:
+    """The mean over pairs of lines of different songs, from (S, S) sums; None with one song."""
+    if len(sums) < 2:
+        return None
+    sizes = np.bincount(songs, minlength=len(sums)).astype(np.float64)
+    counts = np.outer(sizes, sizes)
+    off = ~np.eye(len(sums), dtype=bool)
+    value = float(sums[off].sum() / counts[off].sum())
+    return Geometry(value, pair_means(weights, sums, counts))
+
+
+NO_SONGS = "not computed: the input names no songs"
+NO_PAIRS = "not computed: no two units of the sampled songs can be compared"
+CHARACTERS = "character 2-5-gram TF-IDF"
+
+MEANINGS = {
+    "next_line_retrieval": "from a line, is the next line of its song among the nearest? "
+    "mean reciprocal rank, 0 to 1",
+    "same_song_retrieval": "from a line, is another line of its song among the nearest? "
+    "mean reciprocal rank of the first, 0 to 1",
+    "alignment": "mean squared distance of a line and the next; lower: neighbours are close",
+    "uniformity": "log of the mean Gaussian potential of lines of different songs; lower: the "
+    "vectors use the whole sphere",
+    "anisotropy": "mean cosine of lines of different songs; 0: no common direction",
+}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A verse, the answers of each space, and the bootstrap draws that all figures share."""
+
+    verse: Verse
+    used: Answers
+    raw: Answers | None
+    characters: Answers
+    weights: Floats
+
+
+def vector_figures(
+    vectors: Array,
+    raw_vectors: Array,
+    lines: pd.DataFrame | None,
+    texts: Sequence[str],
+    backend: Backend,
+    *,
+    most: int,
+    draws: int,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """The figures of this file, of `vectors` (n, d) and of `raw_vectors` where those differ.
+
+    lines: the corpus' rows, None or without songs where none are known; texts: (n,) distinct texts;
+    most: lines of the sampled songs, about; draws: of the bootstrap.
+    """
+    verse = None if lines is None else draw_verse(lines, texts, most, seed)
+    if verse is None:
+        return {name: _missing(name, NO_SONGS) for name in MEANINGS}
+    if len(verse.texts) < 2:
+        return {name: _missing(name, NO_PAIRS) for name in MEANINGS}
+    held = [texts[t] for t in verse.texts.tolist()]
+    asked = _Asked(
+        verse,
+        ask(verse, dense_scores(vectors, verse.texts, backend), backend),
+        None if raw_vectors is vectors
+        else ask(verse, dense_scores(raw_vectors, verse.texts, backend), backend),
+        ask(verse, character_scores(held, backend), backend),
+        draw_units(verse.size, draws, seed),
+    )  # fmt: skip
+    sample = {"songs": verse.size, "rows": len(held), "sampled": verse.sampled}
+    by_chance = chance(verse)
+    dims = int(vectors.shape[1])
+    figures = {
+        "next_line_retrieval": _retrieval("next_line_retrieval", asked, "next", by_chance),
+        "same_song_retrieval": _retrieval("same_song_retrieval", asked, "song", by_chance),
+        **_geometry(asked, dims),
+    }
+    return {name: figure | sample for name, figure in figures.items()}
+
+
+def _missing(name: str, note: str) -> dict[str, Any]:
+    return {"value": None, "interval": None, "baseline": None, "meaning": MEANINGS[name],
+            "note": note}  # fmt: skip
+
+
+def _retrieval(
+    name: str, asked: _Asked, kind: str, by_chance: dict[str, tuple[float, float] | None]
+) -> dict[str, Any]:
+    """One retrieval figure: this space, the one before post-processing, characters and chance."""
+    songs, weights = asked.verse.songs, asked.weights
+
+    def score(answers: Answers | None) -> Score | None:
+        if answers is None:
+            return None
+        ranks = answers.next_rank if kind == "next" else answers.song_rank
+        return retrieval_score(ranks, songs, weights)
+
+    used, raw, characters = score(asked.used), score(asked.raw), score(asked.characters)
+    luck = by_chance[kind]
+    if used is None or characters is None or luck is None:
+        return _missing(name, NO_PAIRS)
+    figure = {
+        "value": used.mrr,
+        "interval": interval(used.draws),
+        "baseline": characters.mrr,
+        "baseline_name": CHARACTERS,
+        "meaning": MEANINGS[name],
+        "baseline_interval": interval(characters.draws),
+        "difference": used.mrr - characters.mrr,
+        "difference_interval": interval(used.draws - characters.draws),
+        "recall_at_10": used.recall,
+        "baseline_recall_at_10": characters.recall,
+        "chance": luck[0],
+        "chance_recall_at_10": luck[1],
+        "questions": used.questions,
+    }
+    return figure | _before(*((raw.mrr, raw.draws) if raw else (None, None)))
+
+
+def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
+    """Alignment against random pairs; uniformity and anisotropy against random directions."""
+    songs, weights = asked.verse.songs, asked.weights
+
+    def measured(answers: Answers) -> dict[str, Geometry | None]:
+        potential = across_songs(answers.potentials, songs, weights)
+        if potential is not None:
+            with np.errstate(divide="ignore"):
+                log = np.log(potential.draws)
+            potential = Geometry(math.log(potential.value), log)
+        return {
+            "alignment": alignment(answers, asked.verse, weights),
+            "uniformity": potential,
+            "anisotropy": across_songs(answers.cosines, songs, weights),
+        }
+
+    used = measured(asked.used)
+    raw = measured(asked.raw) if asked.raw else {}
+    spread = used["anisotropy"]
+    baselines: dict[str, tuple[float | None, str]] = {
+        "alignment": (None if spread is None else 2 - 2 * spread.value, "lines of different songs"),
+        "uniformity": (uniform_potential(dims), RANDOM),
+        "anisotropy": (0.0, RANDOM),
+    }
+    figures = {}
+    for name, found in used.items():
+        if found is None:
+            figures[name] = _missing(name, NO_PAIRS)
+            continue
+        before = raw.get(name)
+        baseline, title = baselines[name]
+        figures[name] = {
+            "value": found.value, "interval": interval(found.draws),
+            "baseline": baseline, "baseline_name": title, "meaning": MEANINGS[name],
+        } | _before(*((before.value, before.draws) if before else (None, None)))  # fmt: skip
+    return figures
+
+
+RANDOM = "directions drawn at random in as many dimensions, the ideal"
+
+
+def uniform_potential(dims: int) -> float:
+    """Uniformity of directions spread evenly over the sphere in `dims` dimensions.
+
+    E exp(-4 + 4x), with x the cosine of two random directions, whose density goes with
+    (1 - x²)^((dims - 3) / 2): a Riemann sum in the angle, where it is smooth.
+    """
+    if dims < 2:
+        return math.log((1 + math.exp(-8)) / 2)
+    angle = (np.arange(20_000) + 0.5) * math.pi / 20_000
+    log_density = (dims - 2) * np.log(np.sin(angle))
+    density = np.exp(log_density - log_density.max())
+    return float(np.log((density * np.exp(4 * np.cos(angle) - 4)).sum() / density.sum()))
+
+
+def _before(value: float | None, draws: Floats | None) -> dict[str, float | Interval]:
+    if value is None or draws is None:
+        return {}
+    return {"before_postprocessing": value, "before_postprocessing_interval": interval(draws)}

@@ -1,0 +1,82 @@
+"""Nearest lines, songs or artists of a run, by the vectors that the run itself wrote."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.backend import load_backend
+from rapids_rap.corpus.normalize import normalize
+from rapids_rap.embedding.postprocess import apply_transform
+from rapids_rap.errors import InputError
+from rapids_rap.reading.run_space import embed_like, fitted_vectors, run_config
+from rapids_rap.runs.run import Run
+
+Unit = Literal["line", "song", "artist"]
+
+
+def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
+    """The k nearest units to `text`: rank, similarity (cosine), then what names the unit.
+
+    A song's or artist's vector is the mean over its lines, every occurrence counted. Raises
+    `InputError` for an empty text, for songs or artists a run does not have, and where the model
+    found now is not the one the run was made with.
+    """
+    config = run_config(run)
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise InputError("The text to search for is not UTF-8.")
+    query_text = normalize([text], config.corpus.script)[0]
+    if not query_text:
+        raise InputError("The text to search for is empty.")
+    backend = load_backend("cpu")
+    query = embed_like(run, [query_text], config, backend)
+    # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
+    # model's part of it.
+    used = fitted_vectors(run, config, backend)
+    vectors, units = _units(run, by, backend.to_host(used.matrix))
+    found = backend.knn(
+        backend.from_host(vectors), min(k, len(vectors)),
+        queries=apply_transform(backend.from_host(query), used.transform, backend), engine="exact",
+    )  # fmt: skip
+    rows = units.iloc[backend.to_host(found.indices)[0]].reset_index(drop=True)
+    similarity = 1.0 - backend.to_host(found.distances)[0].astype(np.float64)
+    rows.insert(0, "similarity", similarity)
+    rows.insert(0, "rank", np.arange(1, len(rows) + 1))
+    return rows
+
+
+def _units(
+    run: Run, by: Unit, vectors: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
+    lines = run.lines
+    if by == "line":
+        first = lines.drop_duplicates("text_id").sort_values("text_id")
+        columns = ["artist", "song", "text", "cluster", "weight"]
+        return vectors, first[columns]
+    key = "song_id" if by == "song" else "artist"
+    known = lines[lines[key].notna()]
+    if known.empty:
+        raise InputError(f"{run.path}: its lyrics name no {by}s; search --by line.")
+    codes, names = pd.factorize(known[key], sort=True)
+    means = _mean_vectors(vectors, known["text_id"].to_numpy(), codes, len(names))
+    first = known.drop_duplicates(key).sort_values(key)
+    sizes = np.bincount(codes, minlength=len(names))
+    columns = ["artist", "song"] if by == "song" else ["artist"]
+    return means, first[columns].assign(lines=sizes)
+
+
+def _mean_vectors(
+    vectors: npt.NDArray[np.float32],
+    text_ids: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.intp],
+    groups: int,
+) -> npt.NDArray[np.float32]:
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(codes), dtype=np.float32)
+    sums = csr_matrix((ones, (codes, text_ids)), shape=(groups, len(vectors))) @ vectors
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -1,0 +1,110 @@
+"""Reading a finished run: a summary for the terminal and an export for other programs."""
+
+from __future__ import annotations
+
+import io
+from typing import Literal
+
+import pandas as pd
+
+from rapids_rap.errors import InputError
+from rapids_rap.runs.cells import escape_cells
+from rapids_rap.runs.run import Run
+
+Form = Literal["csv", "jsonl", "parquet"]
+CLUSTERS_SHOWN = 30
+
+
+def summarize(run: Run, cluster: int | None = None) -> list[str | pd.DataFrame]:
+    """Sentences and tables to print, in order: the whole run, or one cluster in detail."""
+    return _one_cluster(run, cluster) if cluster is not None else _whole_run(run)
+
+
+def export_lines(run: Run, cluster: int | None, form: Form) -> bytes:
+    """lines.parquet, or one cluster's rows of it, as the bytes of a file; see `table_bytes`."""
+    lines = run.lines
+    if cluster is not None:
+        _check_cluster(run, cluster)
+        lines = lines[lines["cluster"] == cluster]
+    return table_bytes(lines, form)
+
+
+def table_bytes(table: pd.DataFrame, form: Form) -> bytes:
+    """A table as the bytes of a file.
+
+    CSV and JSON lines are UTF-8; a null is an empty cell, or `null`. Text cells of CSV are escaped
+    as `cells` says.
+    """
+    if form == "parquet":
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    if form == "jsonl":
+        return table.to_json(orient="records", lines=True, force_ascii=False).encode()
+    return escape_cells(table).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _whole_run(run: Run) -> list[str | pd.DataFrame]:
+    counts = run.manifest.get("counts", {})
+    head = (
+        f"{run.path}: {counts.get('kept', 0):,} lines kept of {counts.get('read', 0):,} read, "
+        f"{counts.get('distinct', 0):,} distinct texts, {counts.get('clusters', 0)} clusters, "
+        f"{counts.get('noise_lines', 0):,} lines of noise; model "
+        f"{run.manifest.get('model', {}).get('name', 'unknown')}."
+    )
+    columns = [
+        "cluster", "label", "lines", "share", "artists", "theme", "suggested_label", "top_terms",
+    ]  # fmt: skip
+    clusters, labels = run.clusters, run.labels_of("cluster")
+    if labels:
+        clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
+    table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
+    blocks: list[str | pd.DataFrame] = [head, table.head(CLUSTERS_SHOWN)]
+    if len(table) > CLUSTERS_SHOWN:
+        blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
+    blocks.append(f"Report: {run.path / 'report.html'}; maps: {run.path / 'maps'}.")
+    return blocks
+
+
+def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
+    _check_cluster(run, cluster)
+    row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
+    name = "noise" if cluster == -1 else f"cluster {cluster}"
+    label = run.labels_of("cluster").get(cluster)
+    name += f" ({label})" if label else ""
+    blocks: list[str | pd.DataFrame] = [
+        f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
+        f"{row['suggested_label']}.",
+        "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
+    ]
+    for title, table in (
+        ("Examples nearest the centre:", run.cluster_examples),
+        ("Artists:", run.cluster_artists),
+    ):
+        if table is not None:
+            part = table[table["cluster"] == cluster].drop(columns="cluster").head(15)
+            blocks += [title, part] if len(part) else []
+    return blocks
+
+
+def _check_cluster(run: Run, cluster: int) -> None:
+    known = sorted(run.clusters["cluster"])
+    if cluster not in known:
+        raise InputError(
+            f"{run.path}: has no cluster {cluster}; it has {_spans(known)} (-1 is noise)."
+            if known else f"{run.path}: has no clusters."
+        )  # fmt: skip
+
+
+def _spans(numbers: list[int], most: int = 12) -> str:
+    """Ascending numbers as `-1 to 4, 7, 9 to 12`; ids have gaps where clusters are gone."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [f"{a} to {b}" if a < b else f"{a}" for a, b in spans]
+    if len(words) > most:
+        words = [*words[: most - 1], "...", words[-1]]
+    return ", ".join(words)

@@ -1,0 +1,1 @@
+"""How is it told? The page of a run."""

@@ -1,0 +1,82 @@
+"""What every page shares: its cells and columns, its parts, its policy, its environment."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its key in the rows, its names, and how its cells are written.
+
+    kind: text, int, num (three decimals), tenths, lift, share (of 1, as a percentage) or percent.
+    """
+
+    key: str
+    chinese: str
+    english: str
+    kind: str = "text"
+
+
+def format_cell(value: Any, kind: str) -> str:
+    """A value for the reader; a missing one is a dash."""
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return "—"
+    if isinstance(value, bool | np.bool_):
+        return "是 yes" if value else "否 no"
+    if not isinstance(value, int | float | np.integer | np.floating) or kind == "text":
+        return str(value)
+    number = float(value)
+    if kind == "share":
+        return f"{100 * number:.1f}%"
+    if kind == "lift":
+        return f"{number:.2f}" if abs(number) < 100 else f"{number:,.0f}"
+    form = {"percent": "{:.1f}%", "num": "{:,.3f}", "tenths": "{:,.1f}"}.get(kind, "{:,.0f}")
+    return form.format(number)
+
+
+def render_page(template: str, *, script: str = "", **values: Any) -> str:
+    """A template of this package as a page in the one style, under a policy that allows no more.
+
+    script: the file of the page's script among the templates, none without. Text that is no valid
+    Unicode becomes question marks.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rapids_rap.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["cell"] = format_cell
+    style, code = _part("report.css"), _part(script) if script else ""
+    page = environment.get_template(template).render(
+        policy=_policy(style, code), style=Markup(style), script=Markup(code), **values
+    )
+    return page.encode("utf-8", "replace").decode()
+
+
+def _part(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy that allows this style, this script, and pictures in the page."""
+    parts = ["default-src 'none'", "img-src data:", f"style-src '{_content_hash(style)}'"]
+    if script:
+        parts.append(f"script-src '{_content_hash(script)}'")
+    return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
+
+
+def _content_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

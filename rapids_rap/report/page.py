@@ -1,0 +1,271 @@
+"""The page that explains a run: one HTML file that needs no network and almost no script.
+
+Everything quoted from lyrics or files is escaped, and a policy in the page forbids whatever is not
+part of it. What a run lacks is shown as not computed; nothing here computes evidence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rapids_rap.config import ReportConfig
+from rapids_rap.report.device import collect_device
+from rapids_rap.report.figures import collect_figures, collect_spaces, failing
+from rapids_rap.report.html import Column, Row, render_page
+from rapids_rap.report.images import page_images
+from rapids_rap.runs.run import Run
+
+NOISE = -1
+CARDS = 30  # clusters with a card of their own, the largest first
+ARTISTS_SHOWN = 60
+_CARD_ARTISTS = 8
+_PLACES = ("first", "second", "third")
+_MAPS = {
+    "clusters.png": ("聚类", "Clusters"),
+    "themes.png": ("主题", "Themes"),
+    "categories.png": ("情绪", "Categories of the lexicon"),
+    "density.png": ("密度", "Density"),
+    "artists.png": ("歌手", "Artists"),
+}
+
+
+THEME_COLUMNS = (
+    Column("theme", "主题", "theme", "int"), Column("label", "名称", "label"),
+    Column("clusters", "聚类", "clusters", "int"), Column("lines", "行", "lines", "int"),
+    Column("share", "占比", "share", "share"), Column("top_terms", "代表词", "top terms"),
+)  # fmt: skip
+CLUSTER_COLUMNS = (
+    Column("cluster", "聚类", "cluster", "int"), Column("share", "占比", "share", "share"),
+    Column("lines", "行", "lines", "int"),
+    Column("distinct_lines", "不同文本", "distinct", "int"),
+    Column("songs", "歌曲", "songs", "int"), Column("artists", "歌手", "artists", "int"),
+    Column("top_terms", "代表词", "top terms"), Column("suggested_label", "情绪", "emotion"),
+    Column("theme", "主题", "theme", "int"),
+    Column("persistence", "持久度", "persistence", "num"),
+    Column("stability", "稳定性", "stability", "num"),
+)  # fmt: skip
+REGION_COLUMNS = (
+    Column("cluster", "聚类", "cluster", "int"), Column("region", "地区", "region"),
+    Column("percentage", "占聚类", "% of cluster", "percent"),
+    Column("lines", "行", "lines", "int"),
+    Column("lift", "提升度", "lift", "lift"), Column("lift_low", "下限", "low", "lift"),
+    Column("lift_high", "上限", "high", "lift"),
+)  # fmt: skip
+ARTIST_COLUMNS = (
+    Column("artist", "歌手", "artist"), Column("lines", "行", "lines", "int"),
+    Column("first", "最多", "most"), Column("second", "其次", "second"),
+    Column("third", "再次", "third"), Column("-1", "噪声", "noise", "share"),
+)  # fmt: skip
+PARITY_COLUMNS = (
+    Column("part", "部分", "part"), Column("name", "指标", "figure"),
+    Column("value", "数值", "value"), Column("needed", "要求", "needed"),
+    Column("state", "结果", "result"), Column("note", "说明", "note"),
+)  # fmt: skip
+SPACE_COLUMNS = (
+    Column("space", "空间", "space"), Column("value", "MRR", "macro", "num"),
+    Column("interval", "95% 区间", "interval"),
+    Column("difference", "与基线之差", "less characters", "num"),
+    Column("difference_interval", "95% 区间", "paired interval"),
+    Column("other", "未见歌手", "held-out artists", "num"),
+    Column("other_interval", "95% 区间", "interval"),
+)  # fmt: skip
+STAGE_COLUMNS = (
+    Column("name", "阶段", "stage"), Column("seconds", "秒", "seconds", "tenths"),
+    Column("cached", "沿用", "reused"), Column("memory", "内存峰值", "peak memory"),
+)  # fmt: skip
+DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
+
+
+def render_report(run: Run, config: ReportConfig) -> str:
+    """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
+    figures = collect_figures(run.quality)
+    clusters, labels = records(run.clusters), run.labels_of("cluster")
+    for row in clusters:
+        row["label"] = labels.get(row["cluster"])
+    return render_page(
+        "report.html.j2", script="report.js",
+        title=_title(run.manifest, config), manifest=run.manifest, counts=_counts(run),
+        images=page_images(run.maps, _MAPS),
+        figures=figures, failing=failing(figures),
+        spaces=collect_spaces(run.quality), space_columns=SPACE_COLUMNS,
+        themes=records(run.themes), theme_columns=THEME_COLUMNS,
+        clusters=clusters, cluster_columns=cluster_columns(named=bool(labels)), labels=labels,
+        cards=_cards(run, config), shown=CARDS,
+        emotions=_emotions(run.cluster_emotions), emotion_columns=emotion_columns(run),
+        artists=_artists(run.artist_clusters, clusters), artist_columns=ARTIST_COLUMNS,
+        regions=records(run.cluster_regions), region_columns=REGION_COLUMNS,
+        **_origin(run), stage_columns=STAGE_COLUMNS, device_column=DEVICE_COLUMN,
+        **collect_device(run.manifest), parity_columns=PARITY_COLUMNS,
+    )  # fmt: skip
+
+
+def cluster_columns(*, named: bool) -> tuple[Column, ...]:
+    """The columns of the clusters, with that of people's labels where they gave any."""
+    label = (Column("label", "名称", "label"),) if named else ()
+    return (*CLUSTER_COLUMNS[:1], *label, *CLUSTER_COLUMNS[1:])
+
+
+def records(table: pd.DataFrame | None) -> list[Row]:
+    """The rows of a table as dictionaries, with None where a value is missing."""
+    if table is None:
+        return []
+    rows = table.to_dict("records")
+    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in rows]
+
+
+def emotion_columns(run: Run) -> list[Column]:
+    """The poster's table: chunks, hits, then a column a category, and the label."""
+    table = run.cluster_emotions
+    return [
+        Column("cluster", "聚类", "cluster", "int"), Column("chunks", "单元", "chunks", "int"),
+        Column("hits", "命中", "hits", "int"),
+        *(Column(f"ratio_{name}", name, "ratio (hits)", "share") for name in _categories(table)),
+        Column("suggested_label", "建议标签", "suggested label"),
+    ]  # fmt: skip
+
+
+def _title(manifest: Mapping[str, Any], config: ReportConfig) -> str:
+    if config.title:
+        return config.title
+    names = [Path(str(file.get("path", ""))).stem for file in manifest.get("inputs", [])]
+    source = names[0] if len(names) == 1 else f"{len(names)} 个文件 files"
+    return f"歌词聚类报告 · {source}" if names else "歌词聚类报告"
+
+
+def _counts(run: Run) -> Row:
+    """The counts of the summary; None where the manifest does not say."""
+    counts = run.manifest.get("counts", {})
+    names = ("read", "kept", "distinct", "clusters", "noise_lines", "artists", "songs")
+    row: Row = {name: counts.get(name) for name in names}
+    row["themes"] = int((run.themes["theme"] != NOISE).sum()) if len(run.themes) else None
+    noise, lines = row["noise_lines"], row["kept"]
+    row["noise_share"] = noise / lines if noise is not None and lines else None
+    return row
+
+
+def _cards(run: Run, config: ReportConfig) -> list[Row]:
+    """The largest clusters, then noise, each with all that is known of it."""
+    by_size = sorted(records(run.clusters), key=lambda row: (-(row["lines"] or 0), row["cluster"]))
+    chosen = [row for row in by_size if row["cluster"] != NOISE][:CARDS]
+    chosen += [row for row in by_size if row["cluster"] == NOISE]
+    terms = run.cluster_terms
+    method = terms["method"].iloc[0] if len(terms) and "method" in terms else None
+    parts = {
+        "terms": _by_cluster(terms if method is None else terms[terms["method"] == method]),
+        "examples": _by_cluster(run.cluster_examples),
+        "artists": _by_cluster(run.cluster_artists),
+        "emotions": _by_cluster(run.cluster_emotions),
+    }
+    limits = {"terms": config.terms, "examples": config.examples, "artists": _CARD_ARTISTS}
+    categories = _categories(run.cluster_emotions)
+    cards = []
+    for row in chosen:
+        own = {name: part.get(row["cluster"], []) for name, part in parts.items()}
+        card = {name: own[name][:limit] for name, limit in limits.items()}
+        emotion = own["emotions"][0] if own["emotions"] else {}
+        card["emotions"] = [
+            {"name": name, "ratio": emotion.get(f"ratio_{name}") or 0.0,
+             "hits": emotion.get(f"hit_{name}") or 0}
+            for name in categories
+        ]  # fmt: skip
+        cards.append({"row": row, **card})
+    return cards
+
+
+def _by_cluster(table: pd.DataFrame | None) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
+    for row in records(table):
+        groups.setdefault(int(row["cluster"]), []).append(row)
+    return groups
+
+
+def _categories(table: pd.DataFrame) -> list[str]:
+    return [str(name).removeprefix("hit_") for name in table.columns if name.startswith("hit_")]
+
+
+def _emotions(table: pd.DataFrame) -> list[Row]:
+    rows = records(table)
+    for row in rows:
+        for name in _categories(table):
+            ratio, hits = row.get(f"ratio_{name}") or 0.0, row.get(f"hit_{name}") or 0
+            row[f"ratio_{name}"] = f"{100 * ratio:.1f}% ({hits:,})"
+    return rows
+
+
+def _artists(table: pd.DataFrame | None, clusters: Sequence[Row]) -> list[Row]:
+    """The artists with most lines, each with the clusters that hold most of them."""
+    if table is None:
+        return []
+    terms = {
+        str(row["cluster"]): str(row.get("label") or row.get("top_terms") or "") for row in clusters
+    }
+    rows = []
+    for row in records(table.nlargest(ARTISTS_SHOWN, "lines")):
+        kept = {key: row.get(key) for key in ("artist", "lines", str(NOISE))}
+        shares = [(float(row[key] or 0), key) for key in row if key in terms and key != str(NOISE)]
+        best = sorted(shares, key=lambda item: -item[0])[: len(_PLACES)]
+        for place, (share, key) in zip(_PLACES, best, strict=False):
+            name = "·".join(terms[key].split("、")[:2])
+            kept[place] = f"{100 * share:.0f}% {key} {name}" if share else None
+        rows.append(kept)
+    return rows
+
+
+def _origin(run: Run) -> Row:
+    """What came in, what was dropped, and how the run was made."""
+    manifest = run.manifest
+    files = manifest.get("inputs", [])
+    rules = sorted({rule for file in files for rule in file.get("dropped", {})})
+    inputs = [
+        {"path": f.get("path"), "read": f.get("read"), "kept": f.get("kept")}
+        | {rule: f.get("dropped", {}).get(rule, 0) for rule in rules}
+        for f in files
+    ]
+    sum_of = ("read", "kept", *rules)
+    if len(inputs) > 1:
+        total = {key: sum(row[key] or 0 for row in inputs) for key in sum_of}
+        inputs.append({"path": "全部 all files", **total})
+    stages = [
+        stage
+        | {
+            "memory": f"{(stage.get('peak_memory') or 0) / 2**20:,.0f} MiB",
+            "device": f"{(stage.get('device_peak') or 0) / 2**20:,.0f} MiB",
+        }
+        for stage in manifest.get("stages", [])
+    ]
+    columns = [
+        Column("path", "文件", "file"), Column("read", "读入", "read", "int"),
+        Column("kept", "保留", "kept", "int"),
+        *(Column(rule, "丢弃", rule, "int") for rule in rules),
+    ]  # fmt: skip
+    return {
+        "inputs": inputs, "input_columns": columns, "stages": stages,
+        "settings": _settings(manifest.get("config", {})),
+        "stop_words": manifest.get("terms", {}).get("stop_words", []),
+        "sources": _pairs(manifest.get("model", {})),
+        "versions": _pairs(manifest.get("versions", {})),
+    }  # fmt: skip
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    """The resolved configuration as TOML text (JSON's plain values are TOML's)."""
+    lines = [f"{k} = {_plain(v)}" for k, v in config.items() if not isinstance(v, Mapping)]
+    for name, section in config.items():
+        if isinstance(section, Mapping):
+            lines += ["", f"[{name}]", *(f"{k} = {_plain(v)}" for k, v in section.items())]
+    return "\n".join(lines)
+
+
+def _pairs(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    return [
+        (key, value if isinstance(value, str) else _plain(value)) for key, value in values.items()
+    ]
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,42 @@
+"""The lock of a folder: one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rapids_rap.errors import LockHeldError
+from rapids_rap.runs.files import explain_os_errors
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Make `folder` and hold its lock; the operating system drops it, also when we crash.
+
+    Raises `LockHeldError` naming the holder's process, `InputError` where it can't be written.
+    """
+    with explain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "unknown"
+            raise LockHeldError(
+                f"{folder}: another run is writing there (process {holder}). Wait for it, or "
+                "choose another folder."
+            ) from None
+        with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
+            os.ftruncate(descriptor, 0)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            note = f"{os.getpid()} on {platform.node()} since {now}"
+            os.pwrite(descriptor, note.encode(errors="replace"), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,21 @@
+"""The names of a run folder's files: its contract with other programs."""
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+IDENTITY = ".run.json"  # which inputs the folder is for; written before any work is kept
+DROPPED = "dropped.parquet"
+TABLES = (
+    "clusters.csv",
+    "cluster_emotions.csv",
+    "cluster_terms.csv",
+    "cluster_artists.csv",
+    "artist_clusters.csv",
+    "cluster_examples.csv",
+    "themes.csv",
+    "cluster_regions.csv",
+    "labels.csv",
+)
+NIGHT = "nightly.json"  # what a night says of itself; only in runs of `rapids-rap nightly`
+OWN_FILES = (MANIFEST, DROPPED, "lines.parquet", "quality.json", "report.html", NIGHT, *TABLES)
+REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
+MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")

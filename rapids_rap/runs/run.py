@@ -1,0 +1,193 @@
+"""A finished run, opened for reading."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rapids_rap.errors import InputError
+from rapids_rap.runs.cells import unescape_cells
+from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory opened for reading; tables are read when first asked for."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @functools.cached_property
+    def lines(self) -> pd.DataFrame:
+        """One row an occurrence."""
+        with explain_damage(self.path / "lines.parquet"):
+            return pd.read_parquet(self.path / "lines.parquet")
+
+    @functools.cached_property
+    def texts(self) -> pd.DataFrame:
+        """One row a distinct text, row = text_id: text_norm, weight, cluster, theme, x, y."""
+        columns = ["text_id", "text_norm", "weight", "cluster", "theme", "x", "y"]
+        with explain_damage(self.path / "lines.parquet"):
+            table = pd.read_parquet(self.path / "lines.parquet", columns=columns)
+        first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
+        return first.drop(columns="text_id")
+
+    @functools.cached_property
+    def quality(self) -> Mapping[str, Any]:
+        """Every figure of quality.json."""
+        with explain_damage(self.path / "quality.json"):
+            return read_json(self.path / "quality.json")
+
+    @functools.cached_property
+    def night(self) -> Mapping[str, Any] | None:
+        """nightly.json; None where the run was not made by `rapids-rap nightly`."""
+        if not (self.path / NIGHT).exists():
+            return None
+        with explain_damage(self.path / NIGHT):
+            return read_json(self.path / NIGHT)
+
+    @functools.cached_property
+    def clusters(self) -> pd.DataFrame:
+        """clusters.csv."""
+        return self._table("clusters.csv")
+
+    @functools.cached_property
+    def cluster_emotions(self) -> pd.DataFrame:
+        """cluster_emotions.csv."""
+        return self._table("cluster_emotions.csv")
+
+    @functools.cached_property
+    def cluster_terms(self) -> pd.DataFrame:
+        """cluster_terms.csv."""
+        return self._table("cluster_terms.csv")
+
+    @functools.cached_property
+    def cluster_examples(self) -> pd.DataFrame:
+        """cluster_examples.csv."""
+        return self._table("cluster_examples.csv")
+
+    @functools.cached_property
+    def themes(self) -> pd.DataFrame:
+        """themes.csv."""
+        return self._table("themes.csv")
+
+    @functools.cached_property
+    def labels(self) -> pd.DataFrame | None:
+        """labels.csv: kind, id and the label that people gave; None where they gave none."""
+        return self._optional_table("labels.csv")
+
+    def labels_of(self, kind: str) -> dict[int, str]:
+        """The labels that people gave to a kind, `cluster` or `theme`, by id."""
+        table = self.labels
+        if table is None:
+            return {}
+        own = table[table["kind"] == kind]
+        return {int(i): str(label) for i, label in zip(own["id"], own["label"], strict=True)}
+
+    @functools.cached_property
+    def cluster_artists(self) -> pd.DataFrame | None:
+        """cluster_artists.csv, None where no artist is known."""
+        return self._optional_table("cluster_artists.csv")
+
+    @functools.cached_property
+    def artist_clusters(self) -> pd.DataFrame | None:
+        """artist_clusters.csv, None where no artist is known."""
+        return self._optional_table("artist_clusters.csv")
+
+    @functools.cached_property
+    def cluster_regions(self) -> pd.DataFrame | None:
+        """cluster_regions.csv, None where the user gave no regions."""
+        return self._optional_table("cluster_regions.csv")
+
+    @functools.cached_property
+    def maps(self) -> Mapping[str, bytes]:
+        """PNG bytes by file name."""
+        return {p.name: p.read_bytes() for p in sorted((self.path / "maps").glob("*.png"))}
+
+    @functools.cached_property
+    def vectors(self) -> npt.NDArray[Any]:
+        """(n_texts, d), memory-mapped, row = text_id."""
+        path = self.path / "vectors" / "vectors.npy"
+        with explain_damage(path):
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    @functools.cached_property
+    def reduced(self) -> npt.NDArray[np.float32] | None:
+        """(n_texts, dimensions) coordinates that were clustered; None where a run kept none."""
+        path = self.path / "vectors" / REDUCED
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
+        text = (
+            "artist",
+            "song",
+            "text",
+            "term",
+            "method",
+            "label",
+            "suggested_label",
+            "top_terms",
+            "kind",
+        )
+        with explain_damage(self.path / name):
+            table = pd.read_csv(
+                self.path / name, keep_default_na=False, na_values=[""],
+                dtype=dict.fromkeys((*text, "region"), "str"),
+            )  # fmt: skip
+            return unescape_cells(table)
+
+    def _optional_table(self, name: str) -> pd.DataFrame | None:
+        return self._table(name) if (self.path / name).exists() else None
+
+
+def open_run(path: Path) -> Run:
+    """Open a finished run. Raises `InputError` where there is none, or one of a later schema."""
+    if not path.is_dir():
+        raise InputError(f"{path}: no such run folder.")
+    manifest_path = path / MANIFEST
+    if not manifest_path.exists():
+        unfinished = "did not finish; run the same command again to resume it"
+        foreign = f"is not a run folder (it has no {MANIFEST})"
+        raise InputError(f"{path}: {unfinished if (path / IDENTITY).exists() else foreign}.")
+    try:
+        manifest = read_json(manifest_path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{manifest_path}: can't be read ({error}).") from None
+    schema = manifest.get("schema_version", 0) if isinstance(manifest, dict) else 0
+    if schema > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: was written by a newer version (schema {schema}; this version reads "
+            f"{SCHEMA_VERSION}); upgrade rapids-rap."
+        )
+    if not schema or not {"config", "counts", "model"} <= manifest.keys():
+        raise InputError(f"{manifest_path}: is not the manifest of a run.")
+    return Run(path, manifest)
+
+
+@contextlib.contextmanager
+def explain_damage(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged file of a run raises into an `InputError`."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path}: is missing or damaged ({error}); run the command of manifest.json again."
+        ) from None
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document. Raises OSError or ValueError."""
+    return json.loads(path.read_text(encoding="utf-8"))

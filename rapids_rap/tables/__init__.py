@@ -1,0 +1,1 @@
+"""What is counted? Artists, regions, examples, and the tables of a run."""

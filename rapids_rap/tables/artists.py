@@ -1,0 +1,212 @@
+"""Who is behind a cluster, and where an artist's lines are: shares, lift, and how sure it is.
+
+Lift is P(artist | cluster) / P(artist): 2 means twice as many of the cluster's lines as of all
+lines. Lines of one song are not independent (a song about one theme fills one cluster), so the
+95 % interval resamples songs, in closed form: the variance of log lift is linearised with songs
+as the primary sampling units (Taylor linearisation of a ratio, as for cluster samples: Woodruff
+1971; Cochran 1977, chapter 6), and the quantile is Student's with songs of the artist - 1 degrees
+of freedom. An artist with one known song has no interval. For regions the units are artists.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import stdtrit
+
+from rapids_rap.backend.protocol import Array, Backend, Frame
+from rapids_rap.corpus.pair_tables import read_pairs
+from rapids_rap.errors import InputError
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_REGION = "未知"
+"""The region of artists that the user's table does not name, and of lines without an artist."""
+
+_CONFIDENCE = 0.95
+_MEASURES = ["lines", "lift", "lift_low", "lift_high"]
+
+
+@dataclass(frozen=True)
+class ArtistTables:
+    """Tables in host memory; None stands for "not computed".
+
+    cluster_artists: cluster, artist, percentage, lines, lift, lift_low, lift_high; by cluster,
+    then percentage, falling. percentage: of the cluster's lines, in percent, lines of unknown
+    artists counting in the base. artist_clusters: artist, lines, then a column a cluster ("-1",
+    "0", ...) with its share of the artist's lines; most lines first. cluster_regions: as
+    cluster_artists, with region.
+    """
+
+    cluster_artists: pd.DataFrame | None
+    artist_clusters: pd.DataFrame | None
+    cluster_regions: pd.DataFrame | None
+
+
+def artist_tables(
+    lines: pd.DataFrame, clusters: Array, regions: Mapping[str, str] | None, backend: Backend
+) -> ArtistTables:
+    """Artists by cluster and clusters by artist, over occurrences.
+
+    lines: a row an occurrence, with `artist` and `song_id`, null where unknown: a null artist is
+    never listed, and an artist's lines of unknown songs count as one song. clusters: (rows,)
+    int64 cluster of each row, -1 for noise. regions: artist to region, as `load_regions` reads
+    it. Where no artist is known nothing is computed; without regions, no `cluster_regions`.
+    Names become integers on the host, and only counts come back to it: a row for each artist (or
+    region) in each cluster.
+    """
+    artists, names = _codes(lines["artist"])
+    if not len(names):
+        return ArtistTables(None, None, None)
+    songs, titles = _codes(lines["song_id"])
+    songs = np.where(songs < 0, len(titles) + artists + 1, songs)
+    rows = _rows(artists, songs, clusters, backend)
+    counts = _lift(rows, backend)
+    by_artist = _named(counts, "artist", names)
+    regional = None
+    if regions is not None:
+        places, of_artist = _region_codes(names, regions)
+        rows = _rows(np.append(of_artist, 0)[artists], artists, clusters, backend)
+        regional = _named(_lift(rows, backend), "region", places)
+    return ArtistTables(by_artist, _wide(counts, names), regional)
+
+
+def load_regions(path: str | Path) -> dict[str, str]:
+    """Artist to region, from a UTF-8 CSV with the columns artist, region.
+
+    Names are compared as NFKC, case-folded. Raises `InputError` for a file that can't be read,
+    other columns, an empty cell, or an artist in two regions.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for line, artist, region in read_pairs(path, ("artist", "region")):
+        known, first = found.setdefault(_same(artist), (region, line))
+        if known != region:
+            raise InputError(
+                f"{path}:{line}: {artist} is in {region} here and in {known} in line {first}; "
+                "keep one of the two."
+            )
+    if not found:
+        raise InputError(f"{path}: no rows; expected rows of artist,region below the header.")
+    return {artist: region for artist, (region, _) in found.items()}
+
+
+def _same(artist: str) -> str:
+    return unicodedata.normalize("NFKC", artist).casefold().strip()
+
+
+def _codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Integer codes of a column, -1 where null, and the sorted values."""
+    codes, values = pd.factorize(column, sort=True)
+    return codes.astype(np.int64), [str(value) for value in values]
+
+
+def _region_codes(
+    names: list[str], regions: Mapping[str, str]
+) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The regions, `UNKNOWN_REGION` first, and the position of each artist's."""
+    of_artist = [regions.get(_same(name), UNKNOWN_REGION) for name in names]
+    unplaced = [n for n, region in zip(names, of_artist, strict=True) if region == UNKNOWN_REGION]
+    if unplaced:
+        log.warning(
+            "%d of %d artists have no region and are listed under %s: %s",
+            len(unplaced), len(names), UNKNOWN_REGION, ", ".join(unplaced[:20]),
+        )  # fmt: skip
+    places = [UNKNOWN_REGION, *sorted(set(of_artist) - {UNKNOWN_REGION})]
+    position = {place: i for i, place in enumerate(places)}
+    return places, np.array([position[region] for region in of_artist], dtype=np.int64)
+
+
+def _rows(
+    groups: npt.NDArray[np.int64], units: npt.NDArray[np.int64], clusters: Array, backend: Backend
+) -> Frame:
+    return backend.frames.DataFrame(
+        {
+            "group": backend.from_host(groups),
+            "unit": backend.from_host(units),
+            "cluster": clusters,
+        }
+    )
+
+
+def _lift(rows: Frame, backend: Backend) -> pd.DataFrame:
+    """cluster, group, lines, size (of the cluster), lift, lift_low, lift_high, on the host.
+
+    rows: a row a line, integer codes; group -1 is nobody: it counts in every total and has no row.
+    """
+    cells = rows.groupby(["group", "unit", "cluster"]).size().reset_index(name="n")
+    units = cells.groupby(["group", "unit"])[["n"]].sum().reset_index()
+    cells = cells.merge(units.rename(columns={"n": "of_unit"}), on=["group", "unit"])
+    cells = cells.assign(nn=cells["n"] * cells["n"], nm=cells["n"] * cells["of_unit"])
+    units = units.assign(mm=units["n"] * units["n"], units=1)
+    sums = ["n", "nn", "nm"]
+    both = cells.groupby(["group", "cluster"])[sums].sum().reset_index()
+    both = both.merge(_suffixed(both.groupby("cluster")[sums].sum(), "_cluster"), on="cluster")
+    both = both.merge(
+        _suffixed(units.groupby("group")[["n", "mm", "units"]].sum(), "_group"), on="group"
+    )
+    totals = {name: float(units[name].sum()) for name in ("n", "mm", "units")}
+    table = pd.DataFrame({name: backend.to_host(both[name].values) for name in both.columns})
+    table = table[table["group"] >= 0]
+    lift = table["n"] * totals["n"] / (table["n_cluster"] * table["n_group"])
+    spread = _quantile(table["units_group"]) * np.sqrt(_variance(table, totals))
+    return table[["cluster", "group", "n", "n_cluster"]].assign(
+        lift=lift, lift_low=lift * np.exp(-spread), lift_high=lift * np.exp(spread)
+    )
+
+
+def _suffixed(sums: Frame, suffix: str) -> Frame:
+    return sums.rename(columns={name: name + suffix for name in sums.columns}).reset_index()
+
+
+def _variance(t: pd.DataFrame, totals: Mapping[str, float]) -> pd.Series:
+    """Linearised variance of log lift: the sum over units of their squared influence.
+
+    A unit of m lines, k of them in the cluster, moves log lift by k/n_gc - k/n_c - m/n_g + m/N if
+    it is the group's, and by -k/n_c + m/N if not; each part has its n / (n - 1) correction.
+    """
+    whole, mass, units = totals["n"], totals["mm"], totals["units"]
+    a = 1 / t["n"] - 1 / t["n_cluster"]
+    b = 1 / t["n_group"] - 1 / whole
+    own = a**2 * t["nn"] - 2 * a * b * t["nm"] + b**2 * t["mm_group"]
+    others = (
+        (t["nn_cluster"] - t["nn"]) / t["n_cluster"] ** 2
+        - 2 * (t["nm_cluster"] - t["nm"]) / (t["n_cluster"] * whole)
+        + (mass - t["mm_group"]) / whole**2
+    )
+    own = own * t["units_group"] / (t["units_group"] - 1).clip(lower=1)
+    rest = units - t["units_group"]
+    return (own + others * rest / (rest - 1).clip(lower=1)).clip(lower=0)
+
+
+def _quantile(units: pd.Series) -> npt.NDArray[np.float64]:
+    """Student's two-sided quantile for that many units; not a number for one."""
+    freedom = np.where(units > 1, units - 1, np.nan)
+    return np.asarray(stdtrit(freedom, 0.5 + _CONFIDENCE / 2), dtype=np.float64)
+
+
+def _named(counts: pd.DataFrame, column: str, names: list[str]) -> pd.DataFrame:
+    """The table of the run directory, by cluster and falling percentage."""
+    percentage = 100 * counts["n"] / counts["n_cluster"]
+    table = counts.assign(percentage=percentage).rename(columns={"n": "lines"})
+    table[column] = pd.array([names[i] for i in counts["group"]], dtype="str")
+    table = table.sort_values(["cluster", "lines", column], ascending=[True, False, True])
+    return table[["cluster", column, "percentage", *_MEASURES]].reset_index(drop=True)
+
+
+def _wide(counts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """artist, lines, and the share of the artist's lines in each cluster."""
+    table = counts.pivot(index="group", columns="cluster", values="n").fillna(0)
+    lines = table.sum(axis=1).astype(np.int64)
+    shares = table.div(lines, axis=0)
+    shares.columns = pd.Index([str(cluster) for cluster in table.columns])
+    shares.insert(0, "artist", pd.Series([names[i] for i in table.index], table.index, dtype="str"))
+    shares.insert(1, "lines", lines)
+    order = ["lines", "artist"]
+    return shares.sort_values(order, ascending=[False, True], ignore_index=True)

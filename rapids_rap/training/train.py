@@ -1,0 +1,346 @@
+"""`rapids-rap train`: from lyrics and a model to a model that reads such lyrics better.
+
+The one public function. The work lies in `training/`; here is the order, and what is refused or
+said on the way. The model folder appears whole, by one rename, when training is over; until then a
+folder beside it (`.NAME.training`) holds the checkpoints from which the same command goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from rapids_rap.backend import load_backend
+from rapids_rap.backend.failures import is_out_of_memory
+from rapids_rap.backend.lanes import Lane, open_lane
+from rapids_rap.config import Config, EmbeddingConfig
+from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.ingest import ingest
+from rapids_rap.embedding.encoder import Encoder
+from rapids_rap.embedding.model import ModelSpec, resolve_model
+from rapids_rap.errors import CapabilityError, ConfigError, InputError
+from rapids_rap.machine.device import DeviceResolution
+from rapids_rap.progress import StageProgress
+from rapids_rap.runs.files import (
+    digest,
+    explain_os_errors,
+    give_usual_rights,
+    sync_folder,
+    write_json,
+)
+from rapids_rap.runs.lock import exclusive
+from rapids_rap.training.checkpoint import Checkpoints, State, as_plain
+from rapids_rap.training.dev import DevFigures, dev_baselines, dev_figures
+from rapids_rap.training.head import HeadLearner
+from rapids_rap.training.learner import EncoderLearner, Learner, refuse_random_evaluation
+from rapids_rap.training.lines import DevPairs, Split, held_out_songs, make_lines, split_lines
+from rapids_rap.training.loop import Course, train_steps
+from rapids_rap.training.record import Judgement, make_record, sentences
+from rapids_rap.training.sampler import PairSampler
+from rapids_rap.training.views import find_anchors, make_material
+from rapids_rap.training.writing import explain_tensor_errors, sync_files
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # part of a checkpoint's identity: raise it when the same settings train otherwise
+RECORD = "training.json"
+# These change memory and how much a kill costs, not what is trained: a training may go on with
+# others. (With another `chunk_tokens` dropout is drawn in other chunks.)
+FREE_SETTINGS = {"chunk_tokens", "gradient_checkpointing", "checkpoint_every"}
+FEWEST_PAIRS = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model folder, what its training.json says, and sentences to print."""
+
+    folder: Path
+    record: dict[str, Any]
+    sentences: tuple[str, ...]
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an evaluation: step, loss since the last one, and the development figures."""
+        return pd.DataFrame(self.record["history"])
+
+
+def train(
+    config: Config,
+    out: Path,
+    resolution: DeviceResolution,
+    progress: StageProgress,
+    *,
+    overwrite: bool = False,
+) -> Trained:
+    """Fine-tune `config.embedding.model` on the lyrics of `config.input`, into the folder `out`.
+
+    Goes on from the checkpoints beside `out` that an earlier call left. Raises `InputError` for
+    lyrics that nothing can be learnt from and an `out` that is in use, `CapabilityError` for a
+    model or library that can't be had, for views without a difference and where memory runs out.
+    """
+    _refuse_used(out, overwrite)
+    require_trainable(config)
+    lane = open_lane(load_backend(resolution.backend).torch_device)
+    spec = _spec(config, lane)
+    progress.stage("corpus")
+    plan = _plan(config, spec, _read(config))
+    for sentence in (*plan.warnings, *plan.not_possible):
+        log.warning("%s", sentence)
+    place = out.resolve()
+    work = place.with_name(f".{place.name}.training")
+    with exclusive(work):
+        model = work / "model"
+        state, judgement = _train_into(model, config, spec, lane, plan, progress, overwrite)
+        record = make_record(config, spec, resolution, state, judgement, plan.views)
+        record["not_possible"] = list(plan.not_possible)
+        write_json(model / RECORD, as_plain(record))
+        _publish(model, place)
+        _empty(work)
+    shutil.rmtree(work, ignore_errors=True)
+    return Trained(out, record, tuple(sentences(record)))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is trained on and how batches are drawn; dev: None where too little is held out."""
+
+    split: Split
+    dev: DevPairs | None
+    sampler: PairSampler
+    views: tuple[str, ...]
+    warnings: tuple[str, ...]
+    not_possible: tuple[str, ...]
+    identity: str
+
+
+def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _Plan:
+    settings, seed = config.train, training_seed(config)
+    split = _split(corpus, config)
+    material = make_material(split.train, settings.objective)
+    anchors, left_out = find_anchors(material, chosen_views(config))
+    return _Plan(
+        split,
+        split.dev if len(split.dev.queries) >= FEWEST_PAIRS else None,
+        PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
+        tuple(one.name for one in anchors),
+        corpus.warnings,
+        (*_missing_figures(split), *left_out),
+        _identity(config, spec, corpus, split),
+    )
+
+
+def _train_into(
+    model: Path,
+    config: Config,
+    spec: ModelSpec,
+    lane: Lane,
+    plan: _Plan,
+    progress: StageProgress,
+    overwrite: bool,
+) -> tuple[State, Judgement]:
+    """Train, write the model folder, and measure the base and that folder as a run reads them."""
+
+    def tell(done: int, steps: int, words: str) -> None:
+        progress.describe(words)
+        progress.advance(done, steps)
+
+    before = _measured(plan.dev, config.embedding, lane, progress)
+    learner = _learner(config, spec, lane)
+    refuse_random_evaluation(learner, plan.split.train.text[:8])
+    checkpoints = Checkpoints(model.parent, plan.identity, overwrite)
+    seed = training_seed(config)
+    course = Course(learner, plan.sampler, plan.dev, config.train, seed, checkpoints, tell)
+    progress.stage("training")
+    with _memory_explained(model.parent):
+        state = train_steps(course)
+    _save(learner, model)
+    del course, learner
+    lane.release()
+    said_by_folder = {"model": str(model), "pooling": "auto", "causal": "auto", "prompt": "auto"}
+    trained = config.embedding.model_copy(update=said_by_folder)
+    after = _measured(plan.dev, trained, lane, progress)
+    baselines = dev_baselines(plan.dev) if plan.dev else None
+    return state, Judgement(plan.split, plan.dev, before, after, baselines)
+
+
+def chosen_views(config: Config) -> tuple[str, ...]:
+    """The views of the configured objective."""
+    return ("homophone",) if config.train.objective == "rhyme" else config.train.views
+
+
+def training_seed(config: Config) -> int:
+    """Training is always seeded: a seed of "none" counts as 0."""
+    return 0 if config.seed == "none" else config.seed
+
+
+def _refuse_used(out: Path, overwrite: bool) -> None:
+    if Path.cwd().is_relative_to(out.resolve()) or out.is_mount():
+        raise InputError(
+            f"{out}: can't be put in place by a rename, since it is the current folder, one above "
+            "it or a mount point; name a folder inside it with --out."
+        )
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / RECORD).is_file():
+        raise InputError(
+            f"{out} is in use and no trained model; choose another --out. Nothing was changed."
+        )
+    if not overwrite:
+        raise InputError(
+            f"{out} holds a model that was trained already. Choose another --out, or --overwrite."
+        )
+
+
+def require_trainable(config: Config) -> None:
+    """Raise `ConfigError` for a pooling that no model folder can say that it needs.
+
+    Raises `CapabilityError` where what trains is not installed.
+    """
+    if config.embedding.pooling == "echo":
+        raise ConfigError(
+            "embedding.pooling = echo can't be trained: sentence-transformers knows no such "
+            "pooling, so the model folder could not say how it is read. Train with mean, and set "
+            "echo for runs of the trained model."
+        )
+    if config.train.mode == "lora" and importlib.util.find_spec("peft") is None:
+        raise CapabilityError(
+            "Training adapters needs peft; install it with `pip install rapids-rap[train]`, or "
+            "train the whole encoder with --full."
+        )
+
+
+def _spec(config: Config, lane: Lane) -> ModelSpec:
+    """The base as it is read; in float32 where all of it learns, for AdamW's small steps."""
+    spec = resolve_model(config.embedding, lane.dtype)
+    if config.train.mode != "head" and spec.projection:
+        raise InputError(
+            f"{config.embedding.model} ends with a projection that was trained on frozen vectors; "
+            "fine-tune the model below it instead."
+        )
+    return replace(spec, dtype="float32") if config.train.mode == "full" else spec
+
+
+def _read(config: Config) -> Corpus:
+    lines = config.corpus.model_copy(update={"unit": "line"})
+    return ingest([Path(path) for path in config.input.paths], config.input, lines)
+
+
+def _split(corpus: Corpus, config: Config) -> Split:
+    held_out = held_out_songs(corpus.lines, config.train.heldout, config.train.heldout_share)
+    lines = make_lines(corpus.lines)
+    split = split_lines(lines, held_out, config.train.dev_pairs, training_seed(config))
+    if len(lines) < 2:
+        raise InputError("Training needs at least two lines of lyrics; there is one.")
+    if len(split.train) < 2:
+        raise InputError(
+            "No line is left to train on: every song is held out, or repeats one that is. Lower "
+            "train.heldout_share, or list fewer songs in train.heldout."
+        )
+    return split
+
+
+def _missing_figures(split: Split) -> list[str]:
+    if len(split.dev.queries) >= FEWEST_PAIRS:
+        return []
+    why = (
+        f"{split.dev_songs} of {split.songs} songs are held out, with {len(split.dev.queries)} "
+        f"pairs of neighbouring lines, and {FEWEST_PAIRS} are the least"
+        if split.songs
+        else "the lyrics have no songs (plain text has none)"
+    )
+    return [
+        f"next-line retrieval on held-out songs can't be measured: {why}; training runs to its "
+        "last step, and every dev figure is null"
+    ]
+
+
+def _measured(
+    dev: DevPairs | None, embedding: EmbeddingConfig, lane: Lane, progress: StageProgress
+) -> DevFigures | None:
+    """The figures of a model folder, read exactly as a run reads it."""
+    if dev is None:
+        return None
+    progress.stage("judging")
+    encoder = Encoder(
+        resolve_model(embedding, lane.dtype), lane, embedding.attention, embedding.token_budget
+    )
+    figures = dev_figures(dev, encoder.encode)
+    del encoder
+    lane.release()
+    return figures
+
+
+def _learner(config: Config, spec: ModelSpec, lane: Lane) -> Learner:
+    torch.manual_seed(training_seed(config))  # the adapters' start
+    if config.train.mode == "head":
+        embedding = config.embedding
+        return HeadLearner(
+            Encoder(spec, lane, embedding.attention, embedding.token_budget), config.train
+        )
+    return EncoderLearner(spec, lane, config.train)
+
+
+def _identity(config: Config, spec: ModelSpec, corpus: Corpus, split: Split) -> str:
+    """What a checkpoint must have been trained with to be gone on with."""
+    settings = config.train.model_dump(mode="json", exclude=FREE_SETTINGS)
+    embedding = config.embedding.model_dump(mode="json", include={"pooling", "causal", "prompt"})
+    columns = ["text_norm", "artist", "song", "song_id", "line_no", "stanza"]
+    lines = digest(corpus.lines[columns].to_json(orient="values", force_ascii=False))
+    held_out = digest("\n".join((*split.train.text, "", *split.dev.queries)))  # the list may change
+    parts = [VERSION, settings, embedding, training_seed(config), spec.fingerprint, lines, held_out]
+    return digest(json.dumps([*parts, spec.max_tokens, spec.dtype, torch.__version__]))
+
+
+@contextlib.contextmanager
+def _memory_explained(work: Path) -> Iterator[None]:
+    """Turn a shortage of memory into the sentence that says what to lower."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise CapabilityError(
+            f"Memory ran out ({str(error).splitlines()[0]}). Lower train.chunk_tokens (the "
+            "gradients stay exact) or set train.gradient_checkpointing=yes; the same command "
+            f"then goes on from the last checkpoint in {work}."
+        ) from error
+
+
+def _save(learner: Learner, model: Path) -> None:
+    with explain_tensor_errors(model.parent):
+        shutil.rmtree(model, ignore_errors=True)
+        model.mkdir()
+        learner.save(model)
+        give_usual_rights(model)
+
+
+def _publish(model: Path, out: Path) -> None:
+    """The finished folder in its place, by one rename."""
+    with explain_os_errors(out):
+        sync_files(model)
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        model.rename(out)
+        sync_folder(out.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _empty(work: Path) -> None:
+    """Remove what an earlier training left, but not the lock."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()

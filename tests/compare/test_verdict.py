@@ -1,0 +1,111 @@
+"""When one run may be called better, and when not."""
+
+import math
+
+import pytest
+
+from rapids_rap.compare.verdict import contrast, judge, read_figures
+
+
+def figure(value, interval=None, **more):
+    return {"value": value, "baseline": 0.1, "meaning": "m", "interval": interval, **more}
+
+
+def verdict(a, b, **how):
+    return judge(contrast(a, b, "shared", **how))
+
+
+def test_intervals_that_do_not_overlap_decide():
+    """B's retrieval lies above A's interval: B is better, and the sentence quotes both."""
+    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+                    {"next_line_retrieval": figure(0.4, [0.38, 0.44])})  # fmt: skip
+    assert found.better == "b"
+    assert "0.400 [0.380, 0.440] against 0.300 [0.280, 0.330]" in found.english
+    assert "下一行检索" in found.chinese
+
+
+@pytest.mark.parametrize("other", [[0.33, 0.44], [0.2, 0.9]])
+def test_intervals_that_overlap_count_as_equal(other):
+    """A higher value within the other's interval, or touching it, is no finding."""
+    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+                    {"next_line_retrieval": figure(0.4, other)})  # fmt: skip
+    assert found.better is None
+    assert "overlap" in found.english
+
+
+def test_without_an_interval_nothing_is_proven():
+    """A figure without an interval is quoted and said to prove nothing."""
+    found = verdict({"npmi_coherence": figure(-0.9)}, {"npmi_coherence": figure(-0.1)})
+    assert found.better is None
+    assert "Without an interval" in found.english
+    assert "npmi_coherence (better in B)" in found.english
+
+
+def test_silhouette_alone_never_decides():
+    """However clear its intervals, silhouette is told and does not make a run better."""
+    found = verdict({"silhouette_cosine": figure(0.1, [0.09, 0.11])},
+                    {"silhouette_cosine": figure(0.5, [0.49, 0.51])})  # fmt: skip
+    assert found.better is None
+    assert "silhouette alone decides nothing" in found.english
+    against = verdict(
+        {"silhouette_cosine": figure(0.1, [0.09, 0.11]), "stability": figure(0.9, [0.8, 0.95])},
+        {"silhouette_cosine": figure(0.5, [0.49, 0.51]), "stability": figure(0.2, [0.1, 0.3])},
+    )
+    assert against.better == "a"
+
+
+def test_figures_that_disagree_name_no_winner():
+    """Better here and worse there is said as that."""
+    found = verdict(
+        {"next_line_retrieval": figure(0.1, [0.0, 0.2]), "stability": figure(0.9, [0.8, 0.95])},
+        {"next_line_retrieval": figure(0.5, [0.4, 0.6]), "stability": figure(0.2, [0.1, 0.3])},
+    )
+    assert found.better is None
+    assert found.mixed
+    assert "Neither" in found.english
+
+
+def test_lower_is_better_where_it_is():
+    """Fewer common words among the terms is the better value."""
+    rows = contrast({"common_terms": figure(0.9, [0.8, 1.0])},
+                    {"common_terms": figure(0.1, [0.0, 0.2])}, "shared")  # fmt: skip
+    assert rows[0].winner == "b"
+
+
+def test_figures_on_different_texts_are_not_compared():
+    """Quoted figures of runs over other texts have no winner, and the sentence says why."""
+    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+                    {"next_line_retrieval": figure(0.4, [0.38, 0.44])},
+                    same_texts=False)  # fmt: skip
+    assert found.better is None
+    assert "different texts" in found.english
+
+
+def test_any_figure_is_read_whatever_its_depth():
+    """Sections, spaces within a figure, nulls and damaged intervals are no error."""
+    quality = {
+        "artist_retrieval": figure(
+            0.5, [0.4, 0.6], spaces={"dense": figure(0.3, None), "words": figure(None)}
+        ),
+        "section": {"one": figure(1, [0.9])},
+        "odd": figure(math.nan, ["x", 2]), "plain": 3, "none": None,
+        "turned": figure(0.5, [0.6, 0.4]),
+    }  # fmt: skip
+    found = read_figures(quality)
+    assert found["artist_retrieval"].interval == (0.4, 0.6)
+    assert found["artist_retrieval.spaces.dense"].value == 0.3
+    assert found["section.one"].interval is None
+    assert found["odd"].value is None
+    assert found["turned"].interval == (0.4, 0.6)
+    assert "plain" not in found
+    rows = {row.key: row for row in contrast(quality, quality, "own")}
+    assert rows["artist_retrieval"].decides
+    assert not rows["artist_retrieval.spaces.dense"].decides
+    assert rows["section.one"].decides
+
+
+def test_a_figure_that_only_one_run_has_is_shown():
+    """An older run lacks a figure: it stands there as not computed, and decides nothing."""
+    rows = contrast({}, {"stability": figure(0.5, [0.4, 0.6])}, "own")
+    assert rows[0].winner == "unknown"
+    assert judge(rows).better is None

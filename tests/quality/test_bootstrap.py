@@ -1,0 +1,54 @@
+"""The bootstrap against loops that do the same by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rapids_rap.quality.bootstrap import draw_units, grouped_sums, interval, macro_means, pair_means
+
+
+def test_every_draw_has_as_many_units_as_there_are():
+    """Units are drawn with replacement, by the seed alone."""
+    weights = draw_units(7, 50, seed=3)
+    assert weights.shape == (50, 7)
+    assert (weights.sum(axis=1) == 7).all()
+    np.testing.assert_array_equal(weights, draw_units(7, 50, seed=3))
+    assert (weights != draw_units(7, 50, seed=4)).any()
+    assert draw_units(0, 5, seed=3).shape == (5, 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 20), st.integers(0, 99))
+def test_macro_means_are_means_of_repeated_rows(units, classes, rows, seed):
+    """A unit drawn twice counts its values twice, and an absent class not at all."""
+    random = np.random.default_rng(seed)
+    values, unit = random.normal(size=rows), random.integers(0, units, rows)
+    label = random.integers(0, classes, rows)
+    weights = draw_units(units, 5, seed)
+    sums = grouped_sums(values, unit, label, (units, classes))
+    counts = grouped_sums(np.ones(rows), unit, label, (units, classes))
+    for found, drawn in zip(macro_means(weights, sums, counts), weights, strict=True):
+        times = drawn[unit].astype(int)
+        means = [
+            np.repeat(values[label == c], times[label == c]).mean()
+            for c in range(classes)
+            if times[label == c].sum()
+        ]
+        assert found == pytest.approx(np.mean(means) if means else np.nan, nan_ok=True)
+
+
+def test_pairs_within_a_unit_never_count():
+    """However often a unit is drawn, it makes no pair with itself."""
+    sums = np.array([[9.0, 1.0, 2.0], [1.0, 9.0, 3.0], [2.0, 3.0, 9.0]])
+    weights = np.array([[1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [2.0, 1.0, 0.0]])
+    found = pair_means(weights, sums, np.ones((3, 3)))
+    np.testing.assert_allclose(found, [2.0, np.nan, 1.0])
+
+
+def test_an_interval_is_the_central_part_or_nothing():
+    """Two draws that say something are the least; draws that say nothing are left out."""
+    values = np.append(np.arange(1001.0), np.nan)
+    assert interval(values) == pytest.approx([25.0, 975.0])
+    assert interval(np.array([np.nan, 1.0])) is None
+    assert interval(np.zeros(0)) is None

@@ -1,0 +1,158 @@
+"""Artists and regions by cluster: shares, lift, and intervals that are honest about songs."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.errors import InputError
+from rapids_rap.tables.artists import UNKNOWN_REGION, artist_tables, load_regions
+from tests.strict_backend import StrictBackend
+
+BACKEND = CpuBackend()
+
+
+def lines_of(artists, songs=None):
+    """The columns of `Corpus.lines` that are read."""
+    songs = artists if songs is None else songs
+    return pd.DataFrame({"artist": artists, "song_id": songs})
+
+
+def tables(artists, clusters, songs=None, regions=None):
+    """Tables of a row a line."""
+    clusters = np.array(clusters, dtype=np.int64)
+    return artist_tables(lines_of(artists, songs), clusters, regions, BACKEND)
+
+
+def test_shares_and_lift():
+    """Percentages are of the cluster, lift against the artist's share of all lines."""
+    found = tables(list("aaab") + ["b"] * 4, [0, 0, 1, 0, 1, 1, 1, -1]).cluster_artists
+    rows = found.set_index(["cluster", "artist"])
+    assert list(found.columns) == [
+        "cluster", "artist", "percentage", "lines", "lift", "lift_low", "lift_high",
+    ]  # fmt: skip
+    assert found[["cluster", "artist"]].to_numpy().tolist() == [
+        [-1, "b"], [0, "a"], [0, "b"], [1, "b"], [1, "a"],
+    ]  # fmt: skip
+    assert rows.loc[(0, "a"), "percentage"] == pytest.approx(200 / 3)
+    assert rows.loc[(0, "a"), "lift"] == pytest.approx((2 / 3) / (3 / 8))
+    assert rows.loc[(1, "b"), "lines"] == 3
+    assert found.groupby("cluster")["percentage"].sum().tolist() == pytest.approx([100.0] * 3)
+
+
+def test_artist_clusters():
+    """A row an artist, most lines first; a column a cluster, noise among them; shares sum to 1."""
+    found = tables(list("abbbb"), [0, 0, 1, 1, -1]).artist_clusters
+    assert list(found.columns) == ["artist", "lines", "-1", "0", "1"]
+    assert found.to_numpy().tolist() == [["b", 4, 0.25, 0.25, 0.5], ["a", 1, 0.0, 1.0, 0.0]]
+
+
+def test_no_artist_is_not_an_artist():
+    """Null artists are never listed but count in the base; with none known nothing is computed."""
+    found = tables(["a", None, None, "a"], [0, 0, 1, 1])
+    assert found.cluster_artists["artist"].unique().tolist() == ["a"]
+    assert found.cluster_artists["percentage"].tolist() == [50.0, 50.0]
+    nobody = tables([None, None], [0, 1], regions={"a": "b"})
+    assert nobody.cluster_artists is nobody.artist_clusters is nobody.cluster_regions is None
+
+
+def test_interval_is_the_linearised_one():
+    """The closed form equals the sum of squared influences written out song by song."""
+    rng = np.random.default_rng(1)
+    songs = rng.integers(0, 12, 300)
+    artists = np.array(list("abcd"))[songs % 4]
+    clusters = rng.integers(-1, 3, 300) * (songs % 3 > 0)
+    found = tables(artists.tolist(), clusters, songs.tolist()).cluster_artists
+    for row in found.itertuples():
+        own, inside = artists == row.artist, clusters == row.cluster
+        influence = (
+            (own & inside) / (own & inside).sum()
+            - inside / inside.sum() - own / own.sum() + 1 / 300
+        )  # fmt: skip
+        by_song = np.bincount(songs, influence) ** 2
+        mine = np.isin(np.arange(12), songs[own])
+        m, rest = mine.sum(), (~mine).sum()
+        variance = by_song[mine].sum() * m / (m - 1) + by_song[~mine].sum() * rest / (rest - 1)
+        spread = student.ppf(0.975, m - 1) * np.sqrt(variance)
+        assert row.lift_low == pytest.approx(row.lift * np.exp(-spread))
+        assert row.lift_high == pytest.approx(row.lift * np.exp(spread))
+
+
+def test_lines_of_few_songs_are_less_sure():
+    """The same lines from fewer songs give a wider interval, from one song none."""
+    artists, clusters = ["a"] * 60 + ["b"] * 60, ([0, 0, 1] * 20) + ([0, 1, 1] * 20)
+    other = list(range(100, 160))
+    widths = []
+    for length in (3, 10, 20):
+        blocks = np.repeat(np.arange(60 // length), length).tolist()
+        ordered = sorted(clusters[:60]) + clusters[60:]
+        row = tables(artists, ordered, blocks + other).cluster_artists.query(
+            "artist == 'a' and cluster == 0"
+        )
+        widths.append(float((row["lift_high"] - row["lift_low"]).iloc[0]))
+    assert widths == sorted(widths)
+    single = tables(artists, clusters, [0] * 60 + other).cluster_artists.query("artist == 'a'")
+    assert single["lift_low"].isna().all()
+    assert single["lift"].notna().all()
+
+
+def test_unknown_songs_are_one_song():
+    """Lines without a song claim no independence: with only such lines there is no interval."""
+    found = tables(["a"] * 4 + ["b"] * 4, [0, 1, 0, 0] * 2, [None] * 4 + list("wxyz"))
+    rows = found.cluster_artists.set_index("artist")
+    assert rows.loc["a", "lift_low"].isna().all()
+    assert rows.loc["b", "lift_low"].notna().all()
+
+
+def test_regions(caplog):
+    """Regions are counted as artists are; artists without one are named and listed as unknown."""
+    regions = {"a": "华东", "b": "华东", "c": "华南"}
+    with caplog.at_level(logging.WARNING):
+        found = tables(["A", "b", "c", "d", None], [0, 0, 1, 1, 1], regions=regions).cluster_regions
+    rows = found.set_index(["cluster", "region"])
+    assert rows.loc[(0, "华东"), "percentage"] == 100.0
+    assert rows.loc[(1, UNKNOWN_REGION), "lines"] == 2
+    assert rows["lines"].sum() == 5
+    assert "1 of 4 artists have no region" in caplog.text
+    assert tables(["a"], [0]).cluster_regions is None
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_strict_arrays_and_tables_pass_through(n):
+    """On arrays and tables that refuse NumPy, and merges in any order, the tables are the same."""
+    rng = np.random.default_rng(n)
+    songs = rng.integers(0, 40, n)
+    lines = pd.DataFrame(
+        {
+            "artist": pd.array([None if s % 7 == 0 else f"a{s % 5}" for s in songs], dtype="str"),
+            "song_id": pd.array([None if s % 11 == 0 else f"s{s}" for s in songs], dtype="str"),
+        }
+    )
+    clusters, regions = rng.integers(-1, 6, n), {"a1": "华南", "a2": "华北"}
+    plain = artist_tables(lines, clusters, regions, BACKEND)
+    strict = StrictBackend()
+    found = artist_tables(lines, strict.from_host(clusters), regions, strict)
+    for name, table in vars(plain).items():
+        if table is None:
+            assert getattr(found, name) is None
+        else:
+            pd.testing.assert_frame_equal(getattr(found, name), table)
+    assert (plain.cluster_artists is not None) == (n > 0)
+
+
+def test_load_regions(tmp_path):
+    """Names are compared folded; a repeat of the same region is fine, another one is an error."""
+    path = tmp_path / "regions.csv"
+    path.write_text("\ufeffartist,region\nＫＩＬＯ,华南\nkilo,华南\n", encoding="utf-8")
+    assert load_regions(path) == {"kilo": "华南"}
+    path.write_text("artist,region\nkilo,华南\n\nKilo,华北\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"regions\.csv:4: Kilo is in 华北 here and in 华南 in line 2"
+    ):
+        load_regions(path)
+    path.write_text("artist,region\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no rows"):
+        load_regions(path)
