@@ -48,9 +48,11 @@ def commit() -> str:
             subprocess.run(
                 ["git", "-C", str(here), *command], check=True, capture_output=True, text=True
             ).stdout.strip()
-            for command in (["rev-parse", "--short=12", "HEAD"],
-                            ["status", "--porcelain", "--untracked-files=no"])
-        )  # fmt: skip
+            for command in (
+                ["rev-parse", "--short=12", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head + "+" * bool(changed)

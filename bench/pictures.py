@@ -43,8 +43,14 @@ def draw_ratios(records: Sequence[dict[str, Any]]) -> bytes | None:
             if bound:
                 axes.plot([bound] * 2, [place - 0.4, place + 0.4], color=INK, linestyle=style)
         end = max(row["value"], row["high"], row["floor"], row["reach"] or 0)
-        axes.annotate(f"{row['value']:.3g} ×", (end, place), xytext=(8, 0),
-                      textcoords="offset points", va="center", color=INK)  # fmt: skip
+        axes.annotate(
+            f"{row['value']:.3g} ×",
+            (end, place),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+        )
     axes.set_xscale("log")
     axes.set_xlim(1, 2.2 * max(max(row["high"], row["reach"] or 1) for _, row in rows))
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])

@@ -19,10 +19,23 @@ from rapids_rap.bench.verdicts import GIB, Checked, check
 from rapids_rap.runs.files import write_bytes, write_json
 
 COLUMNS = (
-    "scenario", "corpus", "lines", "side", "stage", "rounds", "seconds", "seconds_min",
-    "seconds_max", "cold_seconds", "cpu_seconds", "peak_gib", "device_gib", "lines_per_second",
-    "tokens_per_second", "times_ours",
-)  # fmt: skip
+    "scenario",
+    "corpus",
+    "lines",
+    "side",
+    "stage",
+    "rounds",
+    "seconds",
+    "seconds_min",
+    "seconds_max",
+    "cold_seconds",
+    "cpu_seconds",
+    "peak_gib",
+    "device_gib",
+    "lines_per_second",
+    "tokens_per_second",
+    "times_ours",
+)
 
 
 def save_session(session: Session, environment: dict[str, Any], folder: Path) -> list[Checked]:
@@ -70,33 +83,43 @@ def _rows(session: Session, side: str) -> list[dict[str, Any]]:
         else None
     )
     common = {
-        "scenario": session.scenario.name, "corpus": session.corpus, "lines": runs[0].lines,
-        "side": side, "rounds": len(runs),
-    }  # fmt: skip
+        "scenario": session.scenario.name,
+        "corpus": session.corpus,
+        "lines": runs[0].lines,
+        "side": side,
+        "rounds": len(runs),
+    }
     every = common | {
-        "stage": "all", "seconds": median, "seconds_min": min(whole), "seconds_max": max(whole),
+        "stage": "all",
+        "seconds": median,
+        "seconds_min": min(whole),
+        "seconds_max": max(whole),
         "cold_seconds": session.median(side, lambda run: run.cold),
         "cpu_seconds": session.median(side, lambda run: run.cpu_seconds),
         "peak_gib": session.median(side, lambda run: run.peak_bytes / GIB),
-        "device_gib": max((max(r.device_peaks.values()) / GIB for r in runs if r.device_peaks),
-                          default=None),
+        "device_gib": max(
+            (max(r.device_peaks.values()) / GIB for r in runs if r.device_peaks), default=None
+        ),
         "lines_per_second": runs[0].lines / median,
         "tokens_per_second": tokens / median if tokens else None,
         "times_ours": times,
-    }  # fmt: skip
+    }
     stages = []
     for stage in runs[0].stages:
         seconds = [run.stages.get(stage, 0.0) for run in runs]
         peaks = [run.stage_peaks[stage] / GIB for run in runs if stage in run.stage_peaks]
         devices = [r.device_peaks[stage] / GIB for r in runs if stage in r.device_peaks]
         stages.append(
-            common | {
-                "stage": stage, "seconds": pd.Series(seconds).median(),
-                "seconds_min": min(seconds), "seconds_max": max(seconds),
+            common
+            | {
+                "stage": stage,
+                "seconds": pd.Series(seconds).median(),
+                "seconds_min": min(seconds),
+                "seconds_max": max(seconds),
                 "peak_gib": max(peaks) if peaks else None,
                 "device_gib": max(devices) if devices else None,
             }
-        )  # fmt: skip
+        )
     return [every, *stages]
 
 
@@ -105,12 +128,19 @@ def requirement_row(checked: Checked) -> dict[str, Any]:
     r = checked.requirement
     against = r.against or ""
     return {
-        "figure": r.figure, "side": r.side, "against": against, "value": checked.value,
-        "low": checked.low, "high": checked.high,
+        "figure": r.figure,
+        "side": r.side,
+        "against": against,
+        "value": checked.value,
+        "low": checked.low,
+        "high": checked.high,
         "floor": next((b for b in (r.at_least, r.at_most) if b is not None), None),
         "direction": "at most" if r.at_most is not None else "at least",
-        "margin": r.margin, "reach": r.reach, "verdict": checked.verdict, "note": checked.note,
-    }  # fmt: skip
+        "margin": r.margin,
+        "reach": r.reach,
+        "verdict": checked.verdict,
+        "note": checked.note,
+    }
 
 
 def describe(scenario: str, checked: Checked) -> str:
@@ -147,17 +177,24 @@ def render_table(records: Iterable[dict[str, Any]]) -> str:
 def _section(record: dict[str, Any]) -> Sequence[str]:
     e = record["environment"]
     lines = [
-        f"## {record['scenario']}", "", record["question"], "",
+        f"## {record['scenario']}",
+        "",
+        record["question"],
+        "",
         "| what | against | measured | range | floor | reach for | verdict |",
         "|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    ]
     for row in record["requirements"]:
         note = f" ({row['note']})" if row["note"] else ""
         cells = (
-            f"{row['figure']} of {row['side']}", row["against"] or "–",
-            _number(row["value"]) + note, f"{_number(row['low'])} to {_number(row['high'])}",
-            _bound(row), _number(row["reach"]), row["verdict"],
-        )  # fmt: skip
+            f"{row['figure']} of {row['side']}",
+            row["against"] or "–",
+            _number(row["value"]) + note,
+            f"{_number(row['low'])} to {_number(row['high'])}",
+            _bound(row),
+            _number(row["reach"]),
+            row["verdict"],
+        )
         lines.append(f"| {' | '.join(cells)} |")
     gpu = "" if e["gpu"] == "none" else f", {e['gpu']}"
     lines += [

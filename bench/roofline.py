@@ -104,16 +104,24 @@ class Floor:
 def typical_job(lines: int, model: ModelSize = QWEN2_1_5B, tokens_each: float = 8.0) -> Job:
     """A corpus of lyric lines: `tokens_each` tokens a line, their squares as if Poisson."""
     squares = lines * (tokens_each**2 + tokens_each)
-    return Job(lines, round(lines * tokens_each), round(squares), model,
-               clustered=round(0.6 * lines))  # fmt: skip
+    return Job(
+        lines, round(lines * tokens_each), round(squares), model, clustered=round(0.6 * lines)
+    )
 
 
 def floors(job: Job) -> tuple[Floor, ...]:
     """Every stage that works on a GPU, in the order of the pipeline."""
     return (
-        _encoder(job), _pooling(job), _neighbors(job), *_layouts(job), _clusters(job),
-        *_silhouettes(job), _terms(job), _map(job), _files(job),
-    )  # fmt: skip
+        _encoder(job),
+        _pooling(job),
+        _neighbors(job),
+        *_layouts(job),
+        _clusters(job),
+        *_silhouettes(job),
+        _terms(job),
+        _map(job),
+        _files(job),
+    )
 
 
 def _encoder(job: Job) -> Floor:
@@ -125,9 +133,12 @@ def _encoder(job: Job) -> Floor:
     weights = m.matrix_parameters * m.bytes_each * batches
     states = job.tokens * m.hidden * m.bytes_each
     return Floor(
-        "encoder", linear + attention, weights + states, "matrix",
+        "encoder",
+        linear + attention,
+        weights + states,
+        "matrix",
         "every weight once a token; weights read once a batch, last states written",
-    )  # fmt: skip
+    )
 
 
 def _pooling(job: Job) -> Floor:
@@ -139,8 +150,13 @@ def _pooling(job: Job) -> Floor:
 
 def _neighbors(job: Job) -> Floor:
     n, d = float(job.lines), job.model.hidden
-    return Floor("neighbors, exact", n * n * d, n * (4 * d + 12 * job.k), "vector",
-                 "each pair once in float32 (libraries take it twice); vectors once")  # fmt: skip
+    return Floor(
+        "neighbors, exact",
+        n * n * d,
+        n * (4 * d + 12 * job.k),
+        "vector",
+        "each pair once in float32 (libraries take it twice); vectors once",
+    )
 
 
 def _layouts(job: Job) -> list[Floor]:
@@ -161,14 +177,24 @@ def _layouts(job: Job) -> list[Floor]:
 
 def _clusters(job: Job) -> Floor:
     n, m = float(job.lines), job.dimensions
-    return Floor("clusters", n * n / 2 * (3 * m + 1), n * (4 * m + 40), "vector",
-                 "core distances by brute force, each pair once; tree of n edges")  # fmt: skip
+    return Floor(
+        "clusters",
+        n * n / 2 * (3 * m + 1),
+        n * (4 * m + 40),
+        "vector",
+        "core distances by brute force, each pair once; tree of n edges",
+    )
 
 
 def _silhouettes(job: Job) -> tuple[Floor, ...]:
     n, d = float(job.lines), job.model.hidden
-    cosine = Floor("silhouette, cosine", 2 * n * d * job.clusters, n * (4 * d + 4), "vector",
-                   "closed form: each vector against every cluster's sum")  # fmt: skip
+    cosine = Floor(
+        "silhouette, cosine",
+        2 * n * d * job.clusters,
+        n * (4 * d + 4),
+        "vector",
+        "closed form: each vector against every cluster's sum",
+    )
     flops, size = silhouette_kernel.cost(job.clustered, 2)
     return cosine, Floor("silhouette, map", flops, size, "vector", "exact, every pair of the map")
 
@@ -176,8 +202,13 @@ def _silhouettes(job: Job) -> tuple[Floor, ...]:
 def _terms(job: Job) -> Floor:
     # Words and pairs: two tables of (cluster, key, count, text), sorted by key once: read, write.
     words = 0.7 * job.tokens
-    return Floor("terms and lexicon", 0.0, 2 * words * 32 * 2, "vector",
-                 "token tables written and read once; sorting reads them more often")  # fmt: skip
+    return Floor(
+        "terms and lexicon",
+        0.0,
+        2 * words * 32 * 2,
+        "vector",
+        "token tables written and read once; sorting reads them more often",
+    )
 
 
 def _map(job: Job) -> Floor:
@@ -205,8 +236,9 @@ def render(job: Job, gpus: Sequence[Gpu] = GPUS) -> str:
         cells = [f"{row.seconds(g):.3g}" for g in gpus]
         lines.append(
             f"| {row.stage} | {row.flops / 1e12:.4g} | {row.bytes / 1e9:.4g} | "
-            + " | ".join(cells) + f" | {row.because} |"
-        )  # fmt: skip
+            + " | ".join(cells)
+            + f" | {row.because} |"
+        )
     total = [f"**{sum(row.seconds(g) for row in rows):.3g}**" for g in gpus]
     lines.append("| **all** | | | " + " | ".join(total) + " | |")
     return "\n".join(lines) + "\n"
@@ -264,8 +296,15 @@ def shares(manifest: Mapping[str, Any], model: ModelSize) -> list[Share]:
     lines, tokens = counts["distinct"], manifest["model"]["tokens"]
     clustered = round(lines * (1 - manifest.get("noise_share", 0.0)))
     # The squares of the lengths as if Poisson: a manifest has their sum only.
-    job = Job(lines, tokens, round(tokens**2 / lines + tokens), model, k=manifest["neighbors"]["k"],
-              clusters=counts["clusters"], clustered=clustered)  # fmt: skip
+    job = Job(
+        lines,
+        tokens,
+        round(tokens**2 / lines + tokens),
+        model,
+        k=manifest["neighbors"]["k"],
+        clusters=counts["clusters"],
+        clustered=clustered,
+    )
     least = {floor.stage: floor.seconds(gpu) for floor in floors(job)}
     measured: dict[str, float] = {}
     for stage in manifest["stages"]:

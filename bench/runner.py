@@ -104,8 +104,10 @@ def run_scenario(
         first = next(iter(corpora_of_sides.values()))
         if scenario.prepare:
             say(f"{scenario.name}: preparing")
-            _child(Job(scenario.prepare, str(first), _rows(first), str(shared), str(shared), 0),
-                   prepare=True)  # fmt: skip
+            _child(
+                Job(scenario.prepare, str(first), _rows(first), str(shared), str(shared), 0),
+                prepare=True,
+            )
         runs = []
         count = rounds or scenario.rounds
         for number in range(count):
@@ -131,8 +133,9 @@ def _run_side(
 ) -> Run:
     """One side once; what it finds replaces what it found in the round before."""
     own = folder / _place(side)
-    job = Job(spec.call, str(corpus), _rows(corpus), str(folder / "shared"), str(own),
-              scenario.warm)  # fmt: skip
+    job = Job(
+        spec.call, str(corpus), _rows(corpus), str(folder / "shared"), str(own), scenario.warm
+    )
     process, peak = _child(job)
     record: dict[str, Any] = json.loads((own / "record.json").read_text(encoding="utf-8"))
     warm = tuple(record["warm"])
@@ -227,8 +230,10 @@ def _synthetic(lines: int, shared: Path) -> Path:
 def _samples() -> Path:
     folder = Path(__file__).resolve().parent.parent / "examples" / "lyrics"
     if not folder.exists():
-        raise InputError("The sample lyrics are not part of an installation: name a file of lyrics "
-                         "with --lyrics.")  # fmt: skip
+        raise InputError(
+            "The sample lyrics are not part of an installation: name a file of lyrics "
+            "with --lyrics."
+        )
     return folder
 
 

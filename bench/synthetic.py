@@ -66,10 +66,14 @@ class Shape:
 
     def __post_init__(self) -> None:
         bounds = {
-            "clusters": (1, 100_000), "own_words": (1, 2000), "shared_words": (1, 2000),
-            "zipf": (0.0, 1.3), "repetition": (0.0, 0.9), "noise": (0.0, 1.0),
+            "clusters": (1, 100_000),
+            "own_words": (1, 2000),
+            "shared_words": (1, 2000),
+            "zipf": (0.0, 1.3),
+            "repetition": (0.0, 0.9),
+            "noise": (0.0, 1.0),
             "artists": (1, 1_000_000),
-        }  # fmt: skip
+        }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {low} to {high}")

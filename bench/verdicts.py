@@ -12,9 +12,14 @@ GIB = 2**30
 Verdict = Literal["reached", "met", "missed", "not measured"]
 # Figures of the scorer in which more is better; the others describe.
 BETTER = (
-    "coverage", "silhouette_cosine", "silhouette_map", "dbcv", "trustworthiness", "topic_diversity",
+    "coverage",
+    "silhouette_cosine",
+    "silhouette_map",
+    "dbcv",
+    "trustworthiness",
+    "topic_diversity",
     "npmi_coherence",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,11 @@ def _measured(requirement: Requirement, session: Session) -> tuple[list[float], 
         return [_peak(run) / GIB for run in session.of(side)], ""
     if requirement.figure == "quality":
         return _worst(session, side, str(against))
-    found = [session.figures.get(name, {}).get(requirement.figure) for name in (side, against)
-             if name is not None]  # fmt: skip
+    found = [
+        session.figures.get(name, {}).get(requirement.figure)
+        for name in (side, against)
+        if name is not None
+    ]
     known = [value for value in found if value is not None]
     if len(known) < len(found) or not found:
         return [], "the scorer gives no such figure"

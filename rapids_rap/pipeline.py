@@ -63,9 +63,17 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 VERSIONS = {
-    "corpus": 1, "neighbors": 2, "layout": 3, "clusters": 2, "segment": 1,
-    "terms": 1, "theme_terms": 1, "lexicon": 1, "retrieval": 1, "quality": 3,
-}  # fmt: skip
+    "corpus": 1,
+    "neighbors": 2,
+    "layout": 3,
+    "clusters": 2,
+    "segment": 1,
+    "terms": 1,
+    "theme_terms": 1,
+    "lexicon": 1,
+    "retrieval": 1,
+    "quality": 3,
+}
 
 
 @dataclass(frozen=True)
@@ -145,10 +153,14 @@ def run(
         folder.claim(hashes)
         reading = config.input.model_dump(mode="json", exclude={"paths", "regions"})
         corpus = job.stage(
-            Corpus, "corpus", lambda: _ingest_as_hashed(config, hashes), hashes, reading,
+            Corpus,
+            "corpus",
+            lambda: _ingest_as_hashed(config, hashes),
+            hashes,
+            reading,
             config.corpus,
             digest(data_path("credit_roles.toml").read_bytes()),
-        )  # fmt: skip
+        )
         _warn(corpus)
         sizes = _plan_memory(corpus, dim, sizes, backend)
         weights = backend.from_host(_weights(corpus))
@@ -159,15 +171,30 @@ def run(
         quality = _judge(weights, geometry, words, job)
         with job.cache.measured("identity"):
             names = name_groups(
-                corpus.texts, weights, geometry.clusters, geometry.vectors, heritage,
-                config.nightly, backend,
-            )  # fmt: skip
+                corpus.texts,
+                weights,
+                geometry.clusters,
+                geometry.vectors,
+                heritage,
+                config.nightly,
+                backend,
+            )
         findings = Findings(
-            corpus, weights, geometry.vectors, geometry.used.matrix, geometry.graph,
-            geometry.layout, geometry.clusters,
-            words.terms, words.theme_terms, lists.lexicon, words.hits, artists, quality,
+            corpus,
+            weights,
+            geometry.vectors,
+            geometry.used.matrix,
+            geometry.graph,
+            geometry.layout,
+            geometry.clusters,
+            words.terms,
+            words.theme_terms,
+            lists.lexicon,
+            words.hits,
+            artists,
+            quality,
             names,
-        )  # fmt: skip
+        )
         origin = Origin(config, resolution, command, created, lists.certificate)
         return publish(folder, findings, origin, backend, job.cache)
 
@@ -198,15 +225,22 @@ class _Job:
     """What every stage of one run shares, and the key of each stage that has run."""
 
     def __init__(
-        self, config: Config, backend: Backend, out: Path, progress: StageProgress,
-        shared_stages: Path | None = None, heritage: Heritage | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        config: Config,
+        backend: Backend,
+        out: Path,
+        progress: StageProgress,
+        shared_stages: Path | None = None,
+        heritage: Heritage | None = None,
+    ) -> None:
         self.config, self.backend, self.progress = config, backend, progress
         self.heritage = heritage
         self.cache = StageCache(
-            shared_stages or out / ".stages", backend, progress.stage,
+            shared_stages or out / ".stages",
+            backend,
+            progress.stage,
             keep_older=shared_stages is not None,
-        )  # fmt: skip
+        )
         self.store = (
             Path(config.embedding.store).expanduser() if config.embedding.store else out / ".store"
         )
@@ -241,10 +275,14 @@ def _cut_words(corpus: Corpus, lists: Lists, job: _Job) -> Tokens:
     """Texts to words; first of all, as vectors may hold words."""
     own = (*lists.lexicon.all_words, *lists.own_words)
     return job.stage(
-        Tokens, "segment", lambda: segment(corpus.texts, own),
-        digest("\n".join(corpus.texts)), lists.lexicon.all_words, lists.own_words,
+        Tokens,
+        "segment",
+        lambda: segment(corpus.texts, own),
+        digest("\n".join(corpus.texts)),
+        lists.lexicon.all_words,
+        lists.own_words,
         digest(data_path("slang.txt").read_bytes()),
-    )  # fmt: skip
+    )
 
 
 def _place_and_group(
@@ -262,48 +300,79 @@ def _place_and_group(
         how = config.embedding
         after = replace(sizes, model=0, copies=1)  # the model is gone, the first matrix is there
         used = postprocess(
-            vectors.matrix, how.postprocess, backend,
-            whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=seed, sizes=after,
-        )  # fmt: skip
+            vectors.matrix,
+            how.postprocess,
+            backend,
+            whiten_dims=how.whiten_dims,
+            remove_dims=how.remove_dims,
+            seed=seed,
+            sizes=after,
+        )
         if how.lexical != "none":
             fused = fuse(used.matrix, corpus.texts, tokens, how, backend, seed, after)
             used = replace(used, matrix=fused)
     space = [
-        digest("\n".join(corpus.texts)), vectors.report.space,
-        POSTPROCESS, how.postprocess, how.whiten_dims, how.remove_dims,
+        digest("\n".join(corpus.texts)),
+        vectors.report.space,
+        POSTPROCESS,
+        how.postprocess,
+        how.whiten_dims,
+        how.remove_dims,
         (FUSION, how.lexical, how.lexical_dims, job.keys["segment"])
-        if how.lexical != "none" else "",
-    ]  # fmt: skip
+        if how.lexical != "none"
+        else "",
+    ]
     graph = job.stage(
-        NeighborGraph, "neighbors",
+        NeighborGraph,
+        "neighbors",
         lambda: neighbor_graph(used.matrix, config.neighbors, backend, seed),
-        space, config.neighbors, seed,
-    )  # fmt: skip
+        space,
+        config.neighbors,
+        seed,
+    )
     # Of vectors alone, on a core that the layouts and the clustering leave idle.
     retrieval = job.begin(
-        Retrieval, "retrieval",
+        Retrieval,
+        "retrieval",
         lambda: retrieve(
-            used.matrix, vectors.matrix, corpus.lines, corpus.texts, tokens, config.quality,
-            backend, seed,
+            used.matrix,
+            vectors.matrix,
+            corpus.lines,
+            corpus.texts,
+            tokens,
+            config.quality,
+            backend,
+            seed,
         ),
-        space, job.keys["corpus"], job.keys["segment"], config.quality, seed,
-    )  # fmt: skip
+        space,
+        job.keys["corpus"],
+        job.keys["segment"],
+        config.quality,
+        seed,
+    )
     # Without a seed every layout differs, so an earlier one must not pass for this run's.
     chance = datetime.now(UTC).isoformat() if seed is None else seed
     earlier = earlier_places(job.heritage, corpus.texts, config, vectors.report.space, backend)
     went_on = [earlier.key, earlier.unchanged] if earlier else []
     layout = job.stage(
-        Layout, "layout",
+        Layout,
+        "layout",
         lambda: _lay_out(used.matrix, graph, config.layout, backend, seed, earlier),
-        job.keys["neighbors"], config.layout, chance, *went_on,
-    )  # fmt: skip
+        job.keys["neighbors"],
+        config.layout,
+        chance,
+        *went_on,
+    )
     clusters = job.stage(
-        Clusters, "clusters",
+        Clusters,
+        "clusters",
         lambda: find_clusters(
             layout.reduced, used.matrix, weights, graph, config.clusters, backend
         ),
-        job.keys["layout"], config.clusters, job.keys["corpus"],
-    )  # fmt: skip
+        job.keys["layout"],
+        config.clusters,
+        job.keys["corpus"],
+    )
     return Geometry(vectors, used, graph, layout, clusters, retrieval())
 
 
@@ -340,14 +409,20 @@ def _read_words(
     )
     themes = text_themes(labels, geometry.clusters.themes)
     theme_terms = job.stage(
-        Terms, "theme_terms",
-        lambda: cluster_terms(tokens, themes, weights, config.terms, backend), *reads,
-    )  # fmt: skip
+        Terms,
+        "theme_terms",
+        lambda: cluster_terms(tokens, themes, weights, config.terms, backend),
+        *reads,
+    )
     hits = job.stage(
-        Hits, "lexicon",
+        Hits,
+        "lexicon",
         lambda: Hits(count_hits(tokens, corpus.texts, lexicon, config.lexicon.mode, backend)),
-        job.keys["segment"], lexicon.categories, lexicon.words, config.lexicon.mode,
-    )  # fmt: skip
+        job.keys["segment"],
+        lexicon.categories,
+        lexicon.words,
+        config.lexicon.mode,
+    )
     return Words(tokens, terms, theme_terms, hits.counts)
 
 
@@ -366,17 +441,24 @@ def _look_at_artists(
 def _judge(weights: Array, geometry: Geometry, words: Words, job: _Job) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
-        geometry.used.matrix, geometry.vectors.matrix, geometry.layout, geometry.clusters, weights,
-        words.tokens, words.terms,
-    )  # fmt: skip
+        geometry.used.matrix,
+        geometry.vectors.matrix,
+        geometry.layout,
+        geometry.clusters,
+        weights,
+        words.tokens,
+        words.terms,
+    )
     return job.stage(
-        Quality, "quality",
-        lambda: assess(
-            evidence, geometry.retrieval, job.config.quality, job.backend, job.seed
-        ),
-        job.keys["clusters"], job.keys["terms"], job.keys["retrieval"], job.config.quality,
+        Quality,
+        "quality",
+        lambda: assess(evidence, geometry.retrieval, job.config.quality, job.backend, job.seed),
+        job.keys["clusters"],
+        job.keys["terms"],
+        job.keys["retrieval"],
+        job.config.quality,
         job.seed,
-    )  # fmt: skip
+    )
 
 
 def _load_lists(config: Config) -> Lists:

@@ -96,9 +96,12 @@ def publish(
     clusters = _on_host(found.clusters, backend)
     hits = backend.to_host(found.hits)
     lines = tables.line_table(
-        found.corpus.lines, clusters, backend.to_host(found.layout.xy), hits,
+        found.corpus.lines,
+        clusters,
+        backend.to_host(found.layout.xy),
+        hits,
         found.lexicon.categories,
-    )  # fmt: skip
+    )
     written = _tables(found, lines, clusters, config, backend)
     cache.announce("maps")
     with cache.measured("maps"):
@@ -106,14 +109,16 @@ def publish(
     cache.announce("report")
     with cache.measured("report"):
         folder.publish(
-            lines=found.names.public(lines), dropped=found.corpus.dropped,
+            lines=found.names.public(lines),
+            dropped=found.corpus.dropped,
             tables=_public_tables(written, found.names),
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config),
             reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
-            quality=found.quality.figures, maps=maps.pages,
+            quality=found.quality.figures,
+            maps=maps.pages,
             manifest=_manifest(found, lines, origin, maps, cache, backend),
-        )  # fmt: skip
+        )
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
     return _summary(folder, found, lines, written, config)
@@ -157,9 +162,14 @@ def _tables(
     )
     theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
     examples = cluster_examples(
-        found.used, found.clusters.labels, found.clusters.probabilities, found.clusters.centers,
-        found.weights, config.report.examples, backend,
-    )  # fmt: skip
+        found.used,
+        found.clusters.labels,
+        found.clusters.probabilities,
+        found.clusters.centers,
+        found.weights,
+        config.report.examples,
+        backend,
+    )
     every = {
         "clusters.csv": cluster_table,
         "cluster_emotions.csv": emotions,
@@ -216,17 +226,25 @@ def _map_data(
 
 
 def _manifest(
-    found: Findings, lines: pd.DataFrame, origin: Origin, maps: Maps, cache: StageCache,
+    found: Findings,
+    lines: pd.DataFrame,
+    origin: Origin,
+    maps: Maps,
+    cache: StageCache,
     backend: Backend,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     config, report, parity = origin.config, found.vectors.report, origin.certificate
     identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
     return {
         "schema_version": SCHEMA_VERSION,
         "created": origin.created.isoformat(timespec="seconds"),
         "command": origin.command,
-        "backend": {"name": origin.resolution.backend, "reason": origin.resolution.reason,
-                    "gpu": origin.resolution.gpu, "used": asdict(backend.usage())},
+        "backend": {
+            "name": origin.resolution.backend,
+            "reason": origin.resolution.reason,
+            "gpu": origin.resolution.gpu,
+            "used": asdict(backend.usage()),
+        },
         "parity": parity and {"verdict": parity.verdict, **parity.model_dump(mode="json")},
         "versions": used_versions(),
         "python": platform.python_version(),
@@ -236,14 +254,17 @@ def _manifest(
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
         "model": {"name": report.model, "dim": found.vectors.dim, **asdict(report)},
-        "neighbors": {"k": found.graph.k, "engine": found.graph.engine,
-                      "recall": found.graph.recall},
+        "neighbors": {
+            "k": found.graph.k,
+            "engine": found.graph.engine,
+            "recall": found.graph.recall,
+        },
         "terms": {"stop_words": found.terms.stop_words.to_dict("records")},
         "stages": [asdict(record) for record in cache.records],
         "warnings": list(found.corpus.warnings),
         "colours": {"clusters": maps.cluster_colours, "themes": maps.theme_colours},
         **identity,
-    }  # fmt: skip
+    }
 
 
 def _counts(found: Findings, lines: pd.DataFrame) -> dict[str, Any]:

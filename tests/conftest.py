@@ -73,10 +73,21 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled lyrics through the whole job with the demo model, once a session."""
     folder = tmp_path_factory.mktemp("sample") / "run"
     outcome = rap(
-        "run", LYRICS, "--model", "demo", "--backend", "cpu", "--out", folder,
-        "--set", f"input.regions={ROOT / 'examples' / 'regions.csv'}",
-        "--set", "maps.width=1200", "--set", "maps.height=900",
-    )  # fmt: skip
+        "run",
+        LYRICS,
+        "--model",
+        "demo",
+        "--backend",
+        "cpu",
+        "--out",
+        folder,
+        "--set",
+        f"input.regions={ROOT / 'examples' / 'regions.csv'}",
+        "--set",
+        "maps.width=1200",
+        "--set",
+        "maps.height=900",
+    )
     assert outcome.code == 0, outcome.err
     return folder
 

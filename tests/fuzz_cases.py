@@ -16,41 +16,171 @@ import pandas as pd
 from rapids_rap.settings import load_config, render_defaults
 
 WORDS = (
-    "今晚", "城市", "我", "你", "爱", "兄弟", "操场", "yeah", "skrr", "don't", "T恤", "１２３",
-    "😀", "é",
-    "後來", "乾", "\u200b", "\u202e", "\x1b[31m", "\x07", "－", "...", "〇", "𠮷", "ﷺ", "한",
-    "ア", "e\u0301",
-)  # fmt: skip
+    "今晚",
+    "城市",
+    "我",
+    "你",
+    "爱",
+    "兄弟",
+    "操场",
+    "yeah",
+    "skrr",
+    "don't",
+    "T恤",
+    "１２３",
+    "😀",
+    "é",
+    "後來",
+    "乾",
+    "\u200b",
+    "\u202e",
+    "\x1b[31m",
+    "\x07",
+    "－",
+    "...",
+    "〇",
+    "𠮷",
+    "ﷺ",
+    "한",
+    "ア",
+    "e\u0301",
+)
 LINES = (
-    "歌手姓名：某人", "歌手姓名:", "作词：某某", "作词", "作曲：某某 编曲：某某", "Mixed by: X",
+    "歌手姓名：某人",
+    "歌手姓名:",
+    "作词：某某",
+    "作词",
+    "作曲：某某 编曲：某某",
+    "Mixed by: X",
     "[Verse 1]",
-    "Hook：", "(副歌)", "[00:12.30]词", "[ti:歌]", "[ar:人]", "[offset:99999999999]", "<b>粗</b>",
+    "Hook：",
+    "(副歌)",
+    "[00:12.30]词",
+    "[ti:歌]",
+    "[ar:人]",
+    "[offset:99999999999]",
+    "<b>粗</b>",
     "&amp;lt;",
-    "https://x.y/z", "@某人", "未经许可不得翻唱", "12345", "...", "", " ", "\u3000",
+    "https://x.y/z",
+    "@某人",
+    "未经许可不得翻唱",
+    "12345",
+    "...",
+    "",
+    " ",
+    "\u3000",
     "=HYPERLINK(1)",
-    "../../x", "<script>alert(1)</script>", "{\"t\":0,\"c\":[{\"tx\":\"作词: \"}]}", "OP/SP：某",
+    "../../x",
+    "<script>alert(1)</script>",
+    '{"t":0,"c":[{"tx":"作词: "}]}',
+    "OP/SP：某",
     "歌名：《夜》",
-    "Prod. by", "微博@某", "a@b.c", "|", "丨 词 丨", "（）", "Copyright 2020", "人 - 歌", "词：",
-)  # fmt: skip
+    "Prod. by",
+    "微博@某",
+    "a@b.c",
+    "|",
+    "丨 词 丨",
+    "（）",
+    "Copyright 2020",
+    "人 - 歌",
+    "词：",
+)
 PIECES = (
-    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xfe\xff", b"\x84\x31\x95\x33", b"\r", b"\r\n",
-    b"\n", b"\n\n",
-    b'"', b'""', b"'", b"\\", b"{", b"}", b"[", b"]", b"[" * 5000, b"{\"a\":" * 3000, b"<br>",
-    b"</p>", b",",
-    b"\t", b"\xff", b"\xc3", b"\xe4\xbd", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"1e999",
-    b"null", b"NaN",
-    "作词：".encode(), "歌手姓名：".encode(), "夜".encode("gb18030"), b"\x1a", b"\x85",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\xfe\xff",
+    b"\x84\x31\x95\x33",
+    b"\r",
+    b"\r\n",
+    b"\n",
+    b"\n\n",
+    b'"',
+    b'""',
+    b"'",
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"[" * 5000,
+    b'{"a":' * 3000,
+    b"<br>",
+    b"</p>",
+    b",",
+    b"\t",
+    b"\xff",
+    b"\xc3",
+    b"\xe4\xbd",
+    b"\xed\xa0\x80",
+    b"\\ud800",
+    b"\\u0000",
+    b"1e999",
+    b"null",
+    b"NaN",
+    "作词：".encode(),
+    "歌手姓名：".encode(),
+    "夜".encode("gb18030"),
+    b"\x1a",
+    b"\x85",
     "\u2028".encode(),
-    b"9" * 5000, b"=", b"PAR1", b"\x80" * 20, b"-1", b"\x7f", b"#", b"true", b"[[", b"'''", b'"""',
-)  # fmt: skip
+    b"9" * 5000,
+    b"=",
+    b"PAR1",
+    b"\x80" * 20,
+    b"-1",
+    b"\x7f",
+    b"#",
+    b"true",
+    b"[[",
+    b"'''",
+    b'"""',
+)
 FOLDERS = ("歌手", "a b", "x.y", "-f", "'q", '"', "$(touch x)", ";", "\x1b[31m", "é", "长" * 60)
 STRETCHED = (
-    "作词 ", "[", "]", "(", "<", "<b ", "&", "&amp;", "@", "a@", "a.", "www.", "http://", "：",
-    "|", "- ", "作",
-    "[00:00]", "未经", " ", "\u3000", "/", "词/曲", "by ", "Prod. ", "〔", "我", "a", "\u0301",
-    "\u202e", "{\"t\":",
-    "歌手姓名：", "\\", "版权", "1", ".", "·", "feat. ", "\x00", "\x0b", "，", "A，",
-)  # fmt: skip
+    "作词 ",
+    "[",
+    "]",
+    "(",
+    "<",
+    "<b ",
+    "&",
+    "&amp;",
+    "@",
+    "a@",
+    "a.",
+    "www.",
+    "http://",
+    "：",
+    "|",
+    "- ",
+    "作",
+    "[00:00]",
+    "未经",
+    " ",
+    "\u3000",
+    "/",
+    "词/曲",
+    "by ",
+    "Prod. ",
+    "〔",
+    "我",
+    "a",
+    "\u0301",
+    "\u202e",
+    '{"t":',
+    "歌手姓名：",
+    "\\",
+    "版权",
+    "1",
+    ".",
+    "·",
+    "feat. ",
+    "\x00",
+    "\x0b",
+    "，",
+    "A，",
+)
 
 
 @dataclass(frozen=True)
@@ -103,11 +233,21 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
 def _reading(rng: random.Random) -> tuple[str, ...]:
     """Settings of input and corpus, sometimes."""
     every = (
-        "input.encoding=gb18030", "input.encoding=utf-8", "input.limit=3", "input.text=歌词",
-        "input.artist=nobody", "corpus.unit=stanza", "corpus.unit=song", "corpus.credits=false",
-        "corpus.headers=false", "corpus.markup=false", "corpus.markers=false",
-        "corpus.links=false", "corpus.symbols=false", "corpus.script=keep",
-    )  # fmt: skip
+        "input.encoding=gb18030",
+        "input.encoding=utf-8",
+        "input.limit=3",
+        "input.text=歌词",
+        "input.artist=nobody",
+        "corpus.unit=stanza",
+        "corpus.unit=song",
+        "corpus.credits=false",
+        "corpus.headers=false",
+        "corpus.markup=false",
+        "corpus.markers=false",
+        "corpus.links=false",
+        "corpus.symbols=false",
+        "corpus.script=keep",
+    )
     return tuple(rng.sample(every, rng.choice((0, 0, 0, 0, 0, 1, 3))))
 
 
@@ -146,9 +286,12 @@ def _delimited(rng: random.Random, kind: str) -> Case:
     rows, out = _records(rng), io.StringIO(newline="")
     quoting = rng.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC))
     writer = csv.DictWriter(
-        out, list(rows[0]) if rows else ["text"], delimiter="\t" if kind == "tsv" else ",",
-        quoting=quoting, lineterminator=rng.choice(("\n", "\r\n", "\r")),
-    )  # fmt: skip
+        out,
+        list(rows[0]) if rows else ["text"],
+        delimiter="\t" if kind == "tsv" else ",",
+        quoting=quoting,
+        lineterminator=rng.choice(("\n", "\r\n", "\r")),
+    )
     writer.writeheader()
     writer.writerows(rows)
     lines = out.getvalue()
@@ -159,12 +302,23 @@ def _delimited(rng: random.Random, kind: str) -> Case:
 
 def _jsonl(rng: random.Random, kind: str) -> Case:
     odd = (
-        "[" * 100_000, '{"text":' * 50_000, '{"text":"\\ud83d"}', '{"text":"\\ud83d\\ude00"}',
-        '{"text":["a"]}', '{"text":1}', "[]", "1", '{"text":"a","artist":{"x":1}}', '{"text":null}',
-        '{"text":"a","text":"b"}', '{"text":"a","song_id":1e400}',
-        '{"text":"a","song_id":' + "9" * 6000
-        + "}", '{"text":"a\\u0000b"}', '{"text":"a","song":NaN}', '{"\\ud800":1,"text":"a"}',
-    )  # fmt: skip
+        "[" * 100_000,
+        '{"text":' * 50_000,
+        '{"text":"\\ud83d"}',
+        '{"text":"\\ud83d\\ude00"}',
+        '{"text":["a"]}',
+        '{"text":1}',
+        "[]",
+        "1",
+        '{"text":"a","artist":{"x":1}}',
+        '{"text":null}',
+        '{"text":"a","text":"b"}',
+        '{"text":"a","song_id":1e400}',
+        '{"text":"a","song_id":' + "9" * 6000 + "}",
+        '{"text":"a\\u0000b"}',
+        '{"text":"a","song":NaN}',
+        '{"\\ud800":1,"text":"a"}',
+    )
     lines = [json.dumps(row, ensure_ascii=rng.random() < 0.3) for row in _records(rng)]
     if rng.random() < 0.3:
         lines.insert(rng.randrange(len(lines) + 1), rng.choice(odd))
@@ -202,16 +356,30 @@ def _folder(rng: random.Random, kind: str) -> Case:
 def _toml(rng: random.Random, kind: str) -> Case:
     lines = render_defaults().splitlines()
     odd = (
-        "seed = " + "9" * 5000, "a = " + "[" * 3000, "[layout.epochs]", "[[input]]",
+        "seed = " + "9" * 5000,
+        "a = " + "[" * 3000,
+        "[layout.epochs]",
+        "[[input]]",
         "seed = 1979-05-27",
-        "input = 3", "[input]\npaths = [1, [2], {a = 3}]", "x.y.z = 1", '"" = 1',
+        "input = 3",
+        "[input]\npaths = [1, [2], {a = 3}]",
+        "x.y.z = 1",
+        '"" = 1',
         "[nightly]\nroot = 5",
-        "[scale]\nx = 1", "[embedding]\nmodel = []", "seed = inf", "seed = nan", "seed = -0",
-        "a." * 2000
-        + "b = 1", "[input]\npaths = '../../x'", 'seed = "none"', "[" + "a." * 3000 + "b]", "\x00",
-        "[train]\nviews = ['rhyme']", "[maps]\nwidth = 1e300",
+        "[scale]\nx = 1",
+        "[embedding]\nmodel = []",
+        "seed = inf",
+        "seed = nan",
+        "seed = -0",
+        "a." * 2000 + "b = 1",
+        "[input]\npaths = '../../x'",
+        'seed = "none"',
+        "[" + "a." * 3000 + "b]",
+        "\x00",
+        "[train]\nviews = ['rhyme']",
+        "[maps]\nwidth = 1e300",
         "[clusters]\nmin_cluster_size = true",
-    )  # fmt: skip
+    )
     for _ in range(rng.choice((0, 0, 1, 3))):
         lines.insert(rng.randrange(len(lines) + 1), rng.choice(odd))
     for _ in range(rng.choice((0, 2, 60))):
@@ -221,21 +389,57 @@ def _toml(rng: random.Random, kind: str) -> Case:
 
 def _set(rng: random.Random, kind: str) -> Case:
     sections = load_config(None).model_dump()
-    known = [f"{name}.{key}" for name, keys in sections.items() if isinstance(keys, dict)
-             for key in keys]  # fmt: skip
+    known = [
+        f"{name}.{key}" for name, keys in sections.items() if isinstance(keys, dict) for key in keys
+    ]
     values = (
-        "1", "3", "0.5", "20", "-1", "1e999", "nan", "true", '"', "[[[[", "[" * 3000, "{a=1}",
+        "1",
+        "3",
+        "0.5",
+        "20",
+        "-1",
+        "1e999",
+        "nan",
+        "true",
+        '"',
+        "[[[[",
+        "[" * 3000,
+        "{a=1}",
         "../../x",
-        "\x00", "\ud800", "9" * 5000, "", " ", "[1,2]", "'x'", "none", "auto", "1979-05-27",
-        "\n[maps]\nwidth=400", "\x1b[31m", "=",
-    )  # fmt: skip
+        "\x00",
+        "\ud800",
+        "9" * 5000,
+        "",
+        " ",
+        "[1,2]",
+        "'x'",
+        "none",
+        "auto",
+        "1979-05-27",
+        "\n[maps]\nwidth=400",
+        "\x1b[31m",
+        "=",
+    )
 
     def key() -> str:
         right = rng.choice(known)
-        return right if rng.random() < 0.8 else rng.choice(
-            ("seed", "", ".", "é." + right, right + ".x", right[1:], "scale.x", "seed.x",
-            right * 50)
-        )  # fmt: skip
+        return (
+            right
+            if rng.random() < 0.8
+            else rng.choice(
+                (
+                    "seed",
+                    "",
+                    ".",
+                    "é." + right,
+                    right + ".x",
+                    right[1:],
+                    "scale.x",
+                    "seed.x",
+                    right * 50,
+                )
+            )
+        )
 
     settings = tuple(
         f"{key()}{rng.choice(('=', '=', '=', '=', '=', '==', ' = ', '', ':'))}{rng.choice(values)}"
@@ -245,9 +449,17 @@ def _set(rng: random.Random, kind: str) -> Case:
 
 
 READERS = {
-    "plain": _text, "songbook": _text, "lrc": _text, "encodings": _text, "noise": _text,
-    "stretched": _text, "csv": _delimited, "tsv": _delimited, "jsonl": _jsonl, "parquet": _parquet,
+    "plain": _text,
+    "songbook": _text,
+    "lrc": _text,
+    "encodings": _text,
+    "noise": _text,
+    "stretched": _text,
+    "csv": _delimited,
+    "tsv": _delimited,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
     "folder": _folder,
-}  # fmt: skip
+}
 MAKERS = READERS | {"toml": _toml, "set": _set}
 KINDS = tuple(MAKERS)

@@ -133,10 +133,13 @@ def _watched():
 
 def _tree(root: Path) -> dict[Path, tuple[int, int]]:
     return {
-        Path(folder) / name: ((Path(folder) / name).lstat().st_size,
-                              (Path(folder) / name).lstat().st_mtime_ns)
-        for folder, _, names in os.walk(root) for name in names
-    }  # fmt: skip
+        Path(folder) / name: (
+            (Path(folder) / name).lstat().st_size,
+            (Path(folder) / name).lstat().st_mtime_ns,
+        )
+        for folder, _, names in os.walk(root)
+        for name in names
+    }
 
 
 def run_cases(seed: int, numbers: range, root: Path) -> dict[str, Tally]:

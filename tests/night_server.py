@@ -48,9 +48,13 @@ class Server:
     def __init__(self, log, warm_up):
         self.log = log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.night_server"], cwd=ROOT, text=True,
-            env={**os.environ, **ONE_THREAD}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-m", "tests.night_server"],
+            cwd=ROOT,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         assert self._ask({"warm_up": list(map(str, warm_up)), "log": str(log)}) == {"ready": True}
 
     def run(self, *arguments, watch, die_at=0, die_after=0.0):
@@ -58,8 +62,13 @@ class Server:
 
         die_at: kill before that operation, counted from 1. die_after: kill after so many seconds.
         """
-        request = {"arguments": list(map(str, arguments)), "watch": str(watch),
-                   "log": str(self.log), "die_at": die_at, "die_after": die_after}  # fmt: skip
+        request = {
+            "arguments": list(map(str, arguments)),
+            "watch": str(watch),
+            "log": str(self.log),
+            "die_at": die_at,
+            "die_after": die_after,
+        }
         return Ended(**self._ask(request))
 
     def _ask(self, request):
@@ -157,10 +166,11 @@ def _serve_one(request):
         _, status = os.waitpid(child, 0)
     count, length = struct.unpack("ii", shared[:8])
     return {
-        "code": os.waitstatus_to_exitcode(status), "operations": count,
+        "code": os.waitstatus_to_exitcode(status),
+        "operations": count,
         "last": shared[8 : 8 + length].decode(errors="replace"),
         "seconds": time.monotonic() - begin,
-    }  # fmt: skip
+    }
 
 
 def serve():

@@ -24,10 +24,14 @@ def spend_night(lines, folder, heritage=None, *, store, settings=(), **options) 
     config = load_config(
         None,
         [
-            f"input.paths=[{quoted}]", "embedding.model=demo", f"embedding.store={store}",
-            "maps.width=480", "maps.height=360", *settings,
+            f"input.paths=[{quoted}]",
+            "embedding.model=demo",
+            f"embedding.store={store}",
+            "maps.width=480",
+            "maps.height=360",
+            *settings,
         ],
-    )  # fmt: skip
+    )
     with StageProgress(Console(quiet=True)) as progress:
         pipeline.run(config, folder, resolve("cpu"), progress, heritage=heritage, **options)
     return open_run(folder)
@@ -64,9 +68,11 @@ def survivors(before: Run, tonight: Run) -> list[tuple[int, int]]:
         (int(old), int(new))
         for old in table.index
         for new in table.columns
-        if of_old.loc[old, new] > 0.5 and of_new.loc[old, new] > 0.5
-        and left[old] >= 0.1 and came[new] >= 0.1
-    ]  # fmt: skip
+        if of_old.loc[old, new] > 0.5
+        and of_new.loc[old, new] > 0.5
+        and left[old] >= 0.1
+        and came[new] >= 0.1
+    ]
 
 
 def _sizes(run: Run) -> pd.Series:

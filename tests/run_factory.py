@@ -10,9 +10,19 @@ from rapids_rap.settings import load_config
 
 
 def make_run(
-    folder, texts, labels, *, songs=None, vectors=None, xy=None, quality=None, settings=(),
-    unit="line", seed=0, repeats=None,
-):  # fmt: skip
+    folder,
+    texts,
+    labels,
+    *,
+    songs=None,
+    vectors=None,
+    xy=None,
+    quality=None,
+    settings=(),
+    unit="line",
+    seed=0,
+    repeats=None,
+):
     """A finished run of these distinct texts (unsorted is fine), one cluster label each.
 
     songs: the song of each text, or None for none; a text stands `repeats` times.
@@ -31,42 +41,61 @@ def make_run(
     times = [repeats[i] for i in order] if repeats is not None else [1] * n
     rows = np.repeat(np.arange(n), times)
     song = pd.array([songs[i] for i in rows], dtype="Int64")
-    line_no = pd.Series(np.ones(len(rows), dtype=np.int64)).groupby(
-        np.array([-1 if s is None else s for s in songs])[rows]
-    ).cumsum()  # fmt: skip
-    lines = pd.DataFrame({
-        "line_id": np.arange(len(rows)), "text": pd.array([texts[i] for i in rows], dtype="str"),
-        "text_norm": pd.array([texts[i] for i in rows], dtype="str"),
-        "artist": pd.array([None] * len(rows), dtype="str"),
-        "song": pd.array([None] * len(rows), dtype="str"), "song_id": song,
-        "line_no": line_no.to_numpy(), "stanza": np.zeros(len(rows), dtype=np.int64),
-        "text_id": rows, "cluster": labels[rows], "x": xy[rows, 0], "y": xy[rows, 1],
-    })  # fmt: skip
+    line_no = (
+        pd.Series(np.ones(len(rows), dtype=np.int64))
+        .groupby(np.array([-1 if s is None else s for s in songs])[rows])
+        .cumsum()
+    )
+    lines = pd.DataFrame(
+        {
+            "line_id": np.arange(len(rows)),
+            "text": pd.array([texts[i] for i in rows], dtype="str"),
+            "text_norm": pd.array([texts[i] for i in rows], dtype="str"),
+            "artist": pd.array([None] * len(rows), dtype="str"),
+            "song": pd.array([None] * len(rows), dtype="str"),
+            "song_id": song,
+            "line_no": line_no.to_numpy(),
+            "stanza": np.zeros(len(rows), dtype=np.int64),
+            "text_id": rows,
+            "cluster": labels[rows],
+            "x": xy[rows, 0],
+            "y": xy[rows, 1],
+        }
+    )
     folder.mkdir(parents=True)
     (folder / "vectors").mkdir()
     np.save(folder / "vectors" / "vectors.npy", np.asarray(vectors, dtype=np.float32))
     lines.to_parquet(folder / "lines.parquet", index=False)
     ids = sorted({int(k) for k in labels if k >= 0})
     clusters = [-1, *ids]
-    pd.DataFrame({
-        "cluster": clusters, "lines": [int((labels[rows] == k).sum()) for k in clusters],
-        "top_terms": ["", *(f"词{k}、语{k}" for k in ids)],
-        "theme": [-1, *(k % 2 for k in ids)],
-    }).to_csv(folder / "clusters.csv", index=False)  # fmt: skip
+    pd.DataFrame(
+        {
+            "cluster": clusters,
+            "lines": [int((labels[rows] == k).sum()) for k in clusters],
+            "top_terms": ["", *(f"词{k}、语{k}" for k in ids)],
+            "theme": [-1, *(k % 2 for k in ids)],
+        }
+    ).to_csv(folder / "clusters.csv", index=False)
     themes = sorted({k % 2 for k in ids})
-    pd.DataFrame({
-        "theme": [-1, *themes], "label": ["噪声", *(f"主题{t}" for t in themes)],
-    }).to_csv(folder / "themes.csv", index=False)  # fmt: skip
+    pd.DataFrame(
+        {
+            "theme": [-1, *themes],
+            "label": ["噪声", *(f"主题{t}" for t in themes)],
+        }
+    ).to_csv(folder / "themes.csv", index=False)
     (folder / "quality.json").write_text(json.dumps(quality or {}))
     config = (
         load_config(None, [f'corpus.unit="{unit}"', *settings]) if unit or settings else Config()
     )
     manifest = {
-        "schema_version": 1, "created": "2026-01-02T03:04:05+00:00", "seed": 42,
-        "config": config.model_dump(mode="json"), "versions": {"rapids-rap": "0.1.0"},
+        "schema_version": 1,
+        "created": "2026-01-02T03:04:05+00:00",
+        "seed": 42,
+        "config": config.model_dump(mode="json"),
+        "versions": {"rapids-rap": "0.1.0"},
         "counts": {"clusters": len(ids), "kept": len(rows), "distinct": n},
         "model": {"name": "demo", "fingerprint": "f00d"},
         "inputs": [{"path": "a.txt", "sha256": "ab" * 32}],
-    }  # fmt: skip
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -79,11 +79,19 @@ def test_the_service_is_hardened_and_stops_safely():
     """What must not be lost in an edit: a safe stop, failures that are seen, a closed system."""
     service = unit("rapids-rap-nightly.service")
     wanted = {
-        "Type": "oneshot", "KillSignal": "SIGTERM", "SuccessExitStatus": "143", "Restart": "no",
-        "ProtectSystem": "strict", "NoNewPrivileges": "yes", "PrivateTmp": "yes",
-        "ProtectHome": "yes", "CapabilityBoundingSet": "", "DevicePolicy": "closed",
-        "TimeoutStopSec": "10min", "UMask": "0027",
-    }  # fmt: skip
+        "Type": "oneshot",
+        "KillSignal": "SIGTERM",
+        "SuccessExitStatus": "143",
+        "Restart": "no",
+        "ProtectSystem": "strict",
+        "NoNewPrivileges": "yes",
+        "PrivateTmp": "yes",
+        "ProtectHome": "yes",
+        "CapabilityBoundingSet": "",
+        "DevicePolicy": "closed",
+        "TimeoutStopSec": "10min",
+        "UMask": "0027",
+    }
     assert wanted.items() <= dict(service["Service"]).items()
     assert service["Unit"]["OnFailure"] == "rapids-rap-failed@%n.service"
     timer = unit("rapids-rap-nightly.timer")["Timer"]
@@ -119,9 +127,12 @@ def test_systemd_takes_the_units(tmp_path):
         (tmp_path / UNITS[2]).read_text(encoding="utf-8"), encoding="utf-8"
     )
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
-        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"}, check=False,
-    )  # fmt: skip
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
+        check=False,
+    )
     said = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
     assert not said
     assert done.returncode == 0, done.stderr

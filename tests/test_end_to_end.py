@@ -43,11 +43,24 @@ def test_every_promised_file_is_there(sample_run):
     """The run folder holds each file of the contract, and the manifest's checksums are theirs."""
     run = open_run(sample_run)
     promised = {
-        "dropped.parquet", "lines.parquet", "vectors/vectors.npy", "clusters.csv",
-        "cluster_emotions.csv", "cluster_terms.csv", "cluster_artists.csv", "artist_clusters.csv",
-        "cluster_examples.csv", "themes.csv", "quality.json", "cluster_regions.csv", "report.html",
-        "maps/clusters.png", "maps/density.png", "maps/categories.png", "maps/artists.png",
-    }  # fmt: skip
+        "dropped.parquet",
+        "lines.parquet",
+        "vectors/vectors.npy",
+        "clusters.csv",
+        "cluster_emotions.csv",
+        "cluster_terms.csv",
+        "cluster_artists.csv",
+        "artist_clusters.csv",
+        "cluster_examples.csv",
+        "themes.csv",
+        "quality.json",
+        "cluster_regions.csv",
+        "report.html",
+        "maps/clusters.png",
+        "maps/density.png",
+        "maps/categories.png",
+        "maps/artists.png",
+    }
     assert promised <= set(run.manifest["files"])
     for name, entry in run.manifest["files"].items():
         assert checksum(sample_run / name) == entry["sha256"], name
@@ -69,25 +82,59 @@ def test_table_columns_are_the_contract(sample_run):
     """Other programs read these columns by name and order."""
     run = open_run(sample_run)
     assert list(run.clusters.columns) == [
-        "cluster", "lines", "distinct_lines", "songs", "artists", "share", "persistence",
-        "stability", "top_terms", "suggested_label", "theme",
-    ]  # fmt: skip
+        "cluster",
+        "lines",
+        "distinct_lines",
+        "songs",
+        "artists",
+        "share",
+        "persistence",
+        "stability",
+        "top_terms",
+        "suggested_label",
+        "theme",
+    ]
     emotions = ["cluster", "chunks", "hits"]
     for name in CATEGORIES:
         emotions += [f"hit_{name}", f"ratio_{name}"]
     assert list(run.cluster_emotions.columns) == [*emotions, "suggested_label"]
     assert list(run.cluster_terms.columns) == ["cluster", "rank", "term", "score", "method"]
     assert list(run.cluster_artists.columns) == [
-        "cluster", "artist", "percentage", "lines", "lift", "lift_low", "lift_high"
-    ]  # fmt: skip
+        "cluster",
+        "artist",
+        "percentage",
+        "lines",
+        "lift",
+        "lift_low",
+        "lift_high",
+    ]
     assert list(run.cluster_examples.columns) == [
-        "cluster", "rank", "similarity", "artist", "song", "text"
-    ]  # fmt: skip
+        "cluster",
+        "rank",
+        "similarity",
+        "artist",
+        "song",
+        "text",
+    ]
     wanted = {
-        "line_id", "text", "text_norm", "artist", "song", "song_id", "line_no", "stanza", "text_id",
-        "weight", "cluster", "probability", "cluster_raw", "theme", "x", "y",
+        "line_id",
+        "text",
+        "text_norm",
+        "artist",
+        "song",
+        "song_id",
+        "line_no",
+        "stanza",
+        "text_id",
+        "weight",
+        "cluster",
+        "probability",
+        "cluster_raw",
+        "theme",
+        "x",
+        "y",
         *(f"hits_{name}" for name in CATEGORIES),
-    }  # fmt: skip
+    }
     assert wanted <= set(run.lines.columns)
 
 
@@ -196,8 +243,17 @@ def test_shuffled_input_gives_the_same_clusters(sample_run, tmp_path):
 
 def start(folder, *extra):
     """The run in a process of its own, so that it can be killed."""
-    command = [sys.executable, "-c", "from rapids_rap.cli import main; main()", "run", str(LYRICS),
-               "--out", str(folder), *TINY, *extra]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        "from rapids_rap.cli import main; main()",
+        "run",
+        str(LYRICS),
+        "--out",
+        str(folder),
+        *TINY,
+        *extra,
+    ]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
@@ -257,9 +313,10 @@ def test_summary_and_export(sample_run, tmp_path):
     assert (wrong.code, "has no cluster 9999" in wrong.err) == (2, True)
     lines = run.lines[run.lines["cluster"] == 0]
     for form, read in (
-        ("csv", pd.read_csv), ("jsonl", lambda p: pd.read_json(p, lines=True)),
+        ("csv", pd.read_csv),
+        ("jsonl", lambda p: pd.read_json(p, lines=True)),
         ("parquet", pd.read_parquet),
-    ):  # fmt: skip
+    ):
         path = tmp_path / f"out.{form}"
         args = ("export", sample_run, "--cluster", 0, "--format", form, "--out", path)
         assert rap(*args).code == 0
@@ -381,8 +438,16 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
-    command = [sys.executable, "-c", "from rapids_rap.cli import main; main()", "run", LYRICS,
-               "--out", tmp_path / "run", *TINY]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        "from rapids_rap.cli import main; main()",
+        "run",
+        LYRICS,
+        "--out",
+        tmp_path / "run",
+        *TINY,
+    ]
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
     done = subprocess.run(
         command, preexec_fn=no_large_files, capture_output=True, text=True, env=env, timeout=300
@@ -397,10 +462,13 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("lexicon.path", "lexicon"), ("input.regions", "regions"), ("terms.stop_words", "words"),
-        ("terms.user_words", "words"), ("maps.font", "font"),
+        ("lexicon.path", "lexicon"),
+        ("input.regions", "regions"),
+        ("terms.stop_words", "words"),
+        ("terms.user_words", "words"),
+        ("maps.font", "font"),
     ],
-)  # fmt: skip
+)
 def test_small_files_are_checked_before_the_work(tmp_path, setting, says):
     """A mistyped list or font is said at once, not after hours of embedding."""
     missing = tmp_path / "none" / says
@@ -432,8 +500,9 @@ def test_own_output_is_no_input(sample_run, tmp_path):
 
 def test_stanzas_count_their_lines(tmp_path):
     """With stanzas as units, tables and counts still speak of lines."""
-    outcome = rap("run", LYRICS / "03_山城码头.txt", "--unit", "stanza",
-                  "--out", tmp_path / "run", *TINY)  # fmt: skip
+    outcome = rap(
+        "run", LYRICS / "03_山城码头.txt", "--unit", "stanza", "--out", tmp_path / "run", *TINY
+    )
     assert outcome.code == 0, outcome.err
     run = open_run(tmp_path / "run")
     assert run.clusters["lines"].sum() == run.manifest["counts"]["kept"] > len(run.lines)
@@ -483,9 +552,17 @@ def test_log_json_is_json(sample_run, tmp_path):
 def test_an_engine_that_needs_a_gpu_is_refused_before_any_work(tmp_path):
     """`neighbors.engine=cuvs` on the CPU is exit 3 at once, not after hours of embedding."""
     outcome = rap(
-        "run", LYRICS, "--model", "demo", "--backend", "cpu", "--out", tmp_path / "run",
-        "--set", "neighbors.engine=cuvs",
-    )  # fmt: skip
+        "run",
+        LYRICS,
+        "--model",
+        "demo",
+        "--backend",
+        "cpu",
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "neighbors.engine=cuvs",
+    )
     assert outcome.code == 3
     assert "neighbors.engine=auto" in outcome.err
     assert not (tmp_path / "run").exists()

@@ -139,8 +139,10 @@ def test_conda_has_a_python_that_the_project_accepts(conda):
     [entry] = [e for e in own if e.startswith("python ")]
     range_ = SpecifierSet(entry.removeprefix("python "))
     assert [v for v in ("3.10", "3.11", "3.12", "3.13", "3.14") if v in range_] == [
-        "3.11", "3.12", "3.13",
-    ]  # fmt: skip
+        "3.11",
+        "3.12",
+        "3.13",
+    ]
     assert "3.11" in SpecifierSet(PROJECT["requires-python"])
     assert "pip" in {e.split(" ")[0] for e in own}
 
@@ -204,9 +206,19 @@ def variables(stage, instruction):
 
 
 KNOWN = {
-    "ARG", "FROM", "RUN", "COPY", "ENV", "LABEL", "WORKDIR", "VOLUME", "USER", "HEALTHCHECK",
-    "ENTRYPOINT", "CMD",
-}  # fmt: skip
+    "ARG",
+    "FROM",
+    "RUN",
+    "COPY",
+    "ENV",
+    "LABEL",
+    "WORKDIR",
+    "VOLUME",
+    "USER",
+    "HEALTHCHECK",
+    "ENTRYPOINT",
+    "CMD",
+}
 
 
 def test_the_container_is_built_in_one_stage_and_runs_in_another(dockerfile):

@@ -16,14 +16,30 @@ from tests.test_end_to_end import TINY, checksum
 KILLS = 25
 SHARDS = ("--set", "embedding.shard_texts=100")
 RESULTS = (
-    "vectors/vectors.npy", "clusters.csv", "cluster_terms.csv", "cluster_emotions.csv",
-    "cluster_examples.csv", "themes.csv", "quality.json", "lines.parquet", "maps/clusters.png",
-)  # fmt: skip
+    "vectors/vectors.npy",
+    "clusters.csv",
+    "cluster_terms.csv",
+    "cluster_emotions.csv",
+    "cluster_examples.csv",
+    "themes.csv",
+    "quality.json",
+    "lines.parquet",
+    "maps/clusters.png",
+)
 
 
 def start(folder):
-    command = [sys.executable, "-c", "from rapids_rap.cli import main; main()", "run", str(LYRICS),
-               "--out", str(folder), *TINY, *SHARDS]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        "from rapids_rap.cli import main; main()",
+        "run",
+        str(LYRICS),
+        "--out",
+        str(folder),
+        *TINY,
+        *SHARDS,
+    ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -15,8 +15,9 @@ LINES, MORE = 60_000, 600
 
 def write_table(path, songs, name):
     """A CSV of artist, song, text, a line a row; returns how many rows."""
-    rows = [(artist, f"{name}{i}", line) for i, (artist, lines) in enumerate(songs)
-            for line in lines]  # fmt: skip
+    rows = [
+        (artist, f"{name}{i}", line) for i, (artist, lines) in enumerate(songs) for line in lines
+    ]
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("artist", "song", "text"), *rows])
     return len(rows)
@@ -40,11 +41,26 @@ def test_a_night_with_one_percent_new_lines_embeds_only_those(tmp_path, monkeypa
     Path("lyrics").mkdir()
     write_table(Path("lyrics/first.csv"), songs_of(LINES, 1), "a")
     arguments = (
-        "nightly", "--backend", "cpu", "--set", "embedding.model=demo", "--set",
-        'input.paths=["lyrics"]', "--set", "nightly.root=root", "--set", "nightly.min_ids_kept=0",
-        "--set", "nightly.min_clusters=0", "--set", "nightly.max_noise=1",
-        "--set", "nightly.min_clusters_ratio=0", "--set", "nightly.max_noise_rise=1",
-    )  # fmt: skip
+        "nightly",
+        "--backend",
+        "cpu",
+        "--set",
+        "embedding.model=demo",
+        "--set",
+        'input.paths=["lyrics"]',
+        "--set",
+        "nightly.root=root",
+        "--set",
+        "nightly.min_ids_kept=0",
+        "--set",
+        "nightly.min_clusters=0",
+        "--set",
+        "nightly.max_noise=1",
+        "--set",
+        "nightly.min_clusters_ratio=0",
+        "--set",
+        "nightly.max_noise_rise=1",
+    )
     rows = []
     for night, more in (("first", 0), ("1 % new lines", MORE)):
         if more:
@@ -55,13 +71,30 @@ def test_a_night_with_one_percent_new_lines_embeds_only_those(tmp_path, monkeypa
         texts = run.night["texts"]
         assert texts["embedded"] == texts["new"]
         seconds = {stage["name"]: stage["seconds"] for stage in run.manifest["stages"]}
-        rows.append([night, run.night["lines"]["total"], texts["total"], texts["embedded"],
-                     seconds["embedding"], run.night["seconds"]])  # fmt: skip
+        rows.append(
+            [
+                night,
+                run.night["lines"]["total"],
+                texts["total"],
+                texts["embedded"],
+                seconds["embedding"],
+                run.night["seconds"],
+            ]
+        )
     assert 0 < rows[1][3] <= 1.1 * MORE
     share = rows[1][4] / rows[0][4]
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["night", "lines", "texts", "embedded", "embedding_seconds",
-                        "night_seconds", "embedding_share_of_first"])  # fmt: skip
+        table.writerow(
+            [
+                "night",
+                "lines",
+                "texts",
+                "embedded",
+                "embedding_seconds",
+                "night_seconds",
+                "embedding_share_of_first",
+            ]
+        )
         table.writerows([[*rows[0], ""], [*rows[1], round(share, 4)]])

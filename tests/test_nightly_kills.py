@@ -15,8 +15,15 @@ from tests.test_end_to_end import checksum
 from tests.tiny_nights import tiny_night, write_songs
 
 RESULTS = Path(__file__).parent / "results" / "nightly_kills.csv"
-SAME = ("lines.parquet", "clusters.csv", "themes.csv", "cluster_terms.csv", "quality.json",
-        "vectors/vectors.npy", "maps/clusters.png")  # fmt: skip
+SAME = (
+    "lines.parquet",
+    "clusters.csv",
+    "themes.csv",
+    "cluster_terms.csv",
+    "quality.json",
+    "vectors/vectors.npy",
+    "maps/clusters.png",
+)
 # Songs of each night: the first, new songs, most of them gone (refused), back with one more.
 NIGHTS = ((0, 10), (0, 12), (0, 2), (0, 13))
 CODES = (0, 0, 5, 0)
@@ -50,17 +57,23 @@ def history(root):
     runs = [open_run(nights.run(name)) for name in names]
     return {
         "runs": [
-            (run.night["published"], run.night["clusters"], run.night["themes"],
-             run.night["lines"], [gate["passed"] for gate in run.night["gates"]],
-             {name: checksum(run.path / name) for name in SAME})
+            (
+                run.night["published"],
+                run.night["clusters"],
+                run.night["themes"],
+                run.night["lines"],
+                [gate["passed"] for gate in run.night["gates"]],
+                {name: checksum(run.path / name) for name in SAME},
+            )
             for run in runs
         ],
-        "previous": [names.index(r.night["previous"]) if r.night["previous"] else None
-                     for r in runs],
+        "previous": [
+            names.index(r.night["previous"]) if r.night["previous"] else None for r in runs
+        ],
         "latest": names.index(nights.latest.readlink().name),
         "ids": (state.next_cluster, state.next_theme, state.pending),
         "store": shards(root),
-    }  # fmt: skip
+    }
 
 
 def part_of(last):
@@ -92,8 +105,9 @@ def kill_nights(tmp_path, kills, draws, by_time=0.0):
             root, series = tmp_path / f"killed{series}", series + 1
             each = -(-(kills - parts.total()) // len(NIGHTS))
             for number in range(len(NIGHTS)):
-                end = _kill_one_night(server, lyrics, root, number, sizes, each, draws, by_time,
-                                      parts)  # fmt: skip
+                end = _kill_one_night(
+                    server, lyrics, root, number, sizes, each, draws, by_time, parts
+                )
                 assert end.code == CODES[number], (tmp_path / "log").read_text()[-3000:]
                 check_all_whole(root, True)
             assert history(root) == undisturbed
@@ -142,8 +156,16 @@ def test_two_hundred_kills_lose_nothing(tmp_path):
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["killed_while", "kills", "corrupt_runs", "lost_shards", "broken_latest",
-                        "series_that_ended_otherwise"])  # fmt: skip
+        table.writerow(
+            [
+                "killed_while",
+                "kills",
+                "corrupt_runs",
+                "lost_shards",
+                "broken_latest",
+                "series_that_ended_otherwise",
+            ]
+        )
         for part, number in sorted(parts.items()):
             table.writerow([part, number, 0, 0, 0, 0])  # any other number fails above
         table.writerow(["all", parts.total(), 0, 0, 0, 0])

@@ -38,9 +38,11 @@ def hostile_table():
     for number, artist in enumerate(ARTISTS):
         for i in range(40):
             line = (
-                f"=HYPERLINK({i}) 夜里的城市", f"{BREAKOUT} 兄弟 {i}", f"-{i} 想念 {SCRIPT}",
+                f"=HYPERLINK({i}) 夜里的城市",
+                f"{BREAKOUT} 兄弟 {i}",
+                f"-{i} 想念 {SCRIPT}",
                 f"{ESCAPE} 我的爱 {i}",
-            )[number]  # fmt: skip
+            )[number]
             rows.append((artist, f"{BREAKOUT}{number}", line + "好啊哦嗯"[i % 4]))
     return pd.DataFrame(rows, columns=["artist", "song", "text"])
 
@@ -71,10 +73,25 @@ def hostile(tmp_path_factory):
     old = os.umask(0o027)
     try:
         outcome = rap(
-            "run", source, "--model", "demo", "--backend", "cpu", "--out", base / "run",
-            "--set", "maps.width=400", "--set", "maps.height=300", "--set", f"maps.title={SCRIPT}",
-            "--set", f"report.title={BREAKOUT}", "--set", "embedding.lexical=words",
-        )  # fmt: skip
+            "run",
+            source,
+            "--model",
+            "demo",
+            "--backend",
+            "cpu",
+            "--out",
+            base / "run",
+            "--set",
+            "maps.width=400",
+            "--set",
+            "maps.height=300",
+            "--set",
+            f"maps.title={SCRIPT}",
+            "--set",
+            f"report.title={BREAKOUT}",
+            "--set",
+            "embedding.lexical=words",
+        )
         assert outcome.code == 0, outcome.err
         prints = [
             outcome,
@@ -93,8 +110,13 @@ def test_nothing_is_written_elsewhere(hostile):
     """Artists and songs named `../../x` name no files."""
     base, _ = hostile
     assert {path.name for path in base.iterdir()} == {
-        "in", "run", "export.csv", "compared", "corpus.parquet", "dropped.parquet",
-    }  # fmt: skip
+        "in",
+        "run",
+        "export.csv",
+        "compared",
+        "corpus.parquet",
+        "dropped.parquet",
+    }
     assert [path.name for path in base.parent.parent.iterdir()] == ["a"]
     manifest = json.loads((base / "run" / "manifest.json").read_text())
     names = {re.sub(r".*/", "", name) for name in manifest["files"]}
@@ -149,7 +171,7 @@ def test_terminals_are_not_addressed(hostile):
         rap("run", base / "in" / f"none{ESCAPE}"),
         rap("--log-json", "run", base / "in" / f"none{ESCAPE}"),
         rap("--debug", "run", base / "in" / f"none{ESCAPE}"),
-    ]  # fmt: skip
+    ]
     said = "".join(each.out + each.err for each in prints)
     assert "\\x1b" in said
     assert "\\u009b" in said
@@ -204,9 +226,15 @@ def test_code_of_a_model_folder_is_not_run(folder_with_code, tmp_path, monkeypat
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 FORBIDDEN_CALLS = {
-    "eval", "exec", "compile", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load",
+    "eval",
+    "exec",
+    "compile",
+    "os.system",
+    "os.popen",
+    "yaml.load",
+    "yaml.unsafe_load",
     "tempfile.mktemp",
-}  # fmt: skip
+}
 FORBIDDEN_METHODS = {"read_pickle", "to_pickle", "extractall", "unpack_archive"}
 
 

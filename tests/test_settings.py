@@ -60,10 +60,21 @@ def test_unknown_key_suggests_the_nearest(setting, suggestion):
 
 @pytest.mark.parametrize(
     "setting",
-    ["layout.epochs=x", "layout.min_dist=2", "seed=often", "clusters.epsilon=inf", "seed=-1",
-     "seed=4294967296", "lexicon.mode=presense", "layout=3",
-     "neighbors.k=true", "input.paths=3", "seed.x=1", "corpus.credits=maybe"],
-)  # fmt: skip
+    [
+        "layout.epochs=x",
+        "layout.min_dist=2",
+        "seed=often",
+        "clusters.epsilon=inf",
+        "seed=-1",
+        "seed=4294967296",
+        "lexicon.mode=presense",
+        "layout=3",
+        "neighbors.k=true",
+        "input.paths=3",
+        "seed.x=1",
+        "corpus.credits=maybe",
+    ],
+)
 def test_wrong_value_names_key_and_origin(setting):
     """A value of the wrong kind or range is refused with the key and where it came from."""
     with pytest.raises(ConfigError) as caught:

@@ -8,12 +8,18 @@ LYRICS = Path(__file__).parents[1] / "examples" / "lyrics"
 SETTINGS = tuple(
     word
     for setting in (
-        "embedding.model=demo", "embedding.shard_texts=60", "maps.width=400", "maps.height=300",
-        "quality.bootstrap=100", "quality.dbcv_sample=200", "quality.retrieval_lines=200",
-        "layout.epochs=100", "clusters.min_cluster_size=8",
+        "embedding.model=demo",
+        "embedding.shard_texts=60",
+        "maps.width=400",
+        "maps.height=300",
+        "quality.bootstrap=100",
+        "quality.dbcv_sample=200",
+        "quality.retrieval_lines=200",
+        "layout.epochs=100",
+        "clusters.min_cluster_size=8",
     )
     for word in ("--set", setting)
-)  # fmt: skip
+)
 
 
 def tiny_night(*settings, root="root", lyrics="lyrics"):
@@ -33,8 +39,11 @@ def read_songs():
 def write_songs(folder, start, stop, *, mark=""):
     """Make `folder` hold these songs, a file each; `mark` is added to every line of text."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {f"{number:02}.txt": song for number, song in enumerate(read_songs())
-              if start <= number < stop}  # fmt: skip
+    wanted = {
+        f"{number:02}.txt": song
+        for number, song in enumerate(read_songs())
+        if start <= number < stop
+    }
     for path in folder.glob("*.txt"):
         if path.name not in wanted:
             path.unlink()

@@ -51,8 +51,9 @@ MARKER = re.compile(
 )
 CREDIT = re.compile(
     r"(?:作词|作曲|编曲|制作人?|混音|母带|录音|监制|出品|OP|SP|Producer|Mixed by|Mastered by)"
-    r"[^:：|]{0,12}[:：|]", re.I,
-)  # fmt: skip
+    r"[^:：|]{0,12}[:：|]",
+    re.I,
+)
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -101,9 +102,13 @@ def padded_batches(
     for start in range(0, len(texts), BATCH):
         batch = list(texts[start : start + BATCH])
         yield tokenizer(
-            batch, padding=True, truncation=True, max_length=max_tokens, return_tensors="pt",
+            batch,
+            padding=True,
+            truncation=True,
+            max_length=max_tokens,
+            return_tensors="pt",
             return_token_type_ids=False,
-        )  # fmt: skip
+        )
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -277,10 +282,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with clock("maps"):
         draw_map(points, labels, settings, options.out / "map.png")
     side.write_findings(
-        options.out, clock, {"labels": labels, "map": points},
+        options.out,
+        clock,
+        {"labels": labels, "map": points},
         {"terms": terms, "emotions": emotions, "artists": artists},
         {"side": "poster", "lines": len(texts), "silhouette": score},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -217,10 +217,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "clustered_space": reduced,
     }
     side.write_findings(
-        options.out, clock, {name: array[rows] for name, array in arrays.items()},
+        options.out,
+        clock,
+        {name: array[rows] for name, array in arrays.items()},
         {"terms": terms, "emotions": emotions, "artists": artists},
         {"side": "strong", "lines": len(lines), "silhouette": score},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

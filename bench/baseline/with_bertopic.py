@@ -86,9 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with clock("topics and terms"):
         labels, terms = find_topics(texts, vectors, settings, seed)
     side.write_findings(
-        options.out, clock, {"labels": labels[rows]}, {"terms": terms},
+        options.out,
+        clock,
+        {"labels": labels[rows]},
+        {"terms": terms},
         {"side": "bertopic", "lines": len(lines), "seed": seed},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -134,9 +134,10 @@ def score(inputs: Inputs, found: Mapping[str, Path]) -> dict[str, dict[str, floa
         figures[side] = {
             **scoring.score_labels(of, labels[side], backend),
             **scoring.score_map(of, arrays["map"][first], labels[side], backend),
-            **scoring.score_density(arrays.get("clustered_space", arrays["map"])[first],
-                                    labels[side], backend),
-        }  # fmt: skip
+            **scoring.score_density(
+                arrays.get("clustered_space", arrays["map"])[first], labels[side], backend
+            ),
+        }
     for side, own in labels.items():
         figures[side]["ari_to_ours"] = scoring.agreement(own, labels["ours"])
     return figures

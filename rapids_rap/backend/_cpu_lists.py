@@ -55,10 +55,14 @@ def build_lists(base: Floats, metric: Metric, seed: int | None) -> Lists:
     count = max(1, min(int(2 * np.sqrt(n)), n // TRAINING_ROWS_PER_LIST))
     rng = np.random.default_rng(seed)
     means = faiss.Kmeans(
-        d, count, niter=TRAINING_ROUNDS, seed=int(rng.integers(2**31 - 1)),
-        spherical=metric == "cosine", min_points_per_centroid=1,
+        d,
+        count,
+        niter=TRAINING_ROUNDS,
+        seed=int(rng.integers(2**31 - 1)),
+        spherical=metric == "cosine",
+        min_points_per_centroid=1,
         max_points_per_centroid=TRAINING_ROWS_PER_LIST,
-    )  # fmt: skip
+    )
     size = min(n, TRAINING_ROWS_PER_LIST * count)
     means.train(base[np.sort(rng.choice(n, size, replace=False))])
     centroids: Floats = np.asarray(means.centroids, dtype=np.float32)
@@ -84,10 +88,14 @@ def search_lists(
         for start in range(0, len(queries), rows):
             block = slice(start, start + rows)
             _search_chunk(
-                base, queries[block], squares, lists, _nearest_lists(
-                    queries[block], lists.centroids, probes, metric
-                ), (scores[block], indices[block]), pool,
-            )  # fmt: skip
+                base,
+                queries[block],
+                squares,
+                lists,
+                _nearest_lists(queries[block], lists.centroids, probes, metric),
+                (scores[block], indices[block]),
+                pool,
+            )
     if squares is None:
         return scores, indices
     own = np.einsum("ij,ij->i", queries, queries)

@@ -139,9 +139,13 @@ def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) ->
 
 
 def descend(
-    weighted: Any, start: Floats, curve: tuple[float, float], n_epochs: int | None, rate: float,
+    weighted: Any,
+    start: Floats,
+    curve: tuple[float, float],
+    n_epochs: int | None,
+    rate: float,
     seed: int | None,
-) -> Floats:  # fmt: skip
+) -> Floats:
     """The stochastic descent from `start` as it is; `rate` is the first epoch's.
 
     The steps of umap-learn's `simplicial_set_embedding`, which would first stretch every axis of

@@ -54,11 +54,25 @@ def force_tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
 
 
 def epoch(
-    head_embedding: Any, tail_embedding: Any, head: Any, tail: Any, n_vertices: int,
-    epochs_per_sample: Any, a: float, b: float, rng_state_per_sample: Any, gamma: float, dim: int,
-    move_other: bool, alpha: float, epochs_per_negative_sample: Any,
-    epoch_of_next_negative_sample: Any, epoch_of_next_sample: Any, n: int, *_density: Any,
-) -> None:  # fmt: skip
+    head_embedding: Any,
+    tail_embedding: Any,
+    head: Any,
+    tail: Any,
+    n_vertices: int,
+    epochs_per_sample: Any,
+    a: float,
+    b: float,
+    rng_state_per_sample: Any,
+    gamma: float,
+    dim: int,
+    move_other: bool,
+    alpha: float,
+    epochs_per_negative_sample: Any,
+    epoch_of_next_negative_sample: Any,
+    epoch_of_next_sample: Any,
+    n: int,
+    *_density: Any,
+) -> None:
     """Stands in the place of umap-learn's, with its arguments: one epoch, in place.
 
     Only for layouts of a graph on itself that don't preserve density; else ValueError.
@@ -66,10 +80,19 @@ def epoch(
     if not move_other or head_embedding is not tail_embedding or _density[:1] not in ((), (False,)):
         raise ValueError("only layouts of a graph on itself are computed")
     _descent(dim)(
-        head_embedding, head, tail, n_vertices, epochs_per_sample,
-        *_tables(float(a), float(b), float(gamma)), rng_state_per_sample, np.float32(alpha),
-        epochs_per_negative_sample, epoch_of_next_negative_sample, epoch_of_next_sample, n,
-    )  # fmt: skip
+        head_embedding,
+        head,
+        tail,
+        n_vertices,
+        epochs_per_sample,
+        *_tables(float(a), float(b), float(gamma)),
+        rng_state_per_sample,
+        np.float32(alpha),
+        epochs_per_negative_sample,
+        epoch_of_next_negative_sample,
+        epoch_of_next_sample,
+        n,
+    )
 
 
 @functools.lru_cache(maxsize=8)
@@ -165,10 +188,20 @@ def _descent(dim: int) -> Callable[..., None]:
     """
 
     def descend(
-        points: Any, head: Any, tail: Any, n_vertices: int, every: Any, attraction: Any,
-        repulsion: Any, states: Any, alpha: Any, every_negative: Any, next_negative: Any,
-        next_positive: Any, n: int,
-    ) -> None:  # fmt: skip
+        points: Any,
+        head: Any,
+        tail: Any,
+        n_vertices: int,
+        every: Any,
+        attraction: Any,
+        repulsion: Any,
+        states: Any,
+        alpha: Any,
+        every_negative: Any,
+        next_negative: Any,
+        next_positive: Any,
+        n: int,
+    ) -> None:
         inverse = 1.0 / n_vertices
         for i in range(every.shape[0]):
             if next_positive[i] > n:

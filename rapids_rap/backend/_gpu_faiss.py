@@ -62,9 +62,14 @@ def _brute_force(rows: Rows, faiss: Any, resources: Any) -> Find:
     def search(queries: Array, base: Array, k: int) -> tuple[Array, Array]:
         raw, indices = _results(queries, k, xp)
         faiss.knn_gpu(
-            resources, memory.as_torch(queries), memory.as_torch(base), k,
-            D=memory.as_torch(raw), I=memory.as_torch(indices), metric=code,
-        )  # fmt: skip
+            resources,
+            memory.as_torch(queries),
+            memory.as_torch(base),
+            k,
+            D=memory.as_torch(raw),
+            I=memory.as_torch(indices),
+            metric=code,
+        )
         return as_distances(raw, rows.metric, xp), indices
 
     if not rows.mapped:

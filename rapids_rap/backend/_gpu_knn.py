@@ -48,10 +48,15 @@ def nearest(
     rows = prepare(points, metric, xp, memory)
     asked = rows if queries is None else prepare(queries, metric, xp, memory)
     choice = plan_neighbors(
-        n, d, k, memory.memory().free + (0 if rows.mapped else vector_bytes(n, d)),
-        home=rows.home, engine=engine, copied=rows.uneven,
+        n,
+        d,
+        k,
+        memory.memory().free + (0 if rows.mapped else vector_bytes(n, d)),
+        home=rows.home,
+        engine=engine,
+        copied=rows.uneven,
         queries=None if queries is None else int(queries.shape[0]),
-    )  # fmt: skip
+    )
     with memory.explain("The neighbour search", choice.peak):
         return _run(rows, asked, k, choice, min_recall, seed), choice
 

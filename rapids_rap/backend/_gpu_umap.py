@@ -107,9 +107,14 @@ def _start(
 
 
 def _optimise(
-    library: Any, weighted: Any, spec: UmapSpec, start: Array | None, seed: int | None, n: int,
+    library: Any,
+    weighted: Any,
+    spec: UmapSpec,
+    start: Array | None,
+    seed: int | None,
+    n: int,
     xp: Any,
-) -> Array:  # fmt: skip
+) -> Array:
     """The layout after the stochastic descent; cuML works on a copy of the weighted graph."""
     a, b = library.find_ab_params(SPREAD, spec.min_dist)
     layout = library.simplicial_set_embedding(

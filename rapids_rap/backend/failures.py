@@ -10,9 +10,15 @@ from rapids_rap.errors import CapabilityError
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
 DRIVER_ERRORS = (
-    "cuda error", "cudaerror", "cuda driver error", "cuda_error", "cublas_status", "cudnn error",
-    "triton error", "raft failure",
-)  # fmt: skip
+    "cuda error",
+    "cudaerror",
+    "cuda driver error",
+    "cuda_error",
+    "cublas_status",
+    "cudnn error",
+    "triton error",
+    "raft failure",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -135,9 +135,15 @@ def ablate(
     check_folder(folder)
     with StageProgress(err) as progress:
         ran = run_grid(
-            chosen, resolved, folder, resolution, progress, command=command_line(),
-            overwrite=overwrite, say=lambda text: print_lines([text], err),
-        )  # fmt: skip
+            chosen,
+            resolved,
+            folder,
+            resolution,
+            progress,
+            command=command_line(),
+            overwrite=overwrite,
+            say=lambda text: print_lines([text], err),
+        )
     found = measure_grid(ran.grid, ran.runs, ran.left_out)
     paths = write_ablation(found, folder)
     for table in terminal_tables(found):
@@ -180,9 +186,12 @@ def bench(
         print_lines(f"{name}: {load_scenario(name).question}" for name in scenario_names())
         return
     missed = benchmarks.bench(
-        scenarios, out_folder, lyrics=lyrics, rounds=rounds,
+        scenarios,
+        out_folder,
+        lyrics=lyrics,
+        rounds=rounds,
         say=lambda line: print_lines([line]),
-    )  # fmt: skip
+    )
     print_lines([f"Wrote {out_folder}: CSV, environment, table and picture."])
     if missed:
         raise typer.Exit(1)

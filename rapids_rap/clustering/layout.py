@@ -72,9 +72,12 @@ def lay_out(
 
 
 def _continued(
-    specs: Sequence[UmapSpec], earlier: Earlier, vectors: Array, graph: NeighborGraph,
+    specs: Sequence[UmapSpec],
+    earlier: Earlier,
+    vectors: Array,
+    graph: NeighborGraph,
     backend: Backend,
-) -> list[UmapSpec]:  # fmt: skip
+) -> list[UmapSpec]:
     """The specs of map and space with the places of the earlier ones to go on from."""
     every = []
     for spec, known in zip(specs, (earlier.xy, earlier.reduced), strict=True):

@@ -129,9 +129,14 @@ def run_grid(
             else:
                 say(place)
                 pipeline.run(
-                    own, folder, resolution, progress, command=command, overwrite=overwrite,
+                    own,
+                    folder,
+                    resolution,
+                    progress,
+                    command=command,
+                    overwrite=overwrite,
                     shared_stages=out / ".stages",
-                )  # fmt: skip
+                )
             done.append((cell, open_run(folder)))
     ran = grid.model_copy(update={"cells": tuple(cell for cell, _ in done)})
     return GridRuns(ran, tuple(run for _, run in done), tuple(left_out))
@@ -254,14 +259,18 @@ def _trained(
 def _made_from(config: Config, contents: Sequence[str]) -> str:
     """A hash of all that decides what a training gives, the content of files included."""
     listed = Path(config.train.heldout).expanduser()
-    return digest(json.dumps([
-        VERSION,
-        config.seed,
-        config.train.model_dump(mode="json"),
-        digest(listed.read_bytes()) if listed.is_file() else "",
-        resolve_model(config.embedding, "float32").fingerprint,
-        config.embedding.model_dump(mode="json", include=_READING),
-        config.corpus.model_dump(mode="json"),
-        config.input.model_dump(mode="json", exclude={"paths", "regions"}),
-        list(contents),
-    ]))  # fmt: skip
+    return digest(
+        json.dumps(
+            [
+                VERSION,
+                config.seed,
+                config.train.model_dump(mode="json"),
+                digest(listed.read_bytes()) if listed.is_file() else "",
+                resolve_model(config.embedding, "float32").fingerprint,
+                config.embedding.model_dump(mode="json", include=_READING),
+                config.corpus.model_dump(mode="json"),
+                config.input.model_dump(mode="json", exclude={"paths", "regions"}),
+                list(contents),
+            ]
+        )
+    )

@@ -21,9 +21,10 @@ from rapids_rap.runs.folder import write_csv
 AT_ONCE = 3  # cells side by side in an 80-column terminal, the first among them
 _CLUSTERS = 5  # of each cell whose terms the page quotes
 _COUNTS = (
-    ("clusters", "count", "int"), ("noise_share_lines", "noise_share_lines", "share"),
+    ("clusters", "count", "int"),
+    ("noise_share_lines", "noise_share_lines", "share"),
     ("largest_share", "largest_share_of_clustered", "share"),
-)  # fmt: skip
+)
 _MARKS = {"a": "▼", "b": "▲"}
 
 
@@ -31,11 +32,14 @@ def grid_table() -> pd.DataFrame:
     """The bundled grids: name, cells, question."""
     return pd.DataFrame(
         [
-            {"grid": name, "cells": ", ".join(cell.name for cell in grid.cells),
-             "question": grid.question}
+            {
+                "grid": name,
+                "cells": ", ".join(cell.name for cell in grid.cells),
+                "question": grid.question,
+            }
             for name, grid in bundled_grids().items()
         ]
-    )  # fmt: skip
+    )
 
 
 def cell_table(found: Ablation) -> pd.DataFrame:
@@ -104,11 +108,15 @@ def render_ablation(found: Ablation) -> str:
             titles[name] = (result.cell.name, result.cell.about)
     return render_page(
         "ablation.html.j2",
-        title=f"对照实验 {found.grid.name}", grid=found.grid, found=found,
-        sentences=cell_sentences(found), columns=columns, rows=_page_rows(found),
+        title=f"对照实验 {found.grid.name}",
+        grid=found.grid,
+        found=found,
+        sentences=cell_sentences(found),
+        columns=columns,
+        rows=_page_rows(found),
         cells=[_cell_facts(result) for result in found.cells],
         images=page_images(pictures, titles),
-    )  # fmt: skip
+    )
 
 
 def check_folder(out: Path) -> None:
@@ -118,25 +126,36 @@ def check_folder(out: Path) -> None:
 
 
 def _csv_row(found: Ablation, result: CellResult) -> Row:
-    names = {"a": "worse", "b": "better", "equal": "equal", "unproven": "unproven",
-             "unknown": "not computed", "apart": "other texts"}  # fmt: skip
+    names = {
+        "a": "worse",
+        "b": "better",
+        "equal": "equal",
+        "unproven": "unproven",
+        "unknown": "not computed",
+        "apart": "other texts",
+    }
     settings = [f"{key}={value}" for key, value in result.cell.set.items()]
     settings += [f"view={result.cell.view}"] if result.cell.view else []
     agreement = result.agreement
     row: Row = {
-        "cell": result.cell.name, "settings": "; ".join(settings),
+        "cell": result.cell.name,
+        "settings": "; ".join(settings),
         "distinct_texts": next(s.distinct for s in found.shared.sides if s.run is result.run),
         "shared_texts": found.shared.found,
         **{name: result.sizes[key] for name, key, _ in _COUNTS},
         "adjusted_rand": agreement.adjusted_rand,
         "adjusted_rand_without_noise": agreement.adjusted_rand_without_noise,
         "adjusted_mutual_information": agreement.adjusted_mutual_information,
-    }  # fmt: skip
+    }
     for one in result.contrasts:
         low, high = one.b.interval or (None, None)
-        row |= {one.key: one.b.value, f"{one.key}_low": low, f"{one.key}_high": high,
-                f"{one.key}_baseline": one.b.baseline,
-                f"{one.key}_against_first": names[one.winner]}  # fmt: skip
+        row |= {
+            one.key: one.b.value,
+            f"{one.key}_low": low,
+            f"{one.key}_high": high,
+            f"{one.key}_baseline": one.b.baseline,
+            f"{one.key}_against_first": names[one.winner],
+        }
         if one.key == HELD_OUT:
             row[f"{HELD_OUT}_before"] = one.a.value
     return row
@@ -154,8 +173,9 @@ def _figures_down(results: list[CellResult]) -> pd.DataFrame:
             if ".spaces." in one.key:
                 continue  # the CSV and each cell's report hold every space; here they would bury
             rows.setdefault(one.key, {})[name] = _stacked(one, first=result is results[0])
-    decide = {one.key for result in results[1:] or results for one in result.contrasts
-              if one.decides}  # fmt: skip
+    decide = {
+        one.key for result in results[1:] or results for one in result.contrasts if one.decides
+    }
     table = pd.DataFrame(
         [[cells.get(result.cell.name) for result in results] for cells in rows.values()],
         columns=[result.cell.name for result in results],
@@ -217,7 +237,9 @@ def _cell_facts(result: CellResult) -> Mapping[str, Any]:
     table = result.run.clusters
     top = table[table["cluster"] >= 0].head(_CLUSTERS)
     return {
-        "name": result.cell.name, "about": result.cell.about, "view": result.cell.view,
+        "name": result.cell.name,
+        "about": result.cell.about,
+        "view": result.cell.view,
         "settings": [f"{key} = {value}" for key, value in result.cell.set.items()],
         "terms": [
             f"{cluster} {terms if isinstance(terms, str) else '—'}"
@@ -226,4 +248,4 @@ def _cell_facts(result: CellResult) -> Mapping[str, Any]:
         "report": f"{result.cell.name}/report.html",
         "verdict": result.verdict,
         "finding": _finding(result),
-    }  # fmt: skip
+    }

@@ -25,8 +25,14 @@ from rapids_rap.maps.flow import flow_table
 from rapids_rap.runs.run import Run
 
 # Figures of quality.json that the scorer measures again on the shared texts, and plain counts.
-_RESCORED = ("clusters", "silhouette_cosine", "silhouette_layout", "trustworthiness",
-             "topic_diversity", "npmi_coherence")  # fmt: skip
+_RESCORED = (
+    "clusters",
+    "silhouette_cosine",
+    "silhouette_layout",
+    "trustworthiness",
+    "topic_diversity",
+    "npmi_coherence",
+)
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,7 @@ def contrast_runs(
     The latter are of each run's own texts, and compared only where these are the same.
     """
     a, b = sides
-    quoted = contrast(
-        a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, *sides)
-    )  # fmt: skip
+    quoted = contrast(a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, *sides))
     return contrast(*figures, "shared") + [
         row
         for row in quoted
@@ -150,13 +154,19 @@ def figure_table(found: Comparison) -> pd.DataFrame:
     A star marks the figures that may decide which run is better.
     """
     verdicts = {
-        "a": "A", "b": "B", "equal": "equal", "unproven": "no interval", "unknown": "–",
+        "a": "A",
+        "b": "B",
+        "equal": "equal",
+        "unproven": "no interval",
+        "unknown": "–",
         "apart": "other texts",
-    }  # fmt: skip
+    }
     counts = (
-        ("clusters", "count"), ("noise, texts", "noise_share_texts"),
-        ("noise, lines", "noise_share_lines"), ("largest share", "largest_share_of_clustered"),
-    )  # fmt: skip
+        ("clusters", "count"),
+        ("noise, texts", "noise_share_texts"),
+        ("noise, lines", "noise_share_lines"),
+        ("largest share", "largest_share_of_clustered"),
+    )
     rows = [(name, *(_plain(side[key]) for side in found.sizes), "") for name, key in counts]
     rows += [
         (

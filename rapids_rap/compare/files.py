@@ -69,20 +69,30 @@ def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
     columns = (one.title, other.title)
     return {
         "maps.png": draw_pair(
-            (one, other), colours, ("两次运行的地图", "Two runs in one frame"), facts + fitting,
-            config, backend,
+            (one, other),
+            colours,
+            ("两次运行的地图", "Two runs in one frame"),
+            facts + fitting,
+            config,
+            backend,
         ),
         "flow_themes.png": draw_flows(
-            _theme_chart(found), ("主题流向图", "Where the lines of A's themes go in B"), facts,
+            _theme_chart(found),
+            ("主题流向图", "Where the lines of A's themes go in B"),
+            facts,
             "条带宽度为行数，颜色随 A 的主题 · Width is lines, colour is A's theme",
-            columns, config,
+            columns,
+            config,
         ),
         "flow.png": draw_flows(
-            chart, ("聚类流向图", "Where the lines of A's clusters go in B"), facts,
+            chart,
+            ("聚类流向图", "Where the lines of A's clusters go in B"),
+            facts,
             "条带宽度为行数，颜色随 A 的聚类 · Width is lines, colour is A's cluster",
-            columns, config,
+            columns,
+            config,
         ),
-    }  # fmt: skip
+    }
 
 
 def _theme_chart(found: Comparison) -> FlowChart:
@@ -99,7 +109,7 @@ def _theme_chart(found: Comparison) -> FlowChart:
     right = colours[np.where(matches >= 0, matches, own)] if len(matches) else colours[:0]
     return flow_chart(
         table, _names(ids[0], names[0], colours[: len(names[0])]), _names(ids[1], names[1], right)
-    )  # fmt: skip
+    )
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
@@ -113,9 +123,12 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "a": _side_json(found, 0),
         "b": _side_json(found, 1),
         "shared": {
-            "matched_by": "text_norm", "distinct_texts": shared.found,
-            "compared": len(shared.texts), "sampled": len(shared.texts) < shared.found,
-            "lines": int(shared.lines.sum()), "same_texts": found.same_texts,
+            "matched_by": "text_norm",
+            "distinct_texts": shared.found,
+            "compared": len(shared.texts),
+            "sampled": len(shared.texts) < shared.found,
+            "lines": int(shared.lines.sum()),
+            "same_texts": found.same_texts,
         },
         "adjusted_rand": agreement.adjusted_rand,
         "adjusted_mutual_information": agreement.adjusted_mutual_information,
@@ -125,8 +138,12 @@ def as_json(found: Comparison) -> dict[str, Any]:
             "texts": agreement.clustered,
         },
         "figures": [_contrast_json(row) for row in found.contrasts],
-        "verdict": {"better": found.verdict.better, "mixed": found.verdict.mixed,
-                    "sentence": found.verdict.english, "sentence_zh": found.verdict.chinese},
+        "verdict": {
+            "better": found.verdict.better,
+            "mixed": found.verdict.mixed,
+            "sentence": found.verdict.english,
+            "sentence_zh": found.verdict.chinese,
+        },
         "matches": [
             {"b": int(b[k + 1]), "a": int(a[m + 1])} for k, m in enumerate(found.matches) if m >= 0
         ],
@@ -135,11 +152,13 @@ def as_json(found: Comparison) -> dict[str, Any]:
             for i, j in zip(rows, columns, strict=True)
         ],
         "map_alignment": {
-            "scale": found.alignment.scale, "rotation": found.alignment.rotation.tolist(),
-            "shift": found.alignment.shift.tolist(), "fit": found.alignment.fit,
+            "scale": found.alignment.scale,
+            "rotation": found.alignment.rotation.tolist(),
+            "shift": found.alignment.shift.tolist(),
+            "fit": found.alignment.fit,
         },
         "differences": [{"key": k, "a": a, "b": b} for k, a, b in found.differences],
-    }  # fmt: skip
+    }
 
 
 def _side_json(found: Comparison, number: int) -> dict[str, Any]:
@@ -217,9 +236,14 @@ def _colour(rgb: Any) -> Colour:
 def _map_side(found: Comparison, number: int, xy: Any, terms: tuple[str, ...]) -> MapSide:
     side, sizes = found.sides[number], found.sizes[number]
     return MapSide(
-        xy, side.labels, side.ids, found.shared.lines, terms,
-        f"{found.names[number]} · {side.run.path.resolve().name}", _subtitle(sizes, side),
-    )  # fmt: skip
+        xy,
+        side.labels,
+        side.ids,
+        found.shared.lines,
+        terms,
+        f"{found.names[number]} · {side.run.path.resolve().name}",
+        _subtitle(sizes, side),
+    )
 
 
 def _names(ids: Ints, terms: tuple[str, ...], colours: Any) -> ClusterNames:

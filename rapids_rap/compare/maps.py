@@ -72,9 +72,13 @@ def matched_colours(
 
 
 def draw_pair(
-    sides: tuple[MapSide, MapSide], colours: tuple[Rgb, Rgb], title: tuple[str, str], subtitle: str,
-    config: MapsConfig, backend: Backend,
-) -> bytes:  # fmt: skip
+    sides: tuple[MapSide, MapSide],
+    colours: tuple[Rgb, Rgb],
+    title: tuple[str, str],
+    subtitle: str,
+    config: MapsConfig,
+    backend: Backend,
+) -> bytes:
     """Both maps side by side as PNG bytes, with one scale and one frame."""
     sheet = Sheet(WIDTH, HEIGHT)
     face = _typeface(config, sides, (title[0], subtitle))
@@ -98,9 +102,13 @@ def draw_pair(
 
 
 def draw_flows(
-    chart: FlowChart, title: tuple[str, str], subtitle: str, footnote: str,
-    columns: tuple[str, str], config: MapsConfig,
-) -> bytes:  # fmt: skip
+    chart: FlowChart,
+    title: tuple[str, str],
+    subtitle: str,
+    footnote: str,
+    columns: tuple[str, str],
+    config: MapsConfig,
+) -> bytes:
     """The flow of lines from A's clusters to B's as PNG bytes."""
     sheet = Sheet(2400, FLOW_HEIGHT)
     texts = [*chart.left.names, *chart.right.names, *columns, subtitle]
@@ -114,9 +122,13 @@ def draw_flows(
 
 
 def _draw_panel(
-    sketch: Sketch, side: MapSide, colours: Rgb, points: npt.NDArray[np.float32],
-    panel: tuple[int, int, int, int], backend: Backend,
-) -> None:  # fmt: skip
+    sketch: Sketch,
+    side: MapSide,
+    colours: Rgb,
+    points: npt.NDArray[np.float32],
+    panel: tuple[int, int, int, int],
+    backend: Backend,
+) -> None:
     left, bottom, width, height = panel
     labels = backend.from_host(side.labels)
     raster = rasterize(points, {"clusters": labels}, width, height, backend)

@@ -28,30 +28,44 @@ _PICTURES = {
     "flow.png": ("聚类流向图", "Where the lines of A's clusters go in B"),
 }
 _AHEAD = {
-    "a": "A", "b": "B", "equal": "相当 equal (intervals overlap)",
-    "unproven": "无区间 no interval", "unknown": "未计算 not computed",
+    "a": "A",
+    "b": "B",
+    "equal": "相当 equal (intervals overlap)",
+    "unproven": "无区间 no interval",
+    "unknown": "未计算 not computed",
     "apart": "文本不同 other texts, not compared",
-}  # fmt: skip
+}
 
 FIGURE_COLUMNS = (
-    Column("name", "指标", "figure"), Column("a", "A", "value [95% interval]"),
+    Column("name", "指标", "figure"),
+    Column("a", "A", "value [95% interval]"),
     Column("b", "B", "value [95% interval]"),
-    Column("baseline", "基线", "baseline A / B"), Column("better", "更好", "better"),
-    Column("decides", "可作依据", "may decide"), Column("meaning", "含义", "what it asks"),
-)  # fmt: skip
+    Column("baseline", "基线", "baseline A / B"),
+    Column("better", "更好", "better"),
+    Column("decides", "可作依据", "may decide"),
+    Column("meaning", "含义", "what it asks"),
+)
 SIZE_COLUMNS = (
-    Column("name", "数量", "count"), Column("a", "A", ""), Column("b", "B", ""),
-)  # fmt: skip
+    Column("name", "数量", "count"),
+    Column("a", "A", ""),
+    Column("b", "B", ""),
+)
 MATCH_COLUMNS = (
-    Column("a", "A 聚类", "cluster", "int"), Column("terms_a", "代表词", "terms in A"),
-    Column("lines_a", "行", "lines", "int"), Column("b", "B 聚类", "cluster", "int"),
-    Column("terms_b", "代表词", "terms in B"), Column("lines_b", "行", "lines", "int"),
+    Column("a", "A 聚类", "cluster", "int"),
+    Column("terms_a", "代表词", "terms in A"),
+    Column("lines_a", "行", "lines", "int"),
+    Column("b", "B 聚类", "cluster", "int"),
+    Column("terms_b", "代表词", "terms in B"),
+    Column("lines_b", "行", "lines", "int"),
     Column("both", "共有", "shared lines", "int"),
-    Column("kept", "占 A", "of A's", "share"), Column("from_a", "占 B", "of B's", "share"),
-)  # fmt: skip
+    Column("kept", "占 A", "of A's", "share"),
+    Column("from_a", "占 B", "of B's", "share"),
+)
 DIFFERENCE_COLUMNS = (
-    Column("key", "设置", "setting"), Column("a", "A", ""), Column("b", "B", ""),
-)  # fmt: skip
+    Column("key", "设置", "setting"),
+    Column("a", "A", ""),
+    Column("b", "B", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -73,23 +87,31 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         ("ARI（含噪声 with noise）", f"{found.agreement.adjusted_rand:.3f}"),
         ("ARI（不含 without）", format_cell(found.agreement.adjusted_rand_without_noise, "num")),
         ("AMI（含噪声 with noise）", f"{found.agreement.adjusted_mutual_information:.3f}"),
-        ("AMI（不含 without）",
-         format_cell(found.agreement.adjusted_mutual_information_without_noise, "num")),
+        (
+            "AMI（不含 without）",
+            format_cell(found.agreement.adjusted_mutual_information_without_noise, "num"),
+        ),
         ("对应聚类 matched", f"{int((found.matches >= 0).sum())}"),
         ("地图吻合度 map fit", format_cell(found.alignment.fit, "num")),
-    ]  # fmt: skip
+    ]
     return render_page(
         "compare.html.j2",
         title=f"比较 {_name(found, 0)} 与 {_name(found, 1)}",
-        found=found, names=[_name(found, 0), _name(found, 1)], numbers=numbers,
+        found=found,
+        names=[_name(found, 0), _name(found, 1)],
+        numbers=numbers,
         images=page_images(pictures, _PICTURES),
-        figures=[figure_row(row) for row in found.contrasts], figure_columns=FIGURE_COLUMNS,
-        sizes=_sizes(found), size_columns=SIZE_COLUMNS,
-        matches=_matches(found, terms), match_columns=MATCH_COLUMNS,
+        figures=[figure_row(row) for row in found.contrasts],
+        figure_columns=FIGURE_COLUMNS,
+        sizes=_sizes(found),
+        size_columns=SIZE_COLUMNS,
+        matches=_matches(found, terms),
+        match_columns=MATCH_COLUMNS,
         differences=[{"key": k, "a": a, "b": b} for k, a, b in found.differences],
-        difference_columns=DIFFERENCE_COLUMNS, moves=_moves(found, terms),
+        difference_columns=DIFFERENCE_COLUMNS,
+        moves=_moves(found, terms),
         born=_unmatched(found, terms),
-    )  # fmt: skip
+    )
 
 
 def figure_row(row: Contrast) -> Row:
@@ -100,11 +122,13 @@ def figure_row(row: Contrast) -> Row:
         better = f"{row.higher.upper()}？无区间 no interval, no proof"
     return {
         "name": f"{row.chinese} {row.key}",
-        "a": _reading(row.a.text), "b": _reading(row.b.text),
+        "a": _reading(row.a.text),
+        "b": _reading(row.b.text),
         "baseline": " / ".join(dict.fromkeys(baselines)),
-        "better": better, "decides": "是 yes" if row.decides else "否 no",
+        "better": better,
+        "decides": "是 yes" if row.decides else "否 no",
         "meaning": row.meaning + (" (lower is better)" if row.lower_is_better else ""),
-    }  # fmt: skip
+    }
 
 
 def _reading(text: str) -> str:
@@ -134,8 +158,13 @@ def _sizes(found: Comparison) -> list[Row]:
         " / ".join(f"{value:.0f}" for value in size["sizes_min_q1_median_q3_max"]) or "—"
         for size in found.sizes
     ]
-    rows.append({"name": "大小（最小/四分位/最大）texts in a cluster: min, quartiles, max",
-                 "a": spread[0], "b": spread[1]})  # fmt: skip
+    rows.append(
+        {
+            "name": "大小（最小/四分位/最大）texts in a cluster: min, quartiles, max",
+            "a": spread[0],
+            "b": spread[1],
+        }
+    )
     return rows
 
 
@@ -147,12 +176,19 @@ def _matches(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Row]:
     for b, a in enumerate(found.matches.tolist()):
         if a >= 0:
             both = int(flow[a, b])
-            rows.append({
-                "a": int(ids[0][a]), "terms_a": terms[0][a], "lines_a": int(totals_a[a]),
-                "b": int(ids[1][b]), "terms_b": terms[1][b], "lines_b": int(totals_b[b]),
-                "both": both,
-                "kept": both / max(int(totals_a[a]), 1), "from_a": both / max(int(totals_b[b]), 1),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "a": int(ids[0][a]),
+                    "terms_a": terms[0][a],
+                    "lines_a": int(totals_a[a]),
+                    "b": int(ids[1][b]),
+                    "terms_b": terms[1][b],
+                    "lines_b": int(totals_b[b]),
+                    "both": both,
+                    "kept": both / max(int(totals_a[a]), 1),
+                    "from_a": both / max(int(totals_b[b]), 1),
+                }
+            )
     return sorted(rows, key=lambda row: (-row["both"], row["a"]))
 
 
@@ -182,11 +218,14 @@ def _moves(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Move]:
             break
         members = np.flatnonzero((first.labels == i - 1) & (second.labels == j - 1))
         heaviest = members[np.argsort(-found.shared.lines[members], kind="stable")]
-        moves.append(Move(
-            _cluster_name(first, terms[0], i - 1), _cluster_name(second, terms[1], j - 1),
-            int(flow[i, j]),
-            tuple(found.shared.texts[k] for k in heaviest[:_MOVED_LINES]),
-        ))  # fmt: skip
+        moves.append(
+            Move(
+                _cluster_name(first, terms[0], i - 1),
+                _cluster_name(second, terms[1], j - 1),
+                int(flow[i, j]),
+                tuple(found.shared.texts[k] for k in heaviest[:_MOVED_LINES]),
+            )
+        )
     return moves
 
 

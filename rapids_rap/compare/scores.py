@@ -89,9 +89,13 @@ def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
             return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
         every = backend.from_host(np.array(run.vectors, dtype=np.float32))
         used = postprocess(
-            every, how.postprocess, backend,
-            whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=seed,
-        ).matrix  # fmt: skip
+            every,
+            how.postprocess,
+            backend,
+            whiten_dims=how.whiten_dims,
+            remove_dims=how.remove_dims,
+            seed=seed,
+        ).matrix
         if how.lexical != "none":
             texts = _texts(run)
             used = fuse(used, texts, _tokens(texts, config), how, backend, seed, DEFAULT_SIZES)
@@ -160,9 +164,15 @@ class _Scorer:
         kappa = (together - chance) / (1 - chance)
         interval = bootstrap_mean(kappa, song, self.seed)
         return _figure(
-            float(kappa.mean()), 0.0, "chance", meaning, interval, rows=len(pairs),
-            same_cluster=float(together.mean()), same_cluster_by_chance=chance,
-        )  # fmt: skip
+            float(kappa.mean()),
+            0.0,
+            "chance",
+            meaning,
+            interval,
+            rows=len(pairs),
+            same_cluster=float(together.mean()),
+            same_cluster_by_chance=chance,
+        )
 
     def _silhouette(self, measure: Any, meaning: str, rows: Ints | None = None) -> dict[str, Any]:
         rows = np.arange(len(self.labels)) if rows is None else rows
@@ -173,39 +183,54 @@ class _Scorer:
         interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
         return _figure(
-            _mean(values), _mean(chance), SHUFFLED, meaning, interval, rows=len(rows),
+            _mean(values),
+            _mean(chance),
+            SHUFFLED,
+            meaning,
+            interval,
+            rows=len(rows),
             coverage=covered,
-        )  # fmt: skip
+        )
 
     def _layout_silhouette(self) -> dict[str, Any]:
         rows = self._rows(_SILHOUETTE_SAMPLE)
         points = self.backend.xp.take(self.xy, self.backend.from_host(rows), axis=0)
         return self._silhouette(
             lambda labels: self.backend.silhouette(points, labels),
-            "Euclidean, on the run's own map: are clusters apart where the reader sees them?", rows,
-        )  # fmt: skip
+            "Euclidean, on the run's own map: are clusters apart where the reader sees them?",
+            rows,
+        )
 
     def _dbcv(self) -> dict[str, Any]:
         found, chance = (
-            dbcv(self.xy, self.backend.from_host(labels), self.backend,
-                 sample=_DENSITY_SAMPLE, seed=self.seed)
+            dbcv(
+                self.xy,
+                self.backend.from_host(labels),
+                self.backend,
+                sample=_DENSITY_SAMPLE,
+                seed=self.seed,
+            )
             for labels in (self.labels, self.shuffled)
-        )  # fmt: skip
+        )
         return _figure(
-            found.value, chance.value, SHUFFLED,
+            found.value,
+            chance.value,
+            SHUFFLED,
             "density-based validity on the map, -1 to 1: dense clusters, emptiness between",
             rows=found.rows,
-        )  # fmt: skip
+        )
 
     def _trustworthiness(self, vectors: Array) -> dict[str, Any]:
         found = trustworthiness(
             vectors, self.xy, self.backend, sample=_TRUST_SAMPLE, seed=self.seed
         )
         return _figure(
-            found.value, 0.5, "chance, about",
+            found.value,
+            0.5,
+            "chance, about",
             "are neighbours on the map neighbours in the run's own vectors? 1: all",
             rows=found.rows,
-        )  # fmt: skip
+        )
 
     def _terms(self) -> Figures:
         """Of term lists made again from the shared texts by the run's own [terms] settings."""
@@ -221,13 +246,17 @@ class _Scorer:
         coherence = npmi(self.tokens, terms, TOP, self.backend, self.seed)
         return {
             "npmi_coherence": _figure(
-                coherence.value, coherence.baseline, "random words of the same frequency",
+                coherence.value,
+                coherence.baseline,
+                "random words of the same frequency",
                 f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
-                _cluster_interval(coherence.clusters, self.seed), note=note,
+                _cluster_interval(coherence.clusters, self.seed),
+                note=note,
                 interval_over="clusters",
             ),
             "topic_diversity": _figure(
-                topic_diversity(terms.table, TOP), topic_diversity(terms.frequent, TOP),
+                topic_diversity(terms.table, TOP),
+                topic_diversity(terms.frequent, TOP),
                 "the most frequent words of each cluster",
                 f"share of different terms among the top {TOP} of all clusters; 1: no overlap",
                 note=note,
@@ -237,12 +266,11 @@ class _Scorer:
                 float(plain["term"].isin(set(stop_words(""))).mean()) if len(plain) else None,
                 "the most frequent words of each cluster",
                 f"share of words such as 我, 你, the among the top {TOP} terms; 0: none",
-                bootstrap_mean(
-                    function.to_numpy(np.float64), own["cluster"].to_numpy(), self.seed
-                ),
-                note=note, interval_over="clusters",
+                bootstrap_mean(function.to_numpy(np.float64), own["cluster"].to_numpy(), self.seed),
+                note=note,
+                interval_over="clusters",
             ),
-        }  # fmt: skip
+        }
 
     def _term_lists(self, settings: TermsConfig) -> tuple[Terms, str]:
         labels = self.backend.from_host(self.labels)
@@ -272,9 +300,13 @@ def _figure(
     **facts: Any,
 ) -> dict[str, Any]:
     figure: dict[str, Any] = {
-        "value": value, "baseline": baseline, "baseline_name": name, "meaning": meaning,
-        "interval": interval if value is not None else None, **facts,
-    }  # fmt: skip
+        "value": value,
+        "baseline": baseline,
+        "baseline_name": name,
+        "meaning": meaning,
+        "interval": interval if value is not None else None,
+        **facts,
+    }
     return figure | ({"note": note} if note else {})
 
 

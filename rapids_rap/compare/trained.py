@@ -77,9 +77,16 @@ def _held_out(record: Mapping[str, Any]) -> Contrast:
     if gain is not None:
         winner = "b" if gain[0] > 0 else "a" if gain[1] < 0 else "equal"
     return Contrast(
-        HELD_OUT, "留出歌曲的下一行检索", "next line on songs held out from training, MRR",
-        "own", before, after, lower_is_better=False, decides=True, winner=winner,
-    )  # fmt: skip
+        HELD_OUT,
+        "留出歌曲的下一行检索",
+        "next line on songs held out from training, MRR",
+        "own",
+        before,
+        after,
+        lower_is_better=False,
+        decides=True,
+        winner=winner,
+    )
 
 
 def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:

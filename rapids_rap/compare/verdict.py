@@ -21,12 +21,18 @@ Basis = Literal["shared", "own"]
 LOWER_IS_BETTER = ("alignment", "uniformity", "anisotropy", "common_terms")
 # What fewer and rounder clusters, or whitening by its very definition, improve.
 NEVER_ALONE = (
-    "silhouette", "topic_diversity", "alignment", "uniformity", "anisotropy", "common_terms",
-)  # fmt: skip
+    "silhouette",
+    "topic_diversity",
+    "alignment",
+    "uniformity",
+    "anisotropy",
+    "common_terms",
+)
 _CHINESE = {
-    "next_line_cluster": "相邻行同聚类", "dbcv_layout": "基于密度的有效性（地图）",
+    "next_line_cluster": "相邻行同聚类",
+    "dbcv_layout": "基于密度的有效性（地图）",
     "common_terms": "代表词中的虚词",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -125,12 +131,17 @@ def contrast(
         figure = named.get(key)
         rows.append(
             Contrast(
-                key, _CHINESE.get(last, figure.chinese if figure else last.replace("_", " ")),
-                figure.meaning if figure else "", basis, one, other, lower,
+                key,
+                _CHINESE.get(last, figure.chinese if figure else last.replace("_", " ")),
+                figure.meaning if figure else "",
+                basis,
+                one,
+                other,
+                lower,
                 decides=not within and not last.startswith(NEVER_ALONE),
                 winner=_winner(one, other, lower) if same_texts else "apart",
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -153,9 +164,11 @@ def judge(rows: Sequence[Contrast], a: str = "A", b: str = "B") -> Verdict:
 
 
 def _english(
-    rows: Sequence[Contrast], won: Mapping[str, list[Contrast]], better: str | None,
+    rows: Sequence[Contrast],
+    won: Mapping[str, list[Contrast]],
+    better: str | None,
     names: Mapping[str, str],
-) -> str:  # fmt: skip
+) -> str:
     if better:
         other = "a" if better == "b" else "b"
         head = (
@@ -185,10 +198,13 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
     unproven = [r for r in rows if r.decides and r.winner == "unproven" and r.higher]
     alone = [r for r in rows if r.key.startswith("silhouette") and r.winner in ("a", "b")]
     aside = [
-        r for r in rows
-        if not r.decides and r.winner in ("a", "b") and not r.key.startswith("silhouette")
+        r
+        for r in rows
+        if not r.decides
+        and r.winner in ("a", "b")
+        and not r.key.startswith("silhouette")
         and r.key.startswith(NEVER_ALONE)
-    ]  # fmt: skip
+    ]
     apart = [r for r in rows if r.winner == "apart" and r.decides and r.a.value is not None]
     parts = []
     if unproven:
@@ -207,9 +223,11 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
 
 
 def _chinese(
-    rows: Sequence[Contrast], won: Mapping[str, list[Contrast]], better: str | None,
+    rows: Sequence[Contrast],
+    won: Mapping[str, list[Contrast]],
+    better: str | None,
     names: Mapping[str, str],
-) -> str:  # fmt: skip
+) -> str:
     if better:
         other = "a" if better == "b" else "b"
         listed = "、".join(r.chinese for r in won[better])

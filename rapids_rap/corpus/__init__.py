@@ -8,9 +8,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 LINE_COLUMNS = (
-    "line_id", "text", "text_norm", "artist", "song", "song_id", "line_no", "stanza",
-    "text_id", "weight", "file", "file_line",
-)  # fmt: skip
+    "line_id",
+    "text",
+    "text_norm",
+    "artist",
+    "song",
+    "song_id",
+    "line_no",
+    "stanza",
+    "text_id",
+    "weight",
+    "file",
+    "file_line",
+)
 DROPPED_COLUMNS = ("file", "line", "text", "rule")
 
 

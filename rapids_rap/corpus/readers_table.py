@@ -259,8 +259,11 @@ def _look_for_names(names: Sequence[str], name: str, config: InputConfig) -> Non
         if others:
             log.warning(
                 '%s: no column "%s"; if one of %s is it, say so: --set input.%s=NAME',
-                name, wanted, ", ".join(others[:12]), key,
-            )  # fmt: skip
+                name,
+                wanted,
+                ", ".join(others[:12]),
+                key,
+            )
 
 
 def _named(value: str | None) -> str | None:

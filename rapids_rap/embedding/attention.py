@@ -75,9 +75,13 @@ def _dense(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None, causal: bool
 ) -> torch.Tensor:
     return scaled_dot_product_attention(
-        query, key, value, scale=scale, is_causal=causal and query.shape[2] > 1,
+        query,
+        key,
+        value,
+        scale=scale,
+        is_causal=causal and query.shape[2] > 1,
         enable_gqa=query.shape[1] != key.shape[1],
-    )  # fmt: skip
+    )
 
 
 def _refuse_variants(attention_mask: torch.Tensor | None, others: dict[str, Any]) -> None:

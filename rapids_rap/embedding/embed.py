@@ -41,8 +41,14 @@ Progress = Callable[[int, int], None]
 UNSTORED = 2  # shards that are computed, but not stored yet, at most
 # What of a `ModelSpec` decides a vector: a store never mixes vectors that differ in one of these.
 SPACE_FIELDS = (
-    "fingerprint", "pooling", "causal", "prompt", "end_token", "max_tokens", "dtype",
-)  # fmt: skip
+    "fingerprint",
+    "pooling",
+    "causal",
+    "prompt",
+    "end_token",
+    "max_tokens",
+    "dtype",
+)
 
 
 @dataclass

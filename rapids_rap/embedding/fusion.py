@@ -89,7 +89,11 @@ def lexical_vectors(
         return backend.from_host(np.zeros((n, 1), dtype=np.float32))
     vectors = unit_rows(xp.astype(matrix @ axes.right, xp.float32))
     transform = fit_transform(
-        vectors[:known, :], config.postprocess if known > 1 else "none", backend,
-        whiten_dims=config.whiten_dims, remove_dims=config.remove_dims, seed=seed,
-    )  # fmt: skip
+        vectors[:known, :],
+        config.postprocess if known > 1 else "none",
+        backend,
+        whiten_dims=config.whiten_dims,
+        remove_dims=config.remove_dims,
+        seed=seed,
+    )
     return vectors if transform.mode == "none" else transform_rows(vectors, transform)

@@ -72,9 +72,16 @@ def flash_attn_kernel(packed: Packed) -> torch.Tensor:
     # It never splits keys without a paged cache, but for texts of one token, where nothing is added
     # up: a text's result doesn't depend on the others.
     out: torch.Tensor = flash_attn_varlen_func(
-        packed.query, packed.key, packed.value, packed.borders, packed.borders,
-        packed.longest, packed.longest, softmax_scale=packed.scale, causal=packed.causal,
-    )  # fmt: skip
+        packed.query,
+        packed.key,
+        packed.value,
+        packed.borders,
+        packed.borders,
+        packed.longest,
+        packed.longest,
+        softmax_scale=packed.scale,
+        causal=packed.causal,
+    )
     return out
 
 
@@ -86,11 +93,17 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
     # No `num_splits`: without a paged cache FlashAttention 2 never splits keys, so a text's result
     # doesn't depend on the others, and some builds refuse the argument.
     out = varlen_attn(
-        packed.query, packed.key, packed.value, packed.borders, packed.borders,
-        packed.longest, packed.longest, scale=packed.scale,
+        packed.query,
+        packed.key,
+        packed.value,
+        packed.borders,
+        packed.borders,
+        packed.longest,
+        packed.longest,
+        scale=packed.scale,
         window_size=(-1, 0) if packed.causal else (-1, -1),
         enable_gqa=packed.query.shape[1] != packed.key.shape[1],
-    )  # fmt: skip
+    )
     assert isinstance(out, torch.Tensor)  # a tuple only where auxiliary outputs are asked for
     return out
 

@@ -86,5 +86,9 @@ def _shape_of_layout(config: Mapping[str, Any]) -> list[Any]:
     """What decides where texts of given vectors lie; absent settings of an older run differ."""
     embedding = config.get("embedding", {})
     after = ("postprocess", "whiten_dims", "remove_dims", "lexical", "lexical_dims")
-    return [config.get("seed"), config.get("neighbors"), config.get("layout"),
-            *(embedding.get(key) for key in after)]  # fmt: skip
+    return [
+        config.get("seed"),
+        config.get("neighbors"),
+        config.get("layout"),
+        *(embedding.get(key) for key in after),
+    ]

@@ -70,9 +70,14 @@ class Names:
 
 
 def name_groups(
-    texts: Sequence[str], weights: Array, clusters: Clusters, vectors: Vectors,
-    heritage: Heritage | None, config: NightlyConfig, backend: Backend,
-) -> Names:  # fmt: skip
+    texts: Sequence[str],
+    weights: Array,
+    clusters: Clusters,
+    vectors: Vectors,
+    heritage: Heritage | None,
+    config: NightlyConfig,
+    backend: Backend,
+) -> Names:
     """The names of tonight's clusters and themes of `texts` (n,); weights: (n,) occurrences.
 
     Without a heritage ids are the numbers within the run. The labels, and the centers of the groups
@@ -80,8 +85,10 @@ def name_groups(
     on purpose. Centers are compared only where both nights used one model.
     """
     cluster_of, theme_of = clusters.labels, text_themes(clusters.labels, clusters.themes)
-    counts = (int(clusters.persistence.shape[0]), int(backend.xp.max(clusters.themes)) + 1
-              if int(clusters.themes.shape[0]) else 0)  # fmt: skip
+    counts = (
+        int(clusters.persistence.shape[0]),
+        int(backend.xp.max(clusters.themes)) + 1 if int(clusters.themes.shape[0]) else 0,
+    )
     if heritage is None:
         return Names(np.arange(counts[0]), np.arange(counts[1]), {}, {}, {}, {}, None)
     host = backend.to_host(weights)
@@ -118,9 +125,14 @@ def _names(heritage: Heritage, clusters: Matching, themes: Matching) -> Names:
         "unused_labels": [{"kind": k, "id": i, "label": text} for k, i, text in unused],
     }
     return Names(
-        clusters.ids, themes.ids, cluster_labels, theme_labels,
-        _colours(colours.get("clusters", {})), _colours(colours.get("themes", {})), record,
-    )  # fmt: skip
+        clusters.ids,
+        themes.ids,
+        cluster_labels,
+        theme_labels,
+        _colours(colours.get("clusters", {})),
+        _colours(colours.get("themes", {})),
+        record,
+    )
 
 
 def _colours(table: Mapping[str, Sequence[int]]) -> Colours:

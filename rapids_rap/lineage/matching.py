@@ -90,10 +90,12 @@ class Matching:
     def as_json(self, kind: str) -> dict[str, Any]:
         """What the manifest says of it; kind: `cluster` or `theme`."""
         return {
-            "kept": list(self.kept), "born": list(self.born), "dead": list(self.dead),
+            "kept": list(self.kept),
+            "born": list(self.born),
+            "dead": list(self.dead),
             "split": [{kind: s.group, "into": list(s.into)} for s in self.split],
             "merged": [{f"{kind}s": list(m.groups), "into": m.into} for m in self.merged],
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)

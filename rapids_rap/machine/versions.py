@@ -8,13 +8,34 @@ import re
 from rapids_rap import __version__
 
 SHAPING = (
-    "numpy", "scipy", "scikit-learn", "faiss-cpu", "umap-learn", "fast_hdbscan", "numba", "rjieba",
-    "opencc", "cuml-cu13", "cudf-cu13", "cuvs-cu13", "cupy-cuda13x", "faiss-gpu",
-)  # fmt: skip
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "faiss-cpu",
+    "umap-learn",
+    "fast_hdbscan",
+    "numba",
+    "rjieba",
+    "opencc",
+    "cuml-cu13",
+    "cudf-cu13",
+    "cuvs-cu13",
+    "cupy-cuda13x",
+    "faiss-gpu",
+)
 PACKAGES = (
-    *SHAPING, "torch", "transformers", "pandas", "pyarrow", "datashader",
-    "rmm-cu13", "triton", "flash-attn", "numba-cuda", "nvidia-cuda-runtime",
-)  # fmt: skip
+    *SHAPING,
+    "torch",
+    "transformers",
+    "pandas",
+    "pyarrow",
+    "datashader",
+    "rmm-cu13",
+    "triton",
+    "flash-attn",
+    "numba-cuda",
+    "nvidia-cuda-runtime",
+)
 CUDA_SUFFIX = re.compile(r"-cu(13|da13x)$")
 
 

@@ -70,9 +70,11 @@ def render_map(page: Page, panel: Image, sheet: Sheet, face: Typeface, lift: flo
         _draw_scale(sketch, page.scale, top)
     _draw_entries(sketch, page.entries, top)
     draw_labels(
-        sketch, page.labels,
-        (sheet.panel_left, sheet.panel_bottom, sheet.panel_width, sheet.panel_height), lift,
-    )  # fmt: skip
+        sketch,
+        page.labels,
+        (sheet.panel_left, sheet.panel_bottom, sheet.panel_width, sheet.panel_height),
+        lift,
+    )
     return sketch.png()
 
 
@@ -146,9 +148,16 @@ def draw_labels(sketch: Sketch, labels: Sequence[Label], panel: Box, lift: float
         label = labels[place.index]
         x, y = place.centre
         sketch.text(
-            label.text, x, y, label.size, label.colour,
-            weight=0.8, align="center", middle=True, halo=True,
-        )  # fmt: skip
+            label.text,
+            x,
+            y,
+            label.size,
+            label.colour,
+            weight=0.8,
+            align="center",
+            middle=True,
+            halo=True,
+        )
 
 
 @dataclass(frozen=True)

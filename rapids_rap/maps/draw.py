@@ -81,8 +81,12 @@ def draw_maps(
 def _texts(view: MapData, config: MapsConfig) -> list[str]:
     """Every string that comes from the lyrics or the user."""
     texts = [
-        *view.category_names, *view.cluster_terms, *view.theme_labels, view.model, config.title,
-    ]  # fmt: skip
+        *view.category_names,
+        *view.cluster_terms,
+        *view.theme_labels,
+        view.model,
+        config.title,
+    ]
     if view.artist_clusters is not None:
         top = view.artist_clusters.nlargest(config.artists, "lines")
         texts += [str(name) for name in top["artist"]]

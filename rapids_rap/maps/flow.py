@@ -173,9 +173,12 @@ def _places(
 
 
 def _draw_ribbons(
-    sketch: Sketch, chart: FlowChart, scale: float, places: Sequence[npt.NDArray[np.float64]],
+    sketch: Sketch,
+    chart: FlowChart,
+    scale: float,
+    places: Sequence[npt.NDArray[np.float64]],
     ends: tuple[float, float],
-) -> None:  # fmt: skip
+) -> None:
     """Widest first, so that narrow ones stay visible; ribbons keep their order at both bars."""
     ribbons = chart.ribbons * scale
     starts = places[0][:, None] - (np.cumsum(ribbons, axis=1) - ribbons)
@@ -186,15 +189,24 @@ def _draw_ribbons(
         colour = chart.left.colours[i]
         grey = colour in (NOISE, REST)
         sketch.ribbon(
-            (ends[0], float(starts[i, j])), (ends[1], float(arrivals[i, j])),
-            float(ribbons[i, j]), FAINT if grey else colour, 0.28 if grey else 0.45,
-        )  # fmt: skip
+            (ends[0], float(starts[i, j])),
+            (ends[1], float(arrivals[i, j])),
+            float(ribbons[i, j]),
+            FAINT if grey else colour,
+            0.28 if grey else 0.45,
+        )
 
 
 def _draw_bars(
-    sketch: Sketch, column: Column, tops: npt.NDArray[np.float64], scale: float, x: float,
-    outward: int, room: float, total: int,
-) -> None:  # fmt: skip
+    sketch: Sketch,
+    column: Column,
+    tops: npt.NDArray[np.float64],
+    scale: float,
+    x: float,
+    outward: int,
+    room: float,
+    total: int,
+) -> None:
     sheet = sketch.sheet
     pad, bar = sheet.px(14), sheet.px(_BAR)
     edge = x - pad if outward < 0 else x + bar + pad
@@ -210,6 +222,11 @@ def _draw_bars(
         middle = top - height / 2
         width = sketch.text(shown, edge, middle, 26, INK, align=align, middle=True)  # type: ignore[arg-type]
         sketch.text(
-            figure, edge + outward * (width + pad), middle, 20, GREY,
-            align=align, middle=True,  # type: ignore[arg-type]
-        )  # fmt: skip
+            figure,
+            edge + outward * (width + pad),
+            middle,
+            20,
+            GREY,
+            align=align,
+            middle=True,  # type: ignore[arg-type]
+        )

@@ -82,8 +82,11 @@ def load_typeface(config: MapsConfig, texts: Iterable[str]) -> Typeface:
         log.warning(
             "maps: no font has %d of the characters to be drawn (%s%s); drawn as %s. "
             "Set maps.font, or install a font that has them.",
-            len(lacking), shown, " ..." if len(lacking) > 20 else "", SUBSTITUTE,
-        )  # fmt: skip
+            len(lacking),
+            shown,
+            " ..." if len(lacking) > 20 else "",
+            SUBSTITUTE,
+        )
     return Typeface(tuple(_register(path) for path in paths), characters)
 
 

@@ -51,9 +51,7 @@ def place_labels(
             box = _box(centre, size)
             if polite and any(_inside(other, box) for other in anchors[index + 1 :]):
                 continue  # it would hide the spot of a cluster that is yet to be labelled
-            tip = (
-                min(max(anchor[0], box[0]), box[2]), min(max(anchor[1], box[1]), box[3])
-            )  # fmt: skip
+            tip = (min(max(anchor[0], box[0]), box[2]), min(max(anchor[1], box[1]), box[3]))
             label = Placed(index, centre, box, tip, moved)
             if _fits(label, anchor, placed, anchors, bounds, gap):
                 placed.append(label)
@@ -63,9 +61,7 @@ def place_labels(
 
 def overlap(a: Box, b: Box, gap: float = 0.0) -> bool:
     """Whether two boxes overlap or come closer than `gap`."""
-    return (
-        a[0] < b[2] + gap and b[0] < a[2] + gap and a[1] < b[3] + gap and b[1] < a[3] + gap
-    )  # fmt: skip
+    return a[0] < b[2] + gap and b[0] < a[2] + gap and a[1] < b[3] + gap and b[1] < a[3] + gap
 
 
 def _candidates(anchor: Point, size: Point, lift: float) -> list[tuple[Point, bool, bool]]:

@@ -55,10 +55,13 @@ def cluster_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
         entries.append(Entry(swatches, name, figure))
     entries.append(_none_entry(scene, "clusters", "噪声 noise（-1）"))
     return Page(
-        _title(config, "clusters"), scene.subtitle, scene.footnote,
-        ("主题", "Themes: share of lines"), tuple(entries),
+        _title(config, "clusters"),
+        scene.subtitle,
+        scene.footnote,
+        ("主题", "Themes: share of lines"),
+        tuple(entries),
         _cluster_labels(view, scene, config.labels),
-    )  # fmt: skip
+    )
 
 
 def theme_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
@@ -72,16 +75,23 @@ def theme_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
     order = np.argsort(-scene.lines["themes"][1:], kind="stable")
     labels = [
         Label(
-            names[t], (float(scene.spots["themes"][t, 0]), float(scene.spots["themes"][t, 1])), 34,
+            names[t],
+            (float(scene.spots["themes"][t, 0]), float(scene.spots["themes"][t, 1])),
+            34,
             (int(dark[t, 0]), int(dark[t, 1]), int(dark[t, 2])),
         )
-        for t in order if np.isfinite(scene.spots["themes"][t, 0])
-    ]  # fmt: skip
+        for t in order
+        if np.isfinite(scene.spots["themes"][t, 0])
+    ]
     entries.append(_none_entry(scene, "themes", "噪声 noise（-1）"))
     return Page(
-        _title(config, "themes"), scene.subtitle, scene.footnote,
-        ("主题", "Themes: share of lines"), tuple(entries), tuple(labels),
-    )  # fmt: skip
+        _title(config, "themes"),
+        scene.subtitle,
+        scene.footnote,
+        ("主题", "Themes: share of lines"),
+        tuple(entries),
+        tuple(labels),
+    )
 
 
 def category_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
@@ -92,19 +102,24 @@ def category_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
     ]
     entries.append(_none_entry(scene, "categories", "无词典词 no word of the lexicon"))
     return Page(
-        _title(config, "categories"), scene.subtitle, scene.footnote,
-        ("情绪词典", "Lexicon: share of lines"), tuple(entries),
-    )  # fmt: skip
+        _title(config, "categories"),
+        scene.subtitle,
+        scene.footnote,
+        ("情绪词典", "Lexicon: share of lines"),
+        tuple(entries),
+    )
 
 
 def density_page(view: MapData, scene: Scene, config: MapsConfig, peak: float) -> Page:
     """peak: texts in the densest square of 1 % of the panel's width, the unit of the scale."""
     return Page(
-        _title(config, "density"), scene.subtitle, scene.footnote,
+        _title(config, "density"),
+        scene.subtitle,
+        scene.footnote,
         ("密度", "Texts per square of 1% of the width"),
         labels=_cluster_labels(view, scene, min(config.labels, 15), INK),
         scale=Scale(density_scale(), _density_ticks(peak)),
-    )  # fmt: skip
+    )
 
 
 def _density_ticks(peak: float) -> tuple[tuple[float, str], ...]:
@@ -156,11 +171,13 @@ def artist_page(
     bars = _bars(table.nlargest(config.artists, "lines"), members, scene)
     hidden = len(table) - (len(bars) - 1)
     page = Page(
-        _title(config, "artist_themes" if by_theme else "artists"), scene.subtitle,
+        _title(config, "artist_themes" if by_theme else "artists"),
+        scene.subtitle,
         "每位歌手的歌词行数在各部分的比例 · Share of each artist's lines in each part"
         + (f" · 另有 {hidden} 位歌手 more artists: artist_clusters.csv" if hidden else ""),
-        ("主题", "Themes") if by_theme else ("最大的聚类", "Largest clusters"), tuple(entries),
-    )  # fmt: skip
+        ("主题", "Themes") if by_theme else ("最大的聚类", "Largest clusters"),
+        tuple(entries),
+    )
     return page, bars, [*marks, *[""] * (len(entries) - len(marks))]
 
 

@@ -24,22 +24,34 @@ INK = (34, 34, 34)
 # Distinct for the common colour deficiencies, and dark enough on paper: hues after Okabe & Ito
 # (2008) and Tol (2021).
 _BASE = (
-    "0072b2", "d55e00", "009e73", "cc79a7", "e69f00", "332288", "999933", "882255", "56b4e9",
-)  # fmt: skip
+    "0072b2",
+    "d55e00",
+    "009e73",
+    "cc79a7",
+    "e69f00",
+    "332288",
+    "999933",
+    "882255",
+    "56b4e9",
+)
 _SEEN = np.array([2.0, 0.5, 1.0])  # weights of lightness, red-green and blue-yellow
 _LIGHTNESS = (0.40, 0.80)
 _NEIGHBOURS = 24  # clusters that a colour is kept apart from
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
-_TO_LMS = np.array([
-    [0.4122214708, 0.5363325363, 0.0514459929],
-    [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-])  # fmt: skip
-_TO_LAB = np.array([
-    [0.2104542553, 0.7936177850, -0.0040720468],
-    [1.9779984951, -2.4285922050, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.8086757660],
-])  # fmt: skip
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 
 
 def theme_colours(count: int, kept: Sequence[Colour | None] = ()) -> Rgb:
@@ -66,9 +78,12 @@ def _plain_colours(count: int) -> Rgb:
 
 
 def cluster_colours(
-    themes: npt.NDArray[np.int64], places: Floats, sizes: npt.NDArray[np.int64],
-    hues: Rgb | None = None, kept: Sequence[Colour | None] = (),
-) -> Rgb:  # fmt: skip
+    themes: npt.NDArray[np.int64],
+    places: Floats,
+    sizes: npt.NDArray[np.int64],
+    hues: Rgb | None = None,
+    kept: Sequence[Colour | None] = (),
+) -> Rgb:
     """A colour of its own for each cluster, (k, 3) uint8.
 
     themes: (k,) theme of each cluster; its colour stays in the theme's family of hues. places:

@@ -129,9 +129,12 @@ def build_scene(
         sizes["themes"], [view.theme_colours.get(view.theme_id(t)) for t in range(sizes["themes"])]
     )
     shades = cluster_colours(
-        themes, np.nan_to_num(spots["clusters"]) / width, lines["clusters"][1:].astype(np.int64),
-        hues, [view.cluster_colours.get(view.cluster_id(k)) for k in range(sizes["clusters"])],
-    )  # fmt: skip
+        themes,
+        np.nan_to_num(spots["clusters"]) / width,
+        lines["clusters"][1:].astype(np.int64),
+        hues,
+        [view.cluster_colours.get(view.cluster_id(k)) for k in range(sizes["clusters"])],
+    )
     layers = {"clusters": shades, "themes": hues, "categories": theme_colours(sizes["categories"])}
     noise = np.array([NOISE], dtype=np.uint8)
     colours = {name: np.concatenate([noise, own]) for name, own in layers.items()}

@@ -90,16 +90,30 @@ class Sketch:
         left, top = sheet.panel_left, sheet.height
         first = self.text(title[0], left, top - sheet.px(84), 54, weight=1.6)
         room = sheet.width - 2 * left - first - sheet.px(28)
-        self.text(self.fitted(title[1], 30, room), left + first + sheet.px(28),
-                  top - sheet.px(84), 30, GREY)  # fmt: skip
+        self.text(
+            self.fitted(title[1], 30, room),
+            left + first + sheet.px(28),
+            top - sheet.px(84),
+            30,
+            GREY,
+        )
         room = sheet.width - 2 * left
         self.text(self.fitted(subtitle, 28, room), left, top - sheet.px(146), 28, GREY)
         self.text(self.fitted(footnote, 24, room), left, sheet.px(32), 24, GREY)
 
     def text(
-        self, text: str, x: float, y: float, size: float, colour: Colour = INK, *,
-        weight: float = 0.0, align: Align = "left", middle: bool = False, halo: bool = False,
-    ) -> float:  # fmt: skip
+        self,
+        text: str,
+        x: float,
+        y: float,
+        size: float,
+        colour: Colour = INK,
+        *,
+        weight: float = 0.0,
+        align: Align = "left",
+        middle: bool = False,
+        halo: bool = False,
+    ) -> float:
         """Draw one line of text, baseline at y (or its middle), and return its width in pixels.
 
         size: of the 2400 x 1800 design. weight: pixels by which strokes grow, for titles.
@@ -138,50 +152,81 @@ class Sketch:
         return text[:low].rstrip() + "…"
 
     def frame(
-        self, x: float, y: float, width: float, height: float,
-        fill: Colour | None, edge: Colour | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: Colour | None,
+        edge: Colour | None = None,
+    ) -> None:
         """A rectangle, filled, framed or both."""
         self.figure.add_artist(
             Rectangle(
-                (x, y), width, height, transform=PIXELS, linewidth=max(1, self.sheet.px(2)),
+                (x, y),
+                width,
+                height,
+                transform=PIXELS,
+                linewidth=max(1, self.sheet.px(2)),
                 facecolor=_unit(fill) if fill else "none",
                 edgecolor=_unit(edge) if edge else "none",
             )
-        )  # fmt: skip
+        )
 
     def line(
-        self, start: tuple[float, float], end: tuple[float, float], colour: Colour,
-        *, behind: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        colour: Colour,
+        *,
+        behind: bool = False,
+    ) -> None:
         """A thin line, above the areas or behind them."""
         self.figure.add_artist(
             Line2D(
-                (start[0], end[0]), (start[1], end[1]), transform=PIXELS,
-                color=_unit(colour), linewidth=max(1.0, 2.5 * self.sheet.scale),
+                (start[0], end[0]),
+                (start[1], end[1]),
+                transform=PIXELS,
+                color=_unit(colour),
+                linewidth=max(1.0, 2.5 * self.sheet.scale),
                 zorder=0.5 if behind else 2,
             )
-        )  # fmt: skip
+        )
 
     def ribbon(
-        self, start: tuple[float, float], end: tuple[float, float], thickness: float,
-        colour: Colour, opacity: float,
-    ) -> None:  # fmt: skip
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        thickness: float,
+        colour: Colour,
+        opacity: float,
+    ) -> None:
         """A band between two upright edges of equal height, given by their upper corners."""
         (x0, y0), (x1, y1) = start, end
         middle, low = (x0 + x1) / 2, thickness
         corners = [
-            (x0, y0), (middle, y0), (middle, y1), (x1, y1), (x1, y1 - low),
-            (middle, y1 - low), (middle, y0 - low), (x0, y0 - low), (x0, y0),
-        ]  # fmt: skip
+            (x0, y0),
+            (middle, y0),
+            (middle, y1),
+            (x1, y1),
+            (x1, y1 - low),
+            (middle, y1 - low),
+            (middle, y0 - low),
+            (x0, y0 - low),
+            (x0, y0),
+        ]
         curve = [Path.CURVE4] * 3
         path = Path(corners, [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
         self.figure.add_artist(
             PathPatch(
-                path, transform=PIXELS, facecolor=_unit(colour), alpha=opacity, linewidth=0,
+                path,
+                transform=PIXELS,
+                facecolor=_unit(colour),
+                alpha=opacity,
+                linewidth=0,
                 zorder=0.8,
             )
-        )  # fmt: skip
+        )
 
     def image(self, image: Image, x: int, y: int) -> None:
         """An image with its lower left corner there, pixel for pixel, behind all else."""
@@ -197,9 +242,15 @@ class Sketch:
 
     def _text(self, text: str, x: float, y: float, size: float, colour: Colour) -> Text:
         return Text(
-            x, y, self.face.drawable(text), color=_unit(colour), parse_math=False, usetex=False,
-            fontproperties=self.face.sized(max(5.0, size * self.sheet.scale)), transform=PIXELS,
-        )  # fmt: skip
+            x,
+            y,
+            self.face.drawable(text),
+            color=_unit(colour),
+            parse_math=False,
+            usetex=False,
+            fontproperties=self.face.sized(max(5.0, size * self.sheet.scale)),
+            transform=PIXELS,
+        )
 
 
 class _Pixels(Artist):

@@ -122,9 +122,14 @@ def notify(words: list[str], outcome: Outcome, root: Path) -> None:
     text = json.dumps(summary, ensure_ascii=False).encode(errors="backslashreplace")
     try:
         ended = subprocess.run(
-            words, input=text, env=environment, timeout=NOTIFY_SECONDS, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            words,
+            input=text,
+            env=environment,
+            timeout=NOTIFY_SECONDS,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
     except subprocess.TimeoutExpired:
         log.warning("notify_command %s: took over %d s and was stopped.", words[0], NOTIFY_SECONDS)
     except (OSError, ValueError) as error:

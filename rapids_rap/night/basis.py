@@ -19,9 +19,13 @@ from rapids_rap.runs.run import Run
 
 # Keys that name a small file: what it holds counts, wherever it lies.
 LISTS = (
-    "input.regions", "terms.stop_words", "terms.user_words", "lexicon.path", "maps.font",
+    "input.regions",
+    "terms.stop_words",
+    "terms.user_words",
+    "lexicon.path",
+    "maps.font",
     "report.certificate",
-)  # fmt: skip
+)
 _MATCHING = ("match_overlap", "match_cosine", "split_share", "merge_share")
 _ELSEWHERE = ("input.paths", "embedding.store")  # the inputs themselves count; the store is ROOT's
 

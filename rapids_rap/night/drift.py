@@ -20,10 +20,20 @@ from scipy.stats import norm
 Floats = npt.NDArray[np.float64]
 
 FIGURES = (
-    "silhouette_cosine", "silhouette_layout", "dbcv", "trustworthiness", "topic_diversity",
-    "npmi_coherence", "next_line_retrieval", "same_song_retrieval", "artist_retrieval",
-    "alignment", "uniformity", "anisotropy", "stability",
-)  # fmt: skip
+    "silhouette_cosine",
+    "silhouette_layout",
+    "dbcv",
+    "trustworthiness",
+    "topic_diversity",
+    "npmi_coherence",
+    "next_line_retrieval",
+    "same_song_retrieval",
+    "artist_retrieval",
+    "alignment",
+    "uniformity",
+    "anisotropy",
+    "stability",
+)
 MOST_LISTED = 50  # artists with new lines that nightly.json names
 
 
@@ -98,9 +108,7 @@ class Growth:
     q: float
 
 
-def grown_clusters(
-    before: Mapping[int, int], now: Mapping[int, int], rate: float
-) -> list[Growth]:  # fmt: skip
+def grown_clusters(before: Mapping[int, int], now: Mapping[int, int], rate: float) -> list[Growth]:
     """Clusters of both nights whose share of the distinct texts changed beyond chance.
 
     before, now: distinct texts by cluster id, noise (-1) too, for it is part of the whole. Each
@@ -122,11 +130,16 @@ def grown_clusters(
     effect = 2 * np.arcsin(np.sqrt(q)) - 2 * np.arcsin(np.sqrt(p))
     found = [
         Growth(
-            ids[i], int(old[i]), int(new[i]), round(float(q[i] / p[i]), 4) if p[i] else 0.0,
-            round(float(effect[i]), 4), round(float(z[i]), 3), float(f"{rates[i]:.3g}"),
+            ids[i],
+            int(old[i]),
+            int(new[i]),
+            round(float(q[i] / p[i]), 4) if p[i] else 0.0,
+            round(float(effect[i]), 4),
+            round(float(z[i]), 3),
+            float(f"{rates[i]:.3g}"),
         )
         for i in np.flatnonzero(rates <= rate)
-    ]  # fmt: skip
+    ]
     return sorted(found, key=lambda growth: -abs(growth.effect))
 
 
@@ -176,9 +189,11 @@ def compare_figures(
 
 
 def report(
-    flow: Flow, grown: Sequence[Growth], figures: Mapping[str, Mapping[str, float | None]],
+    flow: Flow,
+    grown: Sequence[Growth],
+    figures: Mapping[str, Mapping[str, float | None]],
     rate: float,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """`drift` of nightly.json."""
     artists = list(flow.by_artist.items())
     return {
@@ -189,6 +204,6 @@ def report(
         "artists_with_new_lines": len(artists),
         "beyond_chance": [vars(growth) for growth in grown],
         "test": "two-proportion z of a cluster's share of distinct texts, "
-                f"Benjamini-Hochberg at {rate}; effect is Cohen's h",
+        f"Benjamini-Hochberg at {rate}; effect is Cohen's h",
         "figures": figures,
-    }  # fmt: skip
+    }

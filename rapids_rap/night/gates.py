@@ -52,33 +52,46 @@ def judge(now: Facts, change: Change | None, limits: NightlyConfig) -> list[Gate
     return [
         _most("max_noise", now.noise, limits.max_noise, "share of lines in no cluster"),
         _most(
-            "max_noise_rise", now.noise - before.noise if before else None,
-            limits.max_noise_rise, "rise of that share",
+            "max_noise_rise",
+            now.noise - before.noise if before else None,
+            limits.max_noise_rise,
+            "rise of that share",
         ),
         _least("min_clusters", now.clusters, limits.min_clusters, "clusters"),
         _least(
-            "min_clusters_ratio", _ratio(now.clusters, before.clusters) if before else None,
-            limits.min_clusters_ratio, "clusters for each of the published run's",
+            "min_clusters_ratio",
+            _ratio(now.clusters, before.clusters) if before else None,
+            limits.min_clusters_ratio,
+            "clusters for each of the published run's",
         ),
         _most(
-            "max_lines_lost", change.lines_lost if change else None,
-            limits.max_lines_lost, "share of the published run's lines that are gone",
+            "max_lines_lost",
+            change.lines_lost if change else None,
+            limits.max_lines_lost,
+            "share of the published run's lines that are gone",
         ),
         _least(
-            "min_ids_kept", change.ids_kept if change else None,
-            limits.min_ids_kept, "share of its clusters that are still there",
+            "min_ids_kept",
+            change.ids_kept if change else None,
+            limits.min_ids_kept,
+            "share of its clusters that are still there",
             absent="it had no cluster" if change else FIRST,
         ),
         _most(
-            "max_retrieval_fall", _fall(before, now, "retrieval", relative=True),
-            limits.max_retrieval_fall, "relative fall of next-line retrieval's MRR",
+            "max_retrieval_fall",
+            _fall(before, now, "retrieval", relative=True),
+            limits.max_retrieval_fall,
+            "relative fall of next-line retrieval's MRR",
             absent=NO_FIGURE if change else FIRST,
         ),
         _most(
-            "max_dbcv_fall", _fall(before, now, "dbcv", relative=False),
-            limits.max_dbcv_fall, "fall of DBCV", absent=NO_FIGURE if change else FIRST,
+            "max_dbcv_fall",
+            _fall(before, now, "dbcv", relative=False),
+            limits.max_dbcv_fall,
+            "fall of DBCV",
+            absent=NO_FIGURE if change else FIRST,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _most(gate: str, value: float | None, limit: float, what: str, absent: str = FIRST) -> Gate:

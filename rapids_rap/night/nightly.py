@@ -117,24 +117,35 @@ def foresee(request: Request) -> Outcome:
     found = _look(root, request, state)
     rest = None if request.force else _nothing_to_do(root, request, found)
     if rest:
-        return replace(rest, status="planned", sentences=(f"Would not run. {rest.message}",),
-                       exit_code=0, error=None)  # fmt: skip
+        return replace(
+            rest,
+            status="planned",
+            sentences=(f"Would not run. {rest.message}",),
+            exit_code=0,
+            error=None,
+        )
     limits = request.config.nightly
     name = nights.new_name(state.last, datetime.now(UTC))
     doomed = nights.doomed_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC))
     inputs = found.input_changes
     said = [
-        f"Would make the night {name}, " + (f"after {found.published_name}." if found.published
-                                            else "the first."),
-        *(f"  {kind}: {label}" for kind in ("new", "changed", "removed")
-          for label in getattr(inputs, kind)),
+        f"Would make the night {name}, "
+        + (f"after {found.published_name}." if found.published else "the first."),
+        *(
+            f"  {kind}: {label}"
+            for kind in ("new", "changed", "removed")
+            for label in getattr(inputs, kind)
+        ),
         f"  unchanged: {inputs.unchanged} files",
         *(f"  changed: {change}" for change in found.changes),
-        *([f"  first finishes the night {state.pending}, which was decided"] if state.pending
-          else []),
+        *(
+            [f"  first finishes the night {state.pending}, which was decided"]
+            if state.pending
+            else []
+        ),
         *(["  resumes from .building"] if root.building.exists() else []),
         *(f"  may prune {other}" for other in doomed),
-    ]  # fmt: skip
+    ]
     _check_machine(root, request.config, found)
     return Outcome("planned", said[0], sentences=tuple(said))
 
@@ -187,26 +198,36 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> O
     inputs = found.input_changes
     log.info(
         "inputs: %d new, %d changed, %d removed, %d unchanged",
-        len(inputs.new), len(inputs.changed), len(inputs.removed), inputs.unchanged,
-    )  # fmt: skip
+        len(inputs.new),
+        len(inputs.changed),
+        len(inputs.removed),
+        inputs.unchanged,
+    )
     for change in found.changes:
         log.warning("Since the published night: %s", change)
     _check_machine(root, request.config, found)
     built = _build(root, request, found, progress)
     name = nights.new_name(found.state.last, begun)
     occasion = record.Occasion(
-        name, found.published_name, begun.isoformat(timespec="seconds"), time.monotonic() - clock,
-        request.command, found.input_changes, found.changes, found.basis,
-    )  # fmt: skip
+        name,
+        found.published_name,
+        begun.isoformat(timespec="seconds"),
+        time.monotonic() - clock,
+        request.command,
+        found.input_changes,
+        found.changes,
+        found.basis,
+    )
     night = record.make_record(occasion, found.published, built, request.config.nightly)
     add_document(root.building, NIGHT, night)
     faults = find_faults(root.building)
     if faults:
         raise RapError(f"The run just built is not whole, and nothing is published: {faults[0]}")
     identity = built.manifest["identity"]
-    nights.commit(root, State(
-        name, identity["next_cluster"], identity["next_theme"], name, night["published"]
-    ))  # fmt: skip
+    nights.commit(
+        root,
+        State(name, identity["next_cluster"], identity["next_theme"], name, night["published"]),
+    )
     _prune(root, request.config)
     return _result(root, night)
 
@@ -219,9 +240,13 @@ def _look(root: NightRoot, request: Request, state: State) -> _Situation:
     resolution = request.resolve()
     shaping = pipeline.what_shapes(config, resolution)
     return _Situation(
-        state, published, tuple(files), hash_inputs(files),
-        basis_of(config, shaping, root.labels), resolution,
-    )  # fmt: skip
+        state,
+        published,
+        tuple(files),
+        hash_inputs(files),
+        basis_of(config, shaping, root.labels),
+        resolution,
+    )
 
 
 def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outcome | None:
@@ -233,8 +258,16 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outc
             f"Nothing changed since the night {published.path.name}, which stays published "
             "(--force makes a new one)."
         )
-        return Outcome("unchanged", message, 0, published.path.name, (message,),
-                       record.figures_of_rest(night), tuple(night["gates"]), None)  # fmt: skip
+        return Outcome(
+            "unchanged",
+            message,
+            0,
+            published.path.name,
+            (message,),
+            record.figures_of_rest(night),
+            tuple(night["gates"]),
+            None,
+        )
     newest = root.run((nights.run_names(root) or [""])[-1])
     try:
         last = open_run(newest)
@@ -269,14 +302,10 @@ def _check_machine(root: NightRoot, config: Config, found: _Situation) -> None:
     texts = preflight.expected_texts(found.files, found.published)
     plan = pipeline.plan_ahead(config, found.resolution, texts)
     preflight.check_memory(plan)
-    preflight.check_disk(
-        root, preflight.needed_bytes(texts, plan.dim, config, found.published)
-    )  # fmt: skip
+    preflight.check_disk(root, preflight.needed_bytes(texts, plan.dim, config, found.published))
 
 
-def _build(
-    root: NightRoot, request: Request, found: _Situation, progress: StageProgress
-) -> Run:  # fmt: skip
+def _build(root: NightRoot, request: Request, found: _Situation, progress: StageProgress) -> Run:
     """Tonight's run in ROOT/.building, with the ids of the published night."""
     state, config = found.state, request.config
     labels = read_labels(root.labels, state.next_cluster, state.next_theme)
@@ -285,9 +314,14 @@ def _build(
     )
     own = config.embedding.model_copy(update={"store": str(root.store)})
     pipeline.run(
-        config.model_copy(update={"embedding": own}), root.building, found.resolution, progress,
-        command=request.command, overwrite=True, heritage=heritage,
-    )  # fmt: skip
+        config.model_copy(update={"embedding": own}),
+        root.building,
+        found.resolution,
+        progress,
+        command=request.command,
+        overwrite=True,
+        heritage=heritage,
+    )
     return open_run(root.building)
 
 
@@ -309,22 +343,31 @@ def _result(root: NightRoot, night: Mapping[str, Any]) -> Outcome:
     name = night["name"]
     message = f"The night {name} is published: {root.latest}."
     said = (*record.sentences(night), message, f"Report: {root.latest / 'report.html'}")
-    return Outcome("published", message, 0, name, said, record.figures(night),
-                   tuple(night["gates"]), night)  # fmt: skip
+    return Outcome(
+        "published", message, 0, name, said, record.figures(night), tuple(night["gates"]), night
+    )
 
 
 def _refused(root: NightRoot, night: Mapping[str, Any], prefix: str = "") -> Outcome:
     message = prefix + gates.refusal(night["gates"], night["name"], str(root.path))
     return Outcome(
-        "refused", message, GateError.exit_code, night["name"], tuple(record.sentences(night)),
-        record.figures(night), tuple(night["gates"]), night, GateError(message),
-    )  # fmt: skip
+        "refused",
+        message,
+        GateError.exit_code,
+        night["name"],
+        tuple(record.sentences(night)),
+        record.figures(night),
+        tuple(night["gates"]),
+        night,
+        GateError(message),
+    )
 
 
 def _failure(error: BaseException) -> Outcome:
     if isinstance(error, Stopped):
-        return Outcome("stopped", f"{error}; what was embedded is kept.", error.exit_code,
-                       error=error)  # fmt: skip
+        return Outcome(
+            "stopped", f"{error}; what was embedded is kept.", error.exit_code, error=error
+        )
     code = error.exit_code if isinstance(error, RapError) else 1
     word: Word = "locked" if isinstance(error, LockHeldError) else "failed"
     said = str(error) if isinstance(error, RapError) else f"{type(error).__name__}: {error}"

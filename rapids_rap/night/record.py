@@ -43,11 +43,13 @@ def make_record(
     old = drift.figures_of(before.quality) if before else {}
     grown = (
         drift.grown_clusters(
-            drift.texts_by_cluster(before.texts), drift.texts_by_cluster(built.texts),
+            drift.texts_by_cluster(before.texts),
+            drift.texts_by_cluster(built.texts),
             limits.false_discovery,
         )
-        if before else []
-    )  # fmt: skip
+        if before
+        else []
+    )
     verdicts = gates.judge(_facts(built), _change(before, built, flow), limits)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -60,12 +62,16 @@ def make_record(
         "inputs": asdict(occasion.inputs),
         "changes": list(occasion.changes),
         "texts": {
-            "total": flow.texts, "new": flow.texts_new,
-            "embedded": built.manifest["model"]["embedded"], "gone": flow.texts_gone,
+            "total": flow.texts,
+            "new": flow.texts_new,
+            "embedded": built.manifest["model"]["embedded"],
+            "gone": flow.texts_gone,
         },
         "lines": {
-            "total": flow.lines, "before": flow.lines_before if before else None,
-            "new": flow.lines_new, "gone": flow.lines_gone,
+            "total": flow.lines,
+            "before": flow.lines_before if before else None,
+            "new": flow.lines_new,
+            "gone": flow.lines_gone,
         },
         "noise_share": counts["noise_lines"] / counts["kept"],
         "clusters": {"total": counts["clusters"], **identity["clusters"]},
@@ -74,7 +80,7 @@ def make_record(
         "drift": drift.report(flow, grown, drift.compare_figures(old, now), limits.false_discovery),
         "gates": gates.as_json(verdicts),
         "basis": dict(occasion.basis),
-    }  # fmt: skip
+    }
 
 
 def _facts(run: Run) -> gates.Facts:
@@ -105,9 +111,12 @@ def sentences(record: Record) -> list[str]:
     before = record["previous"]
     said = [
         f"Night {record['name']}, " + (f"after {before}:" if before else "the first:"),
-        "  inputs: " + ", ".join(
-            [*(f"{len(inputs[k])} {k}" for k in ("new", "changed", "removed")),
-             f"{inputs['unchanged']} unchanged"]
+        "  inputs: "
+        + ", ".join(
+            [
+                *(f"{len(inputs[k])} {k}" for k in ("new", "changed", "removed")),
+                f"{inputs['unchanged']} unchanged",
+            ]
         ),
         *(f"  changed: {change}" for change in record["changes"]),
         f"  lines: {lines['total']:,}, {lines['new']:,} new, {lines['gone']:,} gone",
@@ -116,7 +125,7 @@ def sentences(record: Record) -> list[str]:
         _groups("clusters", record["clusters"]),
         _groups("themes", record["themes"]),
         f"  noise: {record['noise_share']:.1%} of lines",
-    ]  # fmt: skip
+    ]
     said += _drift(record["drift"])
     said += [
         f"  label not used: {row['label']} ({row['kind']} {row['id']} is gone)"
@@ -127,11 +136,11 @@ def sentences(record: Record) -> list[str]:
 
 def _groups(kind: str, groups: Mapping[str, Any]) -> str:
     parts = [f"{len(groups['kept'])} kept"]
+    parts += [f"{name} {_listed(groups[name])}" for name in ("born", "dead") if groups[name]]
     parts += [
-        f"{name} {_listed(groups[name])}" for name in ("born", "dead") if groups[name]
-    ]  # fmt: skip
-    parts += [f"{s['cluster' if kind == 'clusters' else 'theme']} split into {_listed(s['into'])}"
-              for s in groups["split"]]  # fmt: skip
+        f"{s['cluster' if kind == 'clusters' else 'theme']} split into {_listed(s['into'])}"
+        for s in groups["split"]
+    ]
     parts += [f"{_listed(m[kind])} merged into {m['into']}" for m in groups["merged"]]
     return f"  {kind}: {groups['total']}, {', '.join(parts)}"
 
@@ -184,6 +193,8 @@ def figures_of_rest(record: Record) -> dict[str, float]:
     changes = ("born", "dead", "split", "merged")
     kept = {"clusters_kept": record["clusters"]["total"]}
     return (
-        figures(record) | dict.fromkeys(still, 0)
-        | {f"clusters_{name}": 0 for name in changes} | kept
-    )  # fmt: skip
+        figures(record)
+        | dict.fromkeys(still, 0)
+        | {f"clusters_{name}": 0 for name in changes}
+        | kept
+    )

@@ -103,9 +103,10 @@ def multiply(space: Space, contest: Contest, backend: Backend) -> Products:
     if not isinstance(space, Weighted):
         some = xp.take(space, rows, axis=0)
         return Products(
-            space @ xp.matrix_transpose(members @ space), some @ xp.matrix_transpose(some),
+            space @ xp.matrix_transpose(members @ space),
+            some @ xp.matrix_transpose(some),
             xp.sum(space * space, axis=1),
-        )  # fmt: skip
+        )
     matrix = space.matrix
     shared = backend.from_host(np.zeros((len(crowd), len(crowd))))
     if len(crowd):
@@ -234,8 +235,9 @@ def prior_scores(contest: Contest, backend: Backend) -> Iterator[tuple[Ints, Arr
     Blocks of songs (s,) and (s, A), as `score_artists`; counted on the host.
     """
     shape = (int(contest.groups.max(initial=-1)) + 1, len(contest.asked))
-    there = grouped_sums(np.ones(len(contest.own_group)), contest.own_group, contest.own_artist,
-                         shape)  # fmt: skip
+    there = grouped_sums(
+        np.ones(len(contest.own_group)), contest.own_group, contest.own_artist, shape
+    )
     everywhere = np.bincount(contest.own_artist, minlength=shape[1]).astype(np.float64)
     songs = np.arange(len(contest.groups))
     for part in row_blocks(len(songs), 24 * shape[1], share=64):
@@ -293,8 +295,9 @@ def rank_spaces(
     for name, parts in FUSIONS.items():
         first, *rest = (found[part] for part in parts)
         found[name] = sum(rest, start=first)
-    rankings = [ranking(name, score_artists(part, contest, backend))
-                for name, part in found.items()]  # fmt: skip
+    rankings = [
+        ranking(name, score_artists(part, contest, backend)) for name, part in found.items()
+    ]
     return [*rankings, ranking(PRIOR, prior_scores(contest, backend))]
 
 

@@ -121,8 +121,15 @@ def artist_figure(
 
 
 def _missing(note: str) -> dict[str, Any]:
-    return {"value": None, "interval": None, "baseline": None, "meaning": MEANING, "note": note,
-            "spaces": [], "held_out_artists": None}  # fmt: skip
+    return {
+        "value": None,
+        "interval": None,
+        "baseline": None,
+        "meaning": MEANING,
+        "note": note,
+        "spaces": [],
+        "held_out_artists": None,
+    }
 
 
 def _held_out(

@@ -116,10 +116,16 @@ def assess(
     """
     judge = _Judge(evidence, config, backend, 0 if seed is None else seed)
     # The longest first, so that cores which share them end together.
-    faithful, layout, density, cosine, terms, sizes = backend.together([
-        judge.trustworthiness, judge.silhouette_layout, judge.dbcv, judge.silhouette_cosine,
-        judge.term_figures, judge.sizes,
-    ])  # fmt: skip
+    faithful, layout, density, cosine, terms, sizes = backend.together(
+        [
+            judge.trustworthiness,
+            judge.silhouette_layout,
+            judge.dbcv,
+            judge.silhouette_cosine,
+            judge.term_figures,
+            judge.sizes,
+        ]
+    )
     figures: dict[str, Any] = {
         "clusters": sizes,
         "silhouette_cosine": cosine,
@@ -130,8 +136,12 @@ def assess(
         **retrieval.figures,
     }
     for name, meaning in NOT_COMPUTED.items():
-        figures[name] = {"value": None, "baseline": None, "meaning": meaning,
-                         "note": "not computed"}  # fmt: skip
+        figures[name] = {
+            "value": None,
+            "baseline": None,
+            "meaning": meaning,
+            "note": "not computed",
+        }
     return Quality(figures)
 
 
@@ -204,14 +214,21 @@ class _Judge:
     def dbcv(self) -> Figure:
         """Density-based validity in the space that was clustered."""
         measured = [
-            dbcv(self.evidence.layout.reduced, labels, self.backend,
-                 sample=self.config.dbcv_sample, seed=self.seed)
+            dbcv(
+                self.evidence.layout.reduced,
+                labels,
+                self.backend,
+                sample=self.config.dbcv_sample,
+                seed=self.seed,
+            )
             for labels in (self.labels, self.shuffled)
-        ]  # fmt: skip
+        ]
         return _figure(
-            measured[0].value, measured[1].value, SHUFFLED,
+            measured[0].value,
+            measured[1].value,
+            SHUFFLED,
             "density-based validity, -1 to 1: dense clusters with emptiness between, of any shape",
-        ) | {"rows": measured[0].rows, "sampled": measured[0].sampled}  # fmt: skip
+        ) | {"rows": measured[0].rows, "sampled": measured[0].sampled}
 
     def trustworthiness(self) -> Figure:
         """Of the map, against the plain plane of the first two principal components."""
@@ -225,9 +242,11 @@ class _Judge:
         )
         value, baseline = [*(figure.value for figure in found), None][:2]
         return _figure(
-            value, baseline, "first two principal components",
+            value,
+            baseline,
+            "first two principal components",
             "are neighbours on the map neighbours in the vectors? 1: all, 0.5: about chance",
-        ) | _sampled(min(sample, n), n)  # fmt: skip
+        ) | _sampled(min(sample, n), n)
 
     def term_figures(self) -> dict[str, Figure]:
         """Diversity and coherence of the clusters' term lists."""
@@ -235,15 +254,18 @@ class _Judge:
         coherence = npmi(tokens, terms, TOP, self.backend, self.seed)
         return {
             "topic_diversity": _figure(
-                topic_diversity(terms.table, TOP), topic_diversity(terms.frequent, TOP),
+                topic_diversity(terms.table, TOP),
+                topic_diversity(terms.frequent, TOP),
                 "the most frequent words of each cluster",
                 f"share of different terms among the top {TOP} of all clusters; 1: no overlap",
             ),
             "npmi_coherence": _figure(
-                coherence.value, coherence.baseline, "random words of the same frequency",
+                coherence.value,
+                coherence.baseline,
+                "random words of the same frequency",
                 f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
             ),
-        }  # fmt: skip
+        }
 
     def _silhouette(
         self, values: Array, shuffled: Array, meaning: str, weights: Array | None = None

@@ -84,8 +84,13 @@ def draw_verse(lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int) 
     own &= np.isin(entries.texts, held[once == 1])
     song = np.unique(entries.songs[own], return_inverse=True)[1]
     ids = entries.texts[own]
-    return Verse(ids, song.astype(np.int64), _followers(known, ids),
-                 int(song.max(initial=-1)) + 1, enough < len(names))  # fmt: skip
+    return Verse(
+        ids,
+        song.astype(np.int64),
+        _followers(known, ids),
+        int(song.max(initial=-1)) + 1,
+        enough < len(names),
+    )
 
 
 def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
@@ -100,10 +105,14 @@ def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
     place = order[np.minimum(np.searchsorted(ids, text, sorter=order), len(ids) - 1)]
     wanted = ids[place] == text
     # A line that is left out still stands between its neighbours.
-    table = pd.DataFrame({
-        "song": lines["song_id"].to_numpy(dtype=np.int64), "stanza": lines["stanza"].to_numpy(),
-        "line": lines["line_no"].to_numpy(), "row": np.where(wanted, place, -1),
-    }).sort_values(["song", "stanza", "line"], kind="stable")  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "song": lines["song_id"].to_numpy(dtype=np.int64),
+            "stanza": lines["stanza"].to_numpy(),
+            "line": lines["line_no"].to_numpy(),
+            "row": np.where(wanted, place, -1),
+        }
+    ).sort_values(["song", "stanza", "line"], kind="stable")
     song, stanza, row = (table[name].to_numpy() for name in ("song", "stanza", "row"))
     same = song[1:] == song[:-1]
     within = same & (stanza[1:] == stanza[:-1])

@@ -146,11 +146,12 @@ def vector_figures(
     asked = _Asked(
         verse,
         ask(verse, dense_scores(vectors, verse.texts, backend), backend),
-        None if raw_vectors is vectors
+        None
+        if raw_vectors is vectors
         else ask(verse, dense_scores(raw_vectors, verse.texts, backend), backend),
         ask(verse, character_scores(held, backend), backend),
         draw_units(verse.size, draws, seed),
-    )  # fmt: skip
+    )
     sample = {"songs": verse.size, "rows": len(held), "sampled": verse.sampled}
     by_chance = chance(verse)
     dims = int(vectors.shape[1])
@@ -163,8 +164,13 @@ def vector_figures(
 
 
 def _missing(name: str, note: str) -> dict[str, Any]:
-    return {"value": None, "interval": None, "baseline": None, "meaning": MEANINGS[name],
-            "note": note}  # fmt: skip
+    return {
+        "value": None,
+        "interval": None,
+        "baseline": None,
+        "meaning": MEANINGS[name],
+        "note": note,
+    }
 
 
 def _retrieval(
@@ -233,9 +239,12 @@ def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
         before = raw.get(name)
         baseline, title = baselines[name]
         figures[name] = {
-            "value": found.value, "interval": interval(found.draws),
-            "baseline": baseline, "baseline_name": title, "meaning": MEANINGS[name],
-        } | _before(*((before.value, before.draws) if before else (None, None)))  # fmt: skip
+            "value": found.value,
+            "interval": interval(found.draws),
+            "baseline": baseline,
+            "baseline_name": title,
+            "meaning": MEANINGS[name],
+        } | _before(*((before.value, before.draws) if before else (None, None)))
     return figures
 
 

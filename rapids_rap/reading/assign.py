@@ -39,9 +39,22 @@ FEWEST_LEFT_OUT = 500
 BINS = 20  # of equally many votes each, on which the confidence is measured
 FAR = 0.001  # share of the run's texts that lie as far from their nearest as "too far" says
 COLUMNS = (
-    "file", "file_line", "text", "text_norm", "artist", "song", "song_id", "line_no", "stanza",
-    "cluster", "confidence", "theme", "known", "nearest_text", "similarity",
-)  # fmt: skip
+    "file",
+    "file_line",
+    "text",
+    "text_norm",
+    "artist",
+    "song",
+    "song_id",
+    "line_no",
+    "stanza",
+    "cluster",
+    "confidence",
+    "theme",
+    "known",
+    "nearest_text",
+    "similarity",
+)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -136,9 +149,11 @@ def ask_neighbours(
     chosen, clear = _votes(labels, near, distances)
     to_host = backend.to_host
     return Answers(
-        to_host(chosen), to_host(clear).astype(np.float64), to_host(near[:, 0]),
+        to_host(chosen),
+        to_host(clear).astype(np.float64),
+        to_host(near[:, 0]),
         1.0 - to_host(distances[:, 0]).astype(np.float64),
-    )  # fmt: skip
+    )
 
 
 def measure_confidence(clear: Floats, agreed: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -84,9 +84,13 @@ def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
     """The run's vectors, post-processed as for its neighbours; the fit is repeated exactly."""
     how = config.embedding
     return postprocess(
-        backend.from_host(np.array(run.vectors, dtype=np.float32)), how.postprocess, backend,
-        whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=_seed(config),
-    )  # fmt: skip
+        backend.from_host(np.array(run.vectors, dtype=np.float32)),
+        how.postprocess,
+        backend,
+        whiten_dims=how.whiten_dims,
+        remove_dims=how.remove_dims,
+        seed=_seed(config),
+    )
 
 
 def run_space(

@@ -38,9 +38,11 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
     used = fitted_vectors(run, config, backend)
     vectors, units = _units(run, by, backend.to_host(used.matrix))
     found = backend.knn(
-        backend.from_host(vectors), min(k, len(vectors)),
-        queries=apply_transform(backend.from_host(query), used.transform, backend), engine="exact",
-    )  # fmt: skip
+        backend.from_host(vectors),
+        min(k, len(vectors)),
+        queries=apply_transform(backend.from_host(query), used.transform, backend),
+        engine="exact",
+    )
     rows = units.iloc[backend.to_host(found.indices)[0]].reset_index(drop=True)
     similarity = 1.0 - backend.to_host(found.distances)[0].astype(np.float64)
     rows.insert(0, "similarity", similarity)

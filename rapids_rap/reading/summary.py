@@ -53,8 +53,15 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
     columns = [
-        "cluster", "label", "lines", "share", "artists", "theme", "suggested_label", "top_terms",
-    ]  # fmt: skip
+        "cluster",
+        "label",
+        "lines",
+        "share",
+        "artists",
+        "theme",
+        "suggested_label",
+        "top_terms",
+    ]
     clusters, labels = run.clusters, run.labels_of("cluster")
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
@@ -92,8 +99,9 @@ def _check_cluster(run: Run, cluster: int) -> None:
     if cluster not in known:
         raise InputError(
             f"{run.path}: has no cluster {cluster}; it has {_spans(known)} (-1 is noise)."
-            if known else f"{run.path}: has no clusters."
-        )  # fmt: skip
+            if known
+            else f"{run.path}: has no clusters."
+        )
 
 
 def _spans(numbers: list[int], most: int = 12) -> str:

@@ -47,9 +47,15 @@ _SILHOUETTE = (
     "vague group into real neighbours, or clustering what was noise, lowers it."
 )
 _SHOWN = (
-    "value", "baseline", "baseline_name", "meaning", "note", "interval", "spaces",
+    "value",
+    "baseline",
+    "baseline_name",
+    "meaning",
+    "note",
+    "interval",
+    "spaces",
     "held_out_artists",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,18 @@ def _figure(key: str, entry: Mapping[str, Any]) -> Figure:
     )
     chinese, explained = _NAMES.get(last, (last.replace("_", " "), ""))
     return Figure(
-        key, chinese, explained, value, baseline,
-        str(entry.get("baseline_name") or ""), str(entry.get("meaning") or ""), note, facts,
-        verdict, _interval(entry.get("interval")),
-    )  # fmt: skip
+        key,
+        chinese,
+        explained,
+        value,
+        baseline,
+        str(entry.get("baseline_name") or ""),
+        str(entry.get("meaning") or ""),
+        note,
+        facts,
+        verdict,
+        _interval(entry.get("interval")),
+    )
 
 
 def collect_spaces(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -135,13 +149,17 @@ def collect_spaces(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for row in figure.get("spaces") or ():
         name, other = row["name"], others.get(row["name"], {})
-        rows.append({
-            "space": f"{_SPACES.get(name, name)} {name}",
-            "value": row["value"], "interval": _interval(row.get("interval")),
-            "difference": row.get("difference"),
-            "difference_interval": _interval(row.get("difference_interval")),
-            "other": other.get("value"), "other_interval": _interval(other.get("interval")),
-        })  # fmt: skip
+        rows.append(
+            {
+                "space": f"{_SPACES.get(name, name)} {name}",
+                "value": row["value"],
+                "interval": _interval(row.get("interval")),
+                "difference": row.get("difference"),
+                "difference_interval": _interval(row.get("difference_interval")),
+                "other": other.get("value"),
+                "other_interval": _interval(other.get("interval")),
+            }
+        )
     return sorted(rows, key=lambda row: -(row["value"] or 0.0))
 
 

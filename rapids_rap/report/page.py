@@ -35,49 +35,66 @@ _MAPS = {
 
 
 THEME_COLUMNS = (
-    Column("theme", "主题", "theme", "int"), Column("label", "名称", "label"),
-    Column("clusters", "聚类", "clusters", "int"), Column("lines", "行", "lines", "int"),
-    Column("share", "占比", "share", "share"), Column("top_terms", "代表词", "top terms"),
-)  # fmt: skip
+    Column("theme", "主题", "theme", "int"),
+    Column("label", "名称", "label"),
+    Column("clusters", "聚类", "clusters", "int"),
+    Column("lines", "行", "lines", "int"),
+    Column("share", "占比", "share", "share"),
+    Column("top_terms", "代表词", "top terms"),
+)
 CLUSTER_COLUMNS = (
-    Column("cluster", "聚类", "cluster", "int"), Column("share", "占比", "share", "share"),
+    Column("cluster", "聚类", "cluster", "int"),
+    Column("share", "占比", "share", "share"),
     Column("lines", "行", "lines", "int"),
     Column("distinct_lines", "不同文本", "distinct", "int"),
-    Column("songs", "歌曲", "songs", "int"), Column("artists", "歌手", "artists", "int"),
-    Column("top_terms", "代表词", "top terms"), Column("suggested_label", "情绪", "emotion"),
+    Column("songs", "歌曲", "songs", "int"),
+    Column("artists", "歌手", "artists", "int"),
+    Column("top_terms", "代表词", "top terms"),
+    Column("suggested_label", "情绪", "emotion"),
     Column("theme", "主题", "theme", "int"),
     Column("persistence", "持久度", "persistence", "num"),
     Column("stability", "稳定性", "stability", "num"),
-)  # fmt: skip
+)
 REGION_COLUMNS = (
-    Column("cluster", "聚类", "cluster", "int"), Column("region", "地区", "region"),
+    Column("cluster", "聚类", "cluster", "int"),
+    Column("region", "地区", "region"),
     Column("percentage", "占聚类", "% of cluster", "percent"),
     Column("lines", "行", "lines", "int"),
-    Column("lift", "提升度", "lift", "lift"), Column("lift_low", "下限", "low", "lift"),
+    Column("lift", "提升度", "lift", "lift"),
+    Column("lift_low", "下限", "low", "lift"),
     Column("lift_high", "上限", "high", "lift"),
-)  # fmt: skip
+)
 ARTIST_COLUMNS = (
-    Column("artist", "歌手", "artist"), Column("lines", "行", "lines", "int"),
-    Column("first", "最多", "most"), Column("second", "其次", "second"),
-    Column("third", "再次", "third"), Column("-1", "噪声", "noise", "share"),
-)  # fmt: skip
+    Column("artist", "歌手", "artist"),
+    Column("lines", "行", "lines", "int"),
+    Column("first", "最多", "most"),
+    Column("second", "其次", "second"),
+    Column("third", "再次", "third"),
+    Column("-1", "噪声", "noise", "share"),
+)
 PARITY_COLUMNS = (
-    Column("part", "部分", "part"), Column("name", "指标", "figure"),
-    Column("value", "数值", "value"), Column("needed", "要求", "needed"),
-    Column("state", "结果", "result"), Column("note", "说明", "note"),
-)  # fmt: skip
+    Column("part", "部分", "part"),
+    Column("name", "指标", "figure"),
+    Column("value", "数值", "value"),
+    Column("needed", "要求", "needed"),
+    Column("state", "结果", "result"),
+    Column("note", "说明", "note"),
+)
 SPACE_COLUMNS = (
-    Column("space", "空间", "space"), Column("value", "MRR", "macro", "num"),
+    Column("space", "空间", "space"),
+    Column("value", "MRR", "macro", "num"),
     Column("interval", "95% 区间", "interval"),
     Column("difference", "与基线之差", "less characters", "num"),
     Column("difference_interval", "95% 区间", "paired interval"),
     Column("other", "未见歌手", "held-out artists", "num"),
     Column("other_interval", "95% 区间", "interval"),
-)  # fmt: skip
+)
 STAGE_COLUMNS = (
-    Column("name", "阶段", "stage"), Column("seconds", "秒", "seconds", "tenths"),
-    Column("cached", "沿用", "reused"), Column("memory", "内存峰值", "peak memory"),
-)  # fmt: skip
+    Column("name", "阶段", "stage"),
+    Column("seconds", "秒", "seconds", "tenths"),
+    Column("cached", "沿用", "reused"),
+    Column("memory", "内存峰值", "peak memory"),
+)
 DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
 
 
@@ -88,20 +105,35 @@ def render_report(run: Run, config: ReportConfig) -> str:
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
     return render_page(
-        "report.html.j2", script="report.js",
-        title=_title(run.manifest, config), manifest=run.manifest, counts=_counts(run),
+        "report.html.j2",
+        script="report.js",
+        title=_title(run.manifest, config),
+        manifest=run.manifest,
+        counts=_counts(run),
         images=page_images(run.maps, _MAPS),
-        figures=figures, failing=failing(figures),
-        spaces=collect_spaces(run.quality), space_columns=SPACE_COLUMNS,
-        themes=records(run.themes), theme_columns=THEME_COLUMNS,
-        clusters=clusters, cluster_columns=cluster_columns(named=bool(labels)), labels=labels,
-        cards=_cards(run, config), shown=CARDS,
-        emotions=_emotions(run.cluster_emotions), emotion_columns=emotion_columns(run),
-        artists=_artists(run.artist_clusters, clusters), artist_columns=ARTIST_COLUMNS,
-        regions=records(run.cluster_regions), region_columns=REGION_COLUMNS,
-        **_origin(run), stage_columns=STAGE_COLUMNS, device_column=DEVICE_COLUMN,
-        **collect_device(run.manifest), parity_columns=PARITY_COLUMNS,
-    )  # fmt: skip
+        figures=figures,
+        failing=failing(figures),
+        spaces=collect_spaces(run.quality),
+        space_columns=SPACE_COLUMNS,
+        themes=records(run.themes),
+        theme_columns=THEME_COLUMNS,
+        clusters=clusters,
+        cluster_columns=cluster_columns(named=bool(labels)),
+        labels=labels,
+        cards=_cards(run, config),
+        shown=CARDS,
+        emotions=_emotions(run.cluster_emotions),
+        emotion_columns=emotion_columns(run),
+        artists=_artists(run.artist_clusters, clusters),
+        artist_columns=ARTIST_COLUMNS,
+        regions=records(run.cluster_regions),
+        region_columns=REGION_COLUMNS,
+        **_origin(run),
+        stage_columns=STAGE_COLUMNS,
+        device_column=DEVICE_COLUMN,
+        **collect_device(run.manifest),
+        parity_columns=PARITY_COLUMNS,
+    )
 
 
 def cluster_columns(*, named: bool) -> tuple[Column, ...]:
@@ -122,11 +154,12 @@ def emotion_columns(run: Run) -> list[Column]:
     """The poster's table: chunks, hits, then a column a category, and the label."""
     table = run.cluster_emotions
     return [
-        Column("cluster", "聚类", "cluster", "int"), Column("chunks", "单元", "chunks", "int"),
+        Column("cluster", "聚类", "cluster", "int"),
+        Column("chunks", "单元", "chunks", "int"),
         Column("hits", "命中", "hits", "int"),
         *(Column(f"ratio_{name}", name, "ratio (hits)", "share") for name in _categories(table)),
         Column("suggested_label", "建议标签", "suggested label"),
-    ]  # fmt: skip
+    ]
 
 
 def _title(manifest: Mapping[str, Any], config: ReportConfig) -> str:
@@ -169,10 +202,13 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
         card = {name: own[name][:limit] for name, limit in limits.items()}
         emotion = own["emotions"][0] if own["emotions"] else {}
         card["emotions"] = [
-            {"name": name, "ratio": emotion.get(f"ratio_{name}") or 0.0,
-             "hits": emotion.get(f"hit_{name}") or 0}
+            {
+                "name": name,
+                "ratio": emotion.get(f"ratio_{name}") or 0.0,
+                "hits": emotion.get(f"hit_{name}") or 0,
+            }
             for name in categories
-        ]  # fmt: skip
+        ]
         cards.append({"row": row, **card})
     return cards
 
@@ -239,17 +275,20 @@ def _origin(run: Run) -> Row:
         for stage in manifest.get("stages", [])
     ]
     columns = [
-        Column("path", "文件", "file"), Column("read", "读入", "read", "int"),
+        Column("path", "文件", "file"),
+        Column("read", "读入", "read", "int"),
         Column("kept", "保留", "kept", "int"),
         *(Column(rule, "丢弃", rule, "int") for rule in rules),
-    ]  # fmt: skip
+    ]
     return {
-        "inputs": inputs, "input_columns": columns, "stages": stages,
+        "inputs": inputs,
+        "input_columns": columns,
+        "stages": stages,
         "settings": _settings(manifest.get("config", {})),
         "stop_words": manifest.get("terms", {}).get("stop_words", []),
         "sources": _pairs(manifest.get("model", {})),
         "versions": _pairs(manifest.get("versions", {})),
-    }  # fmt: skip
+    }
 
 
 def _settings(config: Mapping[str, Any]) -> str:

@@ -144,9 +144,11 @@ class Run:
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(
-                self.path / name, keep_default_na=False, na_values=[""],
+                self.path / name,
+                keep_default_na=False,
+                na_values=[""],
                 dtype=dict.fromkeys((*text, "region"), "str"),
-            )  # fmt: skip
+            )
             return unescape_cells(table)
 
     def _optional_table(self, name: str) -> pd.DataFrame | None:

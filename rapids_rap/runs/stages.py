@@ -75,9 +75,13 @@ class StageCache:
     """
 
     def __init__(
-        self, root: Path, backend: Backend, announce: Callable[[str], None] = lambda name: None,
-        *, keep_older: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        root: Path,
+        backend: Backend,
+        announce: Callable[[str], None] = lambda name: None,
+        *,
+        keep_older: bool = False,
+    ) -> None:
         self.root = root
         self.keep_older = keep_older
         self.backend = backend
@@ -139,14 +143,21 @@ class _Measurement:
             ) from error
         if kind is None:
             record = StageRecord(
-                self.name, round(seconds, 3), bool(self.cached), peak,
-                self.cache.backend.usage().peak, self.key,
-            )  # fmt: skip
+                self.name,
+                round(seconds, 3),
+                bool(self.cached),
+                peak,
+                self.cache.backend.usage().peak,
+                self.key,
+            )
             self.cache.records.append(record)
             log.info(
-                "stage %s: %.1f s%s", self.name, seconds, " (kept)" if record.cached else "",
+                "stage %s: %.1f s%s",
+                self.name,
+                seconds,
+                " (kept)" if record.cached else "",
                 extra={"stage": dataclasses.asdict(record)},
-            )  # fmt: skip
+            )
 
 
 def save_result(result: Any, folder: Path, backend: Backend) -> None:

@@ -18,13 +18,20 @@ from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED
 from rapids_rap.runs.run import Run, open_run
 
 NEEDED = (
-    "lines.parquet", "dropped.parquet", "clusters.csv", "themes.csv", "quality.json",
-    "report.html", "vectors/vectors.npy", "vectors/vectors.json",
-)  # fmt: skip
+    "lines.parquet",
+    "dropped.parquet",
+    "clusters.csv",
+    "themes.csv",
+    "quality.json",
+    "report.html",
+    "vectors/vectors.npy",
+    "vectors/vectors.json",
+)
 OPTIONAL = (
     *(name for name in OWN_FILES if name not in (MANIFEST, *NEEDED)),
-    *(f"maps/{name}" for name in MAPS), f"vectors/{REDUCED}",
-)  # fmt: skip
+    *(f"maps/{name}" for name in MAPS),
+    f"vectors/{REDUCED}",
+)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -89,8 +96,13 @@ def _starts_with(file: Path, magic: bytes) -> bool:
 
 def _compare_numbers(run: Run) -> list[str]:
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _count_lines, _count_read, _count_vectors, _compare_clusters, _compare_ids, _read_figures,
-    )  # fmt: skip
+        _count_lines,
+        _count_read,
+        _count_vectors,
+        _compare_clusters,
+        _compare_ids,
+        _read_figures,
+    )
     faults: list[str] = []
     for check in checks:
         try:
@@ -175,8 +187,9 @@ def _compare_ids(run: Run) -> Iterator[str]:
     for kind, table in (("cluster", run.clusters), ("theme", run.themes)):
         alive = sorted(int(i) for i in table[kind] if i >= 0)
         said = identity[f"{kind}s"]
-        yield from _differ(f"ids of the {kind}s", alive, "identity",
-                           sorted([*said["kept"], *said["born"]]))  # fmt: skip
+        yield from _differ(
+            f"ids of the {kind}s", alive, "identity", sorted([*said["kept"], *said["born"]])
+        )
         if alive and alive[-1] >= identity[f"next_{kind}"]:
             yield f"identity.next_{kind} is not above every {kind}'s id."
 

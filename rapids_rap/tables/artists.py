@@ -116,8 +116,11 @@ def _region_codes(
     if unplaced:
         log.warning(
             "%d of %d artists have no region and are listed under %s: %s",
-            len(unplaced), len(names), UNKNOWN_REGION, ", ".join(unplaced[:20]),
-        )  # fmt: skip
+            len(unplaced),
+            len(names),
+            UNKNOWN_REGION,
+            ", ".join(unplaced[:20]),
+        )
     places = [UNKNOWN_REGION, *sorted(set(of_artist) - {UNKNOWN_REGION})]
     position = {place: i for i, place in enumerate(places)}
     return places, np.array([position[region] for region in of_artist], dtype=np.int64)

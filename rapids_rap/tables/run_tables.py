@@ -86,9 +86,11 @@ def cluster_table(
 
 
 def theme_table(
-    clusters: pd.DataFrame, terms: pd.DataFrame, ids: IntArray | None = None,
+    clusters: pd.DataFrame,
+    terms: pd.DataFrame,
+    ids: IntArray | None = None,
     labels: Mapping[int, str] | None = None,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """themes.csv: theme, label, clusters, lines, distinct_lines, share, top_terms; noise first.
 
     ids: (T,) the id of each theme, and labels: what people named some of those; label is that, or

@@ -32,8 +32,16 @@ from rapids_rap.training.writing import explain_tensor_errors, sync_files
 log = logging.getLogger(__name__)
 
 # What reading a truncated or overwritten checkpoint can raise.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError,
-          SafetensorError)  # fmt: skip
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    SafetensorError,
+)
 _NAME = re.compile(r"checkpoint-(\d{9})")
 
 
@@ -114,8 +122,10 @@ class Checkpoints:
                     raise
                 log.warning(
                     "%s is damaged (%s); it is set aside, and training goes on from what was "
-                    "before it.", newest, str(error).partition(". ")[0] or type(error).__name__,
-                )  # fmt: skip
+                    "before it.",
+                    newest,
+                    str(error).partition(". ")[0] or type(error).__name__,
+                )
                 aside = newest.with_name(f"damaged-{newest.name}")
                 shutil.rmtree(aside, ignore_errors=True)
                 newest.rename(aside)

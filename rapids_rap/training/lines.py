@@ -88,9 +88,12 @@ def chosen_lines(lines: Lines, keep: Bools) -> Lines:
         return np.where(old < 0, -1, new[old])
 
     return Lines(
-        tuple(lines.text[i] for i in at.tolist()), lines.song[at], lines.text_id[at],
-        moved(lines.following), moved(lines.preceding),
-    )  # fmt: skip
+        tuple(lines.text[i] for i in at.tolist()),
+        lines.song[at],
+        lines.text_id[at],
+        moved(lines.following),
+        moved(lines.preceding),
+    )
 
 
 def held_out_songs(frame: pd.DataFrame, listed: str, share: float) -> set[int]:

@@ -136,9 +136,14 @@ def _judge(course: Course, state: State, loss: float | None) -> None:
     figures = dev_figures(course.dev, lambda texts: encode(course.learner, texts))
     entry |= {"dev_mrr": figures.mrr, "alignment": figures.alignment}
     entry |= {"uniformity": figures.uniformity, "random_cosine": figures.random_cosine}
-    log.info("step %d: loss %s, dev MRR %.4f, alignment %.3f, uniformity %.3f", state.steps,
-             "-" if loss is None else f"{loss:.4f}", figures.mrr, figures.alignment,
-             figures.uniformity)  # fmt: skip
+    log.info(
+        "step %d: loss %s, dev MRR %.4f, alignment %.3f, uniformity %.3f",
+        state.steps,
+        "-" if loss is None else f"{loss:.4f}",
+        figures.mrr,
+        figures.alignment,
+        figures.uniformity,
+    )
     if state.best_step is None or figures.mrr > state.best_mrr:
         state.best_step, state.best_mrr, state.unimproved = state.steps, figures.mrr, 0
         course.checkpoints.save_best(state.steps, course.learner.module)

@@ -65,8 +65,12 @@ def load_lexicon(
         if word in words:
             log.warning(
                 "%s:%d: %s is in %s already (line %d); it counts once",
-                source, line, word, category, words[word],
-            )  # fmt: skip
+                source,
+                line,
+                word,
+                category,
+                words[word],
+            )
         words.setdefault(word, line)
     if not found:
         raise InputError(f"{source}: no words; expected rows of category,word below the header.")
@@ -92,8 +96,9 @@ def count_hits(
     if unfindable:
         log.warning(
             "the lexicon holds punctuation, which is never part of a word, so these are not "
-            "counted: %s", ", ".join(unfindable),
-        )  # fmt: skip
+            "counted: %s",
+            ", ".join(unfindable),
+        )
     automaton = _Automaton(*map(backend.from_host, _compile(lexicon, tokens.vocabulary)))
     flat = (tokens.ids, tokens.gaps, tokens.text_ids)
     ids, gaps, text_ids = map(backend.from_host, flat)

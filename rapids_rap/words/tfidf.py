@@ -126,8 +126,9 @@ def weigh(
     column = xp.cumulative_sum(xp.astype(shared, xp.int64)) - 1
     rows, columns = documents[kept], xp.take(column, terms)[kept]
     shape = (size, max(1, int(xp.count_nonzero(shared))))
-    rest = _by_document(xp.where(kept, xp.zeros_like(values), values * values), documents, size,
-                        backend)  # fmt: skip
+    rest = _by_document(
+        xp.where(kept, xp.zeros_like(values), values * values), documents, size, backend
+    )
     return Weighted(_csr(values[kept], rows, columns, shape, backend), rest)
 
 
@@ -148,9 +149,12 @@ def most_common(counts: Counts, most: int, fit: Array | None = None) -> Counts:
     number = xp.cumulative_sum(xp.astype(kept, xp.int64)) - 1
     own = xp.take(kept, counts.terms)
     return Counts(
-        xp.take(number, counts.terms)[own], counts.documents[own], counts.counts[own],
-        int(xp.count_nonzero(kept)), counts.size,
-    )  # fmt: skip
+        xp.take(number, counts.terms)[own],
+        counts.documents[own],
+        counts.counts[own],
+        int(xp.count_nonzero(kept)),
+        counts.size,
+    )
 
 
 def products(matrix: Sparse, rows: slice, backend: Backend) -> Array:

@@ -24,8 +24,9 @@ def test_tables_give_the_forces(min_dist):
     a, b = find_ab_params(1.0, min_dist)
     squared = np.exp(np.random.default_rng(0).uniform(np.log(1e-11), np.log(1e6), 20_000))
     squared = squared.astype(np.float32)
-    for table, exact in zip(ours.force_tables(a, b, 1.0), forces(squared.astype(float), a, b),
-                            strict=True):  # fmt: skip
+    for table, exact in zip(
+        ours.force_tables(a, b, 1.0), forces(squared.astype(float), a, b), strict=True
+    ):
         found = np.array([ours._force(table, s) for s in squared])
         np.testing.assert_allclose(found, exact, rtol=1e-4)
 
@@ -53,8 +54,24 @@ def test_one_epoch_takes_the_librarys_steps(dim):
         own, negative = points.copy(), every / 5
         timers = (negative, negative.copy(), every.copy())
         for number in (0, 1, 2, 3):
-            epoch(own, own, head, tail, n, every, a, b, states.copy(), 1.0, dim, True, 0.02,
-                  *timers, number, *NO_DENSITY)  # fmt: skip
+            epoch(
+                own,
+                own,
+                head,
+                tail,
+                n,
+                every,
+                a,
+                b,
+                states.copy(),
+                1.0,
+                dim,
+                True,
+                0.02,
+                *timers,
+                number,
+                *NO_DENSITY,
+            )
         found.append((own, *timers))
     for theirs, mine in zip(*found, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
@@ -64,8 +81,17 @@ def test_one_epoch_takes_the_librarys_steps(dim):
 def test_other_layouts_are_refused():
     """A layout on other points, or one that preserves density, would be computed wrongly."""
     points = np.zeros((3, 2), np.float32)
-    rest = (np.zeros(0, np.int32), np.zeros(0, np.int32), 3, np.zeros(0), 1.0, 1.0,
-            np.zeros((3, 3), np.int64), 1.0, 2)  # fmt: skip
+    rest = (
+        np.zeros(0, np.int32),
+        np.zeros(0, np.int32),
+        3,
+        np.zeros(0),
+        1.0,
+        1.0,
+        np.zeros((3, 3), np.int64),
+        1.0,
+        2,
+    )
     timers = (np.zeros(0),) * 3
     with pytest.raises(ValueError, match="on itself"):
         ours.epoch(points, points.copy(), *rest, True, 1.0, *timers, 0, *NO_DENSITY)

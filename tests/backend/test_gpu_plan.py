@@ -33,8 +33,14 @@ def test_every_stage_fits_or_says_what_would(n, card, d):
     free = free_on(card)
     stages = plan.plan_run(n, d, free, HOST)
     assert [s.stage for s in stages] == [
-        "vectors", "embedding", "neighbors", "layout", "clusters", "evidence", "maps",
-    ]  # fmt: skip
+        "vectors",
+        "embedding",
+        "neighbors",
+        "layout",
+        "clusters",
+        "evidence",
+        "maps",
+    ]
     for choice in stages:
         assert choice.fits == (choice.peak <= free)
         if not choice.fits:

@@ -6,11 +6,20 @@ from rapids_rap.bench.scenario import Scenario
 
 def run(side, number, seconds, peak=2**30, stages=None):
     return Run(
-        side=side, round=number, seconds=seconds, process_seconds=seconds + 1, cold=seconds,
-        warm=(), cpu_seconds=seconds, peak_bytes=peak, lines=1000,
-        counts={"lines": 1000, "tokens": 7000}, stages=stages or {}, stage_peaks={},
+        side=side,
+        round=number,
+        seconds=seconds,
+        process_seconds=seconds + 1,
+        cold=seconds,
+        warm=(),
+        cpu_seconds=seconds,
+        peak_bytes=peak,
+        lines=1000,
+        counts={"lines": 1000, "tokens": 7000},
+        stages=stages or {},
+        stage_peaks={},
         device_peaks={"sorting": 2**31} if side == "ours" else {},
-    )  # fmt: skip
+    )
 
 
 def session(requirements, ours=(1.0, 2.0, 1.0), other=(10.0, 10.0, 10.0), figures=None):
@@ -26,6 +35,11 @@ def session(requirements, ours=(1.0, 2.0, 1.0), other=(10.0, 10.0, 10.0), figure
 
 
 ENVIRONMENT = {
-    "date": "2026-01-01 00:00 UTC", "commit": "abc", "cores": 2, "cpu": "a processor",
-    "gpu": "none", "memory_gib": 8.0, "python": "3.11.7",
-}  # fmt: skip
+    "date": "2026-01-01 00:00 UTC",
+    "commit": "abc",
+    "cores": 2,
+    "cpu": "a processor",
+    "gpu": "none",
+    "memory_gib": 8.0,
+    "python": "3.11.7",
+}

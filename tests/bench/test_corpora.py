@@ -25,7 +25,7 @@ FILES = {
         {"author": "丁", "title": "曲", "paragraphs": ["早早早，晚晚晚。"]},
     ],
     "package/dist/songci/author.song.json": [{"author": "戊", "paragraphs": ["不是詩。"]}],
-}  # fmt: skip
+}
 
 
 def write_package(path: Path) -> None:

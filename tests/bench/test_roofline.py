@@ -80,10 +80,13 @@ def test_a_run_is_held_against_its_floors():
 @pytest.mark.parametrize(
     ("name", "card"),
     [
-        ("NVIDIA A100-SXM4-80GB", "A100 80GB SXM"), ("NVIDIA H200", "H200 SXM"),
-        ("NVIDIA L40S", "L40S"), ("Tesla T4", "T4"), ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB SXM"),
+        ("NVIDIA H200", "H200 SXM"),
+        ("NVIDIA L40S", "L40S"),
+        ("Tesla T4", "T4"),
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
     ],
-)  # fmt: skip
+)
 def test_a_card_is_found_by_the_drivers_name(name, card):
     """The names that drivers give contain the data sheet's."""
     assert roofline.find_gpu(name).name == card

@@ -27,9 +27,22 @@ from rapids_rap.training import train
 from tests.conftest import LYRICS, rap
 from tests.run_factory import make_run
 
-TINY = ("--model", "demo", "--backend", "cpu", "--limit", "160",
-        "--set", "maps.width=600", "--set", "maps.height=450", "--set", "layout.epochs=30",
-        "--set", "clusters.min_cluster_size=5")  # fmt: skip
+TINY = (
+    "--model",
+    "demo",
+    "--backend",
+    "cpu",
+    "--limit",
+    "160",
+    "--set",
+    "maps.width=600",
+    "--set",
+    "maps.height=450",
+    "--set",
+    "layout.epochs=30",
+    "--set",
+    "clusters.min_cluster_size=5",
+)
 TEXTS = [
     f"{a}{b}第{i}行"
     for i, (a, b) in enumerate(zip("山城夜雨" * 30, "江桥船梦歌" * 24, strict=True))
@@ -88,8 +101,9 @@ def test_finished_cells_are_not_run_again(grid_folder):
     resumed = rap("ablate", LYRICS, "--grid", "stopwords", "--out", folder, *TINY)
     assert resumed.code == 0
     assert resumed.err.count("finished earlier") == 1
-    changed = rap("ablate", LYRICS, "--grid", "stopwords", "--out", folder, *TINY,
-                  "--set", "terms.top=5")  # fmt: skip
+    changed = rap(
+        "ablate", LYRICS, "--grid", "stopwords", "--out", folder, *TINY, "--set", "terms.top=5"
+    )
     assert changed.err.count("finished earlier") == 0
     assert all(stages_of(folder / "stop-words")[name] for name in ("embedding", "clusters"))
 
@@ -116,9 +130,23 @@ def test_views_without_training_exit_3_before_any_work(tmp_path, monkeypatch):
 def test_a_view_is_trained_once_and_its_cell_reads_that_model(tmp_path):
     """A cell with a view runs on a model trained on this view alone, which a resumed grid keeps."""
     folder = tmp_path / "out"
-    arguments = ("ablate", LYRICS, "--grid", "views", "--only", "adjacent", "--out", folder, *TINY,
-                 "--set", "train.steps=2", "--set", "train.batch=16",
-                 "--set", "train.learning_rate=0.01")  # fmt: skip
+    arguments = (
+        "ablate",
+        LYRICS,
+        "--grid",
+        "views",
+        "--only",
+        "adjacent",
+        "--out",
+        folder,
+        *TINY,
+        "--set",
+        "train.steps=2",
+        "--set",
+        "train.batch=16",
+        "--set",
+        "train.learning_rate=0.01",
+    )
     outcome = rap(*arguments)
     assert outcome.code == 0, outcome.err
     [record] = (folder / ".models").glob("*/training.json")
@@ -193,8 +221,9 @@ def test_tables_hold_any_number_of_cells(tmp_path):
     found = measure_grid(grid, runs)
     tables = terminal_tables(found)
     assert [list(table.columns) for table in tables] == [
-        ["figure", "cell0", "cell1", "cell2"], ["figure", "cell0", "cell3"],
-    ]  # fmt: skip
+        ["figure", "cell0", "cell1", "cell2"],
+        ["figure", "cell0", "cell3"],
+    ]
     assert len(cell_table(found)) == 4
     alone = measure_grid(grid.model_copy(update={"cells": grid.cells[:1]}), runs[:1])
     assert len(terminal_tables(alone)) == 1
@@ -212,8 +241,10 @@ def test_the_page_escapes_and_loads_nothing(tmp_path):
     assert "<b>" not in page
     assert "&lt;script&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
-    assert [path.name for path in write_ablation(found, tmp_path)] == ["ablation.csv",
-                                                                       "ablation.html"]  # fmt: skip
+    assert [path.name for path in write_ablation(found, tmp_path)] == [
+        "ablation.csv",
+        "ablation.html",
+    ]
 
 
 def test_quoted_figures_keep_their_intervals(tmp_path):
@@ -259,8 +290,9 @@ def test_a_model_is_kept_for_what_it_was_trained_with_alone(tmp_path, monkeypatc
     shutil.copytree(locate_model("demo"), base)
 
     def models(*settings, contents=("a",)):
-        config = load_config(None, [f"embedding.model='{base}'", "train.views=['adjacent']",
-                                    *settings])  # fmt: skip
+        config = load_config(
+            None, [f"embedding.model='{base}'", "train.views=['adjacent']", *settings]
+        )
         ablate._trained(config, tmp_path, contents, None, None)
         return len(trained)
 

@@ -91,8 +91,10 @@ def test_noise_is_a_cluster_in_one_index_and_left_out_of_the_other():
 
 def test_the_files_hold_every_figure_and_load_nothing(tmp_path):
     """compare.json has both runs' figures and `adjusted_rand`; the page is whole by itself."""
-    quality = {"next_line_retrieval": {"value": 0.3, "baseline": 0.2, "interval": [0.2, 0.4]},
-               "artist_retrieval": {"value": None, "baseline": None, "interval": None}}  # fmt: skip
+    quality = {
+        "next_line_retrieval": {"value": 0.3, "baseline": 0.2, "interval": [0.2, 0.4]},
+        "artist_retrieval": {"value": None, "baseline": None, "interval": None},
+    }
     a, b = pair(tmp_path, THREE, [(i // 2) % 3 for i in range(120)], quality=quality)
     found = compare_runs(a, b)
     paths = write_comparison(found, tmp_path / "out")
@@ -151,9 +153,16 @@ def test_figures_over_other_texts_are_shown_and_not_compared(tmp_path):
     """A run with more lyrics: its quoted figures are of other texts, and that is said."""
     quality = {"next_line_retrieval": {"value": 0.3, "baseline": 0.2, "interval": [0.2, 0.4]}}
     a = make_run(tmp_path / "a", TEXTS, THREE, songs=SONGS, quality=quality)
-    b = make_run(tmp_path / "b", [*TEXTS, "多一行"], [*THREE, 0], songs=[*SONGS, 99],
-                 quality={"next_line_retrieval": quality["next_line_retrieval"] | {
-                     "value": 0.9, "interval": [0.8, 0.95]}})  # fmt: skip
+    b = make_run(
+        tmp_path / "b",
+        [*TEXTS, "多一行"],
+        [*THREE, 0],
+        songs=[*SONGS, 99],
+        quality={
+            "next_line_retrieval": quality["next_line_retrieval"]
+            | {"value": 0.9, "interval": [0.8, 0.95]}
+        },
+    )
     found = compare_runs(open_run(a), open_run(b))
     row = next(r for r in found.contrasts if r.key == "next_line_retrieval")
     assert row.winner == "apart"

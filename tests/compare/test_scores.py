@@ -64,9 +64,11 @@ def test_every_figure_has_a_baseline_and_says_its_interval(tmp_path):
 def test_whitening_is_fitted_again_as_the_run_did(tmp_path):
     """The vectors that are judged are those the run's clusters saw."""
     texts, songs = corpus()
-    run = open_run(make_run(
-        tmp_path / "run", texts, songs, songs=songs, settings=["embedding.postprocess=whiten"]
-    ))  # fmt: skip
+    run = open_run(
+        make_run(
+            tmp_path / "run", texts, songs, songs=songs, settings=["embedding.postprocess=whiten"]
+        )
+    )
     every = np.arange(120)
     white = used_vectors(run, every, BACKEND)
     spread = np.cov(white.T)

@@ -25,12 +25,23 @@ SEEN_ONLY = {
 def record(after=0.02, gain=(-0.001, 0.003), step=50):
     """What training.json holds, as far as it is read here."""
     return {
-        "view_cosine": 0.9, "train_lines": 100, "steps": 60, "views": ["adjacent"],
-        "dev_mrr_before": 0.02, "dev_mrr_after": after, "dev_pairs": 30, "dev_songs": 5,
-        "tfidf_mrr": 0.01, "chance_mrr": 0.005, "best_step": step,
-        "intervals": {"dev_mrr_before": [0.01, 0.03], "dev_mrr_after": [0.01, 0.03],
-                      "dev_mrr_gain": list(gain) if gain else None},
-    }  # fmt: skip
+        "view_cosine": 0.9,
+        "train_lines": 100,
+        "steps": 60,
+        "views": ["adjacent"],
+        "dev_mrr_before": 0.02,
+        "dev_mrr_after": after,
+        "dev_pairs": 30,
+        "dev_songs": 5,
+        "tfidf_mrr": 0.01,
+        "chance_mrr": 0.005,
+        "best_step": step,
+        "intervals": {
+            "dev_mrr_before": [0.01, 0.03],
+            "dev_mrr_after": [0.01, 0.03],
+            "dev_mrr_gain": list(gain) if gain else None,
+        },
+    }
 
 
 def rows_of(better):

@@ -17,8 +17,10 @@ def verdict(a, b, **how):
 
 def test_intervals_that_do_not_overlap_decide():
     """B's retrieval lies above A's interval: B is better, and the sentence quotes both."""
-    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
-                    {"next_line_retrieval": figure(0.4, [0.38, 0.44])})  # fmt: skip
+    found = verdict(
+        {"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+        {"next_line_retrieval": figure(0.4, [0.38, 0.44])},
+    )
     assert found.better == "b"
     assert "0.400 [0.380, 0.440] against 0.300 [0.280, 0.330]" in found.english
     assert "下一行检索" in found.chinese
@@ -27,8 +29,10 @@ def test_intervals_that_do_not_overlap_decide():
 @pytest.mark.parametrize("other", [[0.33, 0.44], [0.2, 0.9]])
 def test_intervals_that_overlap_count_as_equal(other):
     """A higher value within the other's interval, or touching it, is no finding."""
-    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
-                    {"next_line_retrieval": figure(0.4, other)})  # fmt: skip
+    found = verdict(
+        {"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+        {"next_line_retrieval": figure(0.4, other)},
+    )
     assert found.better is None
     assert "overlap" in found.english
 
@@ -43,8 +47,10 @@ def test_without_an_interval_nothing_is_proven():
 
 def test_silhouette_alone_never_decides():
     """However clear its intervals, silhouette is told and does not make a run better."""
-    found = verdict({"silhouette_cosine": figure(0.1, [0.09, 0.11])},
-                    {"silhouette_cosine": figure(0.5, [0.49, 0.51])})  # fmt: skip
+    found = verdict(
+        {"silhouette_cosine": figure(0.1, [0.09, 0.11])},
+        {"silhouette_cosine": figure(0.5, [0.49, 0.51])},
+    )
     assert found.better is None
     assert "silhouette alone decides nothing" in found.english
     against = verdict(
@@ -67,16 +73,21 @@ def test_figures_that_disagree_name_no_winner():
 
 def test_lower_is_better_where_it_is():
     """Fewer common words among the terms is the better value."""
-    rows = contrast({"common_terms": figure(0.9, [0.8, 1.0])},
-                    {"common_terms": figure(0.1, [0.0, 0.2])}, "shared")  # fmt: skip
+    rows = contrast(
+        {"common_terms": figure(0.9, [0.8, 1.0])},
+        {"common_terms": figure(0.1, [0.0, 0.2])},
+        "shared",
+    )
     assert rows[0].winner == "b"
 
 
 def test_figures_on_different_texts_are_not_compared():
     """Quoted figures of runs over other texts have no winner, and the sentence says why."""
-    found = verdict({"next_line_retrieval": figure(0.3, [0.28, 0.33])},
-                    {"next_line_retrieval": figure(0.4, [0.38, 0.44])},
-                    same_texts=False)  # fmt: skip
+    found = verdict(
+        {"next_line_retrieval": figure(0.3, [0.28, 0.33])},
+        {"next_line_retrieval": figure(0.4, [0.38, 0.44])},
+        same_texts=False,
+    )
     assert found.better is None
     assert "different texts" in found.english
 
@@ -88,9 +99,11 @@ def test_any_figure_is_read_whatever_its_depth():
             0.5, [0.4, 0.6], spaces={"dense": figure(0.3, None), "words": figure(None)}
         ),
         "section": {"one": figure(1, [0.9])},
-        "odd": figure(math.nan, ["x", 2]), "plain": 3, "none": None,
+        "odd": figure(math.nan, ["x", 2]),
+        "plain": 3,
+        "none": None,
         "turned": figure(0.5, [0.6, 0.4]),
-    }  # fmt: skip
+    }
     found = read_figures(quality)
     assert found["artist_retrieval"].interval == (0.4, 0.6)
     assert found["artist_retrieval.spaces.dense"].value == 0.3

@@ -75,9 +75,13 @@ class ndarray:  # noqa: N801  # CuPy's name
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
-        self, shape: Any, dtype: Any = float, memptr: Any = None, strides: Any = None,
+        self,
+        shape: Any,
+        dtype: Any = float,
+        memptr: Any = None,
+        strides: Any = None,
         order: str = "C",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if strides is not None:
             raise NotImplementedError("the double makes no arrays with strides of their own")
         contract.enter(NAME)

@@ -13,9 +13,11 @@ from typing import Any
 
 RECORD = Path(__file__).parents[2] / "tools" / "gpu_contract" / "record.json"
 _ERRORS: dict[str, type[Exception]] = {
-    "ValueError": ValueError, "KeyError": KeyError, "AttributeError": AttributeError,
+    "ValueError": ValueError,
+    "KeyError": KeyError,
+    "AttributeError": AttributeError,
     "RuntimeError": RuntimeError,
-}  # fmt: skip
+}
 
 calls: Counter[str] = Counter()
 """How often each recorded name was called, since the double was installed."""

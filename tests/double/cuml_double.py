@@ -36,9 +36,13 @@ def fuzzy_simplicial_set(*args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError("the double computes the default fuzzy set only")
     _cpu_umap._prepare_compiled_functions()
     weighted, _, _ = umap.umap_.fuzzy_simplicial_set(
-        np.empty((len(points), 0)), k, None, "precomputed",
-        knn_indices=indices, knn_dists=np.ascontiguousarray(distances, dtype=np.float32),
-    )  # fmt: skip
+        np.empty((len(points), 0)),
+        k,
+        None,
+        "precomputed",
+        knn_indices=indices,
+        knn_dists=np.ascontiguousarray(distances, dtype=np.float32),
+    )
     return of_host(weighted.tocoo())
 
 
@@ -61,16 +65,32 @@ def simplicial_set_embedding(*args: Any, **kwargs: Any) -> ndarray:
         if given["gamma"] != 1.0 or given["negative_sample_rate"] != 5:
             raise NotImplementedError("the double goes on from a layout with the usual forces only")
         gone_on = _cpu_umap.descend(
-            graph, start, _curve(given["a"], given["b"]), given["n_epochs"] or None,
-            given["initial_alpha"], given["random_state"],
-        )  # fmt: skip
+            graph,
+            start,
+            _curve(given["a"], given["b"]),
+            given["n_epochs"] or None,
+            given["initial_alpha"],
+            given["random_state"],
+        )
         return wrap(gone_on)
     layout, _ = umap.umap_.simplicial_set_embedding(
-        None, graph.copy(), given["n_components"], given["initial_alpha"],
-        *_curve(given["a"], given["b"]), given["gamma"], given["negative_sample_rate"],
-        given["n_epochs"] or None, start, np.random.RandomState(given["random_state"]),
-        "cosine", {}, False, {}, False, parallel=given["random_state"] is None,
-    )  # fmt: skip
+        None,
+        graph.copy(),
+        given["n_components"],
+        given["initial_alpha"],
+        *_curve(given["a"], given["b"]),
+        given["gamma"],
+        given["negative_sample_rate"],
+        given["n_epochs"] or None,
+        start,
+        np.random.RandomState(given["random_state"]),
+        "cosine",
+        {},
+        False,
+        {},
+        False,
+        parallel=given["random_state"] is None,
+    )
     return wrap(np.asarray(layout, dtype=np.float32).copy())
 
 

@@ -66,8 +66,10 @@ def make_modules() -> dict[str, ModuleType]:
     for module in modules.values():
         module.__path__ = []
     for thing in (
-        CudaAsyncMemoryResource, StatisticsResourceAdaptor, set_current_device_resource,
-    ):  # fmt: skip
+        CudaAsyncMemoryResource,
+        StatisticsResourceAdaptor,
+        set_current_device_resource,
+    ):
         setattr(modules["rmm.mr"], thing.__name__, thing)
     modules["rmm.allocators.cupy"].rmm_cupy_allocator = rmm_cupy_allocator  # type: ignore[attr-defined]
     return modules

@@ -110,7 +110,7 @@ def test_masks_select_by_position(cudf):
         (lambda f: f.drop_duplicates("a", "first", False, False, 1), "positional"),
         (lambda f: f["a"].to_cupy(fillna=0), "fillna"),
     ],
-)  # fmt: skip
+)
 def test_arguments_that_cudf_lacks_are_refused(cudf, call, message):
     """The recorded signatures decide."""
     with pytest.raises(TypeError, match=message):

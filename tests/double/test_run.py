@@ -22,10 +22,17 @@ from tests.double.test_stages import close
 pytestmark = pytest.mark.double
 
 SMALL = (
-    "--model", "demo", "--limit", "700",
-    "--set", f"input.regions={ROOT / 'examples' / 'regions.csv'}",
-    "--set", "maps.width=600", "--set", "maps.height=450",
-)  # fmt: skip
+    "--model",
+    "demo",
+    "--limit",
+    "700",
+    "--set",
+    f"input.regions={ROOT / 'examples' / 'regions.csv'}",
+    "--set",
+    "maps.width=600",
+    "--set",
+    "maps.height=450",
+)
 
 # Who may copy an array to the host: the writers of files and pictures, and those whose docstring
 # says that a small table or a sample goes there.
@@ -50,15 +57,20 @@ SMALL_TABLES = (
     "words.lexicon.cluster_emotions",
     "words.terms._name",
     "words.terms._stop_counts",
-)  # fmt: skip
+)
 
 
 def command(*arguments):
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     return subprocess.run(
         [sys.executable, "-m", "tests.double", *map(str, arguments)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +79,18 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("double")
     store = ("--set", f"embedding.store={folder / 'store'}")
     ended = command(
-        "--ledger", folder / "ledger.json", "--",
-        "run", LYRICS, "--backend", "gpu", "--out", folder / "gpu", *SMALL, *store,
-    )  # fmt: skip
+        "--ledger",
+        folder / "ledger.json",
+        "--",
+        "run",
+        LYRICS,
+        "--backend",
+        "gpu",
+        "--out",
+        folder / "gpu",
+        *SMALL,
+        *store,
+    )
     assert ended.returncode == 0, ended.stderr
     on_cpu = rap("run", LYRICS, "--backend", "cpu", "--out", folder / "cpu", *SMALL, *store)
     assert on_cpu.code == 0, on_cpu.err
@@ -132,10 +153,13 @@ def test_every_library_was_called(runs):
     """The double's run went through FAISS, cuML, cuDF and RMM, not around them."""
     calls = runs[2]["calls"]
     for name in (
-        "faiss.knn_gpu", "cuml.manifold.umap.simplicial_set_embedding",
-        "cuml.cluster.hdbscan.HDBSCAN.fit", "cudf.DataFrame.merge", "cupy.from_dlpack",
+        "faiss.knn_gpu",
+        "cuml.manifold.umap.simplicial_set_embedding",
+        "cuml.cluster.hdbscan.HDBSCAN.fit",
+        "cudf.DataFrame.merge",
+        "cupy.from_dlpack",
         "rmm.allocators.cupy.rmm_cupy_allocator",
-    ):  # fmt: skip
+    ):
         assert calls.get(name, 0) > 0, name
 
 
@@ -167,9 +191,7 @@ def test_out_of_memory_ends_with_a_sentence(runs, tmp_path, fault, stage):
     store = ("--set", f"embedding.store={runs[0].parent / 'store'}")
     with installed():
         contract.faults[fault] = 1
-        ended = rap(
-            "run", LYRICS, "--backend", "gpu", "--out", tmp_path / "run", *SMALL, *store
-        )  # fmt: skip
+        ended = rap("run", LYRICS, "--backend", "gpu", "--out", tmp_path / "run", *SMALL, *store)
     assert ended.code == 3, ended.err
     sentence = ended.err.strip().splitlines()[-1]
     assert sentence.startswith("Error: ")

@@ -164,21 +164,31 @@ def test_examples_are_the_cpus(stages):
     """The lines nearest to each center, in the same order."""
     tables = [
         cluster_examples(
-            f.vectors, f.clusters.labels, f.clusters.probabilities, f.clusters.centers,
-            f.weights, 5, f.backend,
+            f.vectors,
+            f.clusters.labels,
+            f.clusters.probabilities,
+            f.clusters.centers,
+            f.weights,
+            5,
+            f.backend,
         )
         for f in stages
-    ]  # fmt: skip
+    ]
     pd.testing.assert_frame_equal(*tables, atol=1e-6)
 
 
 def songs_of(texts):
     """A song of 20 texts in a row each, by one of five artists."""
     rows = np.arange(len(texts))
-    return pd.DataFrame({
-        "song_id": pd.array(rows // 20, dtype="Int64"), "artist": [f"a{i // 20 % 5}" for i in rows],
-        "text_id": rows, "stanza": rows % 20 // 4, "line_no": rows % 20 + 1,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "song_id": pd.array(rows // 20, dtype="Int64"),
+            "artist": [f"a{i // 20 % 5}" for i in rows],
+            "text_id": rows,
+            "stanza": rows % 20 // 4,
+            "line_no": rows % 20 + 1,
+        }
+    )
 
 
 def test_assignments_are_the_cpus(stages):
@@ -261,11 +271,18 @@ def test_maps_are_the_cpus(stages, sample):
     for f in stages:
         memory.ledger.clear()
         view = MapData(
-            f.backend.from_host(plane), f.backend.from_host(stages[0].clusters.labels),
-            f.backend.from_host(stages[0].clusters.themes), f.weights,
-            f.backend.from_host(np.arange(600) % 4 - 1), ("喜", "怒", "哀"),
-            tuple(f"词{c}" for c in range(count)), names, pd.DataFrame(share), "demo", 42,
-        )  # fmt: skip
+            f.backend.from_host(plane),
+            f.backend.from_host(stages[0].clusters.labels),
+            f.backend.from_host(stages[0].clusters.themes),
+            f.weights,
+            f.backend.from_host(np.arange(600) % 4 - 1),
+            ("喜", "怒", "哀"),
+            tuple(f"词{c}" for c in range(count)),
+            names,
+            pd.DataFrame(share),
+            "demo",
+            42,
+        )
         drawn.append(draw_maps(view, config, f.backend).pages)
     assert drawn[0].keys() == drawn[1].keys()
     for name, picture in drawn[0].items():

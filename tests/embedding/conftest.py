@@ -18,10 +18,14 @@ CHARACTERS = (
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "<|endoftext|>")
 VOCABULARY = {token: i for i, token in enumerate((*SPECIAL, *dict.fromkeys(CHARACTERS)))}
 SIZES = {
-    "vocab_size": len(VOCABULARY), "hidden_size": 32, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 130,
+    "vocab_size": len(VOCABULARY),
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 130,
     "initializer_range": 0.5,
-}  # fmt: skip
+}
 
 
 def texts_of(lengths: list[int]) -> list[str]:

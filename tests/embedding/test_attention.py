@@ -23,9 +23,14 @@ def test_packed_texts_see_only_themselves(causal, groups):
     borders = [0, 1, 4, 5, 12]
     q, k, v = random_qkv(1, 12, groups=groups)
     out, _ = varlen_attention(
-        SimpleNamespace(is_causal=causal), q, k, v, None, 8**-0.5,
+        SimpleNamespace(is_causal=causal),
+        q,
+        k,
+        v,
+        None,
+        8**-0.5,
         cu_seq_lens_q=torch.tensor(borders, dtype=torch.int32),
-    )  # fmt: skip
+    )
     for a, b in itertools.pairwise(borders):
         expected = plain_attention(q[0, :, a:b], k[0, :, a:b], v[0, :, a:b], causal).float()
         torch.testing.assert_close(out[0, a:b], expected, atol=1e-5, rtol=0)

@@ -141,9 +141,11 @@ def test_a_killed_process_is_resumed_to_the_same_bytes(qwen2, backend, tmp_path)
     root = tmp_path / "cut"
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(qwen2), str(root)],
-        cwd=Path(__file__).parents[2], env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     while process.poll() is None and len(list(root.glob("*/shard-*.json"))) < 5:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)

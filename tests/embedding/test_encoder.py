@@ -211,9 +211,10 @@ def test_only_the_broken_texts_are_counted(qwen2, encoder_of):
     batch_of = encoder.tokenize(TEXTS)
     only_in_one = batch_of.ids[batch_of.starts[6]]
     holding = [
-        i for i in range(len(TEXTS))
+        i
+        for i in range(len(TEXTS))
         if only_in_one in batch_of.ids[batch_of.starts[i] : batch_of.starts[i + 1]]
-    ]  # fmt: skip
+    ]
     with torch.no_grad():
         encoder._runner.model.embed_tokens.weight[only_in_one] = torch.nan
     with pytest.raises(InputError, match=rf"{len(holding)} of 10 .* text_id {holding[0]};"):

@@ -31,9 +31,16 @@ def dense(n=6, d=4):
 def test_the_parts_weigh_the_same(backend, kind):
     """Half of the squared length is the model's, half the words', at length 1."""
     fused = backend.to_host(
-        fuse(backend.from_host(dense()), TEXTS, segment(TEXTS), config(lexical=kind), backend, 0,
-             DEFAULT_SIZES)
-    )  # fmt: skip
+        fuse(
+            backend.from_host(dense()),
+            TEXTS,
+            segment(TEXTS),
+            config(lexical=kind),
+            backend,
+            0,
+            DEFAULT_SIZES,
+        )
+    )
     assert fused.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(fused, axis=1), 1, atol=1e-6)
     model = dense() / np.linalg.norm(dense(), axis=1, keepdims=True)
@@ -58,8 +65,15 @@ def test_texts_of_the_same_words_are_alike(backend, mode):
 def test_no_words_leave_the_model_alone(backend, texts):
     """No text, an empty one, punctuation, a single character: nothing to put beside."""
     given = dense(len(texts))
-    fused = fuse(backend.from_host(given), texts, segment(texts), config(lexical="words"), backend,
-                 0, DEFAULT_SIZES)  # fmt: skip
+    fused = fuse(
+        backend.from_host(given),
+        texts,
+        segment(texts),
+        config(lexical="words"),
+        backend,
+        0,
+        DEFAULT_SIZES,
+    )
     rows = backend.to_host(fused)
     assert rows.shape == (len(texts), 5)
     if len(texts):

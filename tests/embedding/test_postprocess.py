@@ -42,8 +42,11 @@ def test_whitening_makes_every_axis_equally_wide(backend):
     """Before the rows are scaled, the covariance is the identity."""
     host = cone()
     done = postprocess(backend.from_host(host), "whiten", backend)
-    mean, axes = (backend.to_host(x).astype(np.float64) for x in vars(done.transform).values()
-                  if not isinstance(x, str))  # fmt: skip
+    mean, axes = (
+        backend.to_host(x).astype(np.float64)
+        for x in vars(done.transform).values()
+        if not isinstance(x, str)
+    )
     white = (host - mean) @ axes.T
     np.testing.assert_allclose(np.cov(white.T), np.eye(12), atol=0.02)
     matrix = backend.to_host(done.matrix)

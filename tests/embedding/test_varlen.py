@@ -81,9 +81,12 @@ def test_the_installed_torch_takes_the_call():
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"dim": 12}, "multiple of 8"), ({"dim": 264}, "up to 256"),
-     ({"dtype": torch.float32}, "float16 and bfloat16")],
-)  # fmt: skip
+    [
+        ({"dim": 12}, "multiple of 8"),
+        ({"dim": 264}, "up to 256"),
+        ({"dtype": torch.float32}, "float16 and bfloat16"),
+    ],
+)
 def test_what_no_kernel_can_do_is_said(monkeypatch, kernel, settings, said):
     """The sentence becomes the reason for another plan, in place of a message from C++."""
     FlashAttn(monkeypatch)
@@ -119,8 +122,19 @@ def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, is_causal=False, 
     """`varlen_attn` as the documentation of torch 2.10 has it."""
 
 
-def later(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, return_aux=None, scale=None,
-          window_size=(-1, -1)):  # fmt: skip
+def later(
+    query,
+    key,
+    value,
+    cu_seq_q,
+    cu_seq_k,
+    max_q,
+    max_k,
+    *,
+    return_aux=None,
+    scale=None,
+    window_size=(-1, -1),
+):
     """As that of torch 2.11 has it."""
 
 

@@ -26,10 +26,14 @@ def compiled(tmp_path_factory):
     processes = {
         arch: subprocess.Popen(
             [*command, str(arch)],
-            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for arch in ARCHITECTURES
-    }  # fmt: skip
+    }
     reports = {}
     for arch, process in processes.items():
         out, err = process.communicate(timeout=300)

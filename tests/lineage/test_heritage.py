@@ -25,11 +25,17 @@ TEXTS = ["丙", "乙", "甲"]  # by code point: 丙 4e19, 乙 4e59, 甲 7532
 def run(tmp_path):
     """Three texts, the middle one twice, at (text_id, -text_id)."""
     ids = np.array([0, 1, 1, 2])
-    pd.DataFrame({
-        "text_id": ids, "text_norm": [TEXTS[i] for i in ids], "weight": [1, 2, 2, 1],
-        "cluster": [4, 4, 4, -1], "theme": [1, 1, 1, -1],
-        "x": ids.astype(np.float32), "y": -ids.astype(np.float32),
-    }).to_parquet(tmp_path / "lines.parquet")  # fmt: skip
+    pd.DataFrame(
+        {
+            "text_id": ids,
+            "text_norm": [TEXTS[i] for i in ids],
+            "weight": [1, 2, 2, 1],
+            "cluster": [4, 4, 4, -1],
+            "theme": [1, 1, 1, -1],
+            "x": ids.astype(np.float32),
+            "y": -ids.astype(np.float32),
+        }
+    ).to_parquet(tmp_path / "lines.parquet")
     (tmp_path / "vectors").mkdir()
     reduced = np.arange(15, dtype=np.float32).reshape(3, 5)
     np.save(tmp_path / "vectors" / "reduced.npy", reduced)
@@ -94,11 +100,18 @@ def named(run, backend, space="s"):
     texts = ["丙", "乙", "新", "甲"]
     labels = np.array([1, 1, 0, -1], dtype=np.int64)
     clusters = Clusters(
-        *map(backend.from_host, (
-            labels, labels, np.ones(4, np.float32), np.ones(2, np.float32),
-            np.array([1, 0], dtype=np.int64), np.zeros((2, 4), np.float32),
-        ))
-    )  # fmt: skip
+        *map(
+            backend.from_host,
+            (
+                labels,
+                labels,
+                np.ones(4, np.float32),
+                np.ones(2, np.float32),
+                np.array([1, 0], dtype=np.int64),
+                np.zeros((2, 4), np.float32),
+            ),
+        )
+    )
     matrix = backend.from_host(np.eye(4, dtype=np.float32))
     vectors = Vectors(matrix, "f", 4, SimpleNamespace(space=space))
     weights = backend.from_host(np.array([1, 2, 1, 1], dtype=np.int64))

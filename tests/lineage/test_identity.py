@@ -19,22 +19,30 @@ from tests.nights import heir, lyrics_of, planted_topic, spend_night, survivors
 
 SHIFT_CLUSTER, SHIFT_THEME = 100, 50
 SMALL_PARTS = 0.05  # of a cluster, which make a split
-QUICK = ("quality.retrieval_lines=100", "quality.artist_songs=10", "quality.bootstrap=100",
-         "quality.dbcv_sample=200", "quality.trustworthiness_sample=100")  # fmt: skip
+QUICK = (
+    "quality.retrieval_lines=100",
+    "quality.artist_songs=10",
+    "quality.bootstrap=100",
+    "quality.dbcv_sample=200",
+    "quality.trustworthiness_sample=100",
+)
 
 
 @pytest.fixture(scope="module")
 def shifted(sample_run, tmp_path_factory):
     """The sample run again, its ids beginning at 100 and 50, from the same stages."""
     return spend_night(
-        [LYRICS], tmp_path_factory.mktemp("shifted") / "run",
-        Heritage(None, SHIFT_CLUSTER, SHIFT_THEME), store=sample_run / ".store",
+        [LYRICS],
+        tmp_path_factory.mktemp("shifted") / "run",
+        Heritage(None, SHIFT_CLUSTER, SHIFT_THEME),
+        store=sample_run / ".store",
         settings=[
-            f"input.regions={ROOT / 'examples' / 'regions.csv'}", "maps.width=1200",
+            f"input.regions={ROOT / 'examples' / 'regions.csv'}",
+            "maps.width=1200",
             "maps.height=900",
         ],
         shared_stages=sample_run / ".stages",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +56,26 @@ def nights(sample_run, tmp_path_factory):
     store = sample_run / ".store"
     runs = [spend_night(fewer, folder / "0", Heritage(None), store=store, settings=QUICK)]
     for name, lines, selection in (
-        ("1", pd.concat([whole, planted_topic()]), "leaf"), ("2", whole, "leaf"),
-        ("3", whole, "eom"), ("4", whole, "leaf"),
-    ):  # fmt: skip
+        ("1", pd.concat([whole, planted_topic()]), "leaf"),
+        ("2", whole, "leaf"),
+        ("3", whole, "eom"),
+        ("4", whole, "leaf"),
+    ):
         # One of eom's clusters holds nearly everything, and its parts are a twentieth each.
         share = SMALL_PARTS if name == "4" else 0.25
         runs.append(
             spend_night(
-                lines, folder / name, heir(runs[-1]), store=store,
-                settings=[*QUICK, f"clusters.selection={selection}",
-                          f"nightly.split_share={share}"],
+                lines,
+                folder / name,
+                heir(runs[-1]),
+                store=store,
+                settings=[
+                    *QUICK,
+                    f"clusters.selection={selection}",
+                    f"nightly.split_share={share}",
+                ],
             )
-        )  # fmt: skip
+        )
     return runs
 
 
@@ -246,9 +262,13 @@ def test_labels_go_with_their_ids(nights, tmp_path, sample_run):
     )
     whole = pd.concat([lyrics_of(open_run(sample_run)), planted_topic()])
     run = spend_night(
-        whole, tmp_path / "run", heritage, store=sample_run / ".store",
-        settings=QUICK, shared_stages=nights[1].path / ".stages",
-    )  # fmt: skip
+        whole,
+        tmp_path / "run",
+        heritage,
+        store=sample_run / ".store",
+        settings=QUICK,
+        shared_stages=nights[1].path / ".stages",
+    )
     assert run.labels_of("cluster") == {kept: "<b>码头</b>"}
     assert run.labels_of("theme") == {theme: "江湖儿女"}
     assert run.themes.set_index("theme")["label"][theme] == "江湖儿女"
@@ -261,9 +281,13 @@ def test_labels_go_with_their_ids(nights, tmp_path, sample_run):
     head = summarize(run, kept)[0]
     assert f"cluster {kept} (<b>码头</b>)" in head
     bare = spend_night(
-        whole, tmp_path / "bare", Heritage(nights[1], 1000, 1000), store=sample_run / ".store",
-        settings=QUICK, shared_stages=nights[1].path / ".stages",
-    )  # fmt: skip
+        whole,
+        tmp_path / "bare",
+        Heritage(nights[1], 1000, 1000),
+        store=sample_run / ".store",
+        settings=QUICK,
+        shared_stages=nights[1].path / ".stages",
+    )
     assert bare.labels is None
     assert bare.maps["clusters.png"] != run.maps["clusters.png"]
     assert json.dumps(bare.manifest["identity"]["clusters"]) == json.dumps(

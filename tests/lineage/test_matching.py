@@ -100,9 +100,12 @@ def test_the_manifest_says_it_by_kind():
     """Other programs read these keys."""
     found = match(blocks(a3=30, b4=20, c6=9, d7=9), blocks(a0=18, a1=12, b2=20, c3=18), next_id=8)
     assert found.as_json("theme") == {
-        "kept": [3, 4, 6], "born": [8], "dead": [7],
-        "split": [{"theme": 3, "into": [3, 8]}], "merged": [{"themes": [6, 7], "into": 6}],
-    }  # fmt: skip
+        "kept": [3, 4, 6],
+        "born": [8],
+        "dead": [7],
+        "split": [{"theme": 3, "into": [3, 8]}],
+        "merged": [{"themes": [6, 7], "into": 6}],
+    }
 
 
 # ---- what counts --------------------------------------------------------------------------------

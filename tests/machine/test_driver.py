@@ -230,8 +230,11 @@ def answers(**changes):
     """What the script of `_gpu_imports` writes on a machine where all is well."""
     rows = {name: {"name": name, "version": v, "problem": ""} for name, v in VERSIONS.items()}
     rows["torch"] |= {
-        "cuda": "13.0", "available": True, "reason": "", "architectures": list(TORCH.architectures),
-    }  # fmt: skip
+        "cuda": "13.0",
+        "available": True,
+        "reason": "",
+        "architectures": list(TORCH.architectures),
+    }
     rows["faiss"] |= {"gpus": 1}
     return rows | changes
 

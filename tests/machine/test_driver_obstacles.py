@@ -90,7 +90,7 @@ FAULTS = {
         ),
         ["Exclusive_Process", "4242", "python3", "nvidia-smi -c 0"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("facts", "words"), FAULTS.values(), ids=FAULTS)

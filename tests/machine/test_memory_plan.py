@@ -51,10 +51,16 @@ def test_a_gpu_plan_fits_or_says_what_would(card, texts):
     assert plan.fits == (all(s.fits for s in plan.stages) and plan.host <= MAIN)
 
 
-@pytest.mark.parametrize(("texts", "card", "home"), [
-    (60_000, 16, "device"), (600_000, 16, "device"), (600_000, 80, "device"),
-    (6_000_000, 80, "device"), (6_000_000, 24, "host"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("texts", "card", "home"),
+    [
+        (60_000, 16, "device"),
+        (600_000, 16, "device"),
+        (600_000, 80, "device"),
+        (6_000_000, 80, "device"),
+        (6_000_000, 24, "host"),
+    ],
+)
 def test_where_the_vectors_live(texts, card, home):
     """600,000 lines fit the smallest card with their vectors; 6 million need a large one or RAM."""
     plan = plan_gpu(texts, 1536, card * GIB, MAIN)

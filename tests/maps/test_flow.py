@@ -21,9 +21,12 @@ def names(count):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    seed=st.integers(0, 10_000), n=st.integers(1, 300), a=st.integers(0, 40),
-    b=st.integers(0, 40), shown=st.integers(1, 30),
-)  # fmt: skip
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 300),
+    a=st.integers(0, 40),
+    b=st.integers(0, 40),
+    shown=st.integers(1, 30),
+)
 def test_every_line_arrives(seed, n, a, b, shown):
     """The sum of the ribbons is the number of lines, at both ends and bar by bar."""
     rng = np.random.default_rng(seed)

@@ -49,18 +49,27 @@ def test_only_what_shapes_a_run_is_a_change(tmp_path):
     base = basis_of(Config(), SHAPING, labels)
     same = change_config(
         Config(),
-        ["nightly.max_noise=0.5", "nightly.keep_runs=3", "train.steps=5", "nightly.root=x",
-         'input.paths=["a"]', "embedding.store=b"],
-    )  # fmt: skip
+        [
+            "nightly.max_noise=0.5",
+            "nightly.keep_runs=3",
+            "train.steps=5",
+            "nightly.root=x",
+            'input.paths=["a"]',
+            "embedding.store=b",
+        ],
+    )
     assert changes_since(base, basis_of(same, SHAPING, labels)) == []
     other = change_config(Config(), ["layout.epochs=7", "nightly.match_overlap=0.5", "seed=1"])
     assert changes_since(base, basis_of(other, SHAPING, labels)) == [
-        "layout.epochs: 0 → 7", "nightly.match_overlap: 0.2 → 0.5", "seed: 42 → 1",
-    ]  # fmt: skip
+        "layout.epochs: 0 → 7",
+        "nightly.match_overlap: 0.2 → 0.5",
+        "seed: 42 → 1",
+    ]
     shaping = {"model": "beef", "versions": {"numpy": "2.5"}}
     assert changes_since(base, basis_of(Config(), shaping, labels)) == [
-        "model: f00d → beef", "versions numpy: 2.4 → 2.5",
-    ]  # fmt: skip
+        "model: f00d → beef",
+        "versions numpy: 2.4 → 2.5",
+    ]
 
 
 def test_lists_and_labels_count_by_content(tmp_path):

@@ -25,8 +25,16 @@ def table(rows):
 def test_lines_are_counted_as_a_multiset():
     """A line that is sung once more is one new line; by cluster, by artist, and without artist."""
     before = table([("甲", "天亮了", 0), ("甲", "天亮了", 0), ("乙", "回家", 1), ("丙", "再见", 1)])
-    now = table([("甲", "天亮了", 3), ("甲", "天亮了", 3), ("甲", "天亮了", 3),
-                 ("乙", "回家", 1), (None, "下雨", -1), ("丁", "回家", 1)])  # fmt: skip
+    now = table(
+        [
+            ("甲", "天亮了", 3),
+            ("甲", "天亮了", 3),
+            ("甲", "天亮了", 3),
+            ("乙", "回家", 1),
+            (None, "下雨", -1),
+            ("丁", "回家", 1),
+        ]
+    )
     flow = flow_of(before, now)
     assert (flow.lines, flow.lines_before, flow.lines_new, flow.lines_gone) == (6, 4, 3, 1)
     assert (flow.texts, flow.texts_new, flow.texts_gone) == (3, 1, 1)
@@ -48,8 +56,9 @@ def test_a_stanza_counts_its_lines():
 
 rows = st.lists(
     st.tuples(st.sampled_from(["甲", "乙", None]), st.sampled_from("天地人"), st.just(0)),
-    min_size=1, max_size=30,
-)  # fmt: skip
+    min_size=1,
+    max_size=30,
+)
 
 
 @settings(max_examples=30)
@@ -79,10 +88,12 @@ def test_the_false_discovery_rate_is_held():
     rng = np.random.default_rng(3)
     shares = rng.dirichlet(np.ones(60))
     nights = [
-        (dict(enumerate(rng.multinomial(6000, shares))),
-         dict(enumerate(rng.multinomial(6500, shares))))
+        (
+            dict(enumerate(rng.multinomial(6000, shares))),
+            dict(enumerate(rng.multinomial(6500, shares))),
+        )
         for _ in range(200)
-    ]  # fmt: skip
+    ]
     false = sum(bool(grown_clusters(a, b, 0.05)) for a, b in nights)
     assert false <= 0.1 * 200
 
@@ -103,8 +114,11 @@ def test_empty_and_total_clusters_do_not_break_the_test():
 
 def test_figures_are_compared_where_both_exist():
     """What was not computed is left out of a night, and its change is null."""
-    quality = {"dbcv": {"value": 0.2}, "stability": {"value": None},
-               "clusters": {"noise_share_lines": 0.3}}  # fmt: skip
+    quality = {
+        "dbcv": {"value": 0.2},
+        "stability": {"value": None},
+        "clusters": {"noise_share_lines": 0.3},
+    }
     assert figures_of(quality) == {"dbcv": 0.2, "noise_share": 0.3}
     assert compare_figures({"dbcv": 0.5}, {"dbcv": 0.2, "noise_share": 0.3}) == {
         "dbcv": {"before": 0.5, "now": 0.2, "change": -0.3},

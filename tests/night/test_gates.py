@@ -22,15 +22,18 @@ def test_a_night_like_the_last_passes_every_gate():
     [
         ("max_noise", replace(GOOD, noise=0.95), replace(SAME, before=replace(GOOD, noise=0.9))),
         ("max_noise_rise", replace(GOOD, noise=0.46), SAME),
-        ("min_clusters", replace(GOOD, clusters=1),
-         replace(SAME, before=replace(GOOD, clusters=2))),
+        (
+            "min_clusters",
+            replace(GOOD, clusters=1),
+            replace(SAME, before=replace(GOOD, clusters=2)),
+        ),
         ("min_clusters_ratio", replace(GOOD, clusters=19), SAME),
         ("max_lines_lost", GOOD, replace(SAME, lines_lost=0.051)),
         ("min_ids_kept", GOOD, replace(SAME, ids_kept=0.49)),
         ("max_retrieval_fall", replace(GOOD, retrieval=0.34), SAME),
         ("max_dbcv_fall", replace(GOOD, dbcv=-0.11), SAME),
     ],
-)  # fmt: skip
+)
 def test_each_gate_refuses_its_own_fault(gate, now, change):
     """One thing worse than its limit fails that gate alone; a looser limit lets it through."""
     verdicts = judge(now, change, LIMITS)
@@ -45,9 +48,13 @@ def test_the_first_night_meets_only_absolute_gates():
     verdicts = judge(replace(GOOD, clusters=1, noise=0.99), None, LIMITS)
     assert [g.gate for g in failed(verdicts)] == ["max_noise", "min_clusters"]
     assert {g.gate for g in verdicts if g.passed is None} == {
-        "max_noise_rise", "min_clusters_ratio", "max_lines_lost", "min_ids_kept",
-        "max_retrieval_fall", "max_dbcv_fall",
-    }  # fmt: skip
+        "max_noise_rise",
+        "min_clusters_ratio",
+        "max_lines_lost",
+        "min_ids_kept",
+        "max_retrieval_fall",
+        "max_dbcv_fall",
+    }
 
 
 def test_what_was_not_computed_does_not_refuse():
@@ -66,7 +73,11 @@ def test_the_refusal_says_what_to_do():
     """The sentence names gate, value, limit, where the run is and how to publish it anyway."""
     gates = as_json(judge(GOOD, replace(SAME, lines_lost=0.4), LIMITS))
     said = refusal(gates, "20261127T020000Z", "/srv/rap")
-    for part in ("max_lines_lost is 0.4", "at most 0.05", "/srv/rap/runs/20261127T020000Z",
-                 "rapids-rap rollback /srv/rap 20261127T020000Z"):  # fmt: skip
+    for part in (
+        "max_lines_lost is 0.4",
+        "at most 0.05",
+        "/srv/rap/runs/20261127T020000Z",
+        "rapids-rap rollback /srv/rap 20261127T020000Z",
+    ):
         assert part in said
     assert "max_noise " not in said

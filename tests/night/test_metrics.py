@@ -6,15 +6,22 @@ from rapids_rap.night.metrics import render_metrics
 
 SAMPLE = re.compile(r'rapids_rap_nightly_[a-z_]+(\{[a-z]+="[a-z_]+"\})? -?[0-9.]+(e-?[0-9]+)?')
 STATUS = {
-    "ended": 1795739827.5, "last_success": 1795739000.25, "exit_code": 5,
-    "figures": {"lines": 314, "noise_share": 1e-07, "clusters": 6, "clusters_kept": 5,
-                "clusters_born": 1},
+    "ended": 1795739827.5,
+    "last_success": 1795739000.25,
+    "exit_code": 5,
+    "figures": {
+        "lines": 314,
+        "noise_share": 1e-07,
+        "clusters": 6,
+        "clusters_kept": 5,
+        "clusters_born": 1,
+    },
     "gates": [
         {"gate": "max_noise", "value": 0.2, "limit": 0.9, "passed": True, "why": ""},
         {"gate": "min_ids_kept", "value": 0.1, "limit": 0.5, "passed": False, "why": ""},
         {"gate": "max_dbcv_fall", "value": None, "limit": 0.3, "passed": None, "why": ""},
     ],
-}  # fmt: skip
+}
 
 
 def test_every_line_is_a_sample_or_its_description():
@@ -29,9 +36,12 @@ def test_every_line_is_a_sample_or_its_description():
             assert SAMPLE.fullmatch(line), line
             assert re.match("[a-z_]+", line)[0] in described
     expected = (
-        "exit_code 5", 'gate_passed{gate="max_noise"} 1', "noise_share 1e-07",
-        'clusters_by_change{change="born"} 1', 'gate_passed{gate="min_ids_kept"} 0',
-    )  # fmt: skip
+        "exit_code 5",
+        'gate_passed{gate="max_noise"} 1',
+        "noise_share 1e-07",
+        'clusters_by_change{change="born"} 1',
+        'gate_passed{gate="min_ids_kept"} 0',
+    )
     for line in expected:
         assert f"rapids_rap_nightly_{line}\n" in text
     assert "max_dbcv_fall" not in text

@@ -31,14 +31,21 @@ def test_no_file_and_an_empty_file_name_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("cluster,3", "has 2 fields"), ("cluster,3,a,b", "has 4 fields"),
-        ("group,3,a", "kind = 'group'"), ("cluster,x,a", "id = 'x'"), ("cluster,-1,a", "id = '-1'"),
-        ("cluster,٣,a", "id = '٣'"), ("cluster,4,a", "no cluster ever had it"),
-        ("theme,1,a", "no theme ever had it"), ("cluster,2,a", "named twice"),
-        ("cluster,3," + "长" * 201, "label"), ("cluster,3,a\x07b", "label"),
-        ('cluster,3,"open', "is no CSV"), ("cluster," + "9" * 5000 + ",a", "id = "),
+        ("cluster,3", "has 2 fields"),
+        ("cluster,3,a,b", "has 4 fields"),
+        ("group,3,a", "kind = 'group'"),
+        ("cluster,x,a", "id = 'x'"),
+        ("cluster,-1,a", "id = '-1'"),
+        ("cluster,٣,a", "id = '٣'"),
+        ("cluster,4,a", "no cluster ever had it"),
+        ("theme,1,a", "no theme ever had it"),
+        ("cluster,2,a", "named twice"),
+        ("cluster,3," + "长" * 201, "label"),
+        ("cluster,3,a\x07b", "label"),
+        ('cluster,3,"open', "is no CSV"),
+        ("cluster," + "9" * 5000 + ",a", "id = "),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_row_is_named(tmp_path, row, said):
     """The error names file, line and what was expected."""
     path = tmp_path / "labels.csv"

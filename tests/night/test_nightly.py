@@ -62,8 +62,9 @@ def test_a_night_embeds_only_new_texts_and_says_what_changed(two_nights):
     assert {gate["gate"] for gate in night["gates"] if gate["passed"] is None} == set()
     assert first.night["previous"] is None
     assert {gate["gate"] for gate in first.night["gates"] if gate["passed"]} == {
-        "max_noise", "min_clusters",
-    }  # fmt: skip
+        "max_noise",
+        "min_clusters",
+    }
     assert not (second.path / ".stages").exists()
     assert not root.building.exists()
 
@@ -103,8 +104,13 @@ def test_a_dry_run_writes_nothing(nights):
     before = tree(nights)
     outcome = rap("nightly", "--dry-run", *tiny_night("layout.epochs=90"))
     assert outcome.code == 0, outcome.err
-    for said in ("new: lyrics/11.txt", "removed: lyrics/00.txt", "unchanged: 10 files",
-                 "layout.epochs: 100 → 90", "Would make the night"):  # fmt: skip
+    for said in (
+        "new: lyrics/11.txt",
+        "removed: lyrics/00.txt",
+        "unchanged: 10 files",
+        "layout.epochs: 100 → 90",
+        "Would make the night",
+    ):
         assert said in outcome.out
     assert tree(nights) == before
     assert rap("nightly", "--dry-run", *tiny_night(root="elsewhere")).code == 0
@@ -181,8 +187,10 @@ def test_two_nights_at_once_name_the_holder(nights, tmp_path):
     told = tmp_path / "told"
     notify = f"sh -c 'echo $RAP_STATUS > {told}'"
     with exclusive(nights):
-        for arguments in (("nightly", "--notify-command", notify, *tiny_night()),
-                          ("rollback", nights)):  # fmt: skip
+        for arguments in (
+            ("nightly", "--notify-command", notify, *tiny_night()),
+            ("rollback", nights),
+        ):
             outcome = rap(*arguments)
             assert outcome.code == 4
             assert f"process {os.getpid()} on {os.uname().nodename} since 2" in outcome.err

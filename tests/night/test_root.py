@@ -80,10 +80,16 @@ def test_retention_spares_the_newest_the_published_and_the_one_before(tmp_path):
 
 def test_the_night_before_is_the_one_that_was_replaced(tmp_path):
     """Not the one of the day before, which may have been refused or rolled back from."""
-    root = make_nights(tmp_path, [
-        (name_of(1), True, None), (name_of(2), True, name_of(1)), (name_of(3), False, name_of(2)),
-        (name_of(4), True, name_of(1)), (name_of(6), True, name_of(5)),
-    ])  # fmt: skip
+    root = make_nights(
+        tmp_path,
+        [
+            (name_of(1), True, None),
+            (name_of(2), True, name_of(1)),
+            (name_of(3), False, name_of(2)),
+            (name_of(4), True, name_of(1)),
+            (name_of(6), True, name_of(5)),
+        ],
+    )
     assert earlier_name(root, name_of(4)) == name_of(1)
     assert earlier_name(root, name_of(1)) == ""
     assert earlier_name(root, name_of(6)) == name_of(4)  # its own was pruned

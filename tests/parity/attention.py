@@ -49,6 +49,11 @@ def _batch(heads: int, shared: int, dim: int, causal: bool, device: str) -> Pack
 
     borders = torch.tensor([0, *itertools.accumulate(LENGTHS)], dtype=torch.int32, device=device)
     return Packed(
-        states(heads, 1.0), states(shared, 1.0), states(shared, 0.5),
-        borders, max(LENGTHS), None, causal,
-    )  # fmt: skip
+        states(heads, 1.0),
+        states(shared, 1.0),
+        states(shared, 0.5),
+        borders,
+        max(LENGTHS),
+        None,
+        causal,
+    )

@@ -56,8 +56,13 @@ def load_sample(lyrics: Path, store: Path, most: int = 1500) -> Sample:
     labels[rng.random(len(texts)) < 1 / 7] = -1
     weights = rng.integers(1, 6, len(texts))
     ids = np.repeat(np.arange(len(texts)), weights)
-    lines = pd.DataFrame({"text_id": ids, "song_id": [f"s{i // 40:03}" for i in ids],
-                          "artist": [f"a{i // 150}" for i in ids]})  # fmt: skip
+    lines = pd.DataFrame(
+        {
+            "text_id": ids,
+            "song_id": [f"s{i // 40:03}" for i in ids],
+            "artist": [f"a{i // 150}" for i in ids],
+        }
+    )
     return Sample(texts, vectors, labels, weights, lines)
 
 
@@ -100,9 +105,12 @@ def layout(sample: Sample, other: Backend) -> Iterator[ParityFigure]:
         for p in (xy, own)
     ]
     yield at_most(
-        "layout", "difference of trustworthiness", abs(trust[0] - trust[1]), TRUST,
+        "layout",
+        "difference of trustworthiness",
+        abs(trust[0] - trust[1]),
+        TRUST,
         f"{trust[0]:.4f} against {trust[1]:.4f} on the CPU",
-    )  # fmt: skip
+    )
     yield at_most("layout", "stray points", float(strays(xy, own)), 0)
     yield at_most("layout", "coordinates not finite", float((~np.isfinite(xy)).sum()), 0)
 
@@ -219,14 +227,26 @@ def strays(xy: npt.NDArray[Any], own: npt.NDArray[Any]) -> int:
 
 def at_least(part: str, name: str, value: float, needed: float, note: str = "") -> ParityFigure:
     """A figure that must reach `needed`; one that is not a number misses it."""
-    return ParityFigure(part=part, name=name, value=value, needed=f">= {needed:g}",
-                        passed=value >= needed, note=note)  # fmt: skip
+    return ParityFigure(
+        part=part,
+        name=name,
+        value=value,
+        needed=f">= {needed:g}",
+        passed=value >= needed,
+        note=note,
+    )
 
 
 def at_most(part: str, name: str, value: float, needed: float, note: str = "") -> ParityFigure:
     """A figure that must not exceed `needed`; one that is not a number exceeds it."""
-    return ParityFigure(part=part, name=name, value=value, needed=f"<= {needed:g}",
-                        passed=value <= needed, note=note)  # fmt: skip
+    return ParityFigure(
+        part=part,
+        name=name,
+        value=value,
+        needed=f"<= {needed:g}",
+        passed=value <= needed,
+        note=note,
+    )
 
 
 def noted(part: str, name: str, value: float, note: str = "") -> ParityFigure:

@@ -50,9 +50,12 @@ def peaks(backend: Backend, n: int, d: int, free_now: Callable[[], int]) -> Iter
         largest = max(largest, planned[stage])
         peak = backend.memory().peak
         yield at_most(
-            "memory", f"{name}: allocator's peak so far, share of the plan",
-            peak / (largest - RESERVE), 1.0, f"{peak:,} bytes",
-        )  # fmt: skip
+            "memory",
+            f"{name}: allocator's peak so far, share of the plan",
+            peak / (largest - RESERVE),
+            1.0,
+            f"{peak:,} bytes",
+        )
         fixed = RESERVE + SCRATCH + BLOCKS
         yield noted("memory", f"{name}: the same without fixed sums", peak / (largest - fixed))
         used = before - min(least)

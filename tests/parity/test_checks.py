@@ -51,8 +51,11 @@ def test_a_run_without_kernels_is_noticed(sample_run):
     """The manifest of a run on the CPU shows no launches and no device memory."""
     manifest = json.loads((sample_run / "manifest.json").read_text())
     missed = {f.name for f in checks.whole_run(manifest) if f.passed is False}
-    assert missed == {"launches of the kernel pool", "launches of the kernel silhouette",
-                      "bytes allocated"}  # fmt: skip
+    assert missed == {
+        "launches of the kernel pool",
+        "launches of the kernel silhouette",
+        "bytes allocated",
+    }
 
 
 def test_attention_text_by_text_meets_its_demand():
@@ -118,12 +121,15 @@ def test_damage_is_noticed(sample, part):
     expected = {
         "neighbors": {"recall of 30 neighbours", "rows that hold themselves"},
         "layout": {"stray points", "difference of trustworthiness"},
-        "clusters": {"adjusted Rand index on blobs", "adjusted Rand index on the sample's map",
-                     "probabilities outside [0, 1] or not finite on blobs",
-                     "persistence outside [0, 1] on blobs"},
+        "clusters": {
+            "adjusted Rand index on blobs",
+            "adjusted Rand index on the sample's map",
+            "probabilities outside [0, 1] or not finite on blobs",
+            "persistence outside [0, 1] on blobs",
+        },
         "dense": {"least cosine of 8 principal axes", "error of the silhouette, plane"},
         "tables": {"rows of cluster_terms that differ"},
-    }[part.__name__]  # fmt: skip
+    }[part.__name__]
     assert expected <= failed
 
 

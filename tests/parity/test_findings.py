@@ -33,9 +33,14 @@ def broken():
 
 def verdict(findings):
     return Certificate(
-        created="", device="", compute_capability="", driver="", versions={},
-        parts={"one": findings.parts["one"]}, figures=tuple(findings.figures),
-    ).verdict  # fmt: skip
+        created="",
+        device="",
+        compute_capability="",
+        driver="",
+        versions={},
+        parts={"one": findings.parts["one"]},
+        figures=tuple(findings.figures),
+    ).verdict
 
 
 def test_a_part_that_ran(findings):
@@ -95,7 +100,11 @@ def test_the_device_is_known_without_cupy(monkeypatch):
 
 @pytest.mark.parametrize(
     ("more", "code", "kept"),
-    [((), 3, False), (("--collect-only",), 0, True), (("tests/runs/test_certificate.py",), 0, True)],
+    [
+        ((), 3, False),
+        (("--collect-only",), 0, True),
+        (("tests/runs/test_certificate.py",), 0, True),
+    ],
     ids=["this folder", "only listed", "among others"],
 )
 def test_without_a_gpu_no_old_certificate_stays(tmp_path, more, code, kept):

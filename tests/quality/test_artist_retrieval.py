@@ -43,10 +43,12 @@ def naive(rows, artists, groups):
         for a in range(count):
             outside = {g for g, b in zip(groups, artists, strict=True) if b == a} - {groups[i]}
             components = [
-                np.mean([rows[j] for j in range(len(rows))
-                         if artists[j] == a and groups[j] == g], axis=0)
+                np.mean(
+                    [rows[j] for j in range(len(rows)) if artists[j] == a and groups[j] == g],
+                    axis=0,
+                )
                 for g in outside
-            ]  # fmt: skip
+            ]
             if components:
                 profile = np.sum(components, axis=0)
                 length = np.linalg.norm(profile)
@@ -228,8 +230,14 @@ def test_every_space_stands_beside_the_characters():
     found = figure(make_songbook(random_songs(90, 6, lines=10, seed=4), d=6))
     by_name = {row["name"]: row for row in found["spaces"]}
     assert set(by_name) == {
-        "dense_raw", "dense_whitened", "characters", "words", "words_svd_whitened", *FUSIONS, PRIOR,
-    }  # fmt: skip
+        "dense_raw",
+        "dense_whitened",
+        "characters",
+        "words",
+        "words_svd_whitened",
+        *FUSIONS,
+        PRIOR,
+    }
     for row in by_name.values():
         low, high = row["interval"]
         assert low <= high

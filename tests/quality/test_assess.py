@@ -29,10 +29,13 @@ def evidence(labels, *, seed=0, raw=None):
     weights = np.ones(n, dtype=np.int64)
     count = int(labels.max(initial=-1)) + 1
     clusters = Clusters(
-        labels=labels, labels_raw=labels, probabilities=np.ones(n, np.float32),
-        persistence=np.ones(count, np.float32), themes=np.zeros(count, np.int64),
+        labels=labels,
+        labels_raw=labels,
+        probabilities=np.ones(n, np.float32),
+        persistence=np.ones(count, np.float32),
+        themes=np.zeros(count, np.int64),
         centers=np.zeros((count, 8), np.float32),
-    )  # fmt: skip
+    )
     terms = cluster_terms(tokens, labels, weights, TermsConfig(), BACKEND)
     layout = Layout(vectors[:, :2], vectors[:, :5])
     return Evidence(

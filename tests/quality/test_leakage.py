@@ -63,10 +63,12 @@ def test_songs_without_text_are_groups(songs):
 
 def test_entries_hold_each_text_of_a_song_once():
     """Repetition, unknown songs and songs that were not chosen are left out."""
-    lines = pd.DataFrame({
-        "song_id": pd.array([3, 3, None, 5, 3, 9], dtype="Int64"),
-        "text_id": [4, 4, 1, 2, 0, 7],
-    })  # fmt: skip
+    lines = pd.DataFrame(
+        {
+            "song_id": pd.array([3, 3, None, 5, 3, 9], dtype="Int64"),
+            "text_id": [4, 4, 1, 2, 0, 7],
+        }
+    )
     entries = song_entries(lines, np.array([3, 5]))
     np.testing.assert_array_equal(entries.songs, [0, 0, 1])
     np.testing.assert_array_equal(entries.texts, [0, 4, 2])

@@ -130,10 +130,13 @@ def test_huge_values_change_nothing(backend):
     book = make_songbook(random_songs(6, 2))
     verse = draw_verse(book.lines, book.texts, 1000, 0)
     found = [
-        ask(verse, dense_scores(backend.from_host(book.vectors * size), verse.texts, backend),
-            backend)
+        ask(
+            verse,
+            dense_scores(backend.from_host(book.vectors * size), verse.texts, backend),
+            backend,
+        )
         for size in (np.float32(1), np.float32(1e15))
-    ]  # fmt: skip
+    ]
     np.testing.assert_allclose(found[0].song_rank, found[1].song_rank)
 
 

@@ -49,9 +49,10 @@ def test_geometry_is_the_definition():
     assert found["uniformity"]["value"] == pytest.approx(uniform, abs=1e-5)
     lines = book.lines.sort_values(["song_id", "line_no"]).to_dict("records")
     pairs = {
-        (a["text_id"], b["text_id"]) for a, b in pairwise(lines)
+        (a["text_id"], b["text_id"])
+        for a, b in pairwise(lines)
         if (a["song_id"], a["stanza"]) == (b["song_id"], b["stanza"])
-    }  # fmt: skip
+    }
     far = [((book.vectors[i] - book.vectors[j]) ** 2).sum() for i, j in pairs if i != j]
     assert found["alignment"]["value"] == pytest.approx(np.mean(far), abs=1e-5)
 

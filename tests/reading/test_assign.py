@@ -35,8 +35,9 @@ def contents(folder):
     """Every file of a folder with its hash and the time it was written."""
     return {
         path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-        for path in folder.rglob("*") if path.is_file()
-    }  # fmt: skip
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def unit(rows):
@@ -137,9 +138,16 @@ def test_only_reading_can_be_set(sample_run, tmp_path):
         assign_config(run, [tmp_path], ["corpus.unit=song"])
     (tmp_path / "new.csv").write_text("zeile\n今晚的城市霓虹很亮啊\n", encoding="utf-8")
     outcome = rap(
-        "assign", sample_run, tmp_path / "new.csv", "--backend", "cpu",
-        "--set", "input.text=zeile", "--out", tmp_path / "a.jsonl",
-    )  # fmt: skip
+        "assign",
+        sample_run,
+        tmp_path / "new.csv",
+        "--backend",
+        "cpu",
+        "--set",
+        "input.text=zeile",
+        "--out",
+        tmp_path / "a.jsonl",
+    )
     assert outcome.code == 0, outcome.err
     assert json.loads((tmp_path / "a.jsonl").read_text())["text"] == "今晚的城市霓虹很亮啊"
 

@@ -18,8 +18,14 @@ from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import segment
 from tests.run_factory import make_run
 
-TEXTS = sorted({f"{a}{b}{c}" for a in "我你他" for b in ("爱", "恨", "想念", "走过") for c in
-                ("城市", "故乡的夜", "妈妈", "兄弟", "霓虹")})  # fmt: skip
+TEXTS = sorted(
+    {
+        f"{a}{b}{c}"
+        for a in "我你他"
+        for b in ("爱", "恨", "想念", "走过")
+        for c in ("城市", "故乡的夜", "妈妈", "兄弟", "霓虹")
+    }
+)
 NEW = ("完全没有见过的话 wow", "我爱城市的霓虹")
 
 
@@ -30,9 +36,12 @@ def encoder():
 
 def demo_run(folder, encoder, *settings):
     make_run(
-        folder, TEXTS, np.zeros(len(TEXTS), dtype=int), vectors=encoder.encode(TEXTS),
+        folder,
+        TEXTS,
+        np.zeros(len(TEXTS), dtype=int),
+        vectors=encoder.encode(TEXTS),
         settings=["embedding.model=demo", *settings],
-    )  # fmt: skip
+    )
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["model"]["fingerprint"] = encoder.spec.fingerprint
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -44,15 +53,23 @@ def demo_run(folder, encoder, *settings):
 def test_the_run_fits_and_new_texts_follow(tmp_path, encoder, mode, lexical):
     """The run's texts lie where its neighbours saw them, and one that is asked lies on itself."""
     run = demo_run(
-        tmp_path / "run", encoder, f"embedding.postprocess={mode}", f"embedding.lexical={lexical}",
-        "embedding.lexical_dims=12", "embedding.whiten_dims=20",
-    )  # fmt: skip
+        tmp_path / "run",
+        encoder,
+        f"embedding.postprocess={mode}",
+        f"embedding.lexical={lexical}",
+        "embedding.lexical_dims=12",
+        "embedding.whiten_dims=20",
+    )
     config, backend = run_config(run), CpuBackend()
     how = config.embedding
     seen = postprocess(
-        np.array(run.vectors), how.postprocess, backend,
-        whiten_dims=how.whiten_dims, remove_dims=how.remove_dims, seed=42,
-    ).matrix  # fmt: skip
+        np.array(run.vectors),
+        how.postprocess,
+        backend,
+        whiten_dims=how.whiten_dims,
+        remove_dims=how.remove_dims,
+        seed=42,
+    ).matrix
     if lexical != "none":
         words = segment(TEXTS, load_lexicon(None, "simplified").all_words)
         seen = fuse(seen, TEXTS, words, how, backend, 42, DEFAULT_SIZES)

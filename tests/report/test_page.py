@@ -38,65 +38,123 @@ def a_run(clusters=3, **changes):
     ids = list(range(-1, clusters))
     run = {
         "manifest": {
-            "created": "2026-01-02T03:04:05+00:00", "command": "rapids-rap run lyrics.txt",
-            "backend": {"name": "cpu", "reason": "no driver"}, "platform": "Linux",
-            "versions": {"rapids-rap": "0.1.0"}, "seed": 42, "warnings": ["读作 GB18030"],
+            "created": "2026-01-02T03:04:05+00:00",
+            "command": "rapids-rap run lyrics.txt",
+            "backend": {"name": "cpu", "reason": "no driver"},
+            "platform": "Linux",
+            "versions": {"rapids-rap": "0.1.0"},
+            "seed": 42,
+            "warnings": ["读作 GB18030"],
             "inputs": [
                 {"path": "a.txt", "read": 50, "kept": 40, "dropped": {"credits": 7, "header": 3}},
                 {"path": "b.lrc", "read": 9, "kept": 8, "dropped": {"symbols": 1}},
             ],
-            "counts": {"read": 59, "kept": 48, "units": 48, "distinct": 40, "clusters": clusters,
-                       "noise_lines": 12, "artists": 2, "songs": 5},
+            "counts": {
+                "read": 59,
+                "kept": 48,
+                "units": 48,
+                "distinct": 40,
+                "clusters": clusters,
+                "noise_lines": 12,
+                "artists": 2,
+                "songs": 5,
+            },
             "config": {"seed": 42, "clusters": {"min_cluster_size": 5, "noise": "keep"}},
             "model": {"name": "demo", "fingerprint": "f00d"},
             "stages": [{"name": "layout", "seconds": 1.25, "cached": True, "peak_memory": 2**21}],
             "terms": {"stop_words": [{"term": "我们", "count": 1234}]},
         },
         "quality": {
-            "silhouette_cosine": {"value": 0.1, "baseline": -0.01, "baseline_name": "shuffled",
-                                  "meaning": "m", "coverage": 0.75},
+            "silhouette_cosine": {
+                "value": 0.1,
+                "baseline": -0.01,
+                "baseline_name": "shuffled",
+                "meaning": "m",
+                "coverage": 0.75,
+            },
             "dbcv": {"value": -0.5, "baseline": -0.2, "meaning": "density"},
             "stability": {"value": None, "note": "not computed", "meaning": "recurrence"},
             "anisotropy": None,
         },
-        "clusters": pd.DataFrame({
-            "cluster": ids, "lines": [12] * len(ids), "distinct_lines": [10] * len(ids),
-            "songs": [3] * len(ids), "artists": [2] * len(ids), "share": [1 / len(ids)] * len(ids),
-            "persistence": [np.nan, *[0.5] * clusters], "stability": [np.nan] * len(ids),
-            "top_terms": ["词、语"] * len(ids), "suggested_label": ["爱情"] * len(ids),
-            "theme": [-1, *[0] * clusters],
-        }),
-        "cluster_emotions": pd.DataFrame({
-            "cluster": ids, "chunks": [12] * len(ids), "hits": [8] * len(ids),
-            "hit_爱情": [6] * len(ids), "ratio_爱情": [0.75] * len(ids),
-            "hit_愤怒": [2] * len(ids), "ratio_愤怒": [0.25] * len(ids),
-            "suggested_label": ["爱情"] * len(ids),
-        }),
-        "cluster_terms": pd.DataFrame({
-            "cluster": ids, "rank": [1] * len(ids), "term": [EVIL] * len(ids),
-            "score": [1.0] * len(ids), "method": ["c"] * len(ids),
-        }),
-        "cluster_examples": pd.DataFrame({
-            "cluster": ids, "rank": [1] * len(ids), "similarity": [0.9] * len(ids),
-            "artist": ["甲"] * len(ids), "song": [None] * len(ids),
-            "text": [FORMULA + EVIL] * len(ids),
-        }),
-        "themes": pd.DataFrame({
-            "theme": [-1, 0], "label": ["噪声", "江湖"], "clusters": [1, clusters],
-            "lines": [12, 36], "share": [0.25, 0.75], "top_terms": ["", "江湖、码头"],
-        }),
-        "cluster_artists": pd.DataFrame({
-            "cluster": ids, "artist": [EVIL] * len(ids), "percentage": [40.0] * len(ids),
-            "lines": [5] * len(ids), "lift": [1.5] * len(ids), "lift_low": [1.1] * len(ids),
-            "lift_high": [2.0] * len(ids),
-        }),
-        "artist_clusters": pd.DataFrame({
-            "artist": ["甲", "乙"], "lines": [30, 18], "-1": [0.25, 0.25],
-            **{str(k): [0.75 / max(clusters, 1)] * 2 for k in range(clusters)},
-        }),
-        "cluster_regions": None, "labels_of": lambda kind: {},
+        "clusters": pd.DataFrame(
+            {
+                "cluster": ids,
+                "lines": [12] * len(ids),
+                "distinct_lines": [10] * len(ids),
+                "songs": [3] * len(ids),
+                "artists": [2] * len(ids),
+                "share": [1 / len(ids)] * len(ids),
+                "persistence": [np.nan, *[0.5] * clusters],
+                "stability": [np.nan] * len(ids),
+                "top_terms": ["词、语"] * len(ids),
+                "suggested_label": ["爱情"] * len(ids),
+                "theme": [-1, *[0] * clusters],
+            }
+        ),
+        "cluster_emotions": pd.DataFrame(
+            {
+                "cluster": ids,
+                "chunks": [12] * len(ids),
+                "hits": [8] * len(ids),
+                "hit_爱情": [6] * len(ids),
+                "ratio_爱情": [0.75] * len(ids),
+                "hit_愤怒": [2] * len(ids),
+                "ratio_愤怒": [0.25] * len(ids),
+                "suggested_label": ["爱情"] * len(ids),
+            }
+        ),
+        "cluster_terms": pd.DataFrame(
+            {
+                "cluster": ids,
+                "rank": [1] * len(ids),
+                "term": [EVIL] * len(ids),
+                "score": [1.0] * len(ids),
+                "method": ["c"] * len(ids),
+            }
+        ),
+        "cluster_examples": pd.DataFrame(
+            {
+                "cluster": ids,
+                "rank": [1] * len(ids),
+                "similarity": [0.9] * len(ids),
+                "artist": ["甲"] * len(ids),
+                "song": [None] * len(ids),
+                "text": [FORMULA + EVIL] * len(ids),
+            }
+        ),
+        "themes": pd.DataFrame(
+            {
+                "theme": [-1, 0],
+                "label": ["噪声", "江湖"],
+                "clusters": [1, clusters],
+                "lines": [12, 36],
+                "share": [0.25, 0.75],
+                "top_terms": ["", "江湖、码头"],
+            }
+        ),
+        "cluster_artists": pd.DataFrame(
+            {
+                "cluster": ids,
+                "artist": [EVIL] * len(ids),
+                "percentage": [40.0] * len(ids),
+                "lines": [5] * len(ids),
+                "lift": [1.5] * len(ids),
+                "lift_low": [1.1] * len(ids),
+                "lift_high": [2.0] * len(ids),
+            }
+        ),
+        "artist_clusters": pd.DataFrame(
+            {
+                "artist": ["甲", "乙"],
+                "lines": [30, 18],
+                "-1": [0.25, 0.25],
+                **{str(k): [0.75 / max(clusters, 1)] * 2 for k in range(clusters)},
+            }
+        ),
+        "cluster_regions": None,
+        "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
-    }  # fmt: skip
+    }
     return SimpleNamespace(**(run | changes))
 
 
@@ -257,13 +315,15 @@ def test_cells(value, kind, text):
 
 def test_verdicts():
     """Equal to the baseline is not better; for anisotropy lower is better; sections are walked."""
-    figures = collect_figures({
-        "a": {"value": 0.5, "baseline": 0.5},
-        "anisotropy": {"value": 0.1, "baseline": 0.5},
-        "part": {"b": {"value": 0.9, "baseline": 0.5}, "c": {"value": None, "note": "why"}},
-        "plain": 3,
-        "infinite": float("inf"),
-    })  # fmt: skip
+    figures = collect_figures(
+        {
+            "a": {"value": 0.5, "baseline": 0.5},
+            "anisotropy": {"value": 0.1, "baseline": 0.5},
+            "part": {"b": {"value": 0.9, "baseline": 0.5}, "c": {"value": None, "note": "why"}},
+            "plain": 3,
+            "infinite": float("inf"),
+        }
+    )
     assert [f.key for f in figures] == ["a", "anisotropy", "part.b", "part.c", "plain", "infinite"]
     assert [f.key for f in failing(figures)] == ["a"]
     assert figures[4].value == 3
@@ -272,9 +332,16 @@ def test_verdicts():
 
 def on_a_gpu(parity=None):
     run = a_run()
-    used = {"device": "Card 1", "compute_capability": "9.0", "driver": "580", "allocated": 2**30,
-            "peak": 2**29, "kernels": {"pool": 1234}, "algorithms": {"neighbors": "faiss, exact"},
-            "host_copies": {}}  # fmt: skip
+    used = {
+        "device": "Card 1",
+        "compute_capability": "9.0",
+        "driver": "580",
+        "allocated": 2**30,
+        "peak": 2**29,
+        "kernels": {"pool": 1234},
+        "algorithms": {"neighbors": "faiss, exact"},
+        "host_copies": {},
+    }
     run.manifest["backend"] = {"name": "gpu", "reason": "there is one", "used": used}
     run.manifest["parity"] = parity
     return run
@@ -293,13 +360,31 @@ def test_a_gpu_run_shows_what_was_used_and_that_nothing_was_compared():
 def test_a_certificate_is_shown_with_its_misses_and_what_did_not_run():
     """The verdict, a failed figure and a part that did not run can't be overlooked."""
     parity = {
-        "verdict": "failed", "device": "Card 1", "compute_capability": "9.0", "driver": "580",
-        "created": "2026-01-02", "parts": {"kernels": "ran", "layout": "not run: no cuml"},
-        "figures": [{"part": "kernels", "name": "pool error", "value": 0.5, "needed": "<= 0.1",
-                     "passed": False, "note": ""},
-                    {"part": "kernels", "name": "small", "value": 0.0000123, "needed": "<= 0.1",
-                     "passed": True, "note": ""}],
-    }  # fmt: skip
+        "verdict": "failed",
+        "device": "Card 1",
+        "compute_capability": "9.0",
+        "driver": "580",
+        "created": "2026-01-02",
+        "parts": {"kernels": "ran", "layout": "not run: no cuml"},
+        "figures": [
+            {
+                "part": "kernels",
+                "name": "pool error",
+                "value": 0.5,
+                "needed": "<= 0.1",
+                "passed": False,
+                "note": "",
+            },
+            {
+                "part": "kernels",
+                "name": "small",
+                "value": 0.0000123,
+                "needed": "<= 0.1",
+                "passed": True,
+                "note": "",
+            },
+        ],
+    }
     page = render_report(on_a_gpu(parity), ReportConfig())
     assert "1.23e-05" in page
     assert "<strong>failed</strong>" in page

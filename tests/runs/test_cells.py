@@ -36,9 +36,14 @@ def test_a_formula_becomes_text(text):
 
 def test_numbers_nulls_and_plain_text_stay():
     """Negative numbers are numbers, a missing artist is missing, a lyric's own apostrophe stays."""
-    table = pd.DataFrame({
-        "lift": [-1.5, 2.0], "lines": [-3, 4], "artist": [None, "'Bout"], "text": ["a=b", "'"],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "lift": [-1.5, 2.0],
+            "lines": [-3, 4],
+            "artist": [None, "'Bout"],
+            "text": ["a=b", "'"],
+        }
+    )
     assert escape_cells(table).equals(table)
     mixed = pd.DataFrame({"value": pd.Series([-1, "=x", None], dtype=object)})
     assert escape_cells(mixed)["value"].tolist() == [-1, "'=x", None]
@@ -65,10 +70,16 @@ def test_names_of_columns_are_cells_too():
 def test_tables_of_a_run_come_back(tmp_path):
     """A run's own reader takes the apostrophes off again: terms, labels, artists, lyrics."""
     folder = make_run(tmp_path / "run", ["一", "二", "三"], [0, 0, 0])
-    table = pd.DataFrame({
-        "cluster": [0, 0], "rank": [1, 2], "similarity": [0.5, -0.25],
-        "artist": ["@某人", None], "song": ["-", "'=歌"], "text": ["=HYPERLINK(1)", "+1 了"],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "cluster": [0, 0],
+            "rank": [1, 2],
+            "similarity": [0.5, -0.25],
+            "artist": ["@某人", None],
+            "song": ["-", "'=歌"],
+            "text": ["=HYPERLINK(1)", "+1 了"],
+        }
+    )
     write_csv(folder / "cluster_examples.csv", table)
     assert "'=HYPERLINK(1)" in (folder / "cluster_examples.csv").read_text()
     found = open_run(folder).cluster_examples

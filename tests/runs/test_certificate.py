@@ -20,11 +20,14 @@ def a_figure(passed=True, **changes):
 
 def a_certificate(figures=None, parts=None):
     return Certificate(
-        created="2026-01-02T03:04:05+00:00", device="Card | 1", compute_capability="9.0",
-        driver="580.1", versions={"torch": "2.13.0"},
+        created="2026-01-02T03:04:05+00:00",
+        device="Card | 1",
+        compute_capability="9.0",
+        driver="580.1",
+        versions={"torch": "2.13.0"},
         parts=parts or {"neighbors": "ran"},
         figures=(a_figure(),) if figures is None else figures,
-    )  # fmt: skip
+    )
 
 
 def test_it_survives_the_disk(tmp_path):

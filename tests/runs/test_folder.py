@@ -31,7 +31,7 @@ def publish(folder, **changes):
         "quality": {"x": None},
         "maps": {"clusters.png": b"png"},
         "manifest": {"schema_version": 1, "counts": {}, "config": {}, "model": {}},
-    }  # fmt: skip
+    }
     folder.publish(**{**parts, **changes})
 
 
@@ -80,8 +80,10 @@ def test_second_writer_is_refused_and_told_who(tmp_path):
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "run")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(LockHeldError, match=str(holder.pid)), RunFolder(tmp_path / "run"):
         pass
@@ -198,8 +200,13 @@ def test_damaged_file_of_a_run_is_named(tmp_path, name):
 def test_a_copy_without_hidden_files_is_still_a_run(tmp_path):
     """`cp RUN/* elsewhere` loses the marker; the manifest says the same, and guards as well."""
     path = tmp_path / "run"
-    inputs = {"schema_version": 1, "counts": {}, "config": {}, "model": {},
-              "inputs": [{"path": "f", "sha256": "1"}]}  # fmt: skip
+    inputs = {
+        "schema_version": 1,
+        "counts": {},
+        "config": {},
+        "model": {},
+        "inputs": [{"path": "f", "sha256": "1"}],
+    }
     with RunFolder(path) as folder:
         folder.claim([("f", "1")])
         publish(folder, manifest=inputs)

@@ -74,15 +74,18 @@ def count_more(key):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (count_more("units"), "counts.units"), (count_more("kept"), "counts.kept"),
-        (count_more("read"), "kept + dropped"), (count_more("distinct"), "counts.distinct"),
-        (count_more("clusters"), "counts.clusters"), (count_more("noise_lines"), "noise_lines"),
+        (count_more("units"), "counts.units"),
+        (count_more("kept"), "counts.kept"),
+        (count_more("read"), "kept + dropped"),
+        (count_more("distinct"), "counts.distinct"),
+        (count_more("clusters"), "counts.clusters"),
+        (count_more("noise_lines"), "noise_lines"),
         (lambda m: m["inputs"][0].update(kept=0), "of input lyrics/00.txt"),
         (lambda m: m["identity"]["clusters"]["kept"].append(99), "ids of the clusters"),
         (lambda m: m["identity"].update(next_theme=0), "next_theme"),
         (lambda m: m["counts"].pop("dropped"), "can't be compared"),
     ],
-)  # fmt: skip
+)
 def test_numbers_that_do_not_add_up_are_named(run, change, said):
     """Counts of the manifest, the tables and the ids must agree."""
     rewrite(run, change)
@@ -103,8 +106,12 @@ def test_tables_that_contradict_each_other_are_found(run):
     terms.to_csv(run / "cluster_terms.csv", index=False)
     vouch(run, "cluster_terms.csv")
     faults = "\n".join(find_faults(run))
-    for said in ("equal texts in different clusters", "count different lines", "has the cluster 77",
-                 "no number"):  # fmt: skip
+    for said in (
+        "equal texts in different clusters",
+        "count different lines",
+        "has the cluster 77",
+        "no number",
+    ):
         assert said in faults
 
 

@@ -32,11 +32,21 @@ def test_shares_and_lift():
     found = tables(list("aaab") + ["b"] * 4, [0, 0, 1, 0, 1, 1, 1, -1]).cluster_artists
     rows = found.set_index(["cluster", "artist"])
     assert list(found.columns) == [
-        "cluster", "artist", "percentage", "lines", "lift", "lift_low", "lift_high",
-    ]  # fmt: skip
+        "cluster",
+        "artist",
+        "percentage",
+        "lines",
+        "lift",
+        "lift_low",
+        "lift_high",
+    ]
     assert found[["cluster", "artist"]].to_numpy().tolist() == [
-        [-1, "b"], [0, "a"], [0, "b"], [1, "b"], [1, "a"],
-    ]  # fmt: skip
+        [-1, "b"],
+        [0, "a"],
+        [0, "b"],
+        [1, "b"],
+        [1, "a"],
+    ]
     assert rows.loc[(0, "a"), "percentage"] == pytest.approx(200 / 3)
     assert rows.loc[(0, "a"), "lift"] == pytest.approx((2 / 3) / (3 / 8))
     assert rows.loc[(1, "b"), "lines"] == 3
@@ -70,8 +80,10 @@ def test_interval_is_the_linearised_one():
         own, inside = artists == row.artist, clusters == row.cluster
         influence = (
             (own & inside) / (own & inside).sum()
-            - inside / inside.sum() - own / own.sum() + 1 / 300
-        )  # fmt: skip
+            - inside / inside.sum()
+            - own / own.sum()
+            + 1 / 300
+        )
         by_song = np.bincount(songs, influence) ** 2
         mine = np.isin(np.arange(12), songs[own])
         m, rest = mine.sum(), (~mine).sum()

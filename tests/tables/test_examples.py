@@ -31,8 +31,10 @@ def test_nearest_by_cosine_and_no_noise():
     vectors = [[1, 0], [9, 9], [0, 2], [1, 0.1], [1, 0]]
     found = find(vectors, [0, 0, 1, 0, -1], [[5, 0], [0, 1]])
     assert found[["cluster", "rank", "text_id"]].to_numpy().tolist() == [
-        [0, 1, 0], [0, 2, 3], [1, 1, 2],
-    ]  # fmt: skip
+        [0, 1, 0],
+        [0, 2, 3],
+        [1, 1, 2],
+    ]
     assert found["similarity"].tolist() == pytest.approx([1, 1 / np.hypot(1, 0.1), 1])
 
 

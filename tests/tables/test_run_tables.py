@@ -20,11 +20,12 @@ def lines(clusters, *, artist=None, song_id=None):
     n = len(clusters)
     return pd.DataFrame(
         {
-            "text_id": np.arange(n), "cluster": clusters,
+            "text_id": np.arange(n),
+            "cluster": clusters,
             "artist": pd.array([artist] * n, dtype="str"),
             "song_id": pd.array([song_id] * n, dtype="Int64"),
         }
-    )  # fmt: skip
+    )
 
 
 def emotions(*clusters):
@@ -54,9 +55,12 @@ def test_everything_noise_is_one_row():
     """With no cluster at all there is the noise row, and its theme is noise."""
     none = np.zeros(0, np.int64)
     found = tables.cluster_table(
-        lines([-1, -1], artist="甲", song_id=1), np.zeros(0, np.float32), TERMS.head(0),
-        emotions(-1), none,
-    )  # fmt: skip
+        lines([-1, -1], artist="甲", song_id=1),
+        np.zeros(0, np.float32),
+        TERMS.head(0),
+        emotions(-1),
+        none,
+    )
     assert found[["cluster", "lines", "songs", "artists"]].values.tolist() == [[-1, 2, 1, 1]]
     themes = tables.theme_table(found, TERMS.head(0).rename(columns={"cluster": "theme"}))
     assert themes[["theme", "label", "lines"]].values.tolist() == [[-1, "噪声", 2]]

@@ -142,7 +142,7 @@ class Documented:
         ("No signature here.", "(*args, **kwargs)"),
         ("", "(*args, **kwargs)"),
     ],
-)  # fmt: skip
+)
 def test_signatures_from_docstrings(text, expected):
     """Cython writes them as C declarations in the first line, or not at all."""
     assert recorder._from_docstring(text) == expected

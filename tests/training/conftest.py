@@ -15,9 +15,14 @@ from tests.embedding.conftest import CHARACTERS, backend, encoder_of, make_model
 __all__ = ["backend", "encoder_of", "make_model", "one_thread"]
 
 SETTINGS = (
-    "train.steps=6", "train.batch=12", "train.evaluate_every=2", "train.checkpoint_every=2",
-    "train.learning_rate=0.01", "train.heldout_share=0.3", "train.dropout=0.2",
-)  # fmt: skip
+    "train.steps=6",
+    "train.batch=12",
+    "train.evaluate_every=2",
+    "train.checkpoint_every=2",
+    "train.learning_rate=0.01",
+    "train.heldout_share=0.3",
+    "train.dropout=0.2",
+)
 
 
 def invented_songs(number=24, lines=8, seed=0) -> pd.DataFrame:

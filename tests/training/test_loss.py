@@ -90,8 +90,9 @@ def test_vectors_stand_in_the_order_of_the_texts(learner_of):
         np.testing.assert_allclose(encode(learner, [text])[0], vectors[i], atol=1e-5)
 
 
-@pytest.mark.parametrize(("family", "pooling"), [("qwen2", "last"), ("bert", "cls"),
-                                                 ("bert", "mean")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("family", "pooling"), [("qwen2", "last"), ("bert", "cls"), ("bert", "mean")]
+)
 def test_a_learner_reads_as_a_run_reads(make_model, learner_of, encoder_of, family, pooling):
     """In evaluation a text's vector is what the embedding stage stores."""
     folder = make_model(family, pooling=pooling)

@@ -43,9 +43,12 @@ def test_the_mask_agrees_with_the_definition(lines):
         return len(grams(a) & grams(b)) >= 0.4 * len(grams(a) | grams(b)) - 1e-9
 
     expected = [
-        [i != j and any(near(a, b) for a in (left[i], right[i]) for b in (left[j], right[j]))
-         for j in range(30)] for i in range(30)
-    ]  # fmt: skip
+        [
+            i != j and any(near(a, b) for a in (left[i], right[i]) for b in (left[j], right[j]))
+            for j in range(30)
+        ]
+        for i in range(30)
+    ]
     assert near_duplicates(left, right, 0.4).tolist() == expected
 
 

@@ -11,8 +11,10 @@ from rapids_rap.corpus.normalize import is_blank, normalize
 from rapids_rap.training import text_views
 
 WITH_CHANCE = (
-    text_views.repeat_characters, text_views.repeat_words, text_views.other_punctuation,
-)  # fmt: skip
+    text_views.repeat_characters,
+    text_views.repeat_words,
+    text_views.other_punctuation,
+)
 PLAIN = (text_views.to_traditional, text_views.to_full_width, text_views.remove_adlibs)
 LYRICS = st.text(
     st.sampled_from("今晚的月亮照着城市我们还在 yeahABC0123'(),。!?~哎")

@@ -34,9 +34,20 @@ from tests.training.conftest import (
 __all__ = ["frame", "lines", "make_model", "one_thread", "qwen2", "run_train", "songs"]
 TEXTS = texts_of([3, 9, 5, 7, 4, 12])
 WHAT_IT_HOLDS = (
-    "config", "seed", "steps", "dev_mrr_before", "dev_mrr_after", "tfidf_mrr", "chance_mrr",
-    "alignment", "uniformity", "views", "intervals", "history", "view_cosine",
-)  # fmt: skip
+    "config",
+    "seed",
+    "steps",
+    "dev_mrr_before",
+    "dev_mrr_after",
+    "tfidf_mrr",
+    "chance_mrr",
+    "alignment",
+    "uniformity",
+    "views",
+    "intervals",
+    "history",
+    "view_cosine",
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +106,13 @@ def test_head_views_stay_alike(trained):
 
 def test_training_learns(run_train, qwen2, songs, tmp_path):
     """Neighbouring lines come closer on songs that were held out."""
-    settings = ("train.mode=full", "train.steps=40", "train.views=['adjacent']",
-                "train.learning_rate=0.003", "train.evaluate_every=10")  # fmt: skip
+    settings = (
+        "train.mode=full",
+        "train.steps=40",
+        "train.views=['adjacent']",
+        "train.learning_rate=0.003",
+        "train.evaluate_every=10",
+    )
     record = run_train(songs, qwen2, tmp_path / "model", *settings).record
     assert record["dev_mrr_after"] > 1.1 * record["dev_mrr_before"]
 
@@ -164,9 +180,21 @@ def test_sigterm_stops_and_the_same_command_resumes(qwen2, songs, tmp_path):
 
 def test_equal_views_end_the_command_with_a_sentence(qwen2, songs, tmp_path):
     """Exit 3, and the reason in the words of whoever has to mend it."""
-    outcome = rap("train", songs, "--model", qwen2, "--out", tmp_path / "m", "--backend", "cpu",
-                  *(word for s in SETTINGS for word in ("--set", s)), "--set", "train.dropout=0",
-                  "--set", "train.views=['dropout']")  # fmt: skip
+    outcome = rap(
+        "train",
+        songs,
+        "--model",
+        qwen2,
+        "--out",
+        tmp_path / "m",
+        "--backend",
+        "cpu",
+        *(word for s in SETTINGS for word in ("--set", s)),
+        "--set",
+        "train.dropout=0",
+        "--set",
+        "train.views=['dropout']",
+    )
     assert outcome.code == 3
     assert "two views of a text are equal" in outcome.err
     assert not (tmp_path / "m").exists()
@@ -232,8 +260,18 @@ def test_rhyme_is_an_objective_of_its_own(run_train, qwen2, songs, tmp_path, mon
 
 def test_echo_is_refused_before_any_work(qwen2, songs, tmp_path):
     """A folder can't say that it is read twice: refused, not trained on the first token."""
-    outcome = rap("train", songs, "--model", qwen2, "--out", tmp_path / "m", "--backend", "cpu",
-                  "--set", "embedding.pooling=echo")  # fmt: skip
+    outcome = rap(
+        "train",
+        songs,
+        "--model",
+        qwen2,
+        "--out",
+        tmp_path / "m",
+        "--backend",
+        "cpu",
+        "--set",
+        "embedding.pooling=echo",
+    )
     assert outcome.code == 2
     assert "echo can't be trained" in outcome.err
     assert not list(tmp_path.iterdir())
@@ -288,9 +326,12 @@ def test_a_full_disk_is_exit_3_and_keeps_the_checkpoint(
 
 @pytest.mark.parametrize(
     ("after", "said"),
-    [(0.3, "and above character TF-IDF"), (0.15, "not above chance, and above character TF-IDF"),
-     (0.05, "not above chance, and not above character TF-IDF")],
-)  # fmt: skip
+    [
+        (0.3, "and above character TF-IDF"),
+        (0.15, "not above chance, and above character TF-IDF"),
+        (0.05, "not above chance, and not above character TF-IDF"),
+    ],
+)
 def test_figures_at_chance_are_said_to_be(trained, after, said):
     """Above a weak baseline and below guessing is no success."""
     figures = {"dev_mrr_after": after, "tfidf_mrr": 0.1, "chance_mrr": 0.2, "best_step": 2}

@@ -46,8 +46,9 @@ def test_what_lines_without_songs_cannot_do_is_said():
     material = make_material(without_songs("今晚", "月亮"), "meaning")
     anchors, said = find_anchors(material, ("adjacent", "dropout"))
     assert [one.name for one in anchors] == ["dropout"]
-    assert said == ["the view adjacent is left out: no line has neighbouring lines of a known "
-                    "song's stanza"]  # fmt: skip
+    assert said == [
+        "the view adjacent is left out: no line has neighbouring lines of a known song's stanza"
+    ]
     with pytest.raises(InputError, match=r"No view .* context .* dropout, repetition, variants"):
         find_anchors(material, ("context", "adjacent"))
 
@@ -67,9 +68,15 @@ def test_a_batch_depends_on_seed_and_step_alone(lines):
 def test_a_batch_of_one_song_is_refused(lines):
     """Where every pair is masked the loss is zero and nothing would be learnt, silently."""
     first = lines.song == lines.song[0]
-    material = Material(Lines(tuple(np.array(lines.text)[first]), lines.song[first],
-                              lines.text_id[first], lines.following[first],
-                              lines.preceding[first]))  # fmt: skip
+    material = Material(
+        Lines(
+            tuple(np.array(lines.text)[first]),
+            lines.song[first],
+            lines.text_id[first],
+            lines.following[first],
+            lines.preceding[first],
+        )
+    )
     anchors, _ = find_anchors(material, ("dropout",))
     with pytest.raises(InputError, match="several songs"):
         refuse_without_negatives(PairSampler(material, anchors, 6, 0.7, 0)(0))

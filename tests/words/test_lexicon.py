@@ -201,9 +201,15 @@ def test_cluster_emotions():
     labels, weights = np.array([1, 1, -1, 0, 2]), np.array([1, 2, 3, 4, 1])
     table = cluster_emotions(counted, labels, weights, lexicon, BACKEND)
     assert list(table.columns) == [
-        "cluster", "chunks", "hits", "hit_积极", "ratio_积极", "hit_城市/意象", "ratio_城市/意象",
+        "cluster",
+        "chunks",
+        "hits",
+        "hit_积极",
+        "ratio_积极",
+        "hit_城市/意象",
+        "ratio_城市/意象",
         "suggested_label",
-    ]  # fmt: skip
+    ]
     expected = [
         (-1, 3, 3, 0, 0.0, 3, 1.0, "城市/意象"),
         (0, 4, 0, 0, 0.0, 0, 0.0, UNDECIDED),

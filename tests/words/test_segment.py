@@ -106,8 +106,11 @@ def test_spans_are_exact(texts):
 def test_split_words_marks_spaces_and_refuses_punctuation():
     """A lexicon word is read by the same rules as the texts it is looked for in."""
     assert split_words(" Turn-up 我爱 you") == [
-        ("turn", False), ("up", True), ("我爱", True), ("you", True),
-    ]  # fmt: skip
+        ("turn", False),
+        ("up", True),
+        ("我爱", True),
+        ("you", True),
+    ]
     assert split_words("我real的") == [("我", False), ("real", False), ("的", False)]
     assert split_words("oh, yeah") == split_words("!!") == split_words("") == []
 

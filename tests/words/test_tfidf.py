@@ -39,8 +39,12 @@ def reference(texts, documents, size, grams):
 
     def pieces(document):
         lines = [t.lower() for t, d in zip(texts, documents, strict=True) if d == document]
-        return [x[i:i + n] for x in lines for n in range(grams[0], grams[1] + 1)
-                for i in range(len(x) - n + 1)]  # fmt: skip
+        return [
+            x[i : i + n]
+            for x in lines
+            for n in range(grams[0], grams[1] + 1)
+            for i in range(len(x) - n + 1)
+        ]
 
     analysed = [pieces(document) for document in range(size)]
     if not any(analysed):

@@ -7,8 +7,13 @@ is not here, and the double has no other names, so that code which reaches for o
 from __future__ import annotations
 
 WHEELS = (
-    "cudf-cu13", "cuml-cu13", "cupy-cuda13x", "cuvs-cu13", "faiss-gpu", "rmm-cu13",
-)  # fmt: skip
+    "cudf-cu13",
+    "cuml-cu13",
+    "cupy-cuda13x",
+    "cuvs-cu13",
+    "faiss-gpu",
+    "rmm-cu13",
+)
 
 # What array_api_compat.cupy takes from CuPy while it is imported, and what its wrappers call.
 _COMPAT = """

@@ -19,9 +19,17 @@ from rapids_rap.words.lexicon import cluster_emotions, count_hits, load_lexicon
 from rapids_rap.words.segment import segment
 
 STAGES = [
-    "corpus", "embedding", "pca", "layout", "clusters", "silhouette", "terms", "lexicon",
-    "artists", "maps",
-]  # fmt: skip
+    "corpus",
+    "embedding",
+    "pca",
+    "layout",
+    "clusters",
+    "silhouette",
+    "terms",
+    "lexicon",
+    "artists",
+    "maps",
+]
 TRICKY = ["操场 上", "YEAH Yeah", "喝 酒店", "don’t", "快\t乐快乐", "", "🎵", "爱情爱情"]
 
 
@@ -169,9 +177,11 @@ def test_terms_are_class_based_tf_idf():
     terms = poster.cluster_terms(texts, np.array([0, 0, -1, -1]), top=5)
     common, rare, own = (np.log1p(4 / f) for f in (3, 2, 3))
     expected = [
-        (-1, 1, "灯火", 3 / 4 * own), (-1, 2, "月亮", 1 / 4 * common),
-        (0, 1, "河水", 2 / 4 * rare), (0, 2, "月亮", 2 / 4 * common),
-    ]  # fmt: skip
+        (-1, 1, "灯火", 3 / 4 * own),
+        (-1, 2, "月亮", 1 / 4 * common),
+        (0, 1, "河水", 2 / 4 * rare),
+        (0, 2, "月亮", 2 / 4 * common),
+    ]
     assert list(terms.columns) == ["cluster", "rank", "term", "score"]
     for row, (cluster, rank, term, score) in zip(terms.itertuples(), expected, strict=True):
         assert (row.cluster, row.rank, row.term) == (cluster, rank, term)

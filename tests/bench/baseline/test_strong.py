@@ -11,9 +11,17 @@ from rapids_rap.bench.baseline import poster, strong
 from rapids_rap.bench.baseline.settings import our_settings
 
 STAGES = [
-    "corpus", "embedding", "neighbors", "layout", "clusters", "silhouette", "terms", "lexicon",
-    "artists", "maps",
-]  # fmt: skip
+    "corpus",
+    "embedding",
+    "neighbors",
+    "layout",
+    "clusters",
+    "silhouette",
+    "terms",
+    "lexicon",
+    "artists",
+    "maps",
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +56,7 @@ def test_the_best_batch_size_is_the_fastest(monkeypatch):
     seconds = iter([99.0, 5.0, 3.0, 1.0, 2.0, 4.0])
     now = [0.0]
     monkeypatch.setattr(strong.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(
-        strong, "embed", lambda *_: now.__setitem__(0, now[0] + next(seconds))
-    )  # fmt: skip
+    monkeypatch.setattr(strong, "embed", lambda *_: now.__setitem__(0, now[0] + next(seconds)))
     assert strong.best_batch_size(["月"], encoder=None) == 64
 
 

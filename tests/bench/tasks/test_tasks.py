@@ -32,9 +32,13 @@ def test_every_encoder_gives_the_same_vectors(inputs, monkeypatch):
     """Our batches, the padded loop and sentence-transformers differ by rounding only."""
     monkeypatch.setattr(embedding, "TUNED_ON", 32)
     figures = found(
-        embedding, inputs, ours=embedding.ours, poster=embedding.poster,
-        library=embedding.sentence_transformers, distinct=embedding.sentence_transformers_distinct,
-    )  # fmt: skip
+        embedding,
+        inputs,
+        ours=embedding.ours,
+        poster=embedding.poster,
+        library=embedding.sentence_transformers,
+        distinct=embedding.sentence_transformers_distinct,
+    )
     for side in ("ours", "library", "distinct"):
         assert figures[side]["largest_difference"] < 1e-5
         assert figures[side]["knn_recall"] > 0.99
@@ -83,7 +87,9 @@ def test_a_run_folder_is_read_line_by_line(inputs):
     run = pipelines.ours(inputs)()
     lines = run.counts["lines"]
     assert {name: len(array) for name, array in run.arrays.items()} == {
-        "labels": lines, "map": lines, "clustered_space": lines,
-    }  # fmt: skip
+        "labels": lines,
+        "map": lines,
+        "clustered_space": lines,
+    }
     assert {"embedding", "layout", "quality"} <= {stage["stage"] for stage in run.stages}
     assert run.counts["tokens"] > lines
