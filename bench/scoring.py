@@ -17,7 +17,7 @@ from rapids_rap.config import TermsConfig
 from rapids_rap.quality.coherence import npmi, topic_diversity
 from rapids_rap.quality.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
 from rapids_rap.words.segment import Tokens, segment
-from rapids_rap.words.terms import cluster_terms
+from rapids_rap.words.terms import cluster_terms, stop_words
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ def score_labels(of: Judged, labels: Ints, backend: Backend) -> Figures:
     """Of clusters, (n,) int64, noise -1: their number, coverage, and whether they hold together."""
     ones = np.ones(len(labels), dtype=np.int64)
     cosine = silhouette_summary(cosine_silhouette(of.vectors, labels), ones)
-    terms = cluster_terms(of.tokens, labels, ones, TermsConfig(), backend)
+    terms = cluster_terms(of.tokens, labels, ones, stop_words(""), TermsConfig(), backend)
     return {
         "clusters": float(len(np.unique(labels[labels >= 0]))),
         "coverage": float(np.mean(labels >= 0)),

@@ -6,6 +6,7 @@ re-embeds a line. `settings` merges and prints configurations.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,17 @@ class CorpusConfig(Section):
     )
 
 
+@dataclass(frozen=True)
+class SpaceSettings:
+    """What is done to vectors before neighbours are sought; the fields are `EmbeddingConfig`'s."""
+
+    postprocess: Literal["none", "center", "remove", "whiten"]
+    whiten_dims: int
+    remove_dims: int
+    lexical: Literal["none", "words", "characters"]
+    lexical_dims: int
+
+
 class EmbeddingConfig(Section):
     """Which model turns a text into a vector, and how."""
 
@@ -83,6 +95,12 @@ class EmbeddingConfig(Section):
     shard_texts: int = Field(2048, ge=1, description="texts a shard: a kill can cost three")
     store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
     trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")
+
+    @property
+    def space(self) -> SpaceSettings:
+        """The settings that come after the model."""
+        names = [field.name for field in fields(SpaceSettings)]
+        return SpaceSettings(**{name: getattr(self, name) for name in names})
 
 
 class NeighborsConfig(Section):
@@ -305,3 +323,8 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     train: TrainConfig = TrainConfig()
     nightly: NightlyConfig = NightlyConfig()
+
+    @property
+    def random_seed(self) -> int | None:
+        """The seed as the stages take it."""
+        return None if self.seed == "none" else self.seed

@@ -42,7 +42,7 @@ def ours(inputs: Inputs) -> Call:
     from rapids_rap.clustering.layout import lay_out
     from rapids_rap.clustering.neighbors import neighbor_graph
     from rapids_rap.words.segment import segment
-    from rapids_rap.words.terms import cluster_terms
+    from rapids_rap.words.terms import cluster_terms, stop_words
 
     texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
     config, backend = Config(), load_backend("cpu")
@@ -58,7 +58,14 @@ def ours(inputs: Inputs) -> Call:
             found = find_clusters(layout.reduced, vectors, ones, graph, config.clusters, backend)
         with clock("terms"):
             tokens = segment(texts)
-            terms = cluster_terms(tokens, found.labels, ones, config.terms, backend)
+            terms = cluster_terms(
+                tokens,
+                found.labels,
+                ones,
+                stop_words(config.terms.stop_words),
+                config.terms,
+                backend,
+            )
         return Findings(
             {"texts": len(texts), "recall_1000": round(1000 * graph.recall)},
             clock.stages,

@@ -43,7 +43,7 @@ def ours_presence(inputs: Inputs) -> Call:
 def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
     from rapids_rap.words.lexicon import count_hits, load_lexicon
     from rapids_rap.words.segment import segment
-    from rapids_rap.words.terms import cluster_terms
+    from rapids_rap.words.terms import cluster_terms, stop_words
 
     texts, labels = read(inputs)
     backend, lexicon = load_backend("cpu"), load_lexicon()
@@ -54,7 +54,7 @@ def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
         with clock("segment"):
             tokens = segment(texts, lexicon.all_words)
         with clock("terms"):
-            terms = cluster_terms(tokens, labels, ones, TermsConfig(), backend)
+            terms = cluster_terms(tokens, labels, ones, stop_words(""), TermsConfig(), backend)
         with clock("lexicon"):
             hits = count_hits(tokens, texts, lexicon, mode, backend)
         return Findings(

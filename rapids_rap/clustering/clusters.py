@@ -18,6 +18,7 @@ from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.themes import find_themes
 from rapids_rap.config import ClustersConfig
 
+VERSION = 2  # raise it when the same arguments give another result
 log = logging.getLogger(__name__)
 
 

@@ -18,6 +18,8 @@ from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.warm_start import Earlier, starting_points, turn_back
 from rapids_rap.config import LayoutConfig
 
+VERSION = 3  # raise it when the same arguments give another result
+
 # Learning rate of a layout that goes on from an earlier one, in place of 1. Full steps shake a
 # finished map more than new texts change it; smaller ones keep it and its clusters, and neighbours
 # still lie as near each other (measured in docs/stable-ids.md).

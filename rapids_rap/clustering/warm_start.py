@@ -22,7 +22,7 @@ class Earlier:
 
     placed: (n,) bool, whether a text lay anywhere; other rows of the coordinates mean nothing.
     xy: (n, 2) float32 on the map. reduced: (n, dimensions) float32 in the space that is clustered,
-    None where that was another space. key: a hash of all this, for the layout's. unchanged: whether
+    None where that was another space. stage_key: a hash of all this. unchanged: whether
     tonight's texts are those of the night before and all that shapes a layout is as it was, so that
     the places stay as they are.
     """
@@ -30,7 +30,7 @@ class Earlier:
     placed: Array
     xy: Array
     reduced: Array | None
-    key: str
+    stage_key: str
     unchanged: bool = False
 
 

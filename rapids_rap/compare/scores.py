@@ -83,7 +83,7 @@ def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
     Post-processing and lexical vectors are fitted on all texts of the run again, as the run did.
     """
     config = Config.model_validate(run.manifest["config"])
-    how, seed = config.embedding, None if config.seed == "none" else config.seed
+    how, seed = config.embedding, config.random_seed
     try:
         if how.postprocess == "none" and how.lexical == "none":
             return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
@@ -98,7 +98,9 @@ def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
         ).matrix
         if how.lexical != "none":
             texts = _texts(run)
-            used = fuse(used, texts, _tokens(texts, config), how, backend, seed, DEFAULT_SIZES)
+            used = fuse(
+                used, texts, _tokens(texts, config), how.space, backend, seed, DEFAULT_SIZES
+            )
         return backend.xp.take(used, backend.from_host(rows), axis=0)
     except IndexError:
         raise InputError(
@@ -275,13 +277,14 @@ class _Scorer:
     def _term_lists(self, settings: TermsConfig) -> tuple[Terms, str]:
         labels = self.backend.from_host(self.labels)
         weights = self.backend.from_host(self.shared.lines)
+        note = ""
         try:
-            return cluster_terms(self.tokens, labels, weights, settings, self.backend), ""
+            stop = stop_words(settings.stop_words)
         except InputError as error:  # a list of stop words that is no longer where it was
             log.warning("%s: %s The bundled stop words are used.", self.side.run.path, error)
-            bundled = settings.model_copy(update={"stop_words": ""})
-            terms = cluster_terms(self.tokens, labels, weights, bundled, self.backend)
-            return terms, f"with the bundled stop words, since {settings.stop_words} is gone"
+            stop = stop_words("")
+            note = f"with the bundled stop words, since {settings.stop_words} is gone"
+        return cluster_terms(self.tokens, labels, weights, stop, settings, self.backend), note
 
     def _rows(self, most: int) -> Ints:
         n = len(self.labels)

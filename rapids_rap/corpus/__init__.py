@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 LINE_COLUMNS = (
@@ -61,3 +63,8 @@ class Corpus:
     dropped: pd.DataFrame
     files: tuple[FileCount, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> npt.NDArray[np.int64]:
+        """(n,) occurrences of each distinct text."""
+        return np.bincount(self.lines["text_id"], minlength=len(self.texts)).astype(np.int64)

@@ -26,6 +26,9 @@ from rapids_rap.runs.files import label_of, listed
 Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
 
 
+VERSION = 1  # raise it when the same files and configuration give other lines
+READS = ("credit_roles.toml",)
+
 _LONG_LINE = 2_000  # characters; longer lines are kept and named
 
 
@@ -89,6 +92,36 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
     return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
+
+
+@dataclass(frozen=True)
+class HashedFiles:
+    """The files of a run and what was found in them: hashes are (label, sha256), as in a manifest.
+
+    To the stages they are what they hold, wherever they lie.
+    """
+
+    paths: tuple[Path, ...]
+    hashes: tuple[tuple[str, str], ...]
+
+    @property
+    def stage_key(self) -> list[list[str]]:
+        """What they are known by."""
+        return [list(pair) for pair in self.hashes]
+
+
+def ingest_hashed(
+    files: HashedFiles, input_config: InputConfig, corpus_config: CorpusConfig
+) -> Corpus:
+    """`ingest`, which refuses what is not what was hashed, before it is kept under those hashes."""
+    corpus = ingest(files.paths, input_config, corpus_config)
+    changed = {(file.path, file.sha256) for file in corpus.files} ^ set(files.hashes)
+    if changed:
+        raise InputError(
+            f"{listed(sorted({label for label, _ in changed}))}: changed while it was read; run "
+            "the same command again when nothing writes there any more."
+        )
+    return corpus
 
 
 def _read(path: Path, config: InputConfig) -> _ReadFile:

@@ -15,7 +15,7 @@ from array_api_compat import array_namespace
 
 from rapids_rap.backend.protocol import Array, Backend, Sizes
 from rapids_rap.backend.rows import row_blocks, unit_rows
-from rapids_rap.config import EmbeddingConfig
+from rapids_rap.config import SpaceSettings
 from rapids_rap.embedding.postprocess import fit_transform, transform_rows
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.tfidf import (
@@ -34,7 +34,7 @@ def fuse(
     dense: Array,
     texts: Sequence[str],
     tokens: Tokens,
-    config: EmbeddingConfig,
+    config: SpaceSettings,
     backend: Backend,
     seed: int | None,
     sizes: Sizes,
@@ -62,7 +62,7 @@ def put_beside(dense: Array, lexical: Array, backend: Backend, sizes: Sizes) -> 
 def lexical_vectors(
     texts: Sequence[str],
     tokens: Tokens,
-    config: EmbeddingConfig,
+    config: SpaceSettings,
     backend: Backend,
     seed: int | None,
     fitted: int | None = None,

@@ -71,14 +71,15 @@ def earlier_places(
         reduced = np.zeros((len(texts), was.shape[1]), dtype=np.float32)
         reduced[place[rows]] = was[rows]
     known = (placed, xy) if reduced is None else (placed, xy, reduced)
+    unchanged = len(rows) == len(texts) == len(old) and _shape_of_layout(
+        heritage.run.manifest.get("config", {})
+    ) == _shape_of_layout(config.model_dump(mode="json"))
     return Earlier(
         backend.from_host(placed),
         backend.from_host(xy),
         None if reduced is None else backend.from_host(reduced),
-        digest(b"".join(array.tobytes() for array in known)),
-        unchanged=len(rows) == len(texts) == len(old)
-        and _shape_of_layout(heritage.run.manifest.get("config", {}))
-        == _shape_of_layout(config.model_dump(mode="json")),
+        digest(b"".join(array.tobytes() for array in known) + bytes([unchanged])),
+        unchanged,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -128,9 +129,13 @@ def draw_flow(
     bar, head = sheet.px(_BAR), sheet.px(64)
     side = 0.29 * (right - left)
     bars = (left + side, right - side - bar)
-    for x, title, align in ((bars[0] + bar, titles[0], "right"), (bars[1], titles[1], "left")):
+    ends: tuple[tuple[float, str, Literal["left", "right"]], ...] = (
+        (bars[0] + bar, titles[0], "right"),
+        (bars[1], titles[1], "left"),
+    )
+    for x, title, align in ends:
         shown = sketch.fitted(title, 30, side)
-        sketch.text(shown, x, top - sheet.px(34), 30, weight=1.0, align=align)  # type: ignore[arg-type]
+        sketch.text(shown, x, top - sheet.px(34), 30, weight=1.0, align=align)
     ceiling, floor = top - head, bottom
     scale = min(
         _fitting_scale(column.lines, ceiling - floor, sheet.px(_PITCH), sheet.px(_GAP))
@@ -210,7 +215,7 @@ def _draw_bars(
     sheet = sketch.sheet
     pad, bar = sheet.px(14), sheet.px(_BAR)
     edge = x - pad if outward < 0 else x + bar + pad
-    align = "right" if outward < 0 else "left"
+    align: Literal["left", "right"] = "right" if outward < 0 else "left"
     for name, colour, lines, top in zip(
         column.names, column.colours, column.lines.tolist(), tops.tolist(), strict=True
     ):
@@ -220,7 +225,7 @@ def _draw_bars(
         wide = sketch.measure(figure, 20)[0]
         shown = sketch.fitted(name, 26, room - wide - 3 * pad)
         middle = top - height / 2
-        width = sketch.text(shown, edge, middle, 26, INK, align=align, middle=True)  # type: ignore[arg-type]
+        width = sketch.text(shown, edge, middle, 26, INK, align=align, middle=True)
         sketch.text(
             figure,
             edge + outward * (width + pad),
@@ -228,5 +233,5 @@ def _draw_bars(
             20,
             GREY,
             align=align,
-            middle=True,  # type: ignore[arg-type]
+            middle=True,
         )

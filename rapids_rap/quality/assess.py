@@ -8,19 +8,16 @@ that is not built is `null` with the note "not computed".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_totals, project
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig
-from rapids_rap.quality.artists import artist_figure
 from rapids_rap.quality.coherence import npmi, topic_diversity
 from rapids_rap.quality.geometry import (
     cosine_silhouette,
@@ -28,9 +25,11 @@ from rapids_rap.quality.geometry import (
     silhouette_summary,
     trustworthiness_of_maps,
 )
-from rapids_rap.quality.vectors import vector_figures
+from rapids_rap.quality.retrieval import Retrieval
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms
+
+VERSION = 3  # raise it when the same arguments give another result
 
 Figure = dict[str, Any]
 
@@ -53,13 +52,6 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Retrieval:
-    """The figures that need songs and vectors, but neither layout nor clusters; by name."""
-
-    figures: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What is judged: n distinct texts. Arrays are the backend's.
 
@@ -74,32 +66,6 @@ class Evidence:
     weights: Array
     tokens: Tokens
     terms: Terms
-
-
-def retrieve(
-    vectors: Array,
-    raw_vectors: Array,
-    lines: pd.DataFrame | None,
-    texts: Sequence[str],
-    tokens: Tokens,
-    config: QualityConfig,
-    backend: Backend,
-    seed: int | None,
-) -> Retrieval:
-    """Whether vectors find next lines and songs, whether songs find their artist in every space.
-
-    vectors, raw_vectors: as of `Evidence`. lines: the corpus' rows and texts: (n,) its distinct
-    texts, on the host; without songs nothing is computed. Samples use `seed`, or 0 without one.
-    """
-    known = (vectors, raw_vectors, lines, texts)
-    draws, seed = config.bootstrap, 0 if seed is None else seed
-    figures: dict[str, Any] = vector_figures(
-        *known, backend, most=config.retrieval_lines, draws=draws, seed=seed
-    )
-    figures["artist_retrieval"] = artist_figure(
-        *known, tokens, backend, most=config.artist_songs, draws=draws, seed=seed
-    )
-    return Retrieval(figures)
 
 
 def assess(

@@ -89,7 +89,7 @@ def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
         backend,
         whiten_dims=how.whiten_dims,
         remove_dims=how.remove_dims,
-        seed=_seed(config),
+        seed=config.random_seed,
     )
 
 
@@ -111,12 +111,9 @@ def run_space(
     own = load_words(config.terms.user_words) if config.terms.user_words else ()
     tokens = segment(every, (*lexicon.all_words, *own))
     n = len(known)
-    lexical = lexical_vectors(every, tokens, config.embedding, backend, _seed(config), fitted=n)
+    how = config.embedding.space
+    lexical = lexical_vectors(every, tokens, how, backend, config.random_seed, fitted=n)
     return Space(
         put_beside(used.matrix, lexical[:n, :], backend, DEFAULT_SIZES),
         put_beside(asked, lexical[n:, :], backend, DEFAULT_SIZES),
     )
-
-
-def _seed(config: Config) -> int | None:
-    return None if config.seed == "none" else config.seed

@@ -160,8 +160,17 @@ class _Measurement:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Single:
+    """How a result that is no dataclass, such as one array, is kept."""
+
+    value: Any
+
+
 def save_result(result: Any, folder: Path, backend: Backend) -> None:
-    """Write a frozen dataclass into `folder`; `commit.json`, last, makes it count."""
+    """Write a frozen dataclass or one array into `folder`; `commit.json`, last, makes it count."""
+    if not dataclasses.is_dataclass(result):
+        result = _Single(result)
     with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         sweep_partials(folder)
@@ -189,6 +198,8 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
 
 def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
     """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
+    if not dataclasses.is_dataclass(kind):
+        return load_result(_Single, folder, backend).value
     commit = json.loads((folder / COMMIT).read_text())
     kinds: Mapping[str, str] = commit["kinds"]
     for file, content in commit["sha256"].items():

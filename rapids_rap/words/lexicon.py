@@ -27,6 +27,8 @@ from rapids_rap.words.segment import BREAK, SPACE, Tokens, fold, is_chinese, spl
 
 log = logging.getLogger(__name__)
 
+VERSION = 1  # raise it when the same arguments give another result
+
 UNDECIDED = "未判定"
 """The label of a cluster without a hit."""
 

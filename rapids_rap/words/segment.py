@@ -21,6 +21,9 @@ import rjieba
 from rapids_rap.data import data_path
 from rapids_rap.errors import InputError
 
+VERSION = 1  # raise it when the same texts and words give other tokens
+READS = ("slang.txt",)
+
 GLUED, SPACE, BREAK = 0, 1, 2
 """What stands before a token: nothing; white space or hyphens; punctuation or the text's start."""
 

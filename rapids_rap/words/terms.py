@@ -19,6 +19,7 @@ nothing is hidden; `Terms.frequent` is what plain counting would have shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ from rapids_rap.backend.rows import ranks
 from rapids_rap.config import TermsConfig
 from rapids_rap.data import data_path
 from rapids_rap.words.segment import GLUED, SPACE, Tokens, fold, is_chinese, load_words
+
+VERSION = 1  # raise it when the same arguments give another result
 
 METHODS = ("log_odds", "ctfidf")
 """In the order of the table: the first is the default of everything that shows a few terms."""
@@ -53,11 +56,17 @@ class Terms:
 
 
 def cluster_terms(
-    tokens: Tokens, labels: Array, weights: Array, config: TermsConfig, backend: Backend
+    tokens: Tokens,
+    labels: Array,
+    weights: Array,
+    stop: Sequence[str],
+    config: TermsConfig,
+    backend: Backend,
 ) -> Terms:
     """The `config.top` terms of each cluster by each method, noise (-1) first.
 
-    labels, weights: (n,) int64 cluster and occurrences of each text. A pair is two neighbouring
+    labels, weights: (n,) int64 cluster and occurrences of each text. stop: the words of
+    `config.stop_words`, as `stop_words` reads them. A pair is two neighbouring
     words with nothing between them (Latin words: white space or a hyphen), neither a stop word,
     not the same word twice. Not listed: terms with fewer than `config.min_count` occurrences in
     all, in a single distinct text of the cluster, or no more frequent in it than elsewhere (so a
@@ -70,11 +79,11 @@ def cluster_terms(
     cluster and method, and the counts of the stop words.
     """
     frames, size = backend.frames, len(tokens.vocabulary)
-    stop = backend.from_host(_stop_mask(tokens, config.stop_words))
+    stopped = backend.from_host(_stop_mask(tokens, stop))
     words = _word_rows(tokens, labels, weights, backend)
-    pairs = _pair_rows(words, tokens, stop, config.min_count, backend) if config.bigrams else []
+    pairs = _pair_rows(words, tokens, stopped, config.min_count, backend) if config.bigrams else []
     counts = _count(frames.concat([words, *pairs]))
-    is_stop = backend.xp.take(stop, backend.xp.clip(counts["key"].values, 0, size))
+    is_stop = backend.xp.take(stopped, backend.xp.clip(counts["key"].values, 0, size))
     scored = _score(counts, words, ~is_stop, config.min_count, backend)
     named = [
         _name(_top(_merge_pairs(scored, m, size, backend), m, config.top), m, tokens, backend)
@@ -114,9 +123,9 @@ def pair_starts(tokens: Tokens) -> npt.NDArray[np.bool_]:
     return neighbours
 
 
-def _stop_mask(tokens: Tokens, setting: str) -> npt.NDArray[np.bool_]:
+def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> npt.NDArray[np.bool_]:
     """(V + 1,) bool over word ids; the last entry stands for everything that is not a word."""
-    listed = {fold(word) for word in stop_words(setting)}
+    listed = {fold(word) for word in stop}
     return np.array([*(word in listed for word in tokens.vocabulary), False], dtype=bool)
 
 

@@ -33,7 +33,7 @@ from rapids_rap.runs.stages import load_result, save_result
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.words.lexicon import cluster_emotions, count_hits, load_lexicon
 from rapids_rap.words.segment import segment
-from rapids_rap.words.terms import cluster_terms
+from rapids_rap.words.terms import cluster_terms, stop_words
 from tests.conftest import LYRICS
 from tests.double import memory
 from tests.double.install import installed
@@ -142,7 +142,10 @@ def words(sample):
 def test_terms_are_the_cpus(stages, words, config):
     """Every table and key, equal."""
     found = [
-        cluster_terms(words[1], f.clusters.labels, f.weights, config, f.backend) for f in stages
+        cluster_terms(
+            words[1], f.clusters.labels, f.weights, stop_words(config.stop_words), config, f.backend
+        )
+        for f in stages
     ]
     same(stages, *found)
 
@@ -231,7 +234,9 @@ def test_quality_is_the_cpus(stages, sample, words):
     )
     figures = []
     for f in stages:
-        terms = cluster_terms(words[1], f.clusters.labels, f.weights, TermsConfig(), f.backend)
+        terms = cluster_terms(
+            words[1], f.clusters.labels, f.weights, stop_words(""), TermsConfig(), f.backend
+        )
         evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
         songs = songs_of(sample.texts)
         retrieval = retrieve(

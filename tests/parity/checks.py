@@ -21,7 +21,7 @@ from rapids_rap.runs.certificate import ParityFigure
 from rapids_rap.tables.artists import artist_tables
 from rapids_rap.words.lexicon import count_hits, load_lexicon
 from rapids_rap.words.segment import Tokens, segment
-from rapids_rap.words.terms import cluster_terms
+from rapids_rap.words.terms import cluster_terms, stop_words
 
 RECALL, TRUST, BLOBS, SAMPLE = 0.95, 0.03, 0.95, 0.85
 MAP = UmapSpec(2, 15, 0.1, None, "pca")
@@ -262,7 +262,7 @@ def _tables(sample: Sample, tokens: Tokens, lexicon: Any, backend: Backend) -> d
     labels, weights = backend.from_host(sample.labels), backend.from_host(sample.weights)
     clusters = backend.xp.take(labels, backend.from_host(sample.lines["text_id"].to_numpy()))
     artists = artist_tables(sample.lines, clusters, None, backend)
-    terms = cluster_terms(tokens, labels, weights, TermsConfig(), backend)
+    terms = cluster_terms(tokens, labels, weights, stop_words(""), TermsConfig(), backend)
     hits = count_hits(tokens, sample.texts, lexicon, LexiconConfig().mode, backend)
     return {
         "cluster_terms": terms.table,

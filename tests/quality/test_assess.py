@@ -11,7 +11,7 @@ from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig, TermsConfig
 from rapids_rap.quality.assess import NOT_COMPUTED, Evidence, assess, retrieve
 from rapids_rap.words.segment import segment
-from rapids_rap.words.terms import cluster_terms
+from rapids_rap.words.terms import cluster_terms, stop_words
 from tests.strict_backend import StrictBackend
 
 BACKEND = CpuBackend()
@@ -36,7 +36,7 @@ def evidence(labels, *, seed=0, raw=None):
         themes=np.zeros(count, np.int64),
         centers=np.zeros((count, 8), np.float32),
     )
-    terms = cluster_terms(tokens, labels, weights, TermsConfig(), BACKEND)
+    terms = cluster_terms(tokens, labels, weights, stop_words(""), TermsConfig(), BACKEND)
     layout = Layout(vectors[:, :2], vectors[:, :5])
     return Evidence(
         vectors, vectors if raw is None else raw, layout, clusters, weights, tokens, terms

@@ -84,13 +84,28 @@ def test_baseline_is_beaten_by_topics_and_not_by_chance():
     texts = [" ".join([*rng.choice(topics[k], 3), *rng.choice(common, 3)]) for k in labels.tolist()]
     tokens, ones = segment(texts), np.ones(1500, dtype=np.int64)
     config = TermsConfig(stop_words="none", bigrams=False)
-    real = npmi(tokens, cluster_terms(tokens, labels, ones, config, BACKEND), 8, BACKEND)
+    real = npmi(
+        tokens,
+        cluster_terms(tokens, labels, ones, (), config, BACKEND),
+        8,
+        BACKEND,
+    )
     chance = rng.permutation(labels)
-    fake = npmi(tokens, cluster_terms(tokens, chance, ones, config, BACKEND), 8, BACKEND)
+    fake = npmi(
+        tokens,
+        cluster_terms(tokens, chance, ones, (), config, BACKEND),
+        8,
+        BACKEND,
+    )
     assert real.value > real.baseline + 0.3
     assert abs(fake.value - fake.baseline) < 0.25
     assert (
-        npmi(tokens, cluster_terms(tokens, labels, ones, config, BACKEND), 8, BACKEND).baseline
+        npmi(
+            tokens,
+            cluster_terms(tokens, labels, ones, (), config, BACKEND),
+            8,
+            BACKEND,
+        ).baseline
         == real.baseline
     )
 
@@ -123,7 +138,7 @@ def test_strict_arrays_pass_through():
     texts = [" ".join(rng.choice(list("abcdefghijkl"), 6)) for _ in range(60)]
     labels, ones = rng.integers(-1, 3, 60), np.ones(60, dtype=np.int64)
     tokens, config = segment(texts), TermsConfig(stop_words="none", min_count=1)
-    terms = cluster_terms(tokens, labels, ones, config, BACKEND)
+    terms = cluster_terms(tokens, labels, ones, (), config, BACKEND)
     plain, strict = (npmi(tokens, terms, 8, backend, 5) for backend in (BACKEND, StrictBackend()))
     assert (plain.value, plain.baseline) == (strict.value, strict.baseline)
     pd.testing.assert_frame_equal(plain.clusters, strict.clusters)

@@ -24,6 +24,7 @@ def terms_of(texts, labels, weights=None, **config):
         segment(texts),
         np.array(labels, dtype=np.int64),
         np.array(weights, dtype=np.int64),
+        stop_words(config["stop_words"]),
         TermsConfig(**config),
         BACKEND,
     )
@@ -157,8 +158,8 @@ def test_order_keys_and_top():
     tokens = segment(texts)
     config = TermsConfig(stop_words="none", min_count=1, top=3)
     ones = np.ones(80, dtype=np.int64)
-    terms = cluster_terms(tokens, labels, ones, config, BACKEND)
-    again = cluster_terms(tokens, labels, ones, config, BACKEND)
+    terms = cluster_terms(tokens, labels, ones, stop_words(config.stop_words), config, BACKEND)
+    again = cluster_terms(tokens, labels, ones, stop_words(config.stop_words), config, BACKEND)
     assert terms.table.equals(again.table)
     assert terms.table["method"].unique().tolist() == list(METHODS)
     for _, group in terms.table.groupby(["method", "cluster"]):
@@ -184,10 +185,10 @@ def test_strict_arrays_and_tables_pass_through(texts, bigrams):
     rng = np.random.default_rng(1)
     labels, weights = rng.integers(-1, 4, len(texts)), rng.integers(1, 4, len(texts))
     tokens, config = segment(texts), TermsConfig(min_count=2, top=6, bigrams=bigrams)
-    plain = cluster_terms(tokens, labels, weights, config, BACKEND)
+    plain = cluster_terms(tokens, labels, weights, stop_words(config.stop_words), config, BACKEND)
     strict = StrictBackend()
     arrays = map(strict.from_host, (labels, weights))
-    found = cluster_terms(tokens, *arrays, config, strict)
+    found = cluster_terms(tokens, *arrays, stop_words(config.stop_words), config, strict)
     np.testing.assert_array_equal(found.keys, plain.keys)
     for name in ("table", "stop_words", "frequent"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(plain, name))
