@@ -7,15 +7,21 @@ re-embeds a line. `settings` merges and prints configurations.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Part = TypeVar("Part")
 
 
 class Section(BaseModel):
     """A section of the configuration: immutable, and closed to keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _part_of(section: Section, kind: type[Part]) -> Part:
+    return kind(*(getattr(section, field.name) for field in fields(cast(Any, kind))))
 
 
 class InputConfig(Section):
@@ -99,8 +105,7 @@ class EmbeddingConfig(Section):
     @property
     def space(self) -> SpaceSettings:
         """The settings that come after the model."""
-        names = [field.name for field in fields(SpaceSettings)]
-        return SpaceSettings(**{name: getattr(self, name) for name in names})
+        return _part_of(self, SpaceSettings)
 
 
 class NeighborsConfig(Section):
@@ -173,6 +178,15 @@ class LexiconConfig(Section):
     )
 
 
+@dataclass(frozen=True)
+class RetrievalSettings:
+    """How much retrieval asks; the fields are `QualityConfig`'s."""
+
+    retrieval_lines: int
+    artist_songs: int
+    bootstrap: int
+
+
 class QualityConfig(Section):
     """What a run measures about itself."""
 
@@ -185,6 +199,11 @@ class QualityConfig(Section):
     )
     artist_songs: int = Field(8_000, ge=10, description="songs artist retrieval asks, at most")
     bootstrap: int = Field(1_000, ge=100, description="draws of songs behind each interval")
+
+    @property
+    def retrieval(self) -> RetrievalSettings:
+        """The settings that need neither layout nor clusters."""
+        return _part_of(self, RetrievalSettings)
 
 
 class MapsConfig(Section):

@@ -26,7 +26,7 @@ from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import HashedFiles, ingest, ingest_hashed
-from rapids_rap.embedding import Vectors
+from rapids_rap.embedding import Vectors, fusion, postprocess
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import Postprocessed
@@ -134,12 +134,12 @@ def run(
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
         sizes, dim = _sizes(config, backend)
+        hashes = hash_inputs(files)
+        folder.claim(hashes)
         root = shared_stages or out / ".stages"
         keep = shared_stages is not None
         cache = StageCache(root, backend, progress.stage, keep_older=keep)
         job = Job(cache, backend, shaping_versions())
-        hashes = hash_inputs(files)
-        folder.claim(hashes)
         corpus = _read(config, HashedFiles(tuple(files), tuple(hashes)), job)
         sizes = _plan_memory(corpus, dim, sizes, backend)
         weights = job.know(backend.from_host(corpus.weights), "weights", corpus)
@@ -194,7 +194,7 @@ def what_shapes(config: Config, resolution: DeviceResolution) -> dict[str, Any]:
         "model": resolve_model(config.embedding, lane.dtype).fingerprint,
         "stages": {
             **{name: version_of(function) for name, function in STAGES.items()},
-            "space": version_of(used_space),
+            **{"postprocess": postprocess.VERSION, "fusion": fusion.VERSION},
         },
         "versions": shaping_versions(),
     }
@@ -266,11 +266,9 @@ def _place_and_group(
         corpus.lines,
         corpus.texts,
         tokens,
+        config.quality.retrieval,
         backend,
         seed,
-        most_lines=config.quality.retrieval_lines,
-        most_songs=config.quality.artist_songs,
-        draws=config.quality.bootstrap,
     )
     earlier = earlier_places(heritage, corpus.texts, config, vectors.report.space, backend)
     layout = job.stage(

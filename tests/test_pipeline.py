@@ -82,7 +82,7 @@ def other_value(name, folder):
     if isinstance(field.default, int):
         return str(field.default + 1)
     if isinstance(field.default, float):
-        return "0.6"
+        return "0.5" if field.default != 0.5 else "0.4"
     return "x"  # the name of a column
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.config import RetrievalSettings
 from rapids_rap.quality.artists import artist_figure
 from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.words.segment import Tokens
@@ -29,26 +30,22 @@ def retrieve(
     lines: pd.DataFrame | None,
     texts: Sequence[str],
     tokens: Tokens,
+    config: RetrievalSettings,
     backend: Backend,
     seed: int | None,
-    *,
-    most_lines: int,
-    most_songs: int,
-    draws: int,
 ) -> Retrieval:
     """Whether vectors find next lines and songs, whether songs find their artist in every space.
 
     vectors, raw_vectors: (n, d) after and before post-processing. lines: the corpus' rows and
-    texts: (n,) its distinct texts, on the host; without songs nothing is computed. most_lines,
-    most_songs: that are asked; draws: of songs, behind each interval. Samples use `seed`, or 0
-    without one.
+    texts: (n,) its distinct texts, on the host; without songs nothing is computed. Samples use
+    `seed`, or 0 without one.
     """
     known = (vectors, raw_vectors, lines, texts)
-    seed = 0 if seed is None else seed
+    draws, seed = config.bootstrap, 0 if seed is None else seed
     figures: dict[str, Any] = vector_figures(
-        *known, backend, most=most_lines, draws=draws, seed=seed
+        *known, backend, most=config.retrieval_lines, draws=draws, seed=seed
     )
     figures["artist_retrieval"] = artist_figure(
-        *known, tokens, backend, most=most_songs, draws=draws, seed=seed
+        *known, tokens, backend, most=config.artist_songs, draws=draws, seed=seed
     )
     return Retrieval(figures)

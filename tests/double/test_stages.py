@@ -27,7 +27,8 @@ from rapids_rap.config import (
 from rapids_rap.embedding.fusion import lexical_vectors
 from rapids_rap.embedding.postprocess import postprocess
 from rapids_rap.maps.draw import MapData, draw_maps
-from rapids_rap.quality.assess import Evidence, assess, retrieve
+from rapids_rap.quality.assess import Evidence, assess
+from rapids_rap.quality.retrieval import retrieve
 from rapids_rap.reading.assign import ask_neighbours, judge, leave_out
 from rapids_rap.runs.stages import load_result, save_result
 from rapids_rap.tables.examples import cluster_examples
@@ -240,7 +241,7 @@ def test_quality_is_the_cpus(stages, sample, words):
         evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
         songs = songs_of(sample.texts)
         retrieval = retrieve(
-            f.vectors, f.vectors, songs, sample.texts, words[1], config, f.backend, 7
+            f.vectors, f.vectors, songs, sample.texts, words[1], config.retrieval, f.backend, 7
         )
         figures.append(assess(evidence, retrieval, config, f.backend, 7).figures)
     close(*figures)

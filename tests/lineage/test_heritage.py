@@ -87,12 +87,14 @@ def test_a_run_that_kept_no_space_has_none(run):
 
 def test_the_layouts_key_follows_the_places(run):
     """The same places make the same key, others another, so that no layout passes for another's."""
-    one, again = (earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).key for _ in range(2))
+    one, again = (
+        earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).stage_key for _ in range(2)
+    )
     assert one == again
-    assert one != earlier_places(Heritage(run), TEXTS, Config(), "another model", CPU).key
-    assert one != earlier_places(Heritage(run), [*TEXTS, "新"], Config(), "s", CPU).key
+    assert one != earlier_places(Heritage(run), TEXTS, Config(), "another model", CPU).stage_key
+    assert one != earlier_places(Heritage(run), [*TEXTS, "新"], Config(), "s", CPU).stage_key
     run.texts.loc[1, "x"] = 99.0
-    assert one != earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).key
+    assert one != earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).stage_key
 
 
 def named(run, backend, space="s"):

@@ -1,6 +1,7 @@
 """Nights as the administrator meets them: what is published, what is refused, what goes wrong."""
 
 import errno
+import functools
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rapids_rap import pipeline
+from rapids_rap.corpus import ingest
 from rapids_rap.machine import device
 from rapids_rap.night import nightly, preflight
 from rapids_rap.night.root import NightRoot, published_name, read_state, run_names
@@ -220,19 +222,19 @@ def test_an_input_that_changes_while_it_is_read_is_noticed(nights, monkeypatch):
     """Exit 2 naming the file; nothing is published or kept of it, and the next night is right."""
     before = published(nights)
     write_songs(LYRICS, 0, 12)
-    read = pipeline.ingest
+    read = ingest.ingest
 
     def written_to_meanwhile(*arguments):
         with (LYRICS / "11.txt").open("a", encoding="utf-8") as file:
             file.write("新写的一行歌词\n")
         return read(*arguments)
 
-    monkeypatch.setattr(pipeline, "ingest", written_to_meanwhile)
+    monkeypatch.setattr(ingest, "ingest", written_to_meanwhile)
     outcome = rap("nightly", *tiny_night())
     assert outcome.code == 2
     assert "lyrics/11.txt: changed while it was read" in outcome.err
     assert published(nights) == before
-    monkeypatch.setattr(pipeline, "ingest", read)
+    monkeypatch.setattr(ingest, "ingest", read)
     assert rap("nightly", *tiny_night()).code == 0
     assert "新写的一行歌词" in set(open_run(nights / "latest").lines["text"])
 
@@ -328,6 +330,7 @@ def test_sigterm_stops_at_a_safe_point(nights, monkeypatch, tmp_path):
     write_songs(LYRICS, 0, 12)
     group = pipeline.neighbor_graph
 
+    @functools.wraps(group)
     def interrupted(*arguments):
         os.kill(os.getpid(), signal.SIGTERM)
         return group(*arguments)

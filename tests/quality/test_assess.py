@@ -9,7 +9,8 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig, TermsConfig
-from rapids_rap.quality.assess import NOT_COMPUTED, Evidence, assess, retrieve
+from rapids_rap.quality.assess import NOT_COMPUTED, Evidence, assess
+from rapids_rap.quality.retrieval import retrieve
 from rapids_rap.words.segment import segment
 from rapids_rap.words.terms import cluster_terms, stop_words
 from tests.strict_backend import StrictBackend
@@ -46,7 +47,7 @@ def evidence(labels, *, seed=0, raw=None):
 def judged(found, config, backend, seed):
     """Every figure of texts of which no song is known."""
     retrieval = retrieve(
-        found.vectors, found.raw_vectors, None, (), found.tokens, config, backend, seed
+        found.vectors, found.raw_vectors, None, (), found.tokens, config.retrieval, backend, seed
     )
     return assess(found, retrieval, config, backend, seed).figures
 
