@@ -1,13 +1,9 @@
 """What the doctor shows of the GPU."""
 
-import importlib.metadata
 from dataclasses import replace
-
-import pytest
 
 from rapids_rap.backend.lanes import CudaLane
 from rapids_rap.machine.doctor import BATCH, gpu_rows, plan_for, plan_rows
-from rapids_rap.machine.versions import installed_version
 from tests.gpu_facts import H100, LIBRARIES, NOTHING, USABLE
 
 
@@ -53,16 +49,6 @@ def test_a_driver_without_a_known_version_is_not_called_absent():
     """In a container without nvidia-smi only the library speaks."""
     facts = replace(USABLE, driver="", libraries=LIBRARIES)
     assert dict(gpu_rows(facts))["driver"].startswith("version unknown, supports CUDA up to 13.0")
-
-
-@pytest.mark.parametrize("name", ["cuml-cu13", "cupy-cuda13x"])
-def test_versions_are_found_under_the_names_of_pip_and_of_conda(monkeypatch, name):
-    """A run's manifest names its versions wherever its libraries came from."""
-    for known in (name, name.partition("-")[0]):
-        monkeypatch.setattr(importlib.metadata, "version", lambda asked, k=known: {k: "26"}[asked])
-        monkeypatch.setattr(importlib.metadata, "PackageNotFoundError", KeyError)
-        assert installed_version(name) == "26"
-        assert installed_version("faiss-gpu") == ""
 
 
 def test_the_plan_is_for_the_card_that_is_here():
