@@ -14,8 +14,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from hdbscan.validity import validity_index
 from PIL import Image
 
+from rapids_rap.backend import load_backend
+from rapids_rap.quality.geometry import dbcv
 from rapids_rap.runs.run import open_run
 from tests.conftest import LYRICS, rap
 
@@ -180,6 +183,20 @@ def test_quality_has_baselines_and_admits_what_is_missing(sample_run):
         assert low <= quality[name]["value"] <= high
         assert quality[name]["baseline"] is not None, name
     assert "spaces-table" in (sample_run / "report.html").read_text(encoding="utf-8")
+
+
+def test_density_validity_is_within_what_hdbscan_gives(sample_run):
+    """In the space that was clustered and on the map, DBCV lies where hdbscan's moves by order."""
+    run = open_run(sample_run)
+    texts = run.lines.drop_duplicates("text_id").sort_values("text_id")
+    labels, xy = texts["cluster"].to_numpy(), texts[["x", "y"]].to_numpy(np.float64)
+    on_the_map = dbcv(xy, labels, load_backend("cpu"), sample=10**6, seed=1).value
+    rng = np.random.default_rng(7)
+    orders = [rng.permutation(len(labels)) for _ in range(20)]
+    in_space = run.quality["dbcv"]["value"]
+    for points, value in ((run.reduced.astype(np.float64), in_space), (xy, on_the_map)):
+        theirs = [validity_index(points[order], labels[order]) for order in orders]
+        assert min(theirs) <= value <= max(theirs)
 
 
 def test_maps_are_pictures(sample_run):

@@ -4,15 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from hdbscan.validity import all_points_core_distance, validity_index
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.datasets import make_circles, make_moons
 from sklearn.manifold import trustworthiness as reference_trustworthiness
 from sklearn.metrics import silhouette_samples, silhouette_score
 
 from rapids_rap.backend import load_backend
 from rapids_rap.backend import rows as grouped
-from rapids_rap.quality import dbcv as density_validity
+from rapids_rap.quality.dbcv import core_distances, row_orders
 from rapids_rap.quality.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
 from tests.strict_backend import StrictBackend
 
@@ -91,66 +93,131 @@ def test_silhouette_summary_counts_texts_and_occurrences():
 # --- DBCV ---
 
 
-def brute_core(points):
-    """All-points core distance, word for word from the paper."""
-    m, d = points.shape
-    core = []
-    for i in range(m):
-        near = sum((1 / math.dist(points[i], points[j])) ** d for j in range(m) if j != i)
-        core.append((near / (m - 1)) ** (-1 / d))
-    return np.array(core)
+def blobs(n, d, sigmas, seed):
+    """Three normal clouds of unit spread, their centres `sigmas` apart in pairs."""
+    centres = np.eye(3, d) * sigmas / math.sqrt(2)
+    if d < 3:
+        centres = sigmas * np.array([[0, 0], [1, 0], [0.5, math.sqrt(0.75)]])[:, :d]
+    labels = np.arange(n) % 3
+    return centres[labels] + np.random.default_rng(seed).normal(size=(n, d)), labels
 
 
-def brute_dbcv(points, labels):
-    """DBCV by full matrices and scipy's spanning tree; the shorter of tied edges is preferred."""
-    from scipy.sparse.csgraph import minimum_spanning_tree
+def moons(n, noise, strewn=0):
+    """Two half-moons of float32 coordinates, and `strewn` points of noise around them."""
+    points, labels = make_moons(n, noise=noise, random_state=0)
+    around = np.random.default_rng(0).uniform(-1.5, 2.5, (strewn, 2))
+    return np.concatenate([points, around]), np.append(labels, np.full(strewn, -1))
 
-    names = sorted(set(labels) - {-1})
-    inner, core, sparse = {}, {}, {}
-    for name in names:
-        members = points[labels == name]
-        core[name] = brute_core(members)
-        distances = cdist(members, members)
-        reach = np.maximum(np.maximum(distances, core[name][:, None]), core[name][None])
-        reach += 1e-9 * distances
-        np.fill_diagonal(reach, 0)
-        tree = minimum_spanning_tree(reach).toarray()
-        linked = (tree > 0) | (tree.T > 0)
-        inner[name] = linked.sum(0) > 1
-        if not inner[name].any():
-            inner[name][:] = True
-        among = tree * inner[name][:, None] * inner[name][None]
-        sparse[name] = among.max() or tree.max()
-    total = 0.0
-    for name in names:
-        apart = math.inf
-        for other in names:
-            if other != name:
-                a, b = points[labels == name][inner[name]], points[labels == other][inner[other]]
-                reach = np.maximum(cdist(a, b), core[name][inner[name]][:, None])
-                apart = min(apart, np.maximum(reach, core[other][inner[other]][None]).min())
-        validity = (apart - sparse[name]) / max(apart, sparse[name])
-        total += validity * np.sum(labels == name) / len(labels)
-    return total
+
+def rings():
+    """Two circles, one within the other."""
+    return make_circles(400, noise=0.04, factor=0.5, random_state=0)
+
+
+def heaps():
+    """Blobs on a coarse grid: many points are equal, and most distances tie."""
+    points, labels = blobs(450, 2, 6, 9)
+    return np.round(4 * points) / 4, labels
+
+
+def dense(points, labels):
+    """DBCV of all rows, as every figure of the report has it: through float32."""
+    return dbcv(points.astype(np.float32), labels, BACKEND, sample=10**6, seed=1).value
+
+
+SPREAD = {
+    "blobs, 6 sigma": lambda: blobs(450, 2, 6, 0),
+    "blobs, 6 sigma, more points": lambda: blobs(1200, 2, 6, 1),
+    "blobs, 4 sigma": lambda: blobs(450, 2, 4, 2),
+    "blobs, 5 dimensions": lambda: blobs(450, 5, 8, 3),
+    "blobs, 50 dimensions": lambda: blobs(300, 50, 12, 4),
+    "moons": lambda: moons(400, 0.04),
+    "moons in noise": lambda: moons(400, 0.08, strewn=100),
+    "rings": rings,
+    "heaps": heaps,
+    "no clusters": lambda: (rows(300, 3).astype(float), some_labels(300, 4)),
+}
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_dbcv_is_within_what_hdbscan_gives_for_shuffled_rows(name):
+    """Hdbscan's value moves with the order of rows; ours is never outside of where it moves."""
+    points, labels = SPREAD[name]()
+    points = points.astype(np.float32).astype(float)
+    rng = np.random.default_rng(7)
+    shuffled = [rng.permutation(len(points)) for _ in range(20)]
+    theirs = [validity_index(points[order], labels[order]) for order in shuffled]
+    assert min(theirs) <= dense(points, labels) <= max(theirs)
+
+
+def hdbscans_mean(points, labels):
+    """The library's values over our row orders, noise at the end."""
+    points = points.astype(np.float32).astype(float)
+    clustered, noise = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+    orders = clustered[row_orders(points[clustered], labels[clustered])]
+    rows = [np.concatenate([order, noise]) for order in orders]
+    return np.mean([validity_index(points[order], labels[order]) for order in rows])
 
 
 @pytest.mark.parametrize(("n", "d", "seed"), [(40, 1, 0), (60, 2, 1), (150, 5, 2), (80, 40, 3)])
-def test_dbcv_equals_brute_force(n, d, seed):
-    """The blockwise figure is the paper's definition, noise lowering it by its share."""
+def test_dbcv_is_the_mean_of_hdbscans_values(n, d, seed):
+    """Row order by row order it is the library's value, noise lowering it by its share."""
     labels = some_labels(n, 3, seed)
     points = rows(n, d, seed) + 3 * np.eye(max(d, 3))[labels, :d]
-    found = dbcv(points, labels, BACKEND, sample=10**6, seed=1)
-    assert found.value == pytest.approx(brute_dbcv(points.astype(float), labels), abs=1e-6)
+    found = dbcv(points.astype(np.float32), labels, BACKEND, sample=10**6, seed=1)
+    assert found.value == pytest.approx(hdbscans_mean(points, labels), abs=1e-9)
     assert (found.rows, found.sampled) == (np.sum(labels >= 0), False)
 
 
-def test_dbcv_does_not_depend_on_the_order_of_rows():
-    """Shuffled rows have the same figure, however many reachabilities tie."""
-    labels, points = some_labels(200, 4), rows(200, 3)
-    one = dbcv(points, labels, BACKEND, sample=10**6, seed=1).value
-    order = np.random.default_rng(5).permutation(200)
-    two = dbcv(points[order], labels[order], BACKEND, sample=10**6, seed=1).value
-    assert one == pytest.approx(two, abs=1e-9)
+def test_dbcv_of_distances_that_rounding_parts():
+    """Of a slanted cube equal edges differ in their last digits, and tie as in hdbscan."""
+    corners = (np.arange(64)[:, None] >> np.arange(6)) % 2
+    slanted = corners @ np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+    points, labels = np.concatenate([slanted, slanted + math.sqrt(1.5)]), np.repeat([0, 1], 64)
+    assert dense(points, labels) == pytest.approx(hdbscans_mean(points, labels), abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(
+    n=st.integers(8, 80),
+    d=st.integers(1, 6),
+    clusters=st.integers(2, 5),
+    seed=st.integers(0, 999),
+    step=st.sampled_from([0.0, 0.25, 1.0]),
+)
+def test_dbcv_does_not_depend_on_the_order_of_rows(n, d, clusters, seed, step):
+    """Shuffled rows have the same figure to the bit, however many points and reachabilities tie."""
+    points, labels = rows(n, d, seed), some_labels(n, clusters, seed)
+    if step:
+        points = (step * np.round(points / step)).astype(np.float32)
+    order = np.random.default_rng(seed + 1).permutation(n)
+    assert dense(points, labels) == dense(points[order], labels[order])
+
+
+@pytest.mark.parametrize("d", [2, 5, 50])
+def test_dbcv_of_clusters_well_apart_is_positive(d):
+    """Clouds of six sigma and more have emptiness between them in any dimension."""
+    for seed in range(3):
+        for sigmas, least in ((6 if d < 5 else 12, 0.1), (24, 0.5)):
+            assert dense(*blobs(600, d, sigmas, seed)) > least
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 40])
+def test_core_distances_are_hdbscans(d):
+    """All-points core distances, equal points included, are the library's to twelve digits."""
+    points = np.concatenate([rows(50, d), rows(10, d)]).astype(float)
+    theirs = all_points_core_distance(cdist(points, points), d=float(d))
+    np.testing.assert_allclose(core_distances(points), theirs, rtol=1e-12)
+    assert not core_distances(np.ones((4, d))).any()
+
+
+def test_dbcv_of_hundreds_of_dimensions():
+    """The d-th powers neither vanish nor overflow: the figure is the same in any unit of length."""
+    points, labels = blobs(90, 400, 60, 0)
+    value = dense(points, labels)
+    assert 0 < value < 1
+    for unit in (2.0**-20, 2.0**20):
+        assert dense(unit * points, labels) == value
 
 
 def test_dbcv_by_hand():
@@ -166,8 +233,6 @@ def test_dbcv_by_hand():
 
 def test_dbcv_prefers_the_true_clusters():
     """Two half-moons: density validity sees them, and refuses a cut through the middle."""
-    from sklearn.datasets import make_moons
-
     points, truth = make_moons(600, noise=0.04, random_state=0)
     cut = (points[:, 0] > 0.5).astype(np.int64)
     right = dbcv(points, truth, BACKEND, sample=10**6, seed=1).value
@@ -190,19 +255,15 @@ def test_dbcv_sample_keeps_small_clusters():
     assert one.value < 1006 / 1100
 
 
-def test_dbcv_at_the_edges(monkeypatch):
-    """Undefined under two clusters; equal points and clusters of one give no NaN; blocks join."""
+def test_dbcv_at_the_edges():
+    """Undefined under two clusters; equal points and clusters of one or two give no NaN."""
     points = rows(8, 2)
     for labels in (np.zeros(8, np.int64), np.full(8, -1)):
         assert dbcv(points, labels, BACKEND, sample=100, seed=1).value is None
     heaps = np.repeat(np.array([[0.0, 0], [9, 9], [30, 30]]), [4, 4, 1], axis=0)
     found = dbcv(heaps, np.repeat([0, 1, 2], [4, 4, 1]), BACKEND, sample=100, seed=1)
     assert found.value == pytest.approx(8 / 9)  # two perfect heaps; the point alone counts 0
-    labels = some_labels(90, 4)
-    whole = dbcv(rows(90, 3), labels, BACKEND, sample=100, seed=1)
-    monkeypatch.setattr(density_validity, "BLOCK_BYTES", 3000)
-    again = dbcv(rows(90, 3), labels, BACKEND, sample=100, seed=1)
-    assert again.value == pytest.approx(whole.value)
+    assert dense(np.array([[0.0], [0], [7], [9]]), np.array([0, 0, 1, 2])) == pytest.approx(0.5)
 
 
 # --- trustworthiness ---
