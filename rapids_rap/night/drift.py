@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 
 Floats = npt.NDArray[np.float64]
 
@@ -126,7 +126,7 @@ def grown_clusters(before: Mapping[int, int], now: Mapping[int, int], rate: floa
     new = np.array([now[i] for i in ids], dtype=np.float64)
     p, q = old / total_before, new / total_now
     z = _z_scores(old + new, q - p, total_before, total_now)
-    rates = _discovery_rates(2 * norm.sf(np.abs(z)))
+    rates = false_discovery_control(2 * norm.sf(np.abs(z)))
     effect = 2 * np.arcsin(np.sqrt(q)) - 2 * np.arcsin(np.sqrt(p))
     found = [
         Growth(
@@ -148,16 +148,6 @@ def _z_scores(both: Floats, difference: Floats, n_before: int, n_now: int) -> Fl
     spread = np.sqrt(pooled * (1 - pooled) * (1 / n_before + 1 / n_now))
     safe = np.where(spread > 0, spread, 1.0)  # a cluster that is everything, both nights
     return np.where(spread > 0, difference / safe, 0.0)
-
-
-def _discovery_rates(p: Floats) -> Floats:
-    """Benjamini & Hochberg's adjusted p-values, in the order of `p`."""
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    rates = np.empty_like(adjusted)
-    rates[order] = adjusted
-    return rates
 
 
 def texts_by_cluster(texts: pd.DataFrame) -> dict[int, int]:
