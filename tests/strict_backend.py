@@ -65,6 +65,9 @@ class StrictBackend:
     def silhouette(self, points, labels):
         return self.from_host(self._cpu.silhouette(self.to_host(points), self.to_host(labels)))
 
+    def smooth(self, image, sigma):
+        return self.from_host(self._cpu.smooth(self.to_host(image), sigma))
+
     def together(self, calls):
         return [call() for call in calls]
 

@@ -129,6 +129,12 @@ class CpuBackend:
         """See `Backend.silhouette`; exact in float64, by blocks of rows in threads."""
         return euclidean_silhouette(points, labels)
 
+    def smooth(self, image: Array, sigma: float) -> Array:
+        """See `Backend.smooth`."""
+        from scipy.ndimage import gaussian_filter
+
+        return gaussian_filter(np.asarray(image, dtype=np.float64), sigma, mode="constant")
+
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """See `Backend.together`; a core each, matrix products included."""
         with one_core_products():

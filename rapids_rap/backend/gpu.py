@@ -171,6 +171,11 @@ class GpuBackend:
         with self._memory.explain("The silhouette", BLOCKS + 2 * int(points.nbytes)):
             return euclidean_silhouette(points, labels, self._memory)
 
+    def smooth(self, image: Array, sigma: float) -> Array:
+        """See `Backend.smooth`."""
+        ndimage = require("cupyx.scipy.ndimage", "The map of density", "gpu")
+        return ndimage.gaussian_filter(self.xp.astype(image, "float64"), sigma, mode="constant")
+
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """See `Backend.together`; in turn, each with the whole device and its memory."""
         return [call() for call in calls]

@@ -202,6 +202,9 @@ class Backend(Protocol):
         Rows labelled -1 get NaN and count in no cluster.
         """
 
+    def smooth(self, image: Array, sigma: float) -> Array:
+        """A Gaussian of `sigma` pixels over an image (h, w): float64; beyond its edge is nothing."""
+
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """What each of some independent calls returns, in their order; the longest come first.
 

@@ -124,19 +124,13 @@ def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
 def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, float]:
     """The density of the points as an image, top row first, and its peak in points per pixel.
 
-    A kernel estimate: three box filters approximate a Gaussian (Wells 1986), whose width falls
-    with the sixth root of the number of points (Scott 1992, two dimensions). The colour follows
-    `density_level`.
+    A kernel estimate with a Gaussian, whose width falls with the sixth root of the number of
+    points (Scott 1992, two dimensions). The colour follows `density_level`.
     """
     xp = backend.xp
     height, width = (int(size) for size in raster.counts.shape)
     sigma = _BANDWIDTH * width * max(points, 1) ** (-1 / 6)
-    half = max(1, round((math.sqrt(4 * sigma**2 + 1) - 1) / 2))
-    smooth = raster.counts
-    for _ in range(3):
-        for axis in (0, 1):
-            smooth = _box_sum(smooth, half, axis)
-    density = xp.astype(smooth, xp.float64) / (2 * half + 1) ** 6 / len(disc(raster.radius))
+    density = backend.smooth(raster.counts, sigma) / len(disc(raster.radius))
     peak = float(xp.max(density))
     level = density_level(density, peak)
     steps = xp.astype(xp.clip(level, 0.0, 1.0) * (STEPS - 1) + 0.5, xp.int64)
@@ -278,16 +272,3 @@ def _opacity(raster: Raster, backend: Backend) -> Array:
     full = math.log(max(2.0, min(32.0, float(xp.max(counts)))))
     level = xp.log(xp.clip(counts, 1.0, None)) / full
     return lowest + (1 - lowest) * xp.clip(level, 0.0, 1.0)
-
-
-def _box_sum(image: Array, half: int, axis: int) -> Array:
-    """Sums over 2 half + 1 neighbours along an axis; beyond the edge is nothing."""
-    xp = array_namespace(image)
-    shape = [int(size) for size in image.shape]
-    shape[axis] = half
-    pad = xp.zeros(tuple(shape), dtype=image.dtype, device=device(image))
-    shape[axis] = half + 1
-    front = xp.zeros(tuple(shape), dtype=image.dtype, device=device(image))
-    sums = xp.cumulative_sum(xp.concat([front, image, pad], axis=axis), axis=axis)
-    width = 2 * half + 1
-    return sums[width:, :] - sums[:-width, :] if axis == 0 else sums[:, width:] - sums[:, :-width]

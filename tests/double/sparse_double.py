@@ -1,4 +1,4 @@
-"""`cupyx.scipy.sparse`: SciPy's matrices behind the strict array type."""
+"""`cupyx.scipy`: SciPy's sparse matrices and Gaussian filter behind the strict array type."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 import scipy.sparse
 
 from tests.double import contract
 from tests.double.array import ndarray, operand, wrap
 
 OWNER = "cupyx.scipy.sparse"
+IMAGES = "cupyx.scipy.ndimage"
 DTYPES = "?fdFD"  # what cupyx keeps
 
 
@@ -126,13 +128,21 @@ def of_host(host: Any) -> _Matrix:
     return _of(host)
 
 
+def gaussian_filter(*args: Any, **kwargs: Any) -> Any:
+    """`cupyx.scipy.ndimage.gaussian_filter`."""
+    bound = contract.bind(f"{IMAGES}.gaussian_filter", args, kwargs)
+    return wrap(scipy.ndimage.gaussian_filter(*map(operand, bound.args), **bound.kwargs))
+
+
 def make_modules() -> dict[str, ModuleType]:
     """The modules by their names."""
-    modules = {name: ModuleType(name) for name in ("cupyx", "cupyx.scipy", OWNER)}
+    modules = {name: ModuleType(name) for name in ("cupyx", "cupyx.scipy", OWNER, IMAGES)}
     for module in modules.values():
         module.__path__ = []
     for kind in KINDS.values():
         setattr(modules[OWNER], kind.__name__, kind)
     modules["cupyx"].scipy = modules["cupyx.scipy"]
     modules["cupyx.scipy"].sparse = modules[OWNER]
+    modules["cupyx.scipy"].ndimage = modules[IMAGES]
+    modules[IMAGES].gaussian_filter = gaussian_filter  # type: ignore[attr-defined]
     return modules

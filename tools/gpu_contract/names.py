@@ -67,6 +67,7 @@ NAMES: dict[str, str] = {
     "cupy.fft": "",
     "cupy.linalg": "eigh lstsq norm",
     "cupy.ndarray": _ARRAY,
+    "cupyx.scipy.ndimage": "gaussian_filter",
     "cupyx.scipy.sparse": "coo_matrix csc_matrix csr_matrix",
     "cupyx.scipy.sparse.csr_matrix": _SPARSE,
     "cupyx.scipy.sparse.csc_matrix": _SPARSE,
