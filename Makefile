@@ -52,7 +52,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,dask,bench,dev]'
+	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,bench,dev]'
 	touch $@
 
 clean:

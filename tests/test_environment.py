@@ -81,7 +81,7 @@ def test_messages_name_the_versions_of_the_extra():
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("constraints-gpu.txt", ("gpu", "train", "view", "dask")), ("constraints-cpu.txt", ("cpu",))],
+    [("constraints-gpu.txt", ("gpu", "train")), ("constraints-cpu.txt", ("cpu",))],
 )
 def test_constraints_satisfy_what_is_declared(name, extras):
     """Each requirement has a pin, and the pin is a version that it accepts."""
@@ -291,7 +291,7 @@ def test_everything_in_the_container_is_pinned(dockerfile):
         assert name in pins
         assert re.search(rf"\b{name}\b", installed)
     [extras] = re.findall(r"'\.\[([\w,]+)\]'", installed)
-    assert extras.split(",") == ["gpu", "train", "view", "dask"]
+    assert extras.split(",") == ["gpu", "train"]
     cards = variables(builder, "ARG")
     assert cards["FLASH_ATTN_CUDA_ARCHS"] == cards["TORCH_CUDA_ARCH_LIST"].replace(".", "")
     assert variables(dockerfile[-1], "LABEL")["org.opencontainers.image.version"] == __version__
