@@ -9,39 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.backend import axes
 from rapids_rap.backend.protocol import Pca
 
 BLOCK_BYTES = 64 * 2**20  # of float64 working memory a block
 
 
 def principal_axes(points: npt.NDArray[Any], n_components: int) -> Pca:
-    """See `Backend.pca`: the eigenvectors of the covariance, summed in float64 by blocks of rows.
-
-    Raises ValueError unless 1 <= n_components <= d.
-    """
+    """`axes.principal_axes` by LAPACK, which computes the wanted ones alone; blocks of 64 MiB."""
     from scipy.linalg import eigh
 
-    n, d = points.shape
-    if not 1 <= n_components <= d:
-        raise ValueError(f"n_components must lie between 1 and {d}, got {n_components}")
-    rows = max(1, BLOCK_BYTES // (8 * d))
-    mean = np.mean(points, axis=0, dtype=np.float64)
-    if not np.all(np.isfinite(mean)):
-        raise ValueError("the points hold a value that is not finite")
-    covariance = np.zeros((d, d))
-    for start in range(0, n, rows):
-        block = points[start : start + rows] - mean
-        covariance += block.T @ block
-    covariance /= max(1, n - 1)
-    variance, axes = eigh(covariance, subset_by_index=(d - n_components, d - 1))
-    variance, axes = np.maximum(variance[::-1], 0.0), axes[:, ::-1].T
-    # An eigenvector's sign is arbitrary; its largest loading is made positive (first of equals).
-    largest = np.argmax(np.abs(axes), axis=1)
-    signs = np.where(axes[np.arange(n_components), largest] < 0.0, -1.0, 1.0)
-    return Pca(
-        mean=mean.astype(np.float32),
-        components=np.ascontiguousarray(axes * signs[:, None], dtype=np.float32),
-        explained_variance=variance.astype(np.float32),
+    last = points.shape[1] - 1
+    return axes.principal_axes(
+        points,
+        np.mean(points, axis=0, dtype=np.float64),
+        n_components,
+        lambda covariance: eigh(covariance, subset_by_index=(last + 1 - n_components, last)),
+        share=4,
     )
 
 

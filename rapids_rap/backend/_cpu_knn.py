@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend._cpu_lists import SAMPLE, build_lists, needed_probes, search_lists
+from rapids_rap.backend._cpu_lists import build_lists, needed_probes, search_lists
 from rapids_rap.backend._extras import require
+from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
 from rapids_rap.backend.protocol import Engine, Knn, Metric, check_engine
 
 EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the inverted file
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
-# Float32 inner products of equal rows differ in the last bits by their place in a BLAS block. On a
-# grid of 2^-20 equal rows are equally far, which makes "ties go to the lower index" well defined.
-GRID = np.float32(2.0**20)
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -62,10 +60,10 @@ def nearest(
     else:
         raw, indices = _exact(base, asked, wanted, metric)
         used, recall = "exact", 1.0
-    distances = _as_distances(raw, metric)
-    distances, indices = _break_ties(distances, indices)
+    distances = as_distances(raw, metric)
+    distances, indices = break_ties(distances, indices)
     if queries is None:
-        distances, indices = _drop_self(distances, indices)
+        distances, indices = drop_self(distances, indices, np.arange(n))
     return Knn(indices, distances, used, recall)
 
 
@@ -99,8 +97,7 @@ def _inverted_file(
 ) -> tuple[Floats, Ints, float]:
     """Search as many lists of an inverted file as a sample of the queries needs."""
     lists = build_lists(base, metric, seed)
-    rng = np.random.default_rng(seed)
-    sample = np.sort(rng.choice(len(queries), min(SAMPLE, len(queries)), replace=False))
+    sample = sampled_rows(len(queries), seed)
     _, truth = _exact(base, queries[sample], k, metric)
     if queries is base:
         truth = truth[:, 1:]  # the row itself, or one like it, is found in any case
@@ -114,14 +111,6 @@ def _inverted_file(
     if short.size:
         raw[short], indices[short] = _exact(base, queries[short], k, metric)
     return raw, indices, recall
-
-
-def _as_distances(raw: Floats, metric: Metric) -> Floats:
-    """FAISS' figures as distances: 1 - inner product (on `GRID`), or the root of squared L2."""
-    if metric == "euclidean":
-        return np.sqrt(np.maximum(raw, 0.0))
-    distances = np.round((1.0 - raw) * GRID) / GRID
-    return np.maximum(distances, np.float32(0.0)).astype(np.float32, copy=False)
 
 
 def _kd_tree(
@@ -141,25 +130,7 @@ def _kd_tree(
     tree = cKDTree(np.asarray(points, dtype=np.float64))
     raw, indices = tree.query(np.asarray(asked, dtype=np.float64), k=wanted, workers=-1)
     shape = (asked.shape[0], wanted)
-    distances, indices = _break_ties(raw.reshape(shape), indices.astype(np.int64).reshape(shape))
+    distances, indices = break_ties(raw.reshape(shape), indices.astype(np.int64).reshape(shape))
     if queries is None:
-        distances, indices = _drop_self(distances, indices)
+        distances, indices = drop_self(distances, indices, np.arange(len(points)))
     return distances.astype(np.float32), indices
-
-
-def _break_ties(distances: npt.NDArray[Any], indices: Ints) -> tuple[npt.NDArray[Any], Ints]:
-    """Every row by distance, then by index."""
-    by_index = np.argsort(indices, axis=1)
-    distances = np.take_along_axis(distances, by_index, axis=1)
-    indices = np.take_along_axis(indices, by_index, axis=1)
-    order = np.argsort(distances, axis=1, kind="stable")
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
-
-
-def _drop_self(distances: npt.NDArray[Any], indices: Ints) -> tuple[npt.NDArray[Any], Ints]:
-    """Without each row's own index; without the last where duplicates crowded it out."""
-    n, wanted = indices.shape
-    own = indices == np.arange(n)[:, None]
-    own[~own.any(axis=1), -1] = True
-    keep = ~own
-    return distances[keep].reshape(n, wanted - 1), indices[keep].reshape(n, wanted - 1)

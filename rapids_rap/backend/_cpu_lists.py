@@ -23,7 +23,6 @@ from rapids_rap.backend.protocol import Metric
 
 TRAINING_ROWS_PER_LIST = 40
 TRAINING_ROUNDS = 8
-SAMPLE = 500  # queries whose true neighbours decide how many lists are searched
 CHUNK_BYTES = 256 * 2**20  # of queries, their lists and their neighbours so far, at one time
 SCORE_BYTES = 16 * 2**20  # of the products of one list and some of its queries
 

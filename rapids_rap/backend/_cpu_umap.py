@@ -19,11 +19,10 @@ import numpy.typing as npt
 
 from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend._extras import require
+from rapids_rap.backend.axes import starting_layout
 from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 
 SPREAD = 1.0
-EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn
-JITTER = 1e-4  # separates duplicates at the start, as in umap-learn
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
 EPOCH = "_nb_optimize_layout_euclidean_single_epoch"
 GRAPH_FUNCTIONS = ("smooth_knn_dist", "compute_membership_strengths")
@@ -85,29 +84,13 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
 def _start(
     points: npt.NDArray[Any], weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
 ) -> Floats:
-    """Starting coordinates (n, n_components) with a little seeded noise.
+    """`starting_layout`, spectral ones by umap-learn."""
 
-    They reach `EXTENT`, unless the spec gives its own, which have the scale of a finished layout.
-    """
-    random = np.random.RandomState(seed)
-    shape = (points.shape[0], spec.n_components)
-    if spec.start is not None:
-        return (spec.start + random.normal(scale=JITTER, size=shape)).astype(np.float32)
-    if spec.init == "random":
-        return random.uniform(-EXTENT, EXTENT, shape).astype(np.float32)
-    if spec.init == "spectral":
-        spectral = require("umap.spectral", "The layout")
-        coordinates = spectral.spectral_layout(
-            points, weighted, spec.n_components, random, metric="cosine"
-        )
-    else:
-        assert axes is not None
-        coordinates = np.zeros(shape, dtype=np.float32)
-        known = min(spec.n_components, axes.components.shape[0])
-        coordinates[:, :known] = (points - axes.mean) @ axes.components[:known].T
-    largest = float(np.max(np.abs(coordinates)))
-    scaled = coordinates * (EXTENT / largest) if largest > 0.0 else coordinates
-    return (scaled + random.normal(scale=JITTER, size=shape)).astype(np.float32)
+    def spectral(random: np.random.RandomState) -> Any:
+        make = require("umap.spectral", "The layout").spectral_layout
+        return make(points, weighted, spec.n_components, random, metric="cosine")
+
+    return np.asarray(starting_layout(points, spec, seed, axes, spectral))
 
 
 def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) -> Floats:

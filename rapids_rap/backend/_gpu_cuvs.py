@@ -14,17 +14,9 @@ import numpy as np
 
 from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_faiss import by_tiles
-from rapids_rap.backend._gpu_rows import (
-    Find,
-    Rows,
-    as_distances,
-    blocks,
-    break_ties,
-    drop_self,
-    recall_of,
-    sampled_rows,
-)
+from rapids_rap.backend._gpu_rows import Find, Rows, blocks, recall_of
 from rapids_rap.backend.gpu_plan import BLOCK, OVERLAP, Choice
+from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
 from rapids_rap.backend.protocol import Array
 
 DEGREE = 64  # of the graph that NN-descent keeps, at least; cuVS' own
@@ -47,7 +39,7 @@ def brute_force(rows: Rows) -> Find:
             raw = xp.empty((int(queries.shape[0]), k), dtype=xp.float32)
             indices = xp.empty(raw.shape, dtype=xp.int64)
             library.search(built[0], queries, k, neighbors=indices, distances=raw)
-            return as_distances(raw, rows.metric, xp), indices
+            return as_distances(raw, rows.metric), indices
 
         return find
 
@@ -66,7 +58,7 @@ def all_neighbors(
     xp, n = rows.xp, int(rows.points.shape[0])
     exact = brute_force(rows)
     chosen = sampled_rows(n, seed)
-    truth, _ = break_ties(*exact(rows.take(xp.asarray(chosen)), k + 1), xp)
+    truth, _ = break_ties(*exact(rows.take(xp.asarray(chosen)), k + 1))
     recall = 0.0
     for degree in (max(DEGREE, k + 1), 2 * max(DEGREE, k + 1)):
         indices, distances = _measure(rows, _build(rows, k, choice, degree), k, exact)
@@ -116,8 +108,9 @@ def _measure(rows: Rows, graph: Array, k: int, exact: Find) -> tuple[Array, Arra
         bad = xp.nonzero(_damaged(ids, n, xp))[0]
         if bad.size:
             near[bad, :], ids[bad, :] = exact(xp.take(queries, bad, axis=0), k + 1)
-        near, ids = break_ties(near, ids, xp)
-        near, ids = drop_self(near, ids, block, xp)
+        near, ids = break_ties(near, ids)
+        own = xp.arange(block.start, block.stop, dtype=ids.dtype)
+        near, ids = drop_self(near, ids, own)
         distances[block, :], indices[block, :] = near, ids
     return indices, distances
 
@@ -127,7 +120,7 @@ def _distances(rows: Rows, queries: Array, ids: Array) -> Array:
     xp, (m, wanted) = rows.xp, (int(size) for size in ids.shape)
     others = xp.reshape(rows.take(xp.reshape(ids, (-1,))), (m, wanted, -1))
     if rows.metric == "cosine":
-        return as_distances(xp.sum(others * queries[:, None, :], axis=2), "cosine", xp)
+        return as_distances(xp.sum(others * queries[:, None, :], axis=2), "cosine")
     difference = others - queries[:, None, :]
     return xp.sqrt(xp.sum(difference * difference, axis=2))
 

@@ -12,16 +12,9 @@ from typing import Any
 import numpy as np
 
 from rapids_rap.backend._extras import require
-from rapids_rap.backend._gpu_rows import (
-    Find,
-    Rows,
-    as_distances,
-    blocks,
-    break_ties,
-    recall_of,
-    sampled_rows,
-)
+from rapids_rap.backend._gpu_rows import Find, Rows, blocks, recall_of
 from rapids_rap.backend.gpu_plan import SCRATCH, TILE, list_count, training_rows, vector_bytes
+from rapids_rap.backend.nearest import as_distances, break_ties, sampled_rows
 from rapids_rap.backend.protocol import Array
 from rapids_rap.errors import CapabilityError
 
@@ -70,7 +63,7 @@ def _brute_force(rows: Rows, faiss: Any, resources: Any) -> Find:
             I=memory.as_torch(indices),
             metric=code,
         )
-        return as_distances(raw, rows.metric, xp), indices
+        return as_distances(raw, rows.metric), indices
 
     if not rows.mapped:
         return lambda queries, k: search(queries, rows.points, k)
@@ -86,7 +79,7 @@ def by_tiles(rows: Rows, queries: Array, k: int, search: Any) -> tuple[Array, Ar
         near, ids = near, ids + tile.start
         if best is not None:
             near, ids = xp.concat([best[0], near], axis=1), xp.concat([best[1], ids], axis=1)
-        near, ids = break_ties(near, ids, xp)
+        near, ids = break_ties(near, ids)
         best = near[:, :k], ids[:, :k]
     assert best is not None
     return best
@@ -101,14 +94,14 @@ def inverted_file(
     index = _train(rows, seed, faiss, resources)
     exact = _brute_force(rows, faiss, resources)
     sample = asked.take(xp.asarray(sampled_rows(int(asked.points.shape[0]), seed)))
-    truth, _ = break_ties(*exact(sample, k), xp)
+    truth, _ = break_ties(*exact(sample, k))
 
     def find(queries: Array, k: int) -> tuple[Array, Array]:
         raw, indices = _results(queries, k, xp)
         index.search(
             memory.as_torch(queries), k, D=memory.as_torch(raw), I=memory.as_torch(indices)
         )
-        near = as_distances(raw, rows.metric, xp)
+        near = as_distances(raw, rows.metric)
         # A probe that met fewer than k rows pads with -1; those few queries are searched exactly.
         short = xp.nonzero(xp.any(indices < 0, axis=1))[0]
         if short.size:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from rapids_rap.backend._gpu_memory import GpuMemory
-from rapids_rap.backend._gpu_rows import Find, Rows, blocks, break_ties, drop_self
+from rapids_rap.backend._gpu_rows import Find, Rows, blocks
 from rapids_rap.backend.gpu_plan import BLOCK, QUERIES, Choice, plan_neighbors, vector_bytes
 from rapids_rap.backend.lanes import release_cache
+from rapids_rap.backend.nearest import break_ties, drop_self
 from rapids_rap.backend.protocol import Array, Engine, Knn, Metric
 
 DIRECT_DIMENSIONS = 16  # Euclidean spaces up to this wide are compared coordinate by coordinate
@@ -127,9 +128,9 @@ def fill(asked: Rows, k: int, find: Find, *, alone: bool) -> tuple[Array, Array]
     # Over host vectors every block reads all tiles, so it is as large as the plan allows.
     rows = QUERIES // vector_bytes(1, int(asked.points.shape[1])) if asked.mapped else QUERY_ROWS
     for block in blocks(m, min(rows, BLOCK // (48 * (k + 1)))):
-        near, ids = break_ties(*find(asked.read(block), k + alone), xp)
+        near, ids = break_ties(*find(asked.read(block), k + alone))
         if alone:
-            near, ids = drop_self(near, ids, block, xp)
+            near, ids = drop_self(near, ids, xp.arange(block.start, block.stop, dtype=ids.dtype))
         distances[block, :], indices[block, :] = near, ids
     return indices, distances
 
@@ -156,10 +157,12 @@ def _direct(
             squares = _squared_differences(xp.astype(asked[block, :], xp.float64), base, xp)
             top = memory.as_torch(squares).topk(k + alone, dim=1, largest=False)
             near, ids = break_ties(
-                xp.sqrt(memory.from_torch(top.values)), memory.from_torch(top.indices), xp
+                xp.sqrt(memory.from_torch(top.values)), memory.from_torch(top.indices)
             )
             if alone:
-                near, ids = drop_self(near, ids, block, xp)
+                near, ids = drop_self(
+                    near, ids, xp.arange(block.start, block.stop, dtype=ids.dtype)
+                )
             distances[block, :], indices[block, :] = xp.astype(near, xp.float32), ids
         del top
         release_cache()

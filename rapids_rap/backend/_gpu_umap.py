@@ -14,16 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_memory import GpuMemory
+from rapids_rap.backend.axes import starting_layout
 from rapids_rap.backend.protocol import Array, Knn, Pca, UmapSpec
-from rapids_rap.backend.rows import project
 
 SPREAD = 1.0
-EXTENT = 10.0  # largest coordinate of a starting layout, as in umap-learn
-JITTER = 1e-4  # separates duplicates at the start, as in umap-learn
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
 
 
@@ -48,7 +44,7 @@ def layouts(
     }
     found = []
     for spec in specs:
-        start = _start(points, spec, seed, axes, xp)
+        start = starting_layout(points, spec, seed, axes)
         layout = _optimise(library, weighted[spec.n_neighbors], spec, start, seed, n, xp)
         memory.synchronize()
         if not bool(xp.all(xp.isfinite(layout))):
@@ -78,32 +74,6 @@ def _weighted_graph(
     if bool(xp.all(weighted.row[1:] >= weighted.row[:-1])):
         weighted.has_canonical_format = True
     return weighted
-
-
-def _start(
-    points: Array, spec: UmapSpec, seed: int | None, axes: Pca | None, xp: Any
-) -> Array | None:
-    """Starting coordinates (n, n_components) as the CPU makes them; None leaves them to cuML.
-
-    The noise is drawn by NumPy and sent to the device, so that both backends start alike.
-    """
-    random = np.random.RandomState(seed)
-    shape = (int(points.shape[0]), spec.n_components)
-    if spec.start is not None:
-        noise = xp.asarray(random.normal(scale=JITTER, size=shape))
-        return xp.astype(spec.start + noise, xp.float32)
-    if spec.init == "spectral":
-        return None
-    if spec.init == "random":
-        return xp.asarray(random.uniform(-EXTENT, EXTENT, shape).astype(np.float32))
-    assert axes is not None
-    known = min(spec.n_components, int(axes.components.shape[0]))
-    coordinates = xp.zeros(shape, dtype=xp.float32)
-    coordinates[:, :known] = project(points, axes.mean, axes.components[:known, :])
-    largest = float(xp.max(xp.abs(coordinates)))
-    scaled = coordinates * (EXTENT / largest) if largest > 0.0 else coordinates
-    noise = xp.asarray(random.normal(scale=JITTER, size=shape))
-    return xp.astype(scaled + noise, xp.float32)
 
 
 def _optimise(

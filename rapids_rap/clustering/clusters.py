@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_first, group_sums, group_totals, row_blocks, unit_rows
-from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.clustering.neighbors import NeighborGraph, count_votes
 from rapids_rap.clustering.themes import find_themes
 from rapids_rap.config import ClustersConfig
 
@@ -132,13 +132,7 @@ def _vote(labels: Array, indices: Array, distances: Array) -> Array:
         return xp.full((rows,), -1, dtype=labels.dtype, device=device(labels))
     near = xp.reshape(xp.take(labels, xp.reshape(indices, (-1,))), (rows, k))
     votes = xp.clip(1.0 - distances, 0.0, 1.0) + 1e-6  # an orthogonal neighbour still counts
-    votes = xp.where(near >= 0, votes, xp.zeros_like(votes))
-    agree = xp.astype(near[:, :, None] == near[:, None, :], votes.dtype)
-    score = xp.sum(agree * votes[:, None, :], axis=2)
-    score = xp.where(near >= 0, score, -xp.ones_like(score))
-    best = xp.argmax(score, axis=1)
-    chosen = xp.take(xp.reshape(near, (-1,)), best + k * _positions(best))
-    return xp.where(xp.max(score, axis=1) > 0, chosen, xp.full_like(chosen, -1))
+    return count_votes(near, xp.where(near >= 0, votes, xp.zeros_like(votes)))[0]
 
 
 def _positions(like: Array) -> Array:

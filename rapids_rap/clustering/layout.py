@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from array_api_compat import device
 
+from rapids_rap.backend.axes import on_axes
 from rapids_rap.backend.protocol import Array, Backend, Knn, UmapSpec
-from rapids_rap.backend.rows import project
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.warm_start import Earlier, starting_points, turn_back
 from rapids_rap.config import LayoutConfig
@@ -95,10 +95,7 @@ def _principal_plane(vectors: Array, dimensions: int, backend: Backend) -> Array
     """Coordinates on the first principal axes, (n, dimensions) float32, zeros past the rank."""
     xp, where = backend.xp, device(vectors)
     n, d = (int(size) for size in vectors.shape)
-    empty = xp.zeros((n, dimensions), dtype=xp.float32, device=where)
     known = min(dimensions, d)
     if n < 2 or known == 0:
-        return empty
-    axes = backend.pca(vectors, known)
-    coordinates = project(vectors, axes.mean, axes.components)
-    return xp.concat([xp.astype(coordinates, xp.float32), empty[:, known:]], axis=1)
+        return xp.zeros((n, dimensions), dtype=xp.float32, device=where)
+    return on_axes(vectors, backend.pca(vectors, known), dimensions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from array_api_compat import device
+from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.config import NeighborsConfig
@@ -65,3 +65,15 @@ def neighbor_graph(
             config.min_recall,
         )
     return NeighborGraph(found.indices, found.distances, found.engine, found.recall)
+
+
+def count_votes(names: Array, votes: Array) -> tuple[Array, Array]:
+    """(m,) the name with most of the votes in each row, (m,) its votes; of equals the first.
+
+    names: (m, k) labels, k > 0; votes: (m, k) what each weighs, 0 or more.
+    """
+    xp = array_namespace(names, votes)
+    same = xp.astype(names[:, :, None] == names[:, None, :], votes.dtype)
+    score = xp.sum(same * votes[:, None, :], axis=2)
+    best = xp.argmax(score, axis=1)[:, None]
+    return xp.take_along_axis(names, best, axis=1)[:, 0], xp.max(score, axis=1)

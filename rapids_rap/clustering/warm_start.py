@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace, device
 
+from rapids_rap.backend.axes import on_axes
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.backend.rows import project, row_blocks
+from rapids_rap.backend.rows import row_blocks
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.procrustes import Similarity, fit_moments
 
@@ -100,12 +101,8 @@ def _apply(turn: Similarity, xy: Array, backend: Backend) -> Array:
 
 def _on_axes(known: Array, placed: Array, vectors: Array, backend: Backend) -> Array:
     """(n, m) float32 principal coordinates with the centre and spread of the placed points."""
-    xp, where = backend.xp, device(known)
-    m, rank = int(known.shape[1]), min(int(known.shape[1]), int(vectors.shape[1]))
-    axes = backend.pca(vectors, rank)
-    points = xp.astype(project(vectors, axes.mean, axes.components), known.dtype)
-    blank = xp.zeros((int(known.shape[0]), m - rank), dtype=known.dtype, device=where)
-    points = xp.concat([points, blank], axis=1)
+    xp, m = backend.xp, int(known.shape[1])
+    points = on_axes(vectors, backend.pca(vectors, min(m, int(vectors.shape[1]))), m)
     there = xp.take(known, xp.nonzero(placed)[0], axis=0)
     centre = xp.mean(there, axis=0)
     spread, own = xp.std(there), xp.std(points)

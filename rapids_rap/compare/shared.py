@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.errors import InputError
+from rapids_rap.quality.lines import follow_on
 from rapids_rap.runs.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -179,7 +180,7 @@ def _neighbours(table: pd.DataFrame, common: pd.Index) -> tuple[Ints, Ints]:
     stanza, line = known["stanza"].to_numpy(), known["line_no"].to_numpy()
     if len(known) < 2:
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
-    next_to = (song[1:] == song[:-1]) & (stanza[1:] == stanza[:-1]) & (line[1:] == line[:-1] + 1)
+    next_to = follow_on(song, stanza, line)
     next_to &= (place[1:] >= 0) & (place[:-1] >= 0) & (place[1:] != place[:-1])
     pairs = np.stack([place[:-1], place[1:]], axis=1)[next_to]
     return pairs.astype(np.int64), song[1:][next_to]

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.lineage.overlap import best_matches
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -244,27 +246,15 @@ def _sums(groups: Ints, weights: Ints, count: int) -> Floats:
 
 def _assign(table: _Table, rules: Rules) -> Ints:
     """(columns,) the earlier group each of tonight's is, -1 for none: by lines, then by centers."""
-    rows, columns = table.shared.shape
-    parent = np.full(columns, -1, dtype=np.int64)
     jaccard = table.jaccard
     # A pair that is most of both its groups has no rival, and 1 more than any two other pairs.
     score = jaccard + table.majority + _TIE * (1 + table.cosine)
-    by_lines = np.where((jaccard >= rules.overlap) & ~table.unsaid, score, 0.0)
-    _take(by_lines, np.arange(rows), np.arange(columns), parent)
+    parent = best_matches(np.where((jaccard >= rules.overlap) & ~table.unsaid, score, 0.0))
     by_center = np.where(table.unsaid & (table.cosine >= rules.cosine), table.cosine, 0.0)
-    rest_rows = np.setdiff1d(np.arange(rows), parent)
-    rest_columns = np.flatnonzero(parent < 0)
-    _take(by_center[np.ix_(rest_rows, rest_columns)], rest_rows, rest_columns, parent)
+    rows = np.setdiff1d(np.arange(len(table.shared)), parent)
+    columns = np.flatnonzero(parent < 0)
+    parent[columns] = np.append(rows, -1)[best_matches(by_center[np.ix_(rows, columns)])]
     return parent
-
-
-def _take(score: Floats, rows: Ints, columns: Ints, parent: Ints) -> None:
-    """Write the best one-to-one assignment of scores above 0 into `parent`."""
-    from scipy.optimize import linear_sum_assignment
-
-    chosen_rows, chosen_columns = linear_sum_assignment(score, maximize=True)
-    real = score[chosen_rows, chosen_columns] > 0
-    parent[columns[chosen_columns[real]]] = rows[chosen_rows[real]]
 
 
 def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, ...]:

@@ -34,7 +34,7 @@ from rapids_rap.quality.bootstrap import (
     interval,
     macro_means,
 )
-from rapids_rap.quality.geometry import TIE
+from rapids_rap.quality.lines import first_ranks
 from rapids_rap.words.tfidf import Weighted, products
 
 FUSIONS = {
@@ -250,6 +250,7 @@ def reciprocal_ranks(
 ) -> Floats:
     """(C,) of each component, the mean over its songs, on the host. Ties share their mean rank.
 
+    NaN where nothing is left of a song's own artist: such an artist is not `asked`.
     blocks: songs (s,) and their scores (s, A), every song once.
     """
     xp = backend.xp
@@ -257,10 +258,7 @@ def reciprocal_ranks(
     for songs, scores in blocks:
         artists = backend.from_host(contest.artists[songs])
         right = xp.take_along_axis(scores, artists[:, None], axis=1)
-        above = xp.astype(xp.count_nonzero(scores > right + TIE, axis=1), xp.float64)
-        # As good as the right one or better, less the better ones: the right one and its equals.
-        equal = xp.astype(xp.count_nonzero(scores >= right - TIE, axis=1), xp.float64) - above
-        gain[songs] = backend.to_host(1.0 / (above + (equal + 1.0) / 2.0))
+        gain[songs] = backend.to_host(1.0 / first_ranks(scores, right))
     total = np.bincount(contest.components, weights=gain)
     return np.asarray(total / np.bincount(contest.components))
 

@@ -52,6 +52,18 @@ def macro_means(weights: Floats, sums: csr_matrix, counts: csr_matrix) -> Floats
     return np.where(present > 0, total / np.maximum(present, 1), np.nan)
 
 
+def unit_means(weights: Floats, sums: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Floats:
+    """(draws,) float64: the mean over all values in each draw of `weights`; NaN without any.
+
+    sums, counts: (units,), of each unit's values and how many they are.
+    """
+    return _means(weights @ sums, weights @ counts)
+
+
+def _means(totals: Floats, numbers: Floats) -> Floats:
+    return np.where(numbers > 0, totals / np.where(numbers > 0, numbers, 1.0), np.nan)
+
+
 def pair_means(weights: Floats, sums: Floats, counts: Floats) -> Floats:
     """(draws,) float64: the mean over pairs of different units, in each draw of `weights`.
 
@@ -59,8 +71,7 @@ def pair_means(weights: Floats, sums: Floats, counts: Floats) -> Floats:
     pairs within a unit, counts nowhere, however often the unit was drawn.
     """
     off = ~np.eye(len(sums), dtype=bool)
-    total, number = (((weights @ (off * part)) * weights).sum(axis=1) for part in (sums, counts))
-    return np.where(number > 0, total / np.where(number > 0, number, 1.0), np.nan)
+    return _means(*(((weights @ (off * part)) * weights).sum(axis=1) for part in (sums, counts)))
 
 
 def interval(values: Floats) -> Interval:
@@ -71,3 +82,10 @@ def interval(values: Floats) -> Interval:
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(known, [tail, 100 - tail])
     return [float(low), float(high)]
+
+
+def mean_interval(values: Floats, units: Ints, draws: int, seed: int) -> Interval:
+    """The `interval` of the mean of `values` (m,), resampling their `units` (m,), any numbers."""
+    _, unit = np.unique(units, return_inverse=True)
+    weights = draw_units(int(unit.max(initial=-1)) + 1, draws, seed)
+    return interval(unit_means(weights, np.bincount(unit, values), np.bincount(unit)))

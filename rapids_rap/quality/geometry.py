@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from rapids_rap.backend.nearest import other_places
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_sums, group_totals, one_hot, row_blocks, unit_rows
 from rapids_rap.quality.dbcv import density_validity
@@ -182,7 +183,7 @@ def trustworthiness_of_maps(
     for xy in maps:
         queries = xp.take(xy, rows, axis=0)
         seen = backend.knn(xy, min(k + 1, n), queries=queries, metric="euclidean").indices
-        near.append(_others(seen, rows, k))
+        near.append(xp.take_along_axis(seen, other_places(seen, rows), axis=1)[:, :k])
     beyond = xp.clip(_ranks(vectors, rows, xp.concat(near, axis=1)) - k, 0, None)
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
     penalties = [float(xp.sum(beyond[:, k * m : k * m + k])) for m in range(len(maps))]
@@ -190,18 +191,6 @@ def trustworthiness_of_maps(
         SampledFigure(1.0 - 2.0 * penalty / worst, len(chosen), len(chosen) < n)
         for penalty in penalties
     ]
-
-
-def _others(seen: Array, rows: Array, k: int) -> Array:
-    """(r, k) of `seen` (r, k + 1) without the row itself, which may be anywhere or nowhere in it.
-
-    It is pushed behind the others, which keep their order.
-    """
-    xp = array_namespace(seen)
-    width = int(seen.shape[1])
-    places = xp.arange(width, dtype=seen.dtype, device=device(seen))[None, :]
-    late = places + xp.astype(seen == rows[:, None], seen.dtype) * width
-    return xp.take_along_axis(seen, xp.argsort(late, axis=1)[:, :k], axis=1)
 
 
 def _ranks(vectors: Array, rows: Array, others: Array) -> Array:

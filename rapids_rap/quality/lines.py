@@ -4,6 +4,9 @@ Songs are drawn by the seed until the lines suffice, one of each leakage group; 
 them hold is neither a question nor an answer; equal texts of a song are one. The first right answer
 counts, at its expected rank among ties. Everything is exact on that sample, by blocks of rows, on
 the backend; what comes to the host are a few numbers for each line and each pair of songs.
+
+A tuning asks simpler questions, on the host: of m pairs of a line and the next, where the next one
+stands among all of them (`pair_ranks`).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
@@ -26,8 +30,7 @@ from rapids_rap.words.tfidf import count_characters, products, weigh
 
 FIRST = 10  # answers that are looked at
 Scores = Callable[[slice], Array]  # (rows, n) cosines of a block of rows with every row
-
-FIRST = 10
+PairScores = Callable[[slice, Ints], Any]  # (rows, a) of a block of queries with these targets
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,8 @@ def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
         }
     ).sort_values(["song", "stanza", "line"], kind="stable")
     song, stanza, row = (table[name].to_numpy() for name in ("song", "stanza", "row"))
-    same = song[1:] == song[:-1]
-    within = same & (stanza[1:] == stanza[:-1])
-    joined = within if within.any() else same
+    within = follow_on(song, stanza)
+    joined = within if within.any() else song[1:] == song[:-1]
     left, right = row[:-1], row[1:]
     pairs = np.stack([left, right], axis=1)[joined & (left >= 0) & (right >= 0) & (left != right)]
     pairs = np.unique(pairs, axis=0).reshape(-1, 2)
@@ -124,6 +126,20 @@ def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
     follows = np.full((len(ids), int(column.max(initial=0)) + 1), -1, dtype=np.int64)
     follows[pairs[:, 0], column] = pairs[:, 1]
     return follows
+
+
+def follow_on(
+    song: npt.NDArray[Any], stanza: npt.NDArray[Any], number: npt.NDArray[Any] | None = None
+) -> npt.NDArray[np.bool_]:
+    """(n - 1,) whether each of n lines in reading order but the first is the next of its stanza.
+
+    All (n,). number: the place in the song, where lines that are missing between two must part
+    them.
+    """
+    joined = (song[1:] == song[:-1]) & (stanza[1:] == stanza[:-1])
+    if number is not None:
+        joined &= number[1:] == number[:-1] + 1
+    return np.asarray(joined)
 
 
 def dense_scores(vectors: Array, rows: Ints, backend: Backend) -> Scores:
@@ -138,9 +154,39 @@ def dense_scores(vectors: Array, rows: Ints, backend: Backend) -> Scores:
 
 def character_scores(texts: Sequence[str], backend: Backend) -> Scores:
     """Cosines of character 2-5-gram TF-IDF, fitted on these texts (T,): the baseline."""
-    counts = count_characters(texts, np.arange(len(texts)), len(texts), backend)
-    matrix = weigh(counts, backend).matrix
+    matrix = _characters(texts, backend)
     return lambda part: products(matrix, part, backend)
+
+
+def character_pairs(queries: Sequence[str], targets: Sequence[str], backend: Backend) -> PairScores:
+    """The same baseline for `pair_ranks`, fitted on queries and targets (m each) together."""
+    matrix, m = _characters((*queries, *targets), backend), len(queries)
+    return lambda part, some: (matrix[part] @ matrix[m + some].T).toarray()
+
+
+def _characters(texts: Sequence[str], backend: Backend) -> Any:
+    counts = count_characters(texts, np.arange(len(texts)), len(texts), backend)
+    return weigh(counts, backend).matrix
+
+
+def pair_ranks(scores: PairScores, texts: npt.ArrayLike) -> Floats:
+    """(m,) float64, the rank, from 1, of each query's own target among the distinct targets.
+
+    texts: (m,) ids, equal for targets of equal text: those count as one answer, scored by its first
+    row. Only equal scores are ties, so that vectors that are all one score chance.
+    """
+    _, first, own = np.unique(np.asarray(texts), return_index=True, return_inverse=True)
+    ranks = [np.zeros(0)]
+    for part in row_blocks(len(own), 8 * 12 * len(first)):
+        found = np.asarray(scores(part, first), dtype=np.float64)
+        right = np.take_along_axis(found, own[part, None], axis=1)
+        ranks.append(first_ranks(found, right, tie=0.0))
+    return np.concatenate(ranks)
+
+
+def early(ranks: Floats) -> tuple[float, float]:
+    """The mean reciprocal rank (Voorhees, TREC-8 1999) and the share of ranks to `FIRST`."""
+    return float((1.0 / ranks).mean()), float((ranks <= FIRST).mean())
 
 
 def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
@@ -155,7 +201,7 @@ def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
     for part in row_blocks(n, 8 * 12 * n):
         found = xp.astype(scores(part), xp.float64, copy=False)
         mine = xp.matrix_transpose(one_hot(songs[part], verse.size, xp.float64))
-        sums = [mine @ _by_song(kind, edges) for kind in (xp.exp(4.0 * found - 4.0), found)]
+        sums = [mine @ _by_song(kind, edges) for kind in (potentials(found), found)]
         pairs = pairs + xp.stack(sums)
         block, distances = _rank(found, part, songs, follows)
         ranks.append(block)
@@ -184,22 +230,34 @@ def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Arr
     near = xp.take_along_axis(scores, xp.clip(asked, 0, None), axis=1)
     following = xp.where(asked >= 0, near, nobody)
     fellows = (songs[part][:, None] == songs[None, :]) & ~itself
-    ranks = [_first(others, following), _first(others, xp.where(fellows, scores, nobody))]
-    distances = xp.where(asked >= 0, xp.clip(2.0 - 2.0 * near, 0.0, None), xp.zeros_like(near))
+    fellows = xp.where(fellows, scores, nobody)
+    ranks = [first_ranks(others, following), first_ranks(others, fellows)]
+    distances = xp.where(asked >= 0, squared_distances(near), xp.zeros_like(near))
     return xp.stack(ranks, axis=1), xp.sum(distances, axis=1)
 
 
-def _first(scores: Array, right: Array) -> Array:
-    """(rows,) the expected rank of the best right answer; NaN for a row without any.
+def squared_distances(cosines: Array) -> Array:
+    """Of unit vectors with these cosines: what alignment is the mean of (alpha = 2)."""
+    return array_namespace(cosines).clip(2.0 - 2.0 * cosines, 0.0, None)
+
+
+def potentials(cosines: Array) -> Array:
+    """Gaussian, exp(-2 |x - y|²), of unit vectors: uniformity is their mean's logarithm (t = 2)."""
+    return array_namespace(cosines).exp(4.0 * cosines - 4.0)
+
+
+def first_ranks(scores: Array, right: Array, tie: float = TIE) -> Array:
+    """(rows,) float64, the expected rank of the best right answer; NaN for a row without any.
 
     scores: (rows, n) of all candidates; right: (rows, r) of the right ones, -inf for a gap. Ties,
-    within `TIE`, are in random order: with r right ones among e, (e + 1) / (r + 1) of them.
+    within `tie`, are in random order: with r right ones among e, (e + 1) / (r + 1) of them.
     """
     xp = array_namespace(scores)
     best = xp.max(right, axis=1, keepdims=True)
-    above = xp.count_nonzero(scores > best + TIE, axis=1)
-    equal = xp.count_nonzero((scores <= best + TIE) & (scores >= best - TIE), axis=1)
-    ours = xp.count_nonzero(right >= best - TIE, axis=1)
+    above = xp.count_nonzero(scores > best + tie, axis=1)
+    # As good as the right one or better, less the better ones: the right ones and their equals.
+    equal = xp.count_nonzero(scores >= best - tie, axis=1) - above
+    ours = xp.count_nonzero(right >= best - tie, axis=1)
     above, equal, ours = (xp.astype(x, xp.float64) for x in (above, equal, ours))
     rank = above + (equal + 1.0) / (ours + 1.0)
     return xp.where(xp.isfinite(best[:, 0]), rank, xp.full_like(rank, math.nan))
@@ -218,12 +276,14 @@ def _chance(right: Any, pool: int) -> tuple[float, float] | None:
     kinds, share = np.unique(right[right > 0], return_counts=True)
     if not len(kinds):
         return None
-    mrr, hits = zip(*(_chance_of(int(kind), pool) for kind in kinds), strict=True)
+    mrr, hits = zip(*(chance_of(int(kind), pool) for kind in kinds), strict=True)
     return float(np.average(mrr, weights=share)), float(np.average(hits, weights=share))
 
 
-def _chance_of(right: int, pool: int) -> tuple[float, float]:
-    """For the first of `right` answers in a random order of `pool`."""
+def chance_of(right: int, pool: int) -> tuple[float, float]:
+    """What `early` expects of the first of `right` answers in a random order of `pool`."""
+    if not 1 <= right <= pool:
+        raise ValueError(f"right must lie between 1 and {pool}, got {right}")
     rank = np.arange(1, pool - right + 2)
     # P(first > k) = product over j < k of (pool - right - j) / (pool - j)
     later = np.concatenate(([1.0], np.cumprod((pool - right + 1.0 - rank) / (pool + 1.0 - rank))))

@@ -19,12 +19,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.quality.bootstrap import Floats, Interval, Ints, draw_units, interval, pair_means
+from rapids_rap.quality.bootstrap import (
+    Floats,
+    Interval,
+    Ints,
+    draw_units,
+    interval,
+    pair_means,
+    unit_means,
+)
 from rapids_rap.quality.lines import (
-    FIRST,
     Answers,
     Verse,
     ask,
@@ -32,7 +40,12 @@ from rapids_rap.quality.lines import (
     character_scores,
     dense_scores,
     draw_verse,
+    early,
+    potentials,
+    squared_distances,
 )
+
+Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,13 +74,10 @@ def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None
     asked = ~np.isnan(ranks)
     if not asked.any():
         return None
-    gain = 1.0 / ranks[asked]
-    units = weights.shape[1]
-    number = weights @ np.bincount(songs[asked], minlength=units)
-    total = weights @ np.bincount(songs[asked], weights=gain, minlength=units)
-    draws = np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
-    hits = float((ranks[asked] <= FIRST).mean())
-    return Score(float(gain.mean()), hits, draws, int(asked.sum()))
+    ranks, songs, units = ranks[asked], songs[asked], weights.shape[1]
+    sums = np.bincount(songs, weights=1.0 / ranks, minlength=units)
+    draws = unit_means(weights, sums, np.bincount(songs, minlength=units))
+    return Score(*early(ranks), draws, len(ranks))
 
 
 def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | None:
@@ -78,9 +88,7 @@ def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | Non
     units = weights.shape[1]
     number = np.bincount(verse.songs, weights=following, minlength=units)
     total = np.bincount(verse.songs, weights=answers.aligned, minlength=units)
-    drawn = weights @ number
-    draws = np.where(drawn > 0, (weights @ total) / np.where(drawn > 0, drawn, 1), np.nan)
-    return Geometry(float(total.sum() / number.sum()), draws)
+    return Geometry(float(total.sum() / number.sum()), unit_means(weights, total, number))
 
 
 def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Geometry | None:
@@ -92,6 +100,29 @@ def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Geometry | None:
     off = ~np.eye(len(sums), dtype=bool)
     value = float(sums[off].sum() / counts[off].sum())
     return Geometry(value, pair_means(weights, sums, counts))
+
+
+def mean_distance(queries: Vectors, targets: Vectors) -> float:
+    """Alignment of pairs of unit vectors (m, d), as they are, in host memory."""
+    cosines = (queries.astype(np.float64) * targets).sum(axis=1)
+    return float(squared_distances(cosines).mean())
+
+
+def log_potential(vectors: Vectors) -> float:
+    """Uniformity of unit vectors (m, d), over all pairs of different rows, in host memory.
+
+    0 where all are one point, -4 and less where they spread.
+    """
+    return float(np.log(potentials(_cosines(vectors)).mean()))
+
+
+def mean_cosine(vectors: Vectors) -> float:
+    """Anisotropy of unit vectors (m, d), over all pairs of different rows, in host memory."""
+    return float(_cosines(vectors).mean())
+
+
+def _cosines(vectors: Vectors) -> Floats:
+    return (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)].astype(np.float64)
 
 
 NO_SONGS = "not computed: the input names no songs"

@@ -22,8 +22,10 @@ import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
+from rapids_rap.backend.nearest import drop_self
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import row_blocks
+from rapids_rap.clustering.neighbors import count_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.corpus.ingest import ingest
@@ -136,16 +138,11 @@ def ask_neighbours(
 
     own: (m,) int64, the rows of `base` that `asked` are themselves, which then have no say.
     """
-    xp = array_namespace(base)
-    alone = own is not None
-    columns = min(VOTERS + 1 + alone, int(base.shape[0]))
+    columns = min(VOTERS + 1 + (own is not None), int(base.shape[0]))
     graph = backend.knn(base, columns, queries=asked, metric="cosine")
     near, distances = graph.indices, graph.distances
-    if own is not None:  # each text's own row goes last, and off
-        last = xp.astype(near == own[:, None], xp.int64)
-        order = xp.argsort(last, axis=1, stable=True)[:, : columns - 1]
-        near = xp.take_along_axis(near, order, axis=1)
-        distances = xp.take_along_axis(distances, order, axis=1)
+    if own is not None:
+        distances, near = drop_self(distances, near, own)
     chosen, clear = _votes(labels, near, distances)
     to_host = backend.to_host
     return Answers(
@@ -233,11 +230,9 @@ def _votes(labels: Array, near: Array, distances: Array) -> tuple[Array, Array]:
         who = near[block, :][:, :voters]
         names = xp.reshape(xp.take(labels, xp.reshape(who, (-1,))), (-1, voters))
         votes = distances[block, :][:, -1:] - distances[block, :][:, :voters] + 1e-6
-        same = xp.astype(names[:, :, None] == names[:, None, :], votes.dtype)
-        score = xp.sum(same * votes[:, None, :], axis=2)
-        best = xp.argmax(score, axis=1)[:, None]
-        chosen.append(xp.take_along_axis(names, best, axis=1)[:, 0])
-        clear.append(xp.max(score, axis=1) / xp.sum(votes, axis=1))
+        best, most = count_votes(names, votes)
+        chosen.append(best)
+        clear.append(most / xp.sum(votes, axis=1))
     if not chosen:
         where = device(near)
         none = xp.zeros((0,), dtype=labels.dtype, device=where)

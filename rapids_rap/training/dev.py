@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rapids_rap.quality.pairs import chance_mrr, char_tfidf_vectors, true_ranks
-from rapids_rap.training import Floats, generator
+from rapids_rap.backend import load_backend
+from rapids_rap.quality.lines import chance_of, character_pairs, early, pair_ranks
+from rapids_rap.quality.vectors import log_potential, mean_cosine, mean_distance
+from rapids_rap.training import Floats
 from rapids_rap.training.lines import DevPairs
 
 UNIFORMITY_ROWS = 2_000
-RESAMPLES = 1_000
 
 Encode = Callable[[Sequence[str]], Floats]
 Reciprocals = np.ndarray  # (m,) float64, 1 / rank of each pair
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +49,6 @@ class Baselines:
     chance_mrr: float
 
 
-def alignment(queries: Floats, targets: Floats) -> float:
-    """Mean squared distance of the pairs' vectors (Wang and Isola, ICML 2020, alpha = 2).
-
-    queries, targets: (m, d) float32, unit rows.
-    """
-    return float(((queries - targets) ** 2).sum(1).mean())
-
-
-def uniformity(vectors: Floats) -> float:
-    """Logarithm of the mean Gaussian kernel of different rows (Wang and Isola, t = 2).
-
-    vectors: (m, d) float32, unit rows; 0 where all are one point, -4 and less where they spread.
-    """
-    return float(np.log(np.exp(-4 * (1 - _cosines(vectors))).mean()))
-
-
-def random_cosine(vectors: Floats) -> float:
-    """Mean cosine of two different rows."""
-    return float(_cosines(vectors).mean())
-
-
-def _cosines(vectors: Floats) -> np.ndarray:
-    return (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)].astype(np.float64)
-
-
 def dev_figures(pairs: DevPairs, encode: Encode) -> DevFigures:
     """The figures of one encoder; each distinct text is encoded once."""
     texts = sorted({*pairs.queries, *pairs.targets})
@@ -81,35 +56,20 @@ def dev_figures(pairs: DevPairs, encode: Encode) -> DevFigures:
     vectors = encode(texts)
     queries = vectors[[place[text] for text in pairs.queries]]
     targets = vectors[[place[text] for text in pairs.targets]]
-    reciprocals = 1 / true_ranks(queries, targets, pairs.target_id)
+    ranks = pair_ranks(lambda part, some: queries[part] @ targets[some].T, pairs.target_id)
     spread = vectors[:: max(1, len(vectors) // UNIFORMITY_ROWS)]
     return DevFigures(
-        float(reciprocals.mean()),
-        alignment(queries, targets),
-        uniformity(spread),
-        random_cosine(spread),
-        reciprocals,
+        early(ranks)[0],
+        mean_distance(queries, targets),
+        log_potential(spread),
+        mean_cosine(spread),
+        1 / ranks,
     )
 
 
 def dev_baselines(pairs: DevPairs) -> Baselines:
     """The same pairs without any model."""
-    m = len(pairs.queries)
-    both = char_tfidf_vectors([text.lower() for text in (*pairs.queries, *pairs.targets)])
-    tfidf = 1 / true_ranks(both[:m], both[m:], pairs.target_id)
-    chance = chance_mrr(len(np.unique(pairs.target_id)))
-    return Baselines(tfidf, float(tfidf.mean()), chance)
-
-
-def bootstrap_interval(values: np.ndarray, songs: np.ndarray, seed: int) -> Interval:
-    """95 % percentile interval of a mean over pairs, resampling songs (Efron 1979).
-
-    values: (m,), for a paired comparison the differences; songs: (m,). Lines of one song are not
-    independent, so whole songs are drawn.
-    """
-    _, group = np.unique(songs, return_inverse=True)
-    n = int(group.max()) + 1
-    total, count = np.bincount(group, values, n), np.bincount(group, minlength=n)
-    times = generator(seed, 4).multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    low, high = np.quantile((times @ total) / (times @ count), [0.025, 0.975])
-    return round(float(low), 6), round(float(high), 6)
+    characters = character_pairs(pairs.queries, pairs.targets, load_backend("cpu"))
+    ranks = pair_ranks(characters, pairs.target_id)
+    chance, _ = chance_of(1, len(np.unique(pairs.target_id)))
+    return Baselines(1 / ranks, early(ranks)[0], chance)

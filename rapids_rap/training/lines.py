@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.errors import InputError
+from rapids_rap.quality.lines import follow_on
 from rapids_rap.training import Bools, Int64, generator
 from rapids_rap.training.masks import UNKNOWN, near_form
 
@@ -68,8 +69,7 @@ def make_lines(frame: pd.DataFrame) -> Lines:
     frame = frame.sort_values(["song_id", "line_no"], kind="stable", na_position="last")
     song = frame["song_id"].fillna(UNKNOWN).to_numpy(np.int64)
     number, stanza = frame["line_no"].to_numpy(np.int64), frame["stanza"].to_numpy(np.int64)
-    joined = (song[1:] == song[:-1]) & (song[1:] != UNKNOWN)
-    joined &= (stanza[1:] == stanza[:-1]) & (number[1:] == number[:-1] + 1)
+    joined = follow_on(song, stanza, number) & (song[1:] != UNKNOWN)
     at = np.arange(len(frame))
     following, preceding = np.full(len(frame), -1), np.full(len(frame), -1)
     following[:-1][joined] = at[1:][joined]

@@ -10,10 +10,12 @@ from typing import Any
 from rapids_rap.config import Config
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.machine.device import DeviceResolution
+from rapids_rap.quality.bootstrap import Interval, mean_interval
 from rapids_rap.training.checkpoint import State
-from rapids_rap.training.dev import Baselines, DevFigures, bootstrap_interval
+from rapids_rap.training.dev import Baselines, DevFigures
 from rapids_rap.training.lines import DevPairs, Split
 
+RESAMPLES = 1_000  # of the held-out songs, for an interval
 PACKAGES = ("torch", "transformers", "peft", "rapids-rap")
 
 
@@ -88,8 +90,8 @@ def _figures(judgement: Judgement, seed: int) -> dict[str, Any]:
         empty = {key: None for name in geometry for key in (name, f"{name}_before")}
         return {"dev_pairs": 0, **dict.fromkeys(names), **empty, "intervals": {}}
 
-    def interval(values: Any) -> list[float]:
-        return list(bootstrap_interval(values, dev.song, seed))
+    def interval(values: Any) -> Interval:
+        return mean_interval(values, dev.song, RESAMPLES, seed)
 
     return {
         "dev_pairs": len(dev.queries),

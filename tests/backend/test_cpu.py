@@ -461,7 +461,7 @@ def test_pca_sums_blocks(monkeypatch):
     """Blocks of rows add up to the whole covariance."""
     points = random_rows(501, 8)
     whole = BACKEND.pca(points, 4)
-    monkeypatch.setattr(_cpu_dense, "BLOCK_BYTES", 8 * 8 * 13)
+    monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", 4 * 8 * 8 * 13)
     np.testing.assert_allclose(BACKEND.pca(points, 4).components, whole.components, atol=1e-5)
 
 

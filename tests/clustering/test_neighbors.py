@@ -4,10 +4,13 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rapids_rap.backend import load_backend
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import Knn
-from rapids_rap.clustering.neighbors import neighbor_graph
+from rapids_rap.clustering.neighbors import count_votes, neighbor_graph
 from rapids_rap.config import NeighborsConfig
 from tests.strict_backend import StrictBackend
 
@@ -64,3 +67,19 @@ def test_strict_arrays_pass_through(n):
     plain = neighbor_graph(rows(n), NeighborsConfig(k=6), BACKEND, 1)
     np.testing.assert_array_equal(backend.to_host(graph.indices), plain.indices)
     np.testing.assert_array_equal(backend.to_host(graph.distances), plain.distances)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data(), st.integers(1, 5), st.integers(1, 7))
+def test_votes_are_counted_by_name(data, rows, k):
+    """The name with most of its voters' weight wins; of equals the one that is named first."""
+    cell = st.tuples(st.integers(-1, 2), st.integers(0, 3))
+    drawn = [data.draw(st.lists(cell, min_size=k, max_size=k)) for _ in range(rows)]
+    table = np.array(drawn, dtype=np.int64).reshape(rows, k, 2)
+    for backend in (CpuBackend(), StrictBackend()):
+        names = backend.from_host(table[:, :, 0])
+        votes = backend.from_host(table[:, :, 1].astype(np.float32))
+        chosen, most = map(backend.to_host, count_votes(names, votes))
+        for row, name, weight in zip(drawn, chosen.tolist(), most.tolist(), strict=True):
+            sums = [sum(v for other, v in row if other == own) for own, _ in row]
+            assert (name, weight) == (row[sums.index(max(sums))][0], max(sums))

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rapids_rap.quality.bootstrap import draw_units, grouped_sums, interval, macro_means, pair_means
+from rapids_rap.quality.bootstrap import (
+    draw_units,
+    grouped_sums,
+    interval,
+    macro_means,
+    mean_interval,
+    pair_means,
+    unit_means,
+)
 
 
 def test_every_draw_has_as_many_units_as_there_are():
@@ -52,3 +60,27 @@ def test_an_interval_is_the_central_part_or_nothing():
     assert interval(values) == pytest.approx([25.0, 975.0])
     assert interval(np.array([np.nan, 1.0])) is None
     assert interval(np.zeros(0)) is None
+
+
+def test_intervals_resample_songs_not_lines():
+    """A hundred equal lines of one song are one observation."""
+    random = np.random.default_rng(0)
+    values = random.normal(0, 1, 40)
+    single = mean_interval(values, np.arange(40), 1_000, 1)
+    copied = mean_interval(np.repeat(values, 100), np.repeat(np.arange(40), 100), 1_000, 1)
+    assert single == pytest.approx(copied, abs=1e-6)
+    assert single[0] < values.mean() < single[1]
+
+
+def test_a_plain_mean_is_that_of_the_values_drawn():
+    """Draw by draw, each unit's values as often as the unit; nothing drawn is no mean."""
+    random = np.random.default_rng(2)
+    units = random.integers(0, 6, 25)
+    units[units == 3] = 4
+    values = random.normal(size=25)
+    weights = np.vstack([draw_units(6, 50, 3), [0, 0, 0, 6, 0, 0]])
+    sums, counts = np.bincount(units, values, 6), np.bincount(units, minlength=6)
+    found = unit_means(weights, sums, counts)
+    for row, mean in zip(weights[:-1], found, strict=False):
+        assert mean == pytest.approx(np.repeat(values, row[units].astype(int)).mean())
+    assert np.isnan(found[-1])

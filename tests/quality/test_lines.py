@@ -4,11 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.quality import lines as line_retrieval
-from rapids_rap.quality.lines import Verse, ask, chance, character_scores, dense_scores, draw_verse
-from rapids_rap.quality.pairs import chance_mrr
+from rapids_rap.quality.lines import (
+    Verse,
+    ask,
+    chance,
+    chance_of,
+    character_pairs,
+    character_scores,
+    dense_scores,
+    draw_verse,
+    early,
+    first_ranks,
+    follow_on,
+    pair_ranks,
+)
 from tests.songbook import make_songbook, random_songs
 from tests.strict_backend import StrictBackend
 
@@ -145,9 +157,9 @@ def test_huge_values_change_nothing(backend):
 def test_chance_is_the_mean_over_random_orders(pool, right):
     """Against the definition: the first of `right` among `pool` in every place it can have."""
     right = min(right, pool)
-    found = line_retrieval._chance_of(right, pool)
+    found = chance_of(right, pool)
     if right == 1:
-        assert found[0] == pytest.approx(chance_mrr(pool))
+        assert found[0] == pytest.approx((1 / np.arange(1, pool + 1)).sum() / pool, rel=1e-12)
         assert found[1] == pytest.approx(min(1.0, 10 / pool))
     random = np.random.default_rng(pool * 100 + right)
     first = np.array([random.permutation(pool)[:right].min() + 1 for _ in range(4000)])
@@ -163,3 +175,134 @@ def test_equal_vectors_score_chance(backend):
     found = ask(verse, dense_scores(same, verse.texts, backend), backend)
     np.testing.assert_allclose(np.sort(found.song_rank), [5 / 3] * 3 + [2.5] * 2)
     assert chance(verse)["next"] is not None
+
+
+def dense(queries, targets):
+    """The scores of pairs of vectors (m, d)."""
+    return lambda part, some: queries[part] @ targets[some].T
+
+
+@pytest.fixture
+def pairs():
+    random = np.random.default_rng(0)
+    targets = random.standard_normal((67, 8)).astype(np.float32)
+    queries = targets + random.standard_normal((67, 8)).astype(np.float32)
+    return queries, targets
+
+
+def test_a_line_that_finds_itself_scores_one(pairs):
+    """Every pair is first among all of them."""
+    _, targets = pairs
+    unit = targets / np.linalg.norm(targets, axis=1, keepdims=True)
+    ranks = pair_ranks(dense(unit, unit), np.arange(67))
+    assert early(ranks) == (1.0, 1.0)
+    assert len(ranks) == 67
+
+
+def test_ranks_of_pairs_equal_a_full_sort(pairs):
+    """Without ties a rank is one more than the number of better targets."""
+    queries, targets = pairs
+    scores = queries.astype(np.float64) @ targets.T.astype(np.float64)
+    expected = [1 + int((row > row[i]).sum()) for i, row in enumerate(scores)]
+    np.testing.assert_array_equal(pair_ranks(dense(*pairs), np.arange(67)), expected)
+
+
+@pytest.mark.parametrize("block", [1, 10, 67, 1_000])
+def test_blocks_of_pairs_change_nothing(pairs, block, monkeypatch):
+    """What is in memory at one time is no part of the answer."""
+    whole = pair_ranks(dense(*pairs), np.arange(67))
+    monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", 8 * 12 * 67 * block)
+    np.testing.assert_array_equal(pair_ranks(dense(*pairs), np.arange(67)), whole)
+
+
+def test_equal_texts_are_one_answer():
+    """A target that stands twice is right for both queries, and no tie with itself."""
+    targets = np.array([[1.0, 0.0], [1.0, 0.0], [0.9, 0.1]])
+    queries = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(pair_ranks(dense(queries, targets), [7, 7, 8]), [1, 1, 1])
+    np.testing.assert_array_equal(pair_ranks(dense(queries, targets), [1, 2, 3]), [1.5, 1.5, 1])
+
+
+def test_constant_vectors_score_no_better_than_the_middle():
+    """A collapsed encoder finds nothing."""
+    ones = np.ones((9, 3))
+    np.testing.assert_array_equal(pair_ranks(dense(ones, ones), np.arange(9)), np.full(9, 5.0))
+
+
+def test_no_pairs_and_rows_that_do_not_match():
+    """Nothing asked is nothing answered; scores of other queries are an error."""
+    assert pair_ranks(dense(np.empty((0, 4)), np.empty((0, 4))), []).shape == (0,)
+    with pytest.raises(IndexError):
+        pair_ranks(dense(np.ones((2, 4)), np.ones((3, 4))), [0, 1, 2])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.integers(1, 9))
+def test_ranks_of_pairs_are_the_mean_ranks_of_ties(data, m):
+    """The definition, counted: the better targets and the middle of the equal ones."""
+    kinds = data.draw(st.lists(st.integers(0, 4), min_size=m, max_size=m))
+    cells = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 1.0]), min_size=m, max_size=m)
+    table = np.array(data.draw(st.lists(cells, min_size=m, max_size=m)))
+    names, first = np.unique(kinds, return_index=True)
+    expected = []
+    for i, kind in enumerate(kinds):
+        scores = table[i, first]
+        right = scores[names.tolist().index(kind)]
+        expected.append((scores > right).sum() + ((scores == right).sum() + 1) / 2)
+    found = pair_ranks(lambda part, some: table[part][:, some], kinds)
+    np.testing.assert_array_equal(found, expected)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.integers(1, 6), st.integers(0, 6))
+def test_first_ranks_are_those_of_random_orders_of_ties(data, n, right):
+    """Any number of right answers, ties within the tolerance and none right at all."""
+    levels = st.sampled_from([0.0, 0.25, 0.25 + 1e-9, 0.5])
+    row = data.draw(st.lists(levels, min_size=n, max_size=n))
+    chosen = data.draw(st.permutations(range(n)))[:right]
+    gaps = [row[j] if j in chosen else -np.inf for j in range(n)]
+    for backend in (CpuBackend(), StrictBackend()):
+        asked = (backend.from_host(np.array([x])) for x in (row, gaps))
+        expected = np.nan
+        if chosen:
+            level = [j for j in range(n) if abs(row[j] - max(row[i] for i in chosen)) < 1e-6]
+            above = sum(row[j] > max(row[i] for i in chosen) + 1e-6 for j in range(n))
+            expected = above + (len(level) + 1) / (len(set(level) & set(chosen)) + 1)
+        np.testing.assert_array_equal(backend.to_host(first_ranks(*asked)), [expected])
+
+
+def test_characters_of_pairs_are_scikit_learns(backend):
+    """The baseline of a tuning: fitted on queries and targets together, of any case."""
+    texts = ["明月照城市", "月亮照着城市的楼", "Hook 和 flow", "flow 的 hook", "一", "完全不同"]
+    rows = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True).fit_transform(
+        texts
+    )
+    some = np.array([2, 0])
+    scores = character_pairs(texts[:3], texts[3:], backend)(slice(0, 3), backend.from_host(some))
+    expected = (rows[:3] @ rows[3:][some].T).toarray()
+    np.testing.assert_allclose(backend.to_host(scores), expected, atol=1e-12)
+    assert not expected[1].any()  # nothing in common
+    np.testing.assert_array_equal(
+        pair_ranks(character_pairs(texts[:3], texts[3:], CpuBackend()), [0, 1, 2]), [2, 2, 2.5]
+    )
+
+
+def test_chance_of_one_answer():
+    """H_n / n, as vectors that say nothing score it."""
+    assert chance_of(1, 1) == (1, 1)
+    assert chance_of(1, 3)[0] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    random = np.random.default_rng(1)
+    queries, targets = random.standard_normal((2, 2_000, 4))
+    mrr, recall = early(pair_ranks(dense(queries, targets), np.arange(2_000)))
+    assert mrr == pytest.approx(chance_of(1, 2_000)[0], rel=0.5)
+    assert recall == pytest.approx(chance_of(1, 2_000)[1], abs=0.01)
+    with pytest.raises(ValueError, match="between 1 and 0"):
+        chance_of(1, 0)
+
+
+def test_a_line_follows_on_in_its_stanza_alone():
+    """Another song, another stanza, and where numbers are given a gap in them, part lines."""
+    song, stanza = np.array([0, 0, 0, 0, 1]), np.array([0, 0, 1, 1, 1])
+    number = np.array([1, 2, 3, 5, 6])
+    assert follow_on(song, stanza).tolist() == [True, False, True, False]
+    assert follow_on(song, stanza, number).tolist() == [True, False, False, False]

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.quality.vectors import MEANINGS, uniform_potential, vector_figures
+from rapids_rap.quality.vectors import (
+    MEANINGS,
+    log_potential,
+    mean_cosine,
+    mean_distance,
+    uniform_potential,
+    vector_figures,
+)
 from tests.songbook import make_songbook, random_songs
 from tests.strict_backend import StrictBackend
 
@@ -105,3 +112,24 @@ def test_random_directions_are_the_ideal():
         drawn = np.log(np.exp(4 * cosines - 4).mean())
         assert uniform_potential(dims) == pytest.approx(drawn, abs=0.02)
     assert uniform_potential(1) == pytest.approx(np.log((1 + np.exp(-8)) / 2))
+
+
+def test_geometry_is_what_the_papers_define():
+    """Alignment and uniformity of Wang and Isola, on two opposite points."""
+    points = np.array([[1, 0], [-1, 0]], np.float32)
+    assert mean_distance(points, points[::-1]) == 4
+    assert log_potential(points) == pytest.approx(-8)
+    assert mean_cosine(points) == -1
+
+
+def test_geometry_of_plain_vectors_is_that_of_distances():
+    """The closed forms on cosines equal the definitions on differences."""
+    random = np.random.default_rng(0)
+    first, second = random.standard_normal((2, 40, 6)).astype(np.float32)
+    first, second = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (first, second))
+    apart = ((first - second).astype(np.float64) ** 2).sum(axis=1)
+    assert mean_distance(first, second) == pytest.approx(apart.mean(), rel=1e-6)
+    squares = ((first[:, None].astype(np.float64) - first[None]) ** 2).sum(axis=2)
+    different = squares[~np.eye(40, dtype=bool)]
+    assert log_potential(first) == pytest.approx(np.log(np.exp(-2 * different).mean()), rel=1e-6)
+    assert mean_cosine(first) == pytest.approx((1 - different / 2).mean(), abs=1e-6)

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from rapids_rap.training.dev import (
-    alignment,
-    bootstrap_interval,
-    dev_baselines,
-    dev_figures,
-    random_cosine,
-    uniformity,
-)
+from rapids_rap.training.dev import dev_baselines, dev_figures
 from rapids_rap.training.lines import DevPairs
 
 PAIRS = DevPairs(("甲一", "乙二", "丙三"), ("甲二", "乙一", "丙一"), np.arange(3), np.arange(3))
@@ -32,21 +25,3 @@ def test_a_constant_encoder_scores_chance_on_average():
     assert constant.uniformity == pytest.approx(0, abs=1e-5)
     baselines = dev_baselines(PAIRS)
     assert baselines.chance_mrr == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
-
-
-def test_geometry_is_what_the_papers_define():
-    """Alignment and uniformity of Wang and Isola, on two opposite points."""
-    points = np.array([[1, 0], [-1, 0]], np.float32)
-    assert alignment(points, points[::-1]) == 4
-    assert uniformity(points) == pytest.approx(-8)
-    assert random_cosine(points) == -1
-
-
-def test_intervals_resample_songs_not_lines():
-    """A hundred equal lines of one song are one observation."""
-    random = np.random.default_rng(0)
-    values = random.normal(0, 1, 40)
-    single = bootstrap_interval(values, np.arange(40), 1)
-    copied = bootstrap_interval(np.repeat(values, 100), np.repeat(np.arange(40), 100), 1)
-    assert single == pytest.approx(copied, abs=1e-6)
-    assert single[0] < values.mean() < single[1]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import Qwen2Model
 
+from rapids_rap.backend import load_backend
 from rapids_rap.bench.corpora import Poem
-from rapids_rap.quality.pairs import chance_mrr, char_tfidf_vectors, next_line_retrieval
-from rapids_rap.training.dev import alignment, random_cosine, uniformity
+from rapids_rap.quality.lines import chance_of, character_pairs, early, pair_ranks
+from rapids_rap.quality.vectors import log_potential, mean_cosine, mean_distance
 from tools.demo_model.data import Lines, Padded
 from tools.demo_model.model import embed
 
@@ -75,19 +76,22 @@ def model_figures(model: Qwen2Model, lines: Lines, pairs: LinePairs) -> dict[str
     """
     queries = line_vectors(model, lines, pairs.first)
     targets = line_vectors(model, lines, pairs.first + 1)
-    score = next_line_retrieval(queries, targets, pairs.text_ids)
-    return asdict(score) | {
-        "alignment": alignment(queries, targets),
-        "uniformity": uniformity(targets),
-        "random_cosine": random_cosine(targets),
+    ranks = pair_ranks(lambda part, some: queries[part] @ targets[some].T, pairs.text_ids)
+    return _retrieval(*early(ranks), len(ranks)) | {
+        "alignment": mean_distance(queries, targets),
+        "uniformity": log_potential(targets),
+        "random_cosine": mean_cosine(targets),
     }
+
+
+def _retrieval(mrr: float, recall: float, n: int) -> dict[str, float]:
+    return {"mrr": mrr, "recall_at_10": recall, "n": n}
 
 
 def baseline_figures(pairs: LinePairs) -> dict[str, dict[str, float]]:
     """Character 2-5-gram TF-IDF on the same pairs, and chance."""
-    both = char_tfidf_vectors([*pairs.queries, *pairs.targets])
     n = len(pairs.queries)
-    score = next_line_retrieval(both[:n], both[n:], pairs.text_ids)
-    distinct = len(np.unique(pairs.text_ids))
-    chance = {"mrr": chance_mrr(distinct), "recall_at_10": min(1.0, 10 / distinct), "n": n}
-    return {"char_tfidf_2_5": asdict(score), "chance": chance}
+    characters = character_pairs(pairs.queries, pairs.targets, load_backend("cpu"))
+    ranks = pair_ranks(characters, pairs.text_ids)
+    chance = chance_of(1, len(np.unique(pairs.text_ids)))
+    return {"char_tfidf_2_5": _retrieval(*early(ranks), n), "chance": _retrieval(*chance, n)}
