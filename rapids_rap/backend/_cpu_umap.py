@@ -1,34 +1,31 @@
 """UMAP on the CPU: the functions of umap-learn, on a neighbour graph that is already there.
 
-umap-learn makes a seeded layout with one thread (updates of several threads race). Two layouts of
-one graph don't touch each other, so they run side by side in two threads of this process: the
-compiled epochs (`_cpu_umap_epoch`) are built without Python's lock. That beats two processes, each
-of which would import and compile umap-learn again.
+A seeded layout is made by one thread (updates of several threads race). Two layouts of one graph
+don't touch each other, so they run side by side in two threads of this process: our epochs
+(`_cpu_umap_epoch`) are compiled without Python's lock. That beats two processes, each of which
+would import and compile umap-learn again. Nothing of umap-learn is changed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.spatial import cKDTree
 
 from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend._extras import require
-from rapids_rap.backend.axes import starting_layout
+from rapids_rap.backend.axes import EXTENT, starting_layout
 from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 
 SPREAD = 1.0
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
-EPOCH = "_nb_optimize_layout_euclidean_single_epoch"
-GRAPH_FUNCTIONS = ("smooth_knn_dist", "compute_membership_strengths")
 
 Floats = npt.NDArray[np.float32]
-_prepare_once = threading.Lock()
 
 
 def layouts(
@@ -43,7 +40,6 @@ def layouts(
     The weighted graph of equal `n_neighbors` is computed once and shared. Raises ValueError when a
     layout isn't finite.
     """
-    _prepare_compiled_functions()
     weighted = {
         k: _weighted_graph(graph, k, points.shape[0]) for k in {s.n_neighbors for s in specs}
     }
@@ -65,20 +61,47 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
 
     umap-learn counts a point as its own first neighbour.
     """
-    umap_ = require("umap.umap_", "The layout")
     others = min(n_neighbors - 1, graph.indices.shape[1])
     own = np.arange(n, dtype=np.int64)[:, None]
     indices = np.hstack([own, graph.indices[:, :others]])
     distances = np.hstack([np.zeros((n, 1), np.float32), graph.distances[:, :others]])
-    weighted, _, _ = umap_.fuzzy_simplicial_set(
-        np.empty((n, 0)),  # only its length is read when the neighbours are given
-        others + 1,
-        None,
-        "precomputed",
-        knn_indices=indices,
-        knn_dists=np.ascontiguousarray(distances, dtype=np.float32),
-    )
-    return weighted
+    return fuzzy_set(indices, np.ascontiguousarray(distances, dtype=np.float32))
+
+
+def fuzzy_set(indices: npt.NDArray[np.int64], distances: Floats) -> Any:
+    """umap-learn's `fuzzy_simplicial_set` of neighbours (n, k), each its own first: sparse (n, n).
+
+    By its own compiled functions, which are kept on disk here: compiling them takes 5 to 10 s in
+    every process, reading them back none.
+    """
+    n, k = indices.shape
+    smooth, strengths = _graph_functions()
+    sigmas, rhos = smooth(distances, float(k), local_connectivity=1.0)
+    rows, columns, values, _ = strengths(indices, distances, sigmas, rhos, None)
+    found = coo_matrix((values, (rows, columns)), shape=(n, n))
+    found.eliminate_zeros()
+    transpose = found.transpose()
+    both = found.multiply(transpose)
+    # As umap-learn mixes union and intersection, so that bits agree.
+    mixed = 1.0 * (found + transpose - both) + 0.0 * both
+    mixed.eliminate_zeros()
+    return mixed
+
+
+@functools.cache
+def _graph_functions() -> tuple[Callable[..., Any], ...]:
+    sets = require("umap.umap_", "The layout")
+    return tuple(map(_kept_on_disk, (sets.smooth_knn_dist, sets.compute_membership_strengths)))
+
+
+def _kept_on_disk(compiled: Any) -> Callable[..., Any]:
+    """The same function compiled in the same way, and kept where there is a folder for it."""
+    numba = require("numba", "The layout")
+    make = functools.partial(numba.jit, locals=compiled.locals, **compiled.targetoptions)
+    try:
+        return make(cache=True)(compiled.py_func)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder that can be written
+        return compiled  # type: ignore[no-any-return]
 
 
 def _start(
@@ -94,31 +117,11 @@ def _start(
 
 
 def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) -> Floats:
-    """The layout after the stochastic descent; several threads race only without a seed."""
+    """The layout after the stochastic descent, from a finished layout as it is."""
     umap_ = require("umap.umap_", "The layout")
-    a, b = umap_.find_ab_params(SPREAD, spec.min_dist)
-    if spec.start is not None:
-        return descend(weighted, start, (a, b), spec.n_epochs, spec.learning_rate, seed)
-    layout, _ = umap_.simplicial_set_embedding(
-        None,  # data are read only for a start that umap-learn computes itself
-        weighted.copy(),  # its smallest weights are zeroed in place
-        spec.n_components,
-        1.0,
-        a,
-        b,
-        1.0,
-        5,
-        spec.n_epochs,
-        start,
-        np.random.RandomState(seed),
-        "cosine",
-        {},
-        False,
-        {},
-        False,
-        parallel=seed is None,
-    )
-    return np.asarray(layout, dtype=np.float32)
+    curve = umap_.find_ab_params(SPREAD, spec.min_dist)
+    fresh = spec.start is None
+    return descend(weighted, start, curve, spec.n_epochs, spec.learning_rate, seed, scaled=fresh)
 
 
 def descend(
@@ -128,60 +131,72 @@ def descend(
     n_epochs: int | None,
     rate: float,
     seed: int | None,
+    *,
+    scaled: bool,
 ) -> Floats:
-    """The stochastic descent from `start` as it is; `rate` is the first epoch's.
+    """The stochastic descent from `start`; `rate` is the first epoch's.
 
-    The steps of umap-learn's `simplicial_set_embedding`, which would first stretch every axis of
-    the start to 0..10 and so pull a finished layout out of shape.
+    The steps of umap-learn's `simplicial_set_embedding`, and to the bit its random numbers. scaled:
+    every axis of the start is first stretched to 0..10, as there, which would pull a finished
+    layout out of shape. Without a seed several threads race.
     """
     umap_ = require("umap.umap_", "The layout")
-    descent = require("umap.layouts", "The layout")
     graph = weighted.tocoo(copy=True)
     graph.sum_duplicates()
-    n = graph.shape[0]
-    usual = 500 if n <= SMALL else 200
+    usual = 500 if graph.shape[0] <= SMALL else 200
     epochs = n_epochs or usual
     least = graph.data.max(initial=0.0) / (epochs if epochs > 10 else usual)
     graph.data[graph.data < least] = 0.0  # edges that no epoch would draw
     graph.eliminate_zeros()
+    random = np.random.RandomState(seed)
+    points = np.array(_scaled(start, random) if scaled else start, dtype=np.float32, order="C")
     limits = np.iinfo(np.int32)
-    state = np.random.RandomState(seed).randint(limits.min + 1, limits.max - 1, 3)
+    state = random.randint(limits.min + 1, limits.max - 1, 3).astype(np.int64)
+    every = umap_.make_epochs_per_sample(graph.data, epochs)
+    if seed is not None:
+        from rapids_rap.backend._cpu_umap_epoch import run_epochs
+
+        return run_epochs(points, graph.row, graph.col, every, curve, state, epochs, rate)
+    return _race(points, graph, every, curve, state, epochs, rate)
+
+
+def _scaled(start: Floats, random: np.random.RandomState) -> Floats:
+    """umap-learn's start: rows that coincide are moved apart, then each axis fills 0..10."""
+    points = start
+    if len(np.unique(points, axis=0)) < len(points):
+        apart = np.mean(cKDTree(points).query(points, k=2)[0][:, 1])
+        points = points + random.normal(scale=0.001 * apart, size=points.shape).astype(np.float32)
+    low, high = np.min(points, 0), np.max(points, 0)
+    return (EXTENT * (points - low) / (high - low)).astype(np.float32)
+
+
+def _race(
+    points: Floats,
+    graph: Any,
+    every: Any,
+    curve: tuple[float, float],
+    state: npt.NDArray[np.int64],
+    epochs: int,
+    rate: float,
+) -> Floats:
+    """umap-learn's own loop on all cores, in which no two layouts are the same."""
+    descent = require("umap.layouts", "The layout")
     layout = descent.optimize_layout_euclidean(
-        *[np.array(start, dtype=np.float32, order="C")] * 2,
+        points,
+        points,
         graph.row,
         graph.col,
         epochs,
-        n,
-        umap_.make_epochs_per_sample(graph.data, epochs),
+        len(points),
+        every,
         *curve,
-        state.astype(np.int64),
+        state,
         1.0,
         rate,
         5,
-        parallel=seed is None,
+        parallel=True,
         densmap_kwds={},
         tqdm_kwds={},
         move_other=True,
     )
     return np.asarray(layout, dtype=np.float32)
-
-
-def _prepare_compiled_functions() -> None:
-    """Give umap-learn our epoch, and keep its compiled functions on disk.
-
-    Our epoch runs without Python's lock and takes about half the time (docs/performance.md).
-    Compiling umap-learn's functions takes 5-10 s in every process, reading them back none. Where a
-    later umap-learn names them differently, layouts are still right, and only slower.
-    """
-    require("numba", "The layout")
-    sets = require("umap.umap_", "The layout")
-    descent = require("umap.layouts", "The layout")
-    from rapids_rap.backend._cpu_umap_epoch import epoch
-
-    with _prepare_once:
-        if getattr(descent, EPOCH, epoch) is epoch:
-            return
-        setattr(descent, EPOCH, epoch)
-        with contextlib.suppress(AttributeError, RuntimeError):  # no folder that can be written
-            for name in GRAPH_FUNCTIONS:
-                getattr(sets, name).enable_caching()

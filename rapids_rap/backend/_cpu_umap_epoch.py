@@ -38,6 +38,7 @@ FRACTION = np.float32(2.0**-SHIFT)
 LIMIT = np.float32(4.0)  # of a coordinate's step, before the learning rate
 SHORT = np.float32(15.9)  # of a step's squared length: no coordinate reaches the limit
 CORE = 0.001  # keeps repulsion finite, as in umap-learn
+NEGATIVES = 5  # pushes for each pull, umap-learn's usual number
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,51 +54,46 @@ def force_tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
     return attraction.astype(np.float32), repulsion.astype(np.float32)
 
 
-def epoch(
-    head_embedding: Any,
-    tail_embedding: Any,
+def run_epochs(
+    points: Floats,
     head: Any,
     tail: Any,
-    n_vertices: int,
-    epochs_per_sample: Any,
-    a: float,
-    b: float,
-    rng_state_per_sample: Any,
-    gamma: float,
-    dim: int,
-    move_other: bool,
-    alpha: float,
-    epochs_per_negative_sample: Any,
-    epoch_of_next_negative_sample: Any,
-    epoch_of_next_sample: Any,
-    n: int,
-    *_density: Any,
-) -> None:
-    """Stands in the place of umap-learn's, with its arguments: one epoch, in place.
+    every: Any,
+    curve: tuple[float, float],
+    state: npt.NDArray[np.int64],
+    epochs: int,
+    rate: float,
+) -> Floats:
+    """All epochs, in place: `points` (n, dim) float32, C-ordered, returned.
 
-    Only for layouts of a graph on itself that don't preserve density; else ValueError.
+    head, tail: (edges,) the rows that an edge joins; every: (edges,) float64, epochs from one
+    sample of it to the next. curve: a and b. state: (3,) of the random numbers. rate: of the first
+    epoch, falling to 0.
     """
-    if not move_other or head_embedding is not tail_embedding or _density[:1] not in ((), (False,)):
-        raise ValueError("only layouts of a graph on itself are computed")
-    _descent(dim)(
-        head_embedding,
-        head,
-        tail,
-        n_vertices,
-        epochs_per_sample,
-        *_tables(float(a), float(b), float(gamma)),
-        rng_state_per_sample,
-        np.float32(alpha),
-        epochs_per_negative_sample,
-        epoch_of_next_negative_sample,
-        epoch_of_next_sample,
-        n,
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def _tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
-    return force_tables(a, b, gamma)
+    n, dim = points.shape
+    tables = force_tables(float(curve[0]), float(curve[1]), 1.0)
+    descend = _descent(dim)
+    every_negative = every / NEGATIVES
+    next_negative, next_positive = every_negative.copy(), every.copy()
+    states = np.full((n, 3), state) + points[:, 0].astype(np.float64).view(np.int64)[:, None]
+    alpha = rate
+    for epoch in range(epochs):
+        descend(
+            points,
+            head,
+            tail,
+            n,
+            every,
+            *tables,
+            states,
+            np.float32(alpha),
+            every_negative,
+            next_negative,
+            next_positive,
+            epoch,
+        )
+        alpha = rate * (1.0 - epoch / epochs)
+    return points
 
 
 @intrinsic

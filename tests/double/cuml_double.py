@@ -1,7 +1,7 @@
 """cuML's UMAP functions and HDBSCAN: bound to the real signatures, computed by the CPU's libraries.
 
-The same functions of umap-learn that `rapids_rap.backend._cpu_umap` calls, in the same way, so that
-the same graph, start and seed give the same layout. Two things differ by nature: a spectral start
+The functions of `rapids_rap.backend._cpu_umap`, so that the same graph, start and seed give the
+same layout. Two things differ by nature: a spectral start
 is umap-learn's, not cuML's, and HDBSCAN's points come centred, which moves distances by rounding.
 cuML takes an array to start from as it is. umap-learn scales it, unless the backend goes on from a
 finished layout; a learning rate below 1 tells that here.
@@ -25,8 +25,6 @@ HDBSCAN = "cuml.cluster.hdbscan"
 
 def fuzzy_simplicial_set(*args: Any, **kwargs: Any) -> Any:
     """The weighted graph of given neighbours, as coo."""
-    import umap.umap_
-
     given = contract.bind(f"{UMAP}.fuzzy_simplicial_set", args, kwargs).arguments
     indices, distances = _checked(given["knn_indices"]), _checked(given["knn_dists"])
     points, k = _checked(given["X"]), given["n_neighbors"]
@@ -34,22 +32,12 @@ def fuzzy_simplicial_set(*args: Any, **kwargs: Any) -> Any:
         raise ValueError(f"neighbours of shape {indices.shape} for {len(points)} rows and k = {k}")
     if set(given) - {"X", "n_neighbors", "knn_indices", "knn_dists"}:
         raise NotImplementedError("the double computes the default fuzzy set only")
-    _cpu_umap._prepare_compiled_functions()
-    weighted, _, _ = umap.umap_.fuzzy_simplicial_set(
-        np.empty((len(points), 0)),
-        k,
-        None,
-        "precomputed",
-        knn_indices=indices,
-        knn_dists=np.ascontiguousarray(distances, dtype=np.float32),
-    )
+    weighted = _cpu_umap.fuzzy_set(indices, np.ascontiguousarray(distances, dtype=np.float32))
     return of_host(weighted.tocoo())
 
 
 def simplicial_set_embedding(*args: Any, **kwargs: Any) -> ndarray:
     """The layout of a weighted graph; the graph stays as it is."""
-    import umap.umap_
-
     name = f"{UMAP}.simplicial_set_embedding"
     bound = contract.bind(name, args, kwargs)
     bound.apply_defaults()
@@ -61,37 +49,18 @@ def simplicial_set_embedding(*args: Any, **kwargs: Any) -> ndarray:
     contract.judge(f"{name}.output_metric", given["output_metric"])
     graph = given["graph"]._host
     start = _start(given["init"], graph, given["n_components"], given["random_state"], name)
-    if given["initial_alpha"] < 1.0:
-        if given["gamma"] != 1.0 or given["negative_sample_rate"] != 5:
-            raise NotImplementedError("the double goes on from a layout with the usual forces only")
-        gone_on = _cpu_umap.descend(
-            graph,
-            start,
-            _curve(given["a"], given["b"]),
-            given["n_epochs"] or None,
-            given["initial_alpha"],
-            given["random_state"],
-        )
-        return wrap(gone_on)
-    layout, _ = umap.umap_.simplicial_set_embedding(
-        None,
-        graph.copy(),
-        given["n_components"],
-        given["initial_alpha"],
-        *_curve(given["a"], given["b"]),
-        given["gamma"],
-        given["negative_sample_rate"],
-        given["n_epochs"] or None,
+    if given["gamma"] != 1.0 or given["negative_sample_rate"] != 5:
+        raise NotImplementedError("the double knows the usual forces only")
+    layout = _cpu_umap.descend(
+        graph,
         start,
-        np.random.RandomState(given["random_state"]),
-        "cosine",
-        {},
-        False,
-        {},
-        False,
-        parallel=given["random_state"] is None,
+        _curve(given["a"], given["b"]),
+        given["n_epochs"] or None,
+        given["initial_alpha"],
+        given["random_state"],
+        scaled=given["initial_alpha"] == 1.0,
     )
-    return wrap(np.asarray(layout, dtype=np.float32).copy())
+    return wrap(layout)
 
 
 def find_ab_params(*args: Any, **kwargs: Any) -> tuple[float, float]:
