@@ -21,8 +21,8 @@ def density_clusters(
     *,
     min_cluster_size: int,
     min_samples: int,
-    selection: Literal["eom", "leaf"],
-    epsilon: float,
+    selection: Literal["eom", "leaf"] = "eom",
+    epsilon: float = 0.0,
 ) -> DensityClusters:
     """See `Backend.hdbscan`. Raises ValueError for sizes out of range and rows not finite.
 

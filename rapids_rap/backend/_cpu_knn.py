@@ -31,13 +31,13 @@ def nearest(
     points: npt.NDArray[Any],
     k: int,
     *,
-    queries: npt.NDArray[Any] | None,
-    metric: Metric,
-    engine: Engine,
-    min_recall: float,
-    seed: int | None,
+    queries: npt.NDArray[Any] | None = None,
+    metric: Metric = "cosine",
+    engine: Engine = "auto",
+    min_recall: float = 0.95,
+    seed: int | None = 42,
 ) -> Knn:
-    """See `Backend.knn`.
+    """See `Backend.knn`; FAISS, or a k-d tree for Euclidean points of few dimensions.
 
     Raises ValueError for a k out of range or rows that aren't finite, and CapabilityError for the
     engine that only a GPU has.

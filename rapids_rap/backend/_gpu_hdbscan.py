@@ -17,10 +17,10 @@ def density_clusters(
     *,
     min_cluster_size: int,
     min_samples: int,
-    selection: Literal["eom", "leaf"],
-    epsilon: float,
     xp: Any,
     memory: GpuMemory,
+    selection: Literal["eom", "leaf"] = "eom",
+    epsilon: float = 0.0,
 ) -> tuple[DensityClusters, Choice | None]:
     """See `Backend.hdbscan`, and what ran. Raises ValueError as on the CPU, and above 1023 samples.
 

@@ -29,11 +29,11 @@ def nearest(
     *,
     queries: Array | None,
     metric: Metric,
-    engine: Engine,
-    min_recall: float,
-    seed: int | None,
     xp: Any,
     memory: GpuMemory,
+    engine: Engine = "auto",
+    min_recall: float = 0.95,
+    seed: int | None = 42,
 ) -> tuple[Knn, Choice]:
     """See `Backend.knn`, and what ran.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
@@ -26,11 +26,8 @@ from rapids_rap.backend._cpu_umap import layouts
 from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
-    DensityClusters,
-    Engine,
     Knn,
     Memory,
-    Metric,
     Pca,
     Result,
     Sizes,
@@ -48,6 +45,10 @@ class CpuBackend:
     frames: ModuleType = pd
     sparse: ModuleType = scipy.sparse
     torch_device: str = "cpu"
+
+    knn = staticmethod(nearest)
+    hdbscan = staticmethod(density_clusters)
+    silhouette = staticmethod(euclidean_silhouette)
 
     def from_host(self, array: npt.NDArray[Any]) -> Array:
         """The array itself."""
@@ -73,28 +74,6 @@ class CpuBackend:
 
         return torch.from_numpy(array)
 
-    def knn(
-        self,
-        points: Array,
-        k: int,
-        *,
-        queries: Array | None = None,
-        metric: Metric = "cosine",
-        engine: Engine = "auto",
-        min_recall: float = 0.95,
-        seed: int | None = 42,
-    ) -> Knn:
-        """See `Backend.knn`; FAISS, or a k-d tree for Euclidean points of few dimensions."""
-        return nearest(
-            points,
-            k,
-            queries=queries,
-            metric=metric,
-            engine=engine,
-            min_recall=min_recall,
-            seed=seed,
-        )
-
     def umap(
         self, points: Array, graph: Knn, specs: Sequence[UmapSpec], seed: int | None
     ) -> list[Array]:
@@ -103,31 +82,9 @@ class CpuBackend:
         axes = self.pca(points, min(max(widths), points.shape[1])) if widths else None
         return list(layouts(points, graph, specs, seed, axes))
 
-    def hdbscan(
-        self,
-        points: Array,
-        *,
-        min_cluster_size: int,
-        min_samples: int,
-        selection: Literal["eom", "leaf"] = "eom",
-        epsilon: float = 0.0,
-    ) -> DensityClusters:
-        """See `Backend.hdbscan`; fast_hdbscan."""
-        return density_clusters(
-            points,
-            min_cluster_size=min_cluster_size,
-            min_samples=min_samples,
-            selection=selection,
-            epsilon=epsilon,
-        )
-
     def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
         """See `Backend.pca`; exact, so the seed has nothing to decide."""
         return principal_axes(points, n_components)
-
-    def silhouette(self, points: Array, labels: Array) -> Array:
-        """See `Backend.silhouette`; exact in float64, by blocks of rows in threads."""
-        return euclidean_silhouette(points, labels)
 
     def smooth(self, image: Array, sigma: float) -> Array:
         """See `Backend.smooth`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 
@@ -30,7 +30,6 @@ from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
     DensityClusters,
-    Engine,
     Knn,
     Memory,
     Metric,
@@ -101,9 +100,7 @@ class GpuBackend:
         *,
         queries: Array | None = None,
         metric: Metric = "cosine",
-        engine: Engine = "auto",
-        min_recall: float = 0.95,
-        seed: int | None = 42,
+        **options: Any,
     ) -> Knn:
         """See `Backend.knn`; FAISS, or cuVS. k is at most 2047."""
         found, choice = nearest(
@@ -111,11 +108,9 @@ class GpuBackend:
             k,
             queries=queries,
             metric=metric,
-            engine=engine,
-            min_recall=min_recall,
-            seed=seed,
             xp=self.xp,
             memory=self._memory,
+            **options,
         )
         # The graph of the run, not a look at a layout or a query, is what the manifest names.
         if queries is None and metric == "cosine":
@@ -138,25 +133,9 @@ class GpuBackend:
         with self._memory.explain("The layout", choice.peak):
             return layouts(points, graph, specs, seed, axes, self.xp, self._memory)
 
-    def hdbscan(
-        self,
-        points: Array,
-        *,
-        min_cluster_size: int,
-        min_samples: int,
-        selection: Literal["eom", "leaf"] = "eom",
-        epsilon: float = 0.0,
-    ) -> DensityClusters:
+    def hdbscan(self, points: Array, **options: Any) -> DensityClusters:
         """See `Backend.hdbscan`; cuML. min_samples is at most 1023."""
-        found, choice = density_clusters(
-            points,
-            min_cluster_size=min_cluster_size,
-            min_samples=min_samples,
-            selection=selection,
-            epsilon=epsilon,
-            xp=self.xp,
-            memory=self._memory,
-        )
+        found, choice = density_clusters(points, xp=self.xp, memory=self._memory, **options)
         if choice is not None:
             self._note(choice)
         return found

@@ -203,7 +203,7 @@ class Backend(Protocol):
         """
 
     def smooth(self, image: Array, sigma: float) -> Array:
-        """An image (h, w) under a Gaussian of `sigma` pixels, float64; beyond its edge is nothing."""
+        """An image (h, w) under a Gaussian of `sigma` pixels, float64; outside of it is nothing."""
 
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """What each of some independent calls returns, in their order; the longest come first.

@@ -27,11 +27,11 @@ from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import one_hot, row_blocks
 from rapids_rap.quality.artist_spaces import Space
 from rapids_rap.quality.bootstrap import (
+    Estimate,
     Floats,
     Ints,
     draw_units,
     grouped_sums,
-    interval,
     macro_means,
 )
 from rapids_rap.quality.lines import first_ranks
@@ -60,6 +60,11 @@ class Contest:
     own_artist: Ints
     own_group: Ints
     asked: npt.NDArray[np.bool_]
+
+    @property
+    def tally(self) -> Floats:
+        """(A,) how many components each artist has."""
+        return np.bincount(self.own_artist, minlength=len(self.asked)).astype(np.float64)
 
     @property
     def weights(self) -> Floats:
@@ -176,19 +181,18 @@ def score_artists(
     artists = backend.from_host(contest.artists)
     mine = xp.take_along_axis(found.profiles, artists[:, None], axis=1)[:, 0]
     lengths = _members(contest, backend) @ mine
-    tally = np.bincount(contest.own_artist, minlength=len(contest.asked)).astype(np.float64)
     crowded = _crowded(contest)
     if crowded.any():
         crowd = np.flatnonzero(crowded)
         yield crowd, _cosines(*_without_groups(found, contest, crowd, lengths, backend))
     squares = xp.take(lengths, artists) - (2.0 * mine - found.own)
-    others = backend.from_host(tally[contest.artists] - 1.0)
+    others = backend.from_host(contest.tally[contest.artists] - 1.0)
     own = _cosines(mine - found.own, squares, others)
     ones = xp.ones_like(lengths)
     scale = _cosines(ones, lengths, ones)
-    names = xp.arange(len(tally), dtype=artists.dtype, device=device(artists))
+    names = xp.arange(len(contest.asked), dtype=artists.dtype, device=device(artists))
     alone = np.flatnonzero(~crowded)
-    for part in row_blocks(len(alone), 24 * len(tally), share=64):
+    for part in row_blocks(len(alone), 24 * len(contest.asked), share=64):
         rows = backend.from_host(alone[part])
         scores = xp.take(found.profiles, rows, axis=0) * scale[None, :]
         theirs = xp.take(artists, rows)[:, None] == names[None, :]
@@ -221,11 +225,10 @@ def _without_groups(
     groups = backend.from_host(contest.groups[crowd])
     here = groups[:, None] == backend.from_host(own_group)[None, :]
     here = xp.astype(here, xp.float64)
-    tally = np.bincount(contest.own_artist, minlength=len(contest.asked)).astype(np.float64)
     return (
         profiles - (here * with_component) @ to_artist,
         lengths[None, :] - (here * (2.0 * met - squares)[None, :]) @ to_artist,
-        backend.from_host(tally)[None, :] - here @ to_artist,
+        backend.from_host(contest.tally)[None, :] - here @ to_artist,
     )
 
 
@@ -238,11 +241,10 @@ def prior_scores(contest: Contest, backend: Backend) -> Iterator[tuple[Ints, Arr
     there = grouped_sums(
         np.ones(len(contest.own_group)), contest.own_group, contest.own_artist, shape
     )
-    everywhere = np.bincount(contest.own_artist, minlength=shape[1]).astype(np.float64)
     songs = np.arange(len(contest.groups))
     for part in row_blocks(len(songs), 24 * shape[1], share=64):
         here = there[contest.groups[part]].toarray()
-        yield songs[part], backend.from_host(everywhere[None, :] - here)
+        yield songs[part], backend.from_host(contest.tally[None, :] - here)
 
 
 def reciprocal_ranks(
@@ -264,12 +266,10 @@ def reciprocal_ranks(
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """A space's macro mean reciprocal rank and its bootstrap draws (b,)."""
+class Ranking(Estimate):
+    """A space's macro mean reciprocal rank, drawing leakage groups."""
 
     name: str
-    mrr: float
-    draws: Floats
 
 
 def rank_spaces(
@@ -287,7 +287,7 @@ def rank_spaces(
         gain = reciprocal_ranks(blocks, contest, backend)[asked]
         sums = grouped_sums(gain, *places, shape)
         whole = macro_means(np.ones((1, units)), sums, counts)
-        return Ranking(name, float(whole[0]), macro_means(weights, sums, counts))
+        return Ranking(float(whole[0]), macro_means(weights, sums, counts), name)
 
     found = {name: multiply(space, contest, backend) for name, space in spaces.items()}
     for name, parts in FUSIONS.items():
@@ -302,13 +302,9 @@ def rank_spaces(
 def space_rows(rankings: Sequence[Ranking]) -> list[dict[str, Any]]:
     """name, value, interval, and the difference to the characters with its paired interval."""
     base = next(r for r in rankings if r.name == BASELINE)
+    nothing = {"difference": None, "difference_interval": None}
     return [
-        {
-            "name": r.name,
-            "value": r.mrr,
-            "interval": interval(r.draws),
-            "difference": None if r is base else r.mrr - base.mrr,
-            "difference_interval": None if r is base else interval(r.draws - base.draws),
-        }
+        {"name": r.name, "value": r.value, "interval": r.interval}
+        | (nothing if r is base else r.above(base))
         for r in rankings
     ]

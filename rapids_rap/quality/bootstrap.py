@@ -8,6 +8,7 @@ interval of its own. All in host memory: tables of as many rows as there are uni
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,26 @@ Ints = npt.NDArray[np.int64]
 Interval = list[float] | None  # [low, high], as quality.json holds it
 
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and what it is in each bootstrap draw, `draws` (b,)."""
+
+    value: float
+    draws: Floats
+
+    @property
+    def interval(self) -> Interval:
+        """See `interval`."""
+        return interval(self.draws)
+
+    def above(self, other: Estimate) -> dict[str, float | Interval]:
+        """The difference to another one on the same draws, and its paired interval."""
+        return {
+            "difference": self.value - other.value,
+            "difference_interval": interval(self.draws - other.draws),
+        }
 
 
 def draw_units(units: int, draws: int, seed: int) -> Floats:

@@ -24,11 +24,11 @@ import pandas as pd
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.bootstrap import (
+    Estimate,
     Floats,
     Interval,
     Ints,
     draw_units,
-    interval,
     pair_means,
     unit_means,
 )
@@ -49,24 +49,11 @@ Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Score:
-    """Reciprocal ranks over the questions of a verse.
+class Score(Estimate):
+    """The mean reciprocal rank over the questions of a verse, drawing songs."""
 
-    draws: (b,) the mean reciprocal rank in each bootstrap draw of songs.
-    """
-
-    mrr: float
     recall: float
-    draws: Floats
     questions: int
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A mean over pairs of lines and its bootstrap `draws` (b,)."""
-
-    value: float
-    draws: Floats
 
 
 def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None:
@@ -77,10 +64,11 @@ def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None
     ranks, songs, units = ranks[asked], songs[asked], weights.shape[1]
     sums = np.bincount(songs, weights=1.0 / ranks, minlength=units)
     draws = unit_means(weights, sums, np.bincount(songs, minlength=units))
-    return Score(*early(ranks), draws, len(ranks))
+    mrr, recall = early(ranks)
+    return Score(mrr, draws, recall, len(ranks))
 
 
-def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | None:
+def alignment(answers: Answers, verse: Verse, weights: Floats) -> Estimate | None:
     """Mean squared distance of a line and a line that follows it."""
     following = np.count_nonzero(verse.next >= 0, axis=1)
     if not following.any():
@@ -88,10 +76,10 @@ def alignment(answers: Answers, verse: Verse, weights: Floats) -> Geometry | Non
     units = weights.shape[1]
     number = np.bincount(verse.songs, weights=following, minlength=units)
     total = np.bincount(verse.songs, weights=answers.aligned, minlength=units)
-    return Geometry(float(total.sum() / number.sum()), unit_means(weights, total, number))
+    return Estimate(float(total.sum() / number.sum()), unit_means(weights, total, number))
 
 
-def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Geometry | None:
+def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Estimate | None:
     """The mean over pairs of lines of different songs, from (S, S) sums; None with one song."""
     if len(sums) < 2:
         return None
@@ -99,7 +87,7 @@ def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Geometry | None:
     counts = np.outer(sizes, sizes)
     off = ~np.eye(len(sums), dtype=bool)
     value = float(sums[off].sum() / counts[off].sum())
-    return Geometry(value, pair_means(weights, sums, counts))
+    return Estimate(value, pair_means(weights, sums, counts))
 
 
 def mean_distance(queries: Vectors, targets: Vectors) -> float:
@@ -221,33 +209,32 @@ def _retrieval(
     if used is None or characters is None or luck is None:
         return _missing(name, NO_PAIRS)
     figure = {
-        "value": used.mrr,
-        "interval": interval(used.draws),
-        "baseline": characters.mrr,
+        "value": used.value,
+        "interval": used.interval,
+        "baseline": characters.value,
         "baseline_name": CHARACTERS,
         "meaning": MEANINGS[name],
-        "baseline_interval": interval(characters.draws),
-        "difference": used.mrr - characters.mrr,
-        "difference_interval": interval(used.draws - characters.draws),
+        "baseline_interval": characters.interval,
+        **used.above(characters),
         "recall_at_10": used.recall,
         "baseline_recall_at_10": characters.recall,
         "chance": luck[0],
         "chance_recall_at_10": luck[1],
         "questions": used.questions,
     }
-    return figure | _before(*((raw.mrr, raw.draws) if raw else (None, None)))
+    return figure | _before(raw)
 
 
 def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
     """Alignment against random pairs; uniformity and anisotropy against random directions."""
     songs, weights = asked.verse.songs, asked.weights
 
-    def measured(answers: Answers) -> dict[str, Geometry | None]:
+    def measured(answers: Answers) -> dict[str, Estimate | None]:
         potential = across_songs(answers.potentials, songs, weights)
         if potential is not None:
             with np.errstate(divide="ignore"):
                 log = np.log(potential.draws)
-            potential = Geometry(math.log(potential.value), log)
+            potential = Estimate(math.log(potential.value), log)
         return {
             "alignment": alignment(answers, asked.verse, weights),
             "uniformity": potential,
@@ -267,15 +254,14 @@ def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
         if found is None:
             figures[name] = _missing(name, NO_PAIRS)
             continue
-        before = raw.get(name)
         baseline, title = baselines[name]
         figures[name] = {
             "value": found.value,
-            "interval": interval(found.draws),
+            "interval": found.interval,
             "baseline": baseline,
             "baseline_name": title,
             "meaning": MEANINGS[name],
-        } | _before(*((before.value, before.draws) if before else (None, None)))
+        } | _before(raw.get(name))
     return figures
 
 
@@ -296,7 +282,10 @@ def uniform_potential(dims: int) -> float:
     return float(np.log((density * np.exp(4 * np.cos(angle) - 4)).sum() / density.sum()))
 
 
-def _before(value: float | None, draws: Floats | None) -> dict[str, float | Interval]:
-    if value is None or draws is None:
+def _before(raw: Estimate | None) -> dict[str, float | Interval]:
+    if raw is None:
         return {}
-    return {"before_postprocessing": value, "before_postprocessing_interval": interval(draws)}
+    return {
+        "before_postprocessing": raw.value,
+        "before_postprocessing_interval": raw.interval,
+    }

@@ -156,8 +156,8 @@ def test_components_weigh_one_and_artists_too():
     gain = reciprocal_ranks([(np.arange(len(rows)), scores)], contest, CPU)
     assert len(gain) == 4
     expected = (np.mean(gain[:2]) + np.mean(gain[2:])) / 2
-    assert ranked["characters"].mrr == pytest.approx(expected)
-    assert ranked["words+dense_whitened"].mrr == pytest.approx(expected)
+    assert ranked["characters"].value == pytest.approx(expected)
+    assert ranked["words+dense_whitened"].value == pytest.approx(expected)
 
 
 def test_the_prior_counts_components_outside_the_group(backend):
