@@ -40,6 +40,7 @@ def layouts(
     The weighted graph of equal `n_neighbors` is computed once and shared. Raises ValueError when a
     layout isn't finite.
     """
+    require("umap.umap_", "The layout")
     weighted = {
         k: _weighted_graph(graph, k, points.shape[0]) for k in {s.n_neighbors for s in specs}
     }
