@@ -22,6 +22,7 @@ class StrictBackend:
     frames = StrictFrames
     sparse = StrictSparse
     torch_device = "cpu"
+    cache_bytes = CpuBackend.cache_bytes
 
     def __init__(self):
         self._cpu = CpuBackend()

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from rapids_rap import __version__
-from rapids_rap.backend._gpu_imports import MODULES
+from rapids_rap.backend.gpu_imports import MODULES
 from rapids_rap.machine.driver_obstacles import MINIMUM_DRIVER, RAPIDS, driver_obstacle
 from rapids_rap.machine.library_obstacles import FAISS_GPU, library_obstacle
 from tests.conftest import ROOT

@@ -25,7 +25,7 @@ def principal_axes(points: npt.NDArray[Any], n_components: int) -> Pca:
         np.mean(points, axis=0, dtype=np.float64),
         n_components,
         lambda covariance: eigh(covariance, subset_by_index=(last + 1 - n_components, last)),
-        share=4,
+        budget=BLOCK_BYTES,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import DensityClusters
 
 Floats = npt.NDArray[np.float64]

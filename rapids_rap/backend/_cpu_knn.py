@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapids_rap.backend._cpu_lists import build_lists, needed_probes, search_lists
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
 from rapids_rap.backend.protocol import Engine, Knn, Metric, check_engine
 

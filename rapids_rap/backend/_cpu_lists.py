@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Metric
 
 TRAINING_ROWS_PER_LIST = 40

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 
 Result = TypeVar("Result")
 

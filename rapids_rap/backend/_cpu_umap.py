@@ -18,8 +18,8 @@ from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 
 from rapids_rap.backend._cpu_threads import side_by_side
-from rapids_rap.backend._extras import require
 from rapids_rap.backend.axes import EXTENT, starting_layout
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 
 SPREAD = 1.0

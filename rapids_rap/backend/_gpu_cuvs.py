@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_faiss import by_tiles
 from rapids_rap.backend._gpu_rows import Find, Rows, blocks, recall_of
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.gpu_plan import BLOCK, OVERLAP, Choice
 from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
 from rapids_rap.backend.protocol import Array

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_rows import Find, Rows, blocks, recall_of
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.gpu_plan import SCRATCH, TILE, list_count, training_rows, vector_bytes
 from rapids_rap.backend.nearest import as_distances, break_ties, sampled_rows
 from rapids_rap.backend.protocol import Array

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_memory import GpuMemory
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.gpu_plan import Choice, plan_clusters
 from rapids_rap.backend.protocol import Array, DensityClusters
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rapids_rap.backend._cpu_memory import host_memory
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.failures import device_failure, is_device_error
 from rapids_rap.backend.gpu_plan import GIB, RESERVE, plan_vectors, vector_bytes
 from rapids_rap.backend.protocol import Array, Memory, Sizes

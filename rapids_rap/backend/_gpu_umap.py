@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_memory import GpuMemory
 from rapids_rap.backend.axes import starting_layout
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Array, Knn, Pca, UmapSpec
 
 SPREAD = 1.0

@@ -16,12 +16,12 @@ JITTER = 1e-4  # separates duplicates at the start, as in umap-learn
 
 
 def principal_axes(
-    points: Array, mean: Array, k: int, eigh: Callable[[Array], Any], share: int = 1
+    points: Array, mean: Array, k: int, eigh: Callable[[Array], Any], budget: int | None = None
 ) -> Pca:
     """See `Backend.pca`: the eigenvectors of the covariance, summed in float64 by blocks of rows.
 
     points: (n, d); mean: (d,) float64. eigh: eigenvalues, ascending, and eigenvectors, as columns,
-    of a symmetric matrix (d, d); the k greatest suffice. share: of `rows.BLOCK_BYTES`, as there.
+    of a symmetric matrix (d, d); the k greatest suffice. budget: bytes of a block.
     Raises ValueError unless 1 <= k <= d and the mean is finite.
     """
     xp = array_namespace(points, mean)
@@ -31,7 +31,7 @@ def principal_axes(
     if not bool(xp.all(xp.isfinite(mean))):
         raise ValueError("the points hold a value that is not finite")
     covariance = xp.zeros((d, d), dtype=xp.float64, device=device(mean))
-    for block in row_blocks(n, 8 * d, share):
+    for block in row_blocks(n, 8 * d, budget):
         centered = xp.astype(points[block, :], xp.float64) - mean
         covariance += xp.matrix_transpose(centered) @ centered
     variance, axes = eigh(covariance / max(1, n - 1))

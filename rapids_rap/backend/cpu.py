@@ -45,6 +45,7 @@ class CpuBackend:
     frames: ModuleType = pd
     sparse: ModuleType = scipy.sparse
     torch_device: str = "cpu"
+    cache_bytes: int = 4 * 2**20
 
     knn = staticmethod(nearest)
     hdbscan = staticmethod(density_clusters)

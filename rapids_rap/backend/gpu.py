@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from rapids_rap.backend._extras import require
 from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
 from rapids_rap.backend._gpu_memory import gpu_memory
 from rapids_rap.backend._gpu_umap import layouts
-from rapids_rap.backend.gpu_plan import BLOCKS, Choice, plan_layout
+from rapids_rap.backend.extras import require
+from rapids_rap.backend.gpu_plan import BLOCK, BLOCKS, Choice, plan_layout
 from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
@@ -55,6 +55,7 @@ class GpuBackend:
     frames: ModuleType
     sparse: ModuleType
     torch_device: str = "cuda"
+    cache_bytes: int = BLOCK
 
     def __init__(self) -> None:
         self._memory = gpu_memory()

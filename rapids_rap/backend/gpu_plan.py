@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Engine, Sizes
+from rapids_rap.backend.rows import BLOCK_BYTES
 
 GIB = 2**30
 RESERVE = GIB  # workspaces of cuBLAS and cuSOLVER, and what the RMM pool keeps of freed blocks
 SCRATCH = 1536 * 2**20  # FAISS' temporary memory (its own most), or the tiles of cuVS
-BLOCK = 256 * 2**20  # of one block of rows that this project's own array code works on
+BLOCK = BLOCK_BYTES  # of one block of rows that this project's own array code works on
 BLOCKS = 4 * BLOCK  # a block, and what is computed from it
 TILE = 2 * GIB  # of vectors copied to the device at a time where they live in host memory
 QUERIES = GIB  # of query rows that one pass over the tiles serves

@@ -138,6 +138,8 @@ class Backend(Protocol):
     frames: Any
     sparse: Any
     torch_device: str
+    cache_bytes: int
+    """Of a block that is worked on again and again: a processor's cache, or what fills a device."""
 
     def from_host(self, array: Any) -> Any:
         """A NumPy array in this backend's memory (no copy on the CPU)."""

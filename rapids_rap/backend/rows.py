@@ -17,9 +17,13 @@ from rapids_rap.backend.protocol import Array
 BLOCK_BYTES = 256 * 2**20  # of working memory
 
 
-def row_blocks(n: int, row_bytes: int, share: int = 1) -> Iterator[slice]:
-    """Slices that cover 0..n, each of as many rows of `row_bytes` as BLOCK_BYTES / `share` hold."""
-    rows = max(1, BLOCK_BYTES // share // max(1, row_bytes))
+def row_blocks(n: int, row_bytes: int, budget: int | None = None) -> Iterator[slice]:
+    """Slices that cover 0..n, each of as many rows of `row_bytes` as a budget holds.
+
+    budget: bytes, `BLOCK_BYTES` without one. What is read again and again asks the backend for its
+    `cache_bytes`: a processor's cache and a GPU want different ones.
+    """
+    rows = max(1, (budget or BLOCK_BYTES) // max(1, row_bytes))
     for start in range(0, n, rows):
         yield slice(start, min(n, start + rows))
 
@@ -40,8 +44,10 @@ def group_sums(values: Array, labels: Array, clusters: int, *, unit: bool = Fals
     xp = array_namespace(values, labels)
     n, d = (int(size) for size in values.shape)
     total = xp.zeros((clusters, d), dtype=xp.float64, device=device(values))
-    for block in row_blocks(n, 8 * (clusters + d), share=4):
-        rows = unit_rows(values[block, :]) if unit else values[block, :]
+    for block in row_blocks(n, 8 * (clusters + d), BLOCK_BYTES // 4):
+        # A copy, as a product would fetch rows that lie in host memory more than once.
+        rows = xp.asarray(values[block, :], copy=True)
+        rows = unit_rows(rows) if unit else rows
         members = one_hot(labels[block], clusters, values.dtype)
         total = total + xp.astype(xp.matrix_transpose(members) @ rows, xp.float64)
     return total
@@ -104,5 +110,8 @@ def project(vectors: Array, mean: Array, axes: Array) -> Array:
     n, d = (int(size) for size in vectors.shape)
     directions = xp.matrix_transpose(axes)
     return xp.concat(
-        [(vectors[block, :] - mean) @ directions for block in row_blocks(n, 4 * d, share=4)]
+        [
+            (vectors[block, :] - mean) @ directions
+            for block in row_blocks(n, 4 * d, BLOCK_BYTES // 4)
+        ]
     )

@@ -14,6 +14,7 @@ from rapids_rap.cli.console import err
 from rapids_rap.errors import InputError
 
 if TYPE_CHECKING:
+    from rapids_rap.backend.protocol import Backend
     from rapids_rap.config import Config
     from rapids_rap.machine.device import DeviceResolution, Wanted
 
@@ -77,6 +78,14 @@ def resolve_backend(
     resolution = device.resolve(wanted, require_gpu=require_gpu)
     console.print(f"Backend: {resolution.backend} ({resolution.reason}).", soft_wrap=True)
     return resolution
+
+
+def quiet_backend(wanted: Wanted, *, require_gpu: bool) -> Backend:
+    """The backend that `run` would take, for verbs whose answer is all that they print."""
+    from rapids_rap.backend import load_backend
+    from rapids_rap.machine import device
+
+    return load_backend(device.resolve(wanted, require_gpu=require_gpu).backend)
 
 
 def command_line() -> str:

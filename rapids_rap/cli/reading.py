@@ -18,7 +18,13 @@ from rapids_rap.cli.console import (
     print_lines,
     print_table,
 )
-from rapids_rap.cli.options import BackendOption, RequireGpuOption, RunArgument, resolve_backend
+from rapids_rap.cli.options import (
+    BackendOption,
+    RequireGpuOption,
+    RunArgument,
+    quiet_backend,
+    resolve_backend,
+)
 from rapids_rap.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -33,6 +39,8 @@ def search(
     *,
     by: Annotated[Literal["line", "song", "artist"], typer.Option(help="What to find.")] = "line",
     k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
 ) -> None:
     """The nearest lines, songs or artists of a run.
 
@@ -42,8 +50,8 @@ def search(
     from rapids_rap.reading.search import search_run
     from rapids_rap.runs.run import open_run
 
-    hits = search_run(open_run(run_folder), text, by, k)
-    print_table(hits)
+    chosen = quiet_backend(backend, require_gpu=require_gpu)
+    print_table(search_run(open_run(run_folder), text, by, k, chosen))
 
 
 def summary(

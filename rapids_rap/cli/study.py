@@ -18,6 +18,7 @@ from rapids_rap.cli.options import (
     SetOption,
     UnitOption,
     command_line,
+    quiet_backend,
     resolve_backend,
     resolve_config,
 )
@@ -65,6 +66,8 @@ def compare(
     sample: Annotated[
         int, typer.Option(min=0, metavar="N", help="Compare only N shared texts (0: all).")
     ] = 0,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
 ) -> None:
     """Two runs side by side on the lines they share, and whether the second is better.
 
@@ -77,11 +80,12 @@ def compare(
 
     if out_folder is not None:
         check_folder(out_folder)
-    found = compare_runs(open_run(run_a), open_run(run_b), sample=sample)
+    chosen = quiet_backend(backend, require_gpu=require_gpu)
+    found = compare_runs(open_run(run_a), open_run(run_b), chosen, sample=sample)
     print_table(figure_table(found))
     print_lines(sentences(found))
     if out_folder is not None:
-        print_lines(f"Wrote {path}." for path in write_comparison(found, out_folder))
+        print_lines(f"Wrote {path}." for path in write_comparison(found, out_folder, chosen))
 
 
 def ablate(
@@ -114,6 +118,7 @@ def ablate(
 
     Example: rapids-rap ablate lyrics/ --grid whitening --model demo --out runs/whitening
     """
+    from rapids_rap.backend import load_backend
     from rapids_rap.compare.ablate import measure_grid, run_grid
     from rapids_rap.compare.ablation_table import (
         cell_sentences,
@@ -144,7 +149,7 @@ def ablate(
             overwrite=overwrite,
             say=lambda text: print_lines([text], err),
         )
-    found = measure_grid(ran.grid, ran.runs, ran.left_out)
+    found = measure_grid(ran.grid, ran.runs, load_backend(resolution.backend), ran.left_out)
     paths = write_ablation(found, folder)
     for table in terminal_tables(found):
         print_table(table)

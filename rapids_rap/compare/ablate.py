@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap import pipeline
-from rapids_rap.backend import load_backend
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreement
 from rapids_rap.compare.grids import Cell, Grid
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
@@ -143,7 +143,12 @@ def run_grid(
 
 
 def measure_grid(
-    grid: Grid, runs: Sequence[Run], left_out: tuple[str, ...] = (), *, seed: int = 0
+    grid: Grid,
+    runs: Sequence[Run],
+    backend: Backend,
+    left_out: tuple[str, ...] = (),
+    *,
+    seed: int = 0,
 ) -> Ablation:
     """Every cell by one scorer on the distinct texts that all cells hold, and against the first.
 
@@ -151,7 +156,7 @@ def measure_grid(
     after normalisation, so a cell can't win by lines that the others do not have.
     """
     shared = find_shared(runs, seed=seed)
-    figures = rescore(shared, load_backend("cpu"), seed)
+    figures = rescore(shared, backend, seed)
     first = shared.sides[0]
     cells = []
     for cell, side, own in zip(grid.cells, shared.sides, figures, strict=True):

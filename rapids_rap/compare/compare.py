@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from rapids_rap.backend import load_backend
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.clustering.procrustes import Similarity, procrustes
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Ints, Shared, Side, find_shared
@@ -79,14 +79,13 @@ class Comparison:
         return self.shared.sides[0], self.shared.sides[1]
 
 
-def compare_runs(a: Run, b: Run, *, sample: int = 0, seed: int = 0) -> Comparison:
+def compare_runs(a: Run, b: Run, backend: Backend, *, sample: int = 0, seed: int = 0) -> Comparison:
     """Measure both runs on the texts they share, or on `sample` of them drawn with `seed`.
 
-    Computed on the CPU, in exact arithmetic where a run samples. Raises `InputError` where the runs
-    share no text, have different units or are damaged.
+    In exact arithmetic where a run samples. Raises `InputError` where the runs share no text, have
+    different units or are damaged.
     """
     shared = find_shared([a, b], sample, seed)
-    backend = load_backend("cpu")
     left, right = shared.sides
     figures_a, figures_b = rescore(shared, backend, seed)
     rows = contrast_runs(shared, (left, right), (figures_a, figures_b))

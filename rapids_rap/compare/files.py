@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.backend import load_backend
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.compare.compare import Comparison
 from rapids_rap.compare.maps import MapSide, draw_flows, draw_pair, matched_colours
@@ -30,13 +29,12 @@ OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
 TERMS = 3  # that name a cluster in the pictures
 
 
-def write_comparison(found: Comparison, out: Path) -> list[Path]:
+def write_comparison(found: Comparison, out: Path, backend: Backend) -> list[Path]:
     """Write compare.json, the pictures and compare.html into `out`; returns their paths.
 
     Each appears whole or not at all; compare.json, which vouches for the others, comes last.
     Raises `InputError` where `out` holds something else.
     """
-    backend = load_backend("cpu")
     pictures = draw_pictures(found, backend)
     page = render_comparison(found, pictures)
     _prepare(out)

@@ -17,12 +17,12 @@ from typing import Literal
 from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend, Sizes
+from rapids_rap.backend.rows import row_blocks
 
 log = logging.getLogger(__name__)
 
 Mode = Literal["none", "center", "remove", "whiten"]
 VERSION = 2  # raise it when the same mode gives other vectors: it is part of the stages' keys
-BLOCK = 16_384  # rows transformed at a time: 100 MB of 1,536 dimensions
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
 
@@ -116,7 +116,7 @@ def apply_transform(
         return matrix
     columns = transform.axes.shape[0] if transform.mode == "whiten" else matrix.shape[1]
     out = backend.allocate_rows(matrix.shape[0], columns, sizes)
-    for rows in _blocks(matrix.shape[0]):
+    for rows in row_blocks(matrix.shape[0], 16 * matrix.shape[1]):
         out[rows, :] = transform_rows(matrix[rows, :], transform)
     return out
 
@@ -137,10 +137,6 @@ def _mean(matrix: Array) -> Array:
     """Column means, summed in float64 by blocks: 600,000 float32 additions lose digits."""
     xp = array_namespace(matrix)
     total = xp.zeros((matrix.shape[1],), dtype=xp.float64, device=device(matrix))
-    for rows in _blocks(matrix.shape[0]):
+    for rows in row_blocks(matrix.shape[0], 16 * matrix.shape[1]):
         total = total + xp.sum(matrix[rows, :], axis=0, dtype=xp.float64)
     return xp.astype(total / matrix.shape[0], xp.float32)
-
-
-def _blocks(rows: int) -> list[slice]:
-    return [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]

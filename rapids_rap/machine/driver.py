@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rapids_rap.backend import _gpu_imports
+from rapids_rap.backend import gpu_imports
 
 SMI_SECONDS = 10
 IMPORT_SECONDS = 120
@@ -139,13 +139,13 @@ def read_driver() -> DriverFacts:
 def read_libraries(facts: DriverFacts) -> DriverFacts:
     """The facts with what torch, CuPy, Triton, RAPIDS and faiss say, each imported elsewhere."""
     answers, end = _run_imports()
-    silent = [name for name in _gpu_imports.MODULES if name not in answers]
+    silent = [name for name in gpu_imports.MODULES if name not in answers]
     for name in silent:
         problem = end if name == silent[0] else f"not tried after {silent[0]}"
         answers[name] = {"version": "", "problem": problem}
     libraries = tuple(
         Library(name, answers[name]["version"], answers[name]["problem"])
-        for name in _gpu_imports.MODULES
+        for name in gpu_imports.MODULES
     )
     torch, build = answers["torch"], None
     if "cuda" in torch:
@@ -253,7 +253,7 @@ def _smi(query: str) -> tuple[str, list[list[str]]]:
 
 def _run_imports() -> tuple[dict[str, Any], str]:
     """The answers by module, and what ended the process before it came to the others."""
-    command = [sys.executable, "-P", _gpu_imports.__file__]
+    command = [sys.executable, "-P", gpu_imports.__file__]
     try:
         done = subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS)
         out, end = done.stdout, f"it ends the process that imports it, code {done.returncode}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rapids_rap.backend._gpu_imports import ABSENT
+from rapids_rap.backend.gpu_imports import ABSENT
 from rapids_rap.machine.driver import DriverFacts, Library, TorchBuild
 from rapids_rap.machine.driver_obstacles import RAPIDS, cuda_version, dotted, first, numbers
 

@@ -192,7 +192,7 @@ def score_artists(
     scale = _cosines(ones, lengths, ones)
     names = xp.arange(len(contest.asked), dtype=artists.dtype, device=device(artists))
     alone = np.flatnonzero(~crowded)
-    for part in row_blocks(len(alone), 24 * len(contest.asked), share=64):
+    for part in row_blocks(len(alone), 24 * len(contest.asked), backend.cache_bytes):
         rows = backend.from_host(alone[part])
         scores = xp.take(found.profiles, rows, axis=0) * scale[None, :]
         theirs = xp.take(artists, rows)[:, None] == names[None, :]
@@ -242,7 +242,7 @@ def prior_scores(contest: Contest, backend: Backend) -> Iterator[tuple[Ints, Arr
         np.ones(len(contest.own_group)), contest.own_group, contest.own_artist, shape
     )
     songs = np.arange(len(contest.groups))
-    for part in row_blocks(len(songs), 24 * shape[1], share=64):
+    for part in row_blocks(len(songs), 24 * shape[1], backend.cache_bytes):
         here = there[contest.groups[part]].toarray()
         yield songs[part], backend.from_host(contest.tally[None, :] - here)
 

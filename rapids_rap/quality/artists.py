@@ -81,7 +81,7 @@ def artist_figure(
         return _missing(NO_SONGS)
     roll = call_roll(lines, most, seed)
     entries = song_entries(lines, roll.songs)
-    groups = leakage_groups(entries, texts)
+    groups = leakage_groups(entries, texts, backend)
     contest = hold_contest(roll.artists, groups)
     if len(contest.asked) < 2 or not contest.asked.any():
         return _missing(NO_ARTISTS)

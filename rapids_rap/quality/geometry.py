@@ -184,7 +184,9 @@ def trustworthiness_of_maps(
         queries = xp.take(xy, rows, axis=0)
         seen = backend.knn(xy, min(k + 1, n), queries=queries, metric="euclidean").indices
         near.append(xp.take_along_axis(seen, other_places(seen, rows), axis=1)[:, :k])
-    beyond = xp.clip(_ranks(vectors, rows, xp.concat(near, axis=1)) - k, 0, None)
+    beyond = xp.clip(
+        _ranks(vectors, rows, xp.concat(near, axis=1), backend.cache_bytes) - k, 0, None
+    )
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
     penalties = [float(xp.sum(beyond[:, k * m : k * m + k])) for m in range(len(maps))]
     return [
@@ -193,23 +195,23 @@ def trustworthiness_of_maps(
     ]
 
 
-def _ranks(vectors: Array, rows: Array, others: Array) -> Array:
+def _ranks(vectors: Array, rows: Array, others: Array, cache: int) -> Array:
     """(r, k) int64: the cosine rank of `others` (r, k) among the neighbours of `rows` (r,), from 1.
 
     By blocks of `vectors`, each of which is read once, and of `rows`, so that the similarities are
-    still in the processor's cache when they are counted.
+    still in a `cache` of so many bytes when they are counted.
     """
     xp, where = array_namespace(vectors), device(vectors)
     n, d = (int(size) for size in vectors.shape)
     sampled, k = (int(size) for size in others.shape)
     queries = unit_rows(xp.take(vectors, rows, axis=0))
-    bound = _cosines(vectors, queries, others) + TIE
+    bound = _cosines(vectors, queries, others, cache) + TIE
     itself = xp.asarray(-math.inf, dtype=queries.dtype, device=where)
     nearer = xp.zeros((sampled, k), dtype=xp.int64, device=where)
     for block in row_blocks(n, 14 * sampled + 12 * d):
         units = xp.matrix_transpose(unit_rows(vectors[block, :]))
         ids = xp.arange(block.start, block.stop, dtype=rows.dtype, device=where)
-        for part in row_blocks(sampled, 14 * int(ids.shape[0]), share=32):
+        for part in row_blocks(sampled, 7 * int(ids.shape[0]), cache):
             similarity = queries[part, :] @ units
             similarity = xp.where(rows[part, None] == ids[None, :], itself, similarity)
             counts = [_count(similarity > bound[part, column : column + 1]) for column in range(k)]
@@ -224,7 +226,7 @@ def _count(true: Array) -> Array:
     return xp.astype(counts, xp.int64)
 
 
-def _cosines(vectors: Array, queries: Array, others: Array) -> Array:
+def _cosines(vectors: Array, queries: Array, others: Array, cache: int) -> Array:
     """(r, k): the cosine of each of the unit `queries` (r, d) to its `others` (r, k) rows.
 
     By matrix products, as in `_ranks`, so that the same pair has the same value in both.
@@ -232,7 +234,7 @@ def _cosines(vectors: Array, queries: Array, others: Array) -> Array:
     xp = array_namespace(vectors)
     k, d = int(others.shape[1]), int(vectors.shape[1])
     found = []
-    for block in row_blocks(int(others.shape[0]), 12 * k * d, share=64):
+    for block in row_blocks(int(others.shape[0]), 12 * k * d, cache):
         asked = queries[block, :]
         near = unit_rows(xp.take(vectors, xp.reshape(others[block, :], (-1,)), axis=0))
         own = xp.arange(int(near.shape[0]), dtype=others.dtype, device=device(others))

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.words.tfidf import Counts, count_characters
 
 Ints = npt.NDArray[np.int64]
@@ -66,7 +66,7 @@ def song_entries(lines: pd.DataFrame, chosen: Ints) -> Entries:
     return Entries(songs[order], texts[order], len(chosen))
 
 
-def leakage_groups(entries: Entries, texts: Sequence[str]) -> Ints:
+def leakage_groups(entries: Entries, texts: Sequence[str], backend: Backend) -> Ints:
     """(songs,) int64: the group of each song, numbered by first song.
 
     Two songs are linked where they share an exact text of `LONG` characters or more, blanks not
@@ -77,7 +77,7 @@ def leakage_groups(entries: Entries, texts: Sequence[str]) -> Ints:
     """
     if not entries.size:
         return np.zeros(0, dtype=np.int64)
-    links = [_shared(entries, texts), _equal(entries), _near(entries, texts)]
+    links = [_shared(entries, texts), _equal(entries), _near(entries, texts, backend)]
     left, right = (np.concatenate(ends) for ends in zip(*links, strict=True))
     shape = (entries.size, entries.size)
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=shape)
@@ -110,13 +110,16 @@ def _to_first(songs: Ints, kinds: Ints) -> tuple[Ints, Ints]:
     return songs[first], songs
 
 
-def _near(entries: Entries, texts: Sequence[str]) -> tuple[Ints, Ints]:
-    """Links of songs of which half the shorter one stands in the other."""
+def _near(entries: Entries, texts: Sequence[str], backend: Backend) -> tuple[Ints, Ints]:
+    """Links of songs of which half the shorter one stands in the other.
+
+    Their runs of characters are counted on the backend, and linked on the host.
+    """
     held = [texts[t] for t in entries.texts.tolist()]
     counted: Counts = count_characters(
-        held, entries.songs, entries.size, CpuBackend(), (SHINGLE, SHINGLE)
+        held, entries.songs, entries.size, backend, (SHINGLE, SHINGLE)
     )
-    terms, songs = np.asarray(counted.terms), np.asarray(counted.documents)
+    terms, songs = (backend.to_host(ids) for ids in (counted.terms, counted.documents))
     length = np.bincount(songs, minlength=entries.size)
     holders = np.bincount(terms, minlength=1)
     rare = ((holders > 1) & (holders <= COMMON))[terms]

@@ -66,7 +66,9 @@ class Answers:
     cosines: Floats
 
 
-def draw_verse(lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int) -> Verse | None:
+def draw_verse(
+    lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int, backend: Backend
+) -> Verse | None:
     """Whole songs of the corpus, at random, of about `most` lines; None where no song is known.
 
     lines: a row an occurrence in reading order, with song_id, stanza, line_no and text_id.
@@ -80,7 +82,7 @@ def draw_verse(lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int) 
     enough = int(np.searchsorted(np.cumsum(sizes.to_numpy()[order]), most)) + 1
     chosen = np.sort(names[order[:enough]])
     entries = song_entries(known, chosen)
-    groups = leakage_groups(entries, texts)
+    groups = leakage_groups(entries, texts, backend)
     leaders = np.unique(groups, return_index=True)[1]
     own = np.isin(entries.songs, leaders)
     held, once = np.unique(entries.texts[own], return_counts=True)

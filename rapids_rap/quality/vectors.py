@@ -156,7 +156,7 @@ def vector_figures(
     lines: the corpus' rows, None or without songs where none are known; texts: (n,) distinct texts;
     most: lines of the sampled songs, about; draws: of the bootstrap.
     """
-    verse = None if lines is None else draw_verse(lines, texts, most, seed)
+    verse = None if lines is None else draw_verse(lines, texts, most, seed, backend)
     if verse is None:
         return {name: _missing(name, NO_SONGS) for name in MEANINGS}
     if len(verse.texts) < 2:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend
+from rapids_rap.backend.rows import row_blocks
 from rapids_rap.config import Config
 from rapids_rap.embedding.embed import load_encoder
 from rapids_rap.embedding.fusion import lexical_vectors, put_beside
@@ -80,11 +81,23 @@ def embed_like(
     return vectors
 
 
+def stored_vectors(run: Run, backend: Backend) -> Array:
+    """(n, d) float32: the run's vectors, by blocks, where the plan has room for them.
+
+    Raises `CapabilityError` where there is none.
+    """
+    n, d = run.vectors.shape
+    rows = backend.allocate_rows(n, d)
+    for block in row_blocks(n, 8 * d):
+        rows[block, :] = backend.from_host(np.array(run.vectors[block], dtype=np.float32))
+    return rows
+
+
 def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
     """The run's vectors, post-processed as for its neighbours; the fit is repeated exactly."""
     how = config.embedding
     return postprocess(
-        backend.from_host(np.array(run.vectors, dtype=np.float32)),
+        stored_vectors(run, backend),
         how.postprocess,
         backend,
         whiten_dims=how.whiten_dims,

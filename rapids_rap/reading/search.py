@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rapids_rap.backend import load_backend
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
@@ -18,7 +18,7 @@ from rapids_rap.runs.run import Run
 Unit = Literal["line", "song", "artist"]
 
 
-def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
+def search_run(run: Run, text: str, by: Unit, k: int, backend: Backend) -> pd.DataFrame:
     """The k nearest units to `text`: rank, similarity (cosine), then what names the unit.
 
     A song's or artist's vector is the mean over its lines, every occurrence counted. Raises
@@ -31,7 +31,6 @@ def search_run(run: Run, text: str, by: Unit, k: int) -> pd.DataFrame:
     query_text = normalize([text], config.corpus.script)[0]
     if not query_text:
         raise InputError("The text to search for is empty.")
-    backend = load_backend("cpu")
     query = embed_like(run, [query_text], config, backend)
     # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
     # model's part of it.

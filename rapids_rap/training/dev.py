@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rapids_rap.backend import load_backend
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.quality.lines import chance_of, character_pairs, early, pair_ranks
 from rapids_rap.quality.vectors import log_potential, mean_cosine, mean_distance
 from rapids_rap.training import Floats
@@ -67,9 +67,9 @@ def dev_figures(pairs: DevPairs, encode: Encode) -> DevFigures:
     )
 
 
-def dev_baselines(pairs: DevPairs) -> Baselines:
+def dev_baselines(pairs: DevPairs, backend: Backend) -> Baselines:
     """The same pairs without any model."""
-    characters = character_pairs(pairs.queries, pairs.targets, load_backend("cpu"))
+    characters = character_pairs(pairs.queries, pairs.targets, backend)
     ranks = pair_ranks(characters, pairs.target_id)
     chance, _ = chance_of(1, len(np.unique(pairs.target_id)))
     return Baselines(1 / ranks, early(ranks)[0], chance)

@@ -23,6 +23,7 @@ import torch
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.backend.lanes import Lane, open_lane
+from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import Config, EmbeddingConfig
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.ingest import ingest
@@ -90,7 +91,8 @@ def train(
     """
     _refuse_used(out, overwrite)
     require_trainable(config)
-    lane = open_lane(load_backend(resolution.backend).torch_device)
+    backend = load_backend(resolution.backend)
+    lane = open_lane(backend.torch_device)
     spec = _spec(config, lane)
     progress.stage("corpus")
     plan = _plan(config, spec, _read(config))
@@ -100,7 +102,9 @@ def train(
     work = place.with_name(f".{place.name}.training")
     with exclusive(work):
         model = work / "model"
-        state, judgement = _train_into(model, config, spec, lane, plan, progress, overwrite)
+        state, judgement = _train_into(
+            model, config, spec, backend, lane, plan, progress, overwrite
+        )
         record = make_record(config, spec, resolution, state, judgement, plan.views)
         record["not_possible"] = list(plan.not_possible)
         write_json(model / RECORD, as_plain(record))
@@ -143,6 +147,7 @@ def _train_into(
     model: Path,
     config: Config,
     spec: ModelSpec,
+    backend: Backend,
     lane: Lane,
     plan: _Plan,
     progress: StageProgress,
@@ -169,7 +174,7 @@ def _train_into(
     said_by_folder = {"model": str(model), "pooling": "auto", "causal": "auto", "prompt": "auto"}
     trained = config.embedding.model_copy(update=said_by_folder)
     after = _measured(plan.dev, trained, lane, progress)
-    baselines = dev_baselines(plan.dev) if plan.dev else None
+    baselines = dev_baselines(plan.dev, backend) if plan.dev else None
     return state, Judgement(plan.split, plan.dev, before, after, baselines)
 
 

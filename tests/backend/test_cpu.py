@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from rapids_rap.backend import _cpu_dense, _cpu_knn, load_backend
 from rapids_rap.backend._cpu_memory import host_memory
-from rapids_rap.backend._extras import require
+from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import UmapSpec
 from rapids_rap.errors import CapabilityError
 
@@ -470,7 +470,7 @@ def test_pca_sums_blocks(monkeypatch):
     """Blocks of rows add up to the whole covariance."""
     points = random_rows(501, 8)
     whole = BACKEND.pca(points, 4)
-    monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", 4 * 8 * 8 * 13)
+    monkeypatch.setattr("rapids_rap.backend._cpu_dense.BLOCK_BYTES", 8 * 8 * 13)
     np.testing.assert_allclose(BACKEND.pca(points, 4).components, whole.components, atol=1e-5)
 
 

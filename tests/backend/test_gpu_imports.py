@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from rapids_rap.backend import _gpu_imports as script
+from rapids_rap.backend import gpu_imports as script
 
 
 def test_an_absent_library_is_told_from_a_broken_one(tmp_path, monkeypatch):
@@ -75,7 +75,7 @@ def test_the_installed_faiss_is_told_apart():
 def test_what_libraries_print_does_not_disturb_the_answers(tmp_path):
     """A banner on standard output goes to standard error, by Python or by the C library."""
     program = (
-        "import os, sys; from rapids_rap.backend import _gpu_imports as s; s.MODULES = ('loud',); "
+        "import os, sys; from rapids_rap.backend import gpu_imports as s; s.MODULES = ('loud',); "
         f"sys.path.insert(0, {str(tmp_path)!r}); s.main()"
     )
     (tmp_path / "loud.py").write_text("import os; os.write(1, b'banner\\n'); print('banner')")

@@ -33,14 +33,14 @@ some_labels = st.lists(st.integers(-1, 5), max_size=40).map(lambda x: np.array(x
 backends = st.sampled_from([CPU, STRICT])
 
 
-@given(n=st.integers(0, 300), row=st.integers(0, 10**9), share=st.sampled_from([1, 4]))
-def test_blocks_cover_every_row_once(n, row, share):
+@given(n=st.integers(0, 300), row=st.integers(0, 10**9), budget=st.sampled_from([None, 10**6]))
+def test_blocks_cover_every_row_once(n, row, budget):
     """However large a row, blocks follow each other from 0 to n and keep to the budget."""
-    blocks = list(row_blocks(n, row, share))
+    blocks = list(row_blocks(n, row, budget))
     assert [i for block in blocks for i in range(block.start, block.stop)] == list(range(n))
     for block in blocks:
         size = block.stop - block.start
-        assert size == 1 or size * row <= grouped.BLOCK_BYTES // share
+        assert size == 1 or size * row <= (budget or grouped.BLOCK_BYTES)
 
 
 @settings(deadline=None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.compare import ablate
 from rapids_rap.compare.ablate import measure_grid
 from rapids_rap.compare.ablation_table import (
@@ -26,6 +27,8 @@ from rapids_rap.settings import load_config
 from rapids_rap.training import train
 from tests.conftest import LYRICS, rap
 from tests.run_factory import make_run
+
+CPU = CpuBackend()
 
 TINY = (
     "--model",
@@ -209,7 +212,7 @@ def test_cells_are_measured_on_what_all_of_them_hold(tmp_path):
     """A cell with more lines gains nothing by them: the others do not have those."""
     grid, runs = cells_of(tmp_path, [SONGS, SONGS])
     wide = make_run(tmp_path / "wide", [*TEXTS, "[Verse 1]"], [*SONGS, 0], songs=[*SONGS, 99])
-    found = measure_grid(grid, [runs[0], open_run(wide)])
+    found = measure_grid(grid, [runs[0], open_run(wide)], CPU)
     assert found.shared.found == 120
     assert [side.distinct for side in found.shared.sides] == [120, 121]
     assert "cell1 121" in cell_sentences(found)[0]
@@ -218,14 +221,14 @@ def test_cells_are_measured_on_what_all_of_them_hold(tmp_path):
 def test_tables_hold_any_number_of_cells(tmp_path):
     """One cell or many, all noise among them: the first stands in every table."""
     grid, runs = cells_of(tmp_path, [SONGS, [i % 3 for i in range(120)], [-1] * 120, [0] * 120])
-    found = measure_grid(grid, runs)
+    found = measure_grid(grid, runs, CPU)
     tables = terminal_tables(found)
     assert [list(table.columns) for table in tables] == [
         ["figure", "cell0", "cell1", "cell2"],
         ["figure", "cell0", "cell3"],
     ]
     assert len(cell_table(found)) == 4
-    alone = measure_grid(grid.model_copy(update={"cells": grid.cells[:1]}), runs[:1])
+    alone = measure_grid(grid.model_copy(update={"cells": grid.cells[:1]}), runs[:1], CPU)
     assert len(terminal_tables(alone)) == 1
     assert "cell0" in render_ablation(alone)
 
@@ -235,7 +238,7 @@ def test_the_page_escapes_and_loads_nothing(tmp_path):
     grid, runs = cells_of(tmp_path, [SONGS, [i % 3 for i in range(120)]])
     table = runs[0].path / "clusters.csv"
     table.write_text(table.read_text().replace("词", "<script>"))
-    found = measure_grid(grid, [open_run(runs[0].path), runs[1]])
+    found = measure_grid(grid, [open_run(runs[0].path), runs[1]], CPU)
     page = render_ablation(found)
     assert "<script" not in page
     assert "<b>" not in page
@@ -250,7 +253,7 @@ def test_the_page_escapes_and_loads_nothing(tmp_path):
 def test_quoted_figures_keep_their_intervals(tmp_path):
     """A figure of quality.json with an interval over songs is in the table with both ends."""
     quality = {"next_line_retrieval": {"value": 0.3, "baseline": 0.2, "interval": [0.25, 0.35]}}
-    found = measure_grid(*cells_of(tmp_path, [SONGS, SONGS], quality=quality))
+    found = measure_grid(*cells_of(tmp_path, [SONGS, SONGS], quality=quality), CPU)
     row = cell_table(found).iloc[1]
     assert row["next_line_retrieval"] == 0.3
     assert (row["next_line_retrieval_low"], row["next_line_retrieval_high"]) == (0.25, 0.35)

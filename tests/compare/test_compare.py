@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.compare import files as compare_files
 from rapids_rap.compare.compare import compare_runs, figure_table, measure_agreement, sentences
 from rapids_rap.compare.files import OWN_FILES, as_json, write_comparison
@@ -18,6 +19,8 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.run import open_run
 from tests.conftest import rap
 from tests.run_factory import make_run
+
+CPU = CpuBackend()
 
 EVIL = "<script>alert('行')</script>"
 TEXTS = [
@@ -37,7 +40,7 @@ def pair(tmp_path, labels_a, labels_b, texts=TEXTS, **more):
 def test_a_run_agrees_with_itself(tmp_path):
     """Adjusted Rand and mutual information are 1, no line moves, nothing is better."""
     a, _ = pair(tmp_path, THREE, THREE)
-    found = compare_runs(a, a)
+    found = compare_runs(a, a, CPU)
     assert found.agreement.adjusted_rand == 1.0
     assert found.agreement.adjusted_mutual_information == pytest.approx(1.0)
     assert found.matches.tolist() == [0, 1, 2]
@@ -50,14 +53,14 @@ def test_ids_with_gaps_are_what_is_shown(tmp_path):
     """A run whose ids are far apart: one row a cluster in every table, and its id in every name."""
     gaps = [(3, 207, 90_000)[k] for k in THREE]
     a, b = pair(tmp_path, THREE, gaps, vectors=None)
-    found = compare_runs(a, b)
+    found = compare_runs(a, b, CPU)
     assert found.agreement.adjusted_rand == 1.0
     assert found.flow.shape == (4, 4)
     record = as_json(found)
     assert record["matches"] == [{"b": 3, "a": 0}, {"b": 207, "a": 1}, {"b": 90_000, "a": 2}]
     assert {(row["a"], row["b"]) for row in record["flow"]} == {(0, 3), (1, 207), (2, 90_000)}
     assert record["b"]["clusters"]["count"] == 3
-    write_comparison(found, tmp_path / "out")
+    write_comparison(found, tmp_path / "out", CPU)
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert "词207" in page
     assert ">207<" in page
@@ -96,8 +99,8 @@ def test_the_files_hold_every_figure_and_load_nothing(tmp_path):
         "artist_retrieval": {"value": None, "baseline": None, "interval": None},
     }
     a, b = pair(tmp_path, THREE, [(i // 2) % 3 for i in range(120)], quality=quality)
-    found = compare_runs(a, b)
-    paths = write_comparison(found, tmp_path / "out")
+    found = compare_runs(a, b, CPU)
+    paths = write_comparison(found, tmp_path / "out", CPU)
     assert {path.name for path in paths} == set(OWN_FILES)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {path.name for path in paths}
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
@@ -120,7 +123,7 @@ def test_lyrics_are_escaped(tmp_path):
     a, b = pair(tmp_path, THREE, [(i // 2) % 3 for i in range(120)], texts)
     table = (b.path / "clusters.csv").read_text().replace("词", EVIL)
     (b.path / "clusters.csv").write_text(table)
-    write_comparison(compare_runs(a, open_run(b.path)), tmp_path / "out")
+    write_comparison(compare_runs(a, open_run(b.path), CPU), tmp_path / "out", CPU)
     page = (tmp_path / "out" / "compare.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -132,8 +135,8 @@ def test_lyrics_are_escaped(tmp_path):
 )
 def test_no_cluster_or_one_is_compared_and_drawn(tmp_path, left, right):
     """All noise on either side, or one cluster: files are written and say so."""
-    found = compare_runs(*pair(tmp_path, left, right))
-    write_comparison(found, tmp_path / "out")
+    found = compare_runs(*pair(tmp_path, left, right), CPU)
+    write_comparison(found, tmp_path / "out", CPU)
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert record["a"]["clusters"]["count"] == len(set(left) - {-1})
     assert record["verdict"]["better"] is None
@@ -143,7 +146,7 @@ def test_no_cluster_or_one_is_compared_and_drawn(tmp_path, left, right):
 def test_a_better_run_is_called_better_with_its_figure(tmp_path):
     """A cluster a song against shuffled clusters: neighbours tell them apart."""
     rng = np.random.default_rng(0)
-    found = compare_runs(*pair(tmp_path, rng.permutation(SONGS).tolist(), SONGS))
+    found = compare_runs(*pair(tmp_path, rng.permutation(SONGS).tolist(), SONGS), CPU)
     assert found.verdict.better == "b"
     assert "next_line_cluster" in found.verdict.english
     assert any("B is better than A" in line for line in sentences(found))
@@ -163,7 +166,7 @@ def test_figures_over_other_texts_are_shown_and_not_compared(tmp_path):
             | {"value": 0.9, "interval": [0.8, 0.95]}
         },
     )
-    found = compare_runs(open_run(a), open_run(b))
+    found = compare_runs(open_run(a), open_run(b), CPU)
     row = next(r for r in found.contrasts if r.key == "next_line_retrieval")
     assert row.winner == "apart"
     assert "different texts" in found.verdict.english
@@ -172,12 +175,12 @@ def test_figures_over_other_texts_are_shown_and_not_compared(tmp_path):
 def test_settings_that_differ_are_listed(tmp_path):
     """The reader sees what was changed between the runs, and nothing else."""
     a, b = pair(tmp_path, THREE, THREE, settings=["embedding.postprocess=center"])
-    assert compare_runs(a, b).differences == (("embedding.postprocess", '"none"', '"center"'),)
+    assert compare_runs(a, b, CPU).differences == (("embedding.postprocess", '"none"', '"center"'),)
 
 
 def test_a_sample_is_compared_instead_of_all(tmp_path):
     """`--sample N` measures N texts and says so."""
-    found = compare_runs(*pair(tmp_path, THREE, THREE), sample=50)
+    found = compare_runs(*pair(tmp_path, THREE, THREE), CPU, sample=50)
     record = as_json(found)
     assert record["shared"]["compared"] == 50
     assert record["shared"]["sampled"]
@@ -198,23 +201,23 @@ def quick_pictures(monkeypatch):
 @pytest.mark.usefixtures("quick_pictures")
 def test_a_folder_of_other_files_is_left_alone(tmp_path):
     """Nothing is written into a folder that holds something else; a comparison is replaced."""
-    found = compare_runs(*pair(tmp_path, THREE, THREE))
+    found = compare_runs(*pair(tmp_path, THREE, THREE), CPU)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match=r"thesis\.txt"):
-        write_comparison(found, tmp_path / "own")
+        write_comparison(found, tmp_path / "own", CPU)
     assert [p.name for p in (tmp_path / "own").iterdir()] == ["thesis.txt"]
-    write_comparison(found, tmp_path / "out")
-    write_comparison(found, tmp_path / "out")
+    write_comparison(found, tmp_path / "out", CPU)
+    write_comparison(found, tmp_path / "out", CPU)
     with pytest.raises(InputError, match="is a file"):
-        write_comparison(found, tmp_path / "own" / "thesis.txt")
+        write_comparison(found, tmp_path / "own" / "thesis.txt", CPU)
 
 
 @pytest.mark.usefixtures("quick_pictures")
 def test_the_record_comes_last(tmp_path, monkeypatch):
     """A comparison that breaks off leaves no compare.json, and the same command mends it."""
-    found = compare_runs(*pair(tmp_path, THREE, THREE))
-    write_comparison(found, tmp_path / "out")
+    found = compare_runs(*pair(tmp_path, THREE, THREE), CPU)
+    write_comparison(found, tmp_path / "out", CPU)
 
     def break_off(*_):
         raise OSError("the disk went away")
@@ -222,9 +225,9 @@ def test_the_record_comes_last(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(compare_files, "write_json", break_off)
         with pytest.raises(OSError, match="went away"):
-            write_comparison(found, tmp_path / "out")
+            write_comparison(found, tmp_path / "out", CPU)
     assert not (tmp_path / "out" / "compare.json").exists()
-    write_comparison(found, tmp_path / "out")
+    write_comparison(found, tmp_path / "out", CPU)
     assert (tmp_path / "out" / "compare.json").exists()
 
 

@@ -123,7 +123,7 @@ def test_blocks_do_not_show(backend, monkeypatch):
     """Rows are transformed block by block; a ragged last block must not differ."""
     matrix = backend.from_host(cone(50))
     whole = postprocess(matrix, "whiten", backend)
-    monkeypatch.setattr("rapids_rap.embedding.postprocess.BLOCK", 7)
+    monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", 16 * matrix.shape[1] * 7)
     again = apply_transform(matrix, whole.transform, backend)
     np.testing.assert_allclose(backend.to_host(again), backend.to_host(whole.matrix), atol=1e-6)
     centred = postprocess(matrix, "center", backend).matrix

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clustering.procrustes import procrustes
 from rapids_rap.compare.compare import compare_runs
 from rapids_rap.lineage.heritage import Heritage
@@ -16,6 +17,8 @@ from rapids_rap.runs.names import TABLES
 from rapids_rap.runs.run import open_run
 from tests.conftest import LYRICS, ROOT, rap
 from tests.nights import heir, lyrics_of, planted_topic, spend_night, survivors
+
+CPU = CpuBackend()
 
 SHIFT_CLUSTER, SHIFT_THEME = 100, 50
 SMALL_PARTS = 0.05  # of a cluster, which make a split
@@ -141,10 +144,10 @@ def test_readers_take_ids(sample_run, shifted, tmp_path):
     assert rap("export", shifted.path, "--cluster", 100, *out).code == 0
     lines = len(file.read_text(encoding="utf-8").splitlines())
     assert lines == (shifted.lines["cluster"] == 100).sum() > 0
-    found = search_run(shifted, "我们的城市", "line", 50)["cluster"]
+    found = search_run(shifted, "我们的城市", "line", 50, CPU)["cluster"]
     assert found.max() >= 100
     assert not found.between(0, 99).any()
-    compared = compare_runs(open_run(sample_run), shifted)
+    compared = compare_runs(open_run(sample_run), shifted, CPU)
     assert compared.agreement.adjusted_rand == 1.0
     assert compared.sizes[0] == compared.sizes[1]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapids_rap.backend._gpu_imports import ABSENT
+from rapids_rap.backend.gpu_imports import ABSENT
 from rapids_rap.errors import CapabilityError
 from rapids_rap.machine import device, driver
 from tests.conftest import rap

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapids_rap.backend import _gpu_imports
+from rapids_rap.backend import gpu_imports
 from rapids_rap.machine import driver
 from rapids_rap.machine.driver import Card, Holder
 from tests.gpu_facts import H100, LIBRARIES, TORCH, USABLE, VERSIONS
@@ -227,7 +227,7 @@ def test_the_driver_is_read_through_both_its_doors(bare, monkeypatch, nvidia_smi
 
 
 def answers(**changes):
-    """What the script of `_gpu_imports` writes on a machine where all is well."""
+    """What the script of `gpu_imports` writes on a machine where all is well."""
     rows = {name: {"name": name, "version": v, "problem": ""} for name, v in VERSIONS.items()}
     rows["torch"] |= {
         "cuda": "13.0",
@@ -246,7 +246,7 @@ def imports(monkeypatch, tmp_path):
     def install(program):
         script = tmp_path / "imports.py"
         script.write_text(program)
-        monkeypatch.setattr(_gpu_imports, "__file__", str(script))
+        monkeypatch.setattr(gpu_imports, "__file__", str(script))
 
     return install
 
@@ -293,10 +293,10 @@ def test_the_script_runs_by_its_path(tmp_path, monkeypatch):
     for folder in (here, elsewhere):
         folder.mkdir()
         (folder / "torch.py").write_text("import os; os._exit(1)")
-    shutil.copy(_gpu_imports.__file__, elsewhere / "script.py")
-    monkeypatch.setattr(_gpu_imports, "__file__", str(elsewhere / "script.py"))
+    shutil.copy(gpu_imports.__file__, elsewhere / "script.py")
+    monkeypatch.setattr(gpu_imports, "__file__", str(elsewhere / "script.py"))
     monkeypatch.chdir(here)
     facts = driver.read_libraries(USABLE)
-    assert [library.name for library in facts.libraries] == list(_gpu_imports.MODULES)
+    assert [library.name for library in facts.libraries] == list(gpu_imports.MODULES)
     assert not any("not tried" in library.problem for library in facts.libraries)
     assert facts.torch is not None

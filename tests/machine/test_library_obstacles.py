@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapids_rap.backend._gpu_imports import ABSENT
+from rapids_rap.backend.gpu_imports import ABSENT
 from rapids_rap.machine.driver import Library, TorchBuild
 from rapids_rap.machine.library_obstacles import library_obstacle, notes, parts
 from tests.gpu_facts import H100, LIBRARIES, TORCH, USABLE, with_problem

@@ -137,7 +137,7 @@ def test_scores_are_the_same_in_blocks(backend, monkeypatch):
     contest = hold_contest(artist, group)
     whole, prior = scored(rows, contest, backend), list(prior_scores(contest, backend))
     assert len(prior) == 1
-    monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", 64 * 24 * 7 * 3)  # three songs
+    monkeypatch.setattr(backend, "cache_bytes", 24 * 7 * 3)  # three songs
     np.testing.assert_allclose(scored(rows, contest, backend), whole, atol=1e-12)
     assert len(list(score_artists(multiply(rows, contest, backend), contest, backend))) == 1 + 7
     again = in_place(prior_scores(contest, backend), contest, backend)

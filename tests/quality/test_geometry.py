@@ -298,6 +298,7 @@ def test_equal_vectors_rank_alike(monkeypatch):
     mixed = np.random.default_rng(0).permutation(vectors)
     whole = trustworthiness(mixed, xy, BACKEND, sample=300, seed=1)
     monkeypatch.setattr(grouped, "BLOCK_BYTES", 30_000)
+    monkeypatch.setattr(BACKEND, "cache_bytes", 1000)
     assert trustworthiness(mixed, xy, BACKEND, sample=300, seed=1) == whole
 
 

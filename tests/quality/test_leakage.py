@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.quality.leakage import COMMON, Entries, leakage_groups, song_entries
 
 
@@ -13,7 +14,9 @@ def groups_of(songs):
     number = {text: i for i, text in enumerate(texts)}
     held = [(s, number[line]) for s, song in enumerate(songs) for line in set(song)]
     pairs = np.array(sorted(held), dtype=np.int64).reshape(-1, 2)
-    return leakage_groups(Entries(pairs[:, 0], pairs[:, 1], len(songs)), texts).tolist()
+    return leakage_groups(
+        Entries(pairs[:, 0], pairs[:, 1], len(songs)), texts, CpuBackend()
+    ).tolist()
 
 
 def verse(seed, lines=6, length=9):

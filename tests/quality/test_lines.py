@@ -24,6 +24,8 @@ from rapids_rap.quality.lines import (
 from tests.songbook import make_songbook, random_songs
 from tests.strict_backend import StrictBackend
 
+CPU = CpuBackend()
+
 
 @pytest.fixture(params=[CpuBackend, StrictBackend], ids=["numpy", "strict"])
 def backend(request):
@@ -64,7 +66,7 @@ def test_answers_are_those_of_a_loop(backend, block, monkeypatch):
     """Ranks, distances and sums over pairs of songs, whatever the blocks."""
     monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", block)
     book = make_songbook(random_songs(9, 3), d=3, noise=2.0)
-    verse = draw_verse(book.lines, book.texts, 10_000, 0)
+    verse = draw_verse(book.lines, book.texts, 10_000, 0, CPU)
     found = ask(verse, dense_scores(backend.from_host(book.vectors), verse.texts, backend), backend)
     units = book.vectors[verse.texts].astype(np.float64)
     cosines = units @ units.T
@@ -97,7 +99,7 @@ def test_what_may_ask_and_answer():
         ("丙", ["第一行", "第二行", "第一行", shared, "第三行"]),
     ]
     book = make_songbook(songs)
-    verse = draw_verse(book.lines, book.texts, 100, 0)
+    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
     names = [book.texts[t] for t in verse.texts]
     assert sorted(names) == sorted(["第一行", "第二行", "第三行", "另一首的开头", "另一首的结尾"])
     assert verse.size == 2
@@ -114,33 +116,33 @@ def test_stanzas_follow_each_other_where_a_stanza_is_a_unit():
     """No unit has a neighbour in its stanza: then the song's order counts."""
     book = make_songbook([("甲", ["第一节", "第二节", "第三节"])])
     book.lines["stanza"] = [0, 1, 2]
-    verse = draw_verse(book.lines, book.texts, 100, 0)
+    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
     assert (verse.next >= 0).sum() == 2
 
 
 def test_whole_songs_are_drawn_by_the_seed():
     """About as many lines as asked, never half a song, and it says so."""
     book = make_songbook(random_songs(60, 4))
-    some = draw_verse(book.lines, book.texts, 40, 1)
-    again = draw_verse(book.lines, book.texts, 40, 1)
+    some = draw_verse(book.lines, book.texts, 40, 1, CPU)
+    again = draw_verse(book.lines, book.texts, 40, 1, CPU)
     assert some.sampled
     assert 20 <= len(some.texts) <= 46
     np.testing.assert_array_equal(some.texts, again.texts)
     assert (np.diff(some.songs) >= 0).all()
-    assert draw_verse(book.lines, book.texts, 40, 2).texts.tolist() != some.texts.tolist()
+    assert draw_verse(book.lines, book.texts, 40, 2, CPU).texts.tolist() != some.texts.tolist()
 
 
 def test_no_songs_is_nothing():
     """Plain text has no songs: null never equals null."""
     book = make_songbook([("甲", ["一行", "两行"])])
     book.lines["song_id"] = book.lines["song_id"].where([False] * 2)
-    assert draw_verse(book.lines, book.texts, 100, 0) is None
+    assert draw_verse(book.lines, book.texts, 100, 0, CPU) is None
 
 
 def test_huge_values_change_nothing(backend):
     """Cosines do not know how long a vector is."""
     book = make_songbook(random_songs(6, 2))
-    verse = draw_verse(book.lines, book.texts, 1000, 0)
+    verse = draw_verse(book.lines, book.texts, 1000, 0, CPU)
     found = [
         ask(
             verse,
@@ -170,7 +172,7 @@ def test_chance_is_the_mean_over_random_orders(pool, right):
 def test_equal_vectors_score_chance(backend):
     """Vectors that say nothing find nothing: ties are in random order."""
     book = make_songbook([("甲", ["一二", "三四", "五六"]), ("乙", ["七八", "九十"])])
-    verse = draw_verse(book.lines, book.texts, 100, 0)
+    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
     same = backend.from_host(np.ones_like(book.vectors))
     found = ask(verse, dense_scores(same, verse.texts, backend), backend)
     np.testing.assert_allclose(np.sort(found.song_rank), [5 / 3] * 3 + [2.5] * 2)
