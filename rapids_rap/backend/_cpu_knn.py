@@ -105,7 +105,7 @@ def _inverted_file(
     log.info(
         "IVF neighbours: %d of %d lists probed, recall %.4f", probes, len(lists.centroids), recall
     )
-    raw, indices = search_lists(base, queries, k, metric, lists, probes)
+    raw, indices = search_lists(queries, k, metric, lists, probes)
     # Lists that hold fewer than k rows leave places empty; those few queries are searched exactly.
     short = np.flatnonzero(np.any(indices < 0, axis=1))
     if short.size:

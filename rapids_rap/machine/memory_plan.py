@@ -147,7 +147,7 @@ def plan_cpu(texts: int, dim: int, free: int, sizes: Sizes = DEFAULT_SIZES) -> M
     fuzzy = texts * sizes.k * 2 * 24  # symmetrised COO edges and their epoch counters, per layout
     needed = (
         ("embedding", 2 * one, "model, vectors and one shard"),
-        ("neighbors", vectors + LISTS + 5 * graph, "vectors, lists and graph"),
+        ("neighbors", vectors + one + LISTS + 5 * graph, "vectors, their lists and graph"),
         ("layout", vectors + graph + 2 * fuzzy, "two layouts side by side"),
         ("clusters", vectors + graph + texts * 1200, "spanning tree"),
         ("evidence", vectors + texts * sizes.tokens_each * TOKEN_ROW, "token tables"),
