@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import TermsConfig
-from rapids_rap.quality.coherence import npmi, topic_diversity
-from rapids_rap.quality.geometry import cosine_silhouette, dbcv, silhouette_summary, trustworthiness
+from rapids_rap.quality.assess import Scorer, term_figures
+from rapids_rap.quality.geometry import silhouette_summary
 from rapids_rap.words.segment import Tokens, segment
 from rapids_rap.words.terms import cluster_terms, stop_words
 
@@ -23,7 +23,6 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Figures = dict[str, float | None]
 
-TOP = 10  # terms of a cluster that are judged
 SAMPLE = 10_000  # rows of the figures that cost n²
 TRUST_SAMPLE = 2_000
 SEED = 42
@@ -46,24 +45,24 @@ def judged(texts: Sequence[str], vectors: Floats) -> Judged:
 def score_labels(of: Judged, labels: Ints, backend: Backend) -> Figures:
     """Of clusters, (n,) int64, noise -1: their number, coverage, and whether they hold together."""
     ones = np.ones(len(labels), dtype=np.int64)
-    cosine = silhouette_summary(cosine_silhouette(of.vectors, labels), ones)
+    scorer = Scorer(labels, backend, SEED)
+    cosine, _ = scorer.vector_silhouettes(of.vectors)
     terms = cluster_terms(of.tokens, labels, ones, stop_words(""), TermsConfig(), backend)
+    found = term_figures(terms, scorer.coherence(of.tokens, terms))
     return {
         "clusters": float(len(np.unique(labels[labels >= 0]))),
         "coverage": float(np.mean(labels >= 0)),
-        "silhouette_cosine": cosine.mean,
-        "topic_diversity": topic_diversity(terms.table, TOP),
-        "npmi_coherence": npmi(of.tokens, terms, TOP, backend, SEED).value,
+        "silhouette_cosine": silhouette_summary(cosine, ones).mean,
+        **{name: figure.value for name, figure in found.items()},
     }
 
 
 def score_map(of: Judged, xy: Floats, labels: Ints, backend: Backend) -> Figures:
     """Of a map (n, 2): whether its neighbours are the vectors' and its clusters lie apart."""
-    rows = np.arange(len(xy))
-    if len(rows) > SAMPLE:
-        rows = np.sort(np.random.default_rng(SEED).choice(rows, SAMPLE, replace=False))
-    values = backend.silhouette(xy[rows], labels[rows])
-    trust = trustworthiness(of.vectors, xy, backend, sample=TRUST_SAMPLE, seed=SEED)
+    scorer = Scorer(labels, backend, SEED)
+    rows = scorer.sample(SAMPLE, SAMPLE)
+    values, _ = scorer.map_silhouettes(xy, rows)
+    (trust,) = scorer.trustworthiness(of.vectors, [xy], TRUST_SAMPLE)
     return {
         "trustworthiness": trust.value,
         "silhouette_map": silhouette_summary(values, np.ones(len(rows), dtype=np.int64)).mean,
@@ -72,7 +71,7 @@ def score_map(of: Judged, xy: Floats, labels: Ints, backend: Backend) -> Figures
 
 def score_density(points: Floats, labels: Ints, backend: Backend) -> Figures:
     """DBCV in the space that the side clustered."""
-    return {"dbcv": dbcv(points, labels, backend, sample=SAMPLE, seed=SEED).value}
+    return {"dbcv": Scorer(labels, backend, SEED).density(points, SAMPLE)[0].value}
 
 
 def agreement(labels: Ints, other: Ints) -> float:

@@ -7,19 +7,10 @@ from typing import Literal
 
 from rapids_rap.bench.runner import Run, Session
 from rapids_rap.bench.scenario import Requirement
+from rapids_rap.quality.figures import DECLARATIONS
 
 GIB = 2**30
 Verdict = Literal["reached", "met", "missed", "not measured"]
-# Figures of the scorer in which more is better; the others describe.
-BETTER = (
-    "coverage",
-    "silhouette_cosine",
-    "silhouette_map",
-    "dbcv",
-    "trustworthiness",
-    "topic_diversity",
-    "npmi_coherence",
-)
 
 
 @dataclass(frozen=True)
@@ -75,10 +66,11 @@ def _worst(session: Session, side: str, against: str) -> tuple[list[float], str]
     """The figure that falls furthest below the other side's; the note names it and its values."""
     own, other = session.figures.get(side, {}), session.figures.get(against, {})
     differences = {}
-    for name in BETTER:
-        a, b = own.get(name), other.get(name)
-        if a is not None and b is not None:
-            differences[name] = (a - b, f"{name} {a:.3f} against {b:.3f}")
+    for figure in DECLARATIONS:
+        a, b = own.get(figure.key), other.get(figure.key)
+        if a is not None and b is not None and figure.unit:  # a number of clusters is no quality
+            ahead = b - a if figure.lower_is_better else a - b
+            differences[figure.key] = (ahead, f"{figure.key} {a:.3f} against {b:.3f}")
     if not differences:
         return [], "no figure is known of both"
     value, note = min(differences.values())

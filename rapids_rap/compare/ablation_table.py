@@ -11,8 +11,9 @@ import pandas as pd
 from rapids_rap.compare.ablate import Ablation, CellResult
 from rapids_rap.compare.grids import bundled_grids
 from rapids_rap.compare.trained import HELD_OUT, training_sentence
-from rapids_rap.compare.verdict import Contrast, Reading
+from rapids_rap.compare.verdict import Contrast
 from rapids_rap.errors import InputError
+from rapids_rap.quality.figures import Figure
 from rapids_rap.report.html import Column, Row, format_cell, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.runs.files import sweep_partials, write_bytes
@@ -203,11 +204,11 @@ def _shown(one: Contrast) -> str:
     return f"{_value(one.a)} → {_value(one.b)}" if one.key == HELD_OUT else _value(one.b)
 
 
-def _value(reading: Reading) -> str:
+def _value(reading: Figure) -> str:
     return "–" if reading.value is None else f"{reading.value:.3f}"
 
 
-def _range(reading: Reading) -> str:
+def _range(reading: Figure) -> str:
     return f"[{reading.interval[0]:.3f},{reading.interval[1]:.3f}]" if reading.interval else ""
 
 

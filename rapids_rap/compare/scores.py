@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend
+from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.compare.shared import Ints, Shared, Side
 from rapids_rap.config import Config, TermsConfig
-from rapids_rap.embedding.fusion import fuse
-from rapids_rap.embedding.postprocess import postprocess
+from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
-from rapids_rap.quality import bootstrap
-from rapids_rap.quality.assess import SHUFFLED, TOP
-from rapids_rap.quality.coherence import npmi, topic_diversity
-from rapids_rap.quality.geometry import cosine_silhouette, dbcv, trustworthiness
+from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
+from rapids_rap.quality.bootstrap import Interval, mean_interval
+from rapids_rap.quality.figures import Figure
+from rapids_rap.reading.run_space import stored_vectors
 from rapids_rap.runs.run import Run
 from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
@@ -33,7 +33,6 @@ from rapids_rap.words.terms import METHODS, Terms, cluster_terms, stop_words
 log = logging.getLogger(__name__)
 
 Figures = dict[str, dict[str, Any]]
-Interval = bootstrap.Interval
 
 RESAMPLES = 1_000
 LEAST_GROUPS = 10  # songs below which no interval is claimed
@@ -54,7 +53,7 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     (Efron & Tibshirani 1993), or None. Silhouettes leave noise out; `coverage` stands beside.
     """
     tokens = segment(shared.texts, load_lexicon(None, "simplified").all_words)
-    return tuple(_Scorer(shared, side, tokens, backend, seed).figures() for side in shared.sides)
+    return tuple(_Side(shared, side, tokens, backend, seed).figures() for side in shared.sides)
 
 
 def bootstrap_mean(values: npt.NDArray[Any], groups: Ints, seed: int = 0) -> Interval:
@@ -70,11 +69,7 @@ def bootstrap_mean(values: npt.NDArray[Any], groups: Ints, seed: int = 0) -> Int
     if count > _MOST_GROUPS:
         group = np.random.default_rng(seed).permutation(count)[group] % _MOST_GROUPS
         count = _MOST_GROUPS
-    one_class, shape = np.zeros_like(group), (count, 1)
-    sums = bootstrap.grouped_sums(values[known], group, one_class, shape)
-    sizes = bootstrap.grouped_sums(np.ones(len(group)), group, one_class, shape)
-    drawn = bootstrap.draw_units(count, RESAMPLES, seed)
-    return bootstrap.interval(bootstrap.macro_means(drawn, sums, sizes))
+    return mean_interval(values[known], group, RESAMPLES, seed)
 
 
 def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
@@ -87,20 +82,10 @@ def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
     try:
         if how.postprocess == "none" and how.lexical == "none":
             return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
-        every = backend.from_host(np.array(run.vectors, dtype=np.float32))
-        used = postprocess(
-            every,
-            how.postprocess,
-            backend,
-            whiten_dims=how.whiten_dims,
-            remove_dims=how.remove_dims,
-            seed=seed,
-        ).matrix
-        if how.lexical != "none":
-            texts = _texts(run)
-            used = fuse(
-                used, texts, _tokens(texts, config), how.space, backend, seed, DEFAULT_SIZES
-            )
+        texts = _texts(run)
+        words = None if how.lexical == "none" else _tokens(texts, config)
+        every = stored_vectors(run, backend)
+        used = used_space(every, texts, words, how.space, backend, seed).matrix
         return backend.xp.take(used, backend.from_host(rows), axis=0)
     except IndexError:
         raise InputError(
@@ -122,7 +107,7 @@ def _tokens(texts: Sequence[str], config: Config) -> Tokens:
     return segment(texts, (*lexicon.all_words, *own))
 
 
-class _Scorer:
+class _Side:
     """One side's figures; labels of noise are -1."""
 
     def __init__(
@@ -131,24 +116,32 @@ class _Scorer:
         self.shared, self.side, self.backend, self.seed = shared, side, backend, seed
         self.tokens = tokens
         self.labels = side.labels
-        self.shuffled = np.random.default_rng(seed).permutation(side.labels)
+        self.scorer = Scorer(backend.from_host(side.labels), backend, seed)
         self.xy = backend.from_host(side.xy.astype(np.float32))
 
     def figures(self) -> Figures:
         vectors = used_vectors(self.side.run, self.side.rows, self.backend)
-        return {
+        every = np.arange(len(self.labels))
+        rows = self.scorer.sample(_SILHOUETTE_SAMPLE, _SILHOUETTE_SAMPLE)
+        figures = {
             "next_line_cluster": self._next_line(),
             "silhouette_cosine": self._silhouette(
-                lambda labels: cosine_silhouette(vectors, labels),
+                self.scorer.vector_silhouettes(vectors),
+                every,
                 "cosine, on the run's own vectors: do lines resemble their cluster most?",
             ),
-            "silhouette_layout": self._layout_silhouette(),
+            "silhouette_layout": self._silhouette(
+                self.scorer.map_silhouettes(self.xy, rows),
+                rows,
+                "Euclidean, on the run's own map: are clusters apart where the reader sees them?",
+            ),
             "dbcv_layout": self._dbcv(),
             "trustworthiness": self._trustworthiness(vectors),
             **self._terms(),
         }
+        return {name: figure.with_interval() for name, figure in figures.items()}
 
-    def _next_line(self) -> dict[str, Any]:
+    def _next_line(self) -> Figure:
         """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing."""
         pairs, song = self.shared.follows, self.shared.follows_song
         meaning = (
@@ -156,85 +149,50 @@ class _Scorer:
             "sizes share by chance? 0: chance, 1: always"
         )
         if not len(pairs):
-            return _figure(None, None, "chance", meaning, note="not computed: no songs")
+            return Figure(None, None, "chance", meaning, facts={"note": "not computed: no songs"})
         first, second = self.labels[pairs[:, 0]], self.labels[pairs[:, 1]]
         chance = _chance(first, second)
         together = ((first == second) & (first >= 0)).astype(np.float64)
         if not 0.0 < chance < 1.0:
-            note = "no lines are clustered" if chance == 0 else "one cluster holds every line"
-            return _figure(None, None, "chance", meaning, note=f"not computed: {note}")
+            why = "no lines are clustered" if chance == 0 else "one cluster holds every line"
+            return Figure(None, None, "chance", meaning, facts={"note": f"not computed: {why}"})
         kappa = (together - chance) / (1 - chance)
+        facts = {
+            "rows": len(pairs),
+            "same_cluster": float(together.mean()),
+            "same_cluster_by_chance": chance,
+        }
         interval = bootstrap_mean(kappa, song, self.seed)
-        return _figure(
-            float(kappa.mean()),
-            0.0,
-            "chance",
-            meaning,
-            interval,
-            rows=len(pairs),
-            same_cluster=float(together.mean()),
-            same_cluster_by_chance=chance,
-        )
+        return Figure(float(kappa.mean()), 0.0, "chance", meaning, interval, facts)
 
-    def _silhouette(self, measure: Any, meaning: str, rows: Ints | None = None) -> dict[str, Any]:
-        rows = np.arange(len(self.labels)) if rows is None else rows
-        values, chance = (
-            self.backend.to_host(measure(self.backend.from_host(labels[rows])))
-            for labels in (self.labels, self.shuffled)
-        )
+    def _silhouette(self, both: tuple[Array, Array], rows: Ints, meaning: str) -> Figure:
+        values, chance = (self.backend.to_host(part) for part in both)
         interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
-        return _figure(
-            _mean(values),
-            _mean(chance),
-            SHUFFLED,
-            meaning,
-            interval,
-            rows=len(rows),
-            coverage=covered,
-        )
+        facts = {"rows": len(rows), "coverage": covered}
+        return Figure(_mean(values), _mean(chance), SHUFFLED, meaning, interval, facts)
 
-    def _layout_silhouette(self) -> dict[str, Any]:
-        rows = self._rows(_SILHOUETTE_SAMPLE)
-        points = self.backend.xp.take(self.xy, self.backend.from_host(rows), axis=0)
-        return self._silhouette(
-            lambda labels: self.backend.silhouette(points, labels),
-            "Euclidean, on the run's own map: are clusters apart where the reader sees them?",
-            rows,
-        )
-
-    def _dbcv(self) -> dict[str, Any]:
-        found, chance = (
-            dbcv(
-                self.xy,
-                self.backend.from_host(labels),
-                self.backend,
-                sample=_DENSITY_SAMPLE,
-                seed=self.seed,
-            )
-            for labels in (self.labels, self.shuffled)
-        )
-        return _figure(
+    def _dbcv(self) -> Figure:
+        found, chance = self.scorer.density(self.xy, _DENSITY_SAMPLE)
+        return Figure(
             found.value,
             chance.value,
             SHUFFLED,
             "density-based validity on the map, -1 to 1: dense clusters, emptiness between",
-            rows=found.rows,
+            facts={"rows": found.rows},
         )
 
-    def _trustworthiness(self, vectors: Array) -> dict[str, Any]:
-        found = trustworthiness(
-            vectors, self.xy, self.backend, sample=_TRUST_SAMPLE, seed=self.seed
-        )
-        return _figure(
+    def _trustworthiness(self, vectors: Array) -> Figure:
+        (found,) = self.scorer.trustworthiness(vectors, [self.xy], _TRUST_SAMPLE)
+        return Figure(
             found.value,
             0.5,
             "chance, about",
             "are neighbours on the map neighbours in the run's own vectors? 1: all",
-            rows=found.rows,
+            facts={"rows": found.rows},
         )
 
-    def _terms(self) -> Figures:
+    def _terms(self) -> dict[str, Figure]:
         """Of term lists made again from the shared texts by the run's own [terms] settings."""
         settings = Config.model_validate(self.side.run.manifest["config"]).terms
         terms, note = self._term_lists(settings)
@@ -245,32 +203,24 @@ class _Scorer:
         ]
         function = own["term"].isin(set(stop_words("")))
         plain = terms.frequent[(terms.frequent["rank"] <= TOP) & (terms.frequent["cluster"] >= 0)]
-        coherence = npmi(self.tokens, terms, TOP, self.backend, self.seed)
+        coherence = self.scorer.coherence(self.tokens, terms)
+        found = term_figures(terms, coherence)
+        said = {"note": note} if note else {}
+        over = {"interval_over": "clusters", **said}
         return {
-            "npmi_coherence": _figure(
-                coherence.value,
-                coherence.baseline,
-                "random words of the same frequency",
-                f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
-                _cluster_interval(coherence.clusters, self.seed),
-                note=note,
-                interval_over="clusters",
+            "npmi_coherence": replace(
+                found["npmi_coherence"],
+                interval=_cluster_interval(coherence.clusters, self.seed),
+                facts=over,
             ),
-            "topic_diversity": _figure(
-                topic_diversity(terms.table, TOP),
-                topic_diversity(terms.frequent, TOP),
-                "the most frequent words of each cluster",
-                f"share of different terms among the top {TOP} of all clusters; 1: no overlap",
-                note=note,
-            ),
-            "common_terms": _figure(
+            "topic_diversity": replace(found["topic_diversity"], facts=said),
+            "common_terms": Figure(
                 float(function.mean()) if len(own) else None,
                 float(plain["term"].isin(set(stop_words(""))).mean()) if len(plain) else None,
                 "the most frequent words of each cluster",
                 f"share of words such as 我, 你, the among the top {TOP} terms; 0: none",
                 bootstrap_mean(function.to_numpy(np.float64), own["cluster"].to_numpy(), self.seed),
-                note=note,
-                interval_over="clusters",
+                over,
             ),
         }
 
@@ -285,32 +235,6 @@ class _Scorer:
             stop = stop_words("")
             note = f"with the bundled stop words, since {settings.stop_words} is gone"
         return cluster_terms(self.tokens, labels, weights, stop, settings, self.backend), note
-
-    def _rows(self, most: int) -> Ints:
-        n = len(self.labels)
-        if n <= most:
-            return np.arange(n)
-        return np.sort(np.random.default_rng(self.seed).choice(n, most, replace=False))
-
-
-def _figure(
-    value: float | None,
-    baseline: float | None,
-    name: str,
-    meaning: str,
-    interval: Interval = None,
-    note: str = "",
-    **facts: Any,
-) -> dict[str, Any]:
-    figure: dict[str, Any] = {
-        "value": value,
-        "baseline": baseline,
-        "baseline_name": name,
-        "meaning": meaning,
-        "interval": interval if value is not None else None,
-        **facts,
-    }
-    return figure | ({"note": note} if note else {})
 
 
 def _chance(first: Ints, second: Ints) -> float:

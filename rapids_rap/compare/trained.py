@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rapids_rap.compare.verdict import Contrast, Reading, Winner
+from rapids_rap.compare.verdict import Contrast, Winner
 from rapids_rap.errors import InputError
+from rapids_rap.quality.figures import Figure, declared, interval_of
 from rapids_rap.runs.run import Run
 from rapids_rap.training.record import sentences
 
@@ -69,16 +70,16 @@ def _held_out(record: Mapping[str, Any]) -> Contrast:
     """The base (a) and the trained model (b) on the same pairs; the paired interval rules."""
     intervals = record["intervals"]
     before, after = (
-        Reading(record[key], record["tfidf_mrr"], _pair(intervals.get(key)))
+        Figure(record[key], record["tfidf_mrr"], interval=interval_of(intervals.get(key)))
         for key in ("dev_mrr_before", "dev_mrr_after")
     )
     winner: Winner = "unknown"
-    gain = _pair(intervals.get("dev_mrr_gain"))
+    gain = interval_of(intervals.get("dev_mrr_gain"))
     if gain is not None:
         winner = "b" if gain[0] > 0 else "a" if gain[1] < 0 else "equal"
     return Contrast(
         HELD_OUT,
-        "留出歌曲的下一行检索",
+        declared(HELD_OUT).chinese,
         "next line on songs held out from training, MRR",
         "own",
         before,
@@ -87,7 +88,3 @@ def _held_out(record: Mapping[str, Any]) -> Contrast:
         decides=True,
         winner=winner,
     )
-
-
-def _pair(ends: Sequence[float] | None) -> tuple[float, float] | None:
-    return (float(ends[0]), float(ends[1])) if ends else None

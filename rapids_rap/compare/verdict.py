@@ -8,50 +8,14 @@ texts are not compared.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rapids_rap.report.figures import collect_figures
+from rapids_rap.quality.figures import SILHOUETTE, Figure, all_figures, declared, top_figures
 
 Winner = Literal["a", "b", "equal", "unproven", "unknown", "apart"]
 Basis = Literal["shared", "own"]
-
-LOWER_IS_BETTER = ("alignment", "uniformity", "anisotropy", "common_terms")
-# What fewer and rounder clusters, or whitening by its very definition, improve.
-NEVER_ALONE = (
-    "silhouette",
-    "topic_diversity",
-    "alignment",
-    "uniformity",
-    "anisotropy",
-    "common_terms",
-)
-_CHINESE = {
-    "next_line_cluster": "相邻行同聚类",
-    "dbcv_layout": "基于密度的有效性（地图）",
-    "common_terms": "代表词中的虚词",
-}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One run's value of a figure; None where it was not computed or has no interval."""
-
-    value: float | None
-    baseline: float | None
-    interval: tuple[float, float] | None
-
-    @property
-    def text(self) -> str:
-        """As it is written in a sentence: 0.412 [0.380, 0.440]."""
-        if self.value is None:
-            return "not computed"
-        shown = f"{self.value:.3f}"
-        if self.interval:
-            shown += f" [{self.interval[0]:.3f}, {self.interval[1]:.3f}]"
-        return shown
 
 
 @dataclass(frozen=True)
@@ -68,11 +32,16 @@ class Contrast:
     chinese: str
     meaning: str
     basis: Basis
-    a: Reading
-    b: Reading
+    a: Figure
+    b: Figure
     lower_is_better: bool
     decides: bool
     winner: Winner
+
+    @property
+    def family(self) -> str:
+        """Of figures that are read alike."""
+        return declared(self.key).family
 
     @property
     def higher(self) -> str:
@@ -92,25 +61,6 @@ class Verdict:
     chinese: str
 
 
-def read_figures(figures: Mapping[str, Any]) -> dict[str, Reading]:
-    """Every figure with a value of its own, by `section.name`; figures within a figure included."""
-    found: dict[str, Reading] = {}
-    for key, entry in figures.items():
-        if not isinstance(entry, Mapping):
-            continue
-        if "value" in entry:
-            found[key] = Reading(
-                _number(entry["value"]), _number(entry.get("baseline")), _interval(entry)
-            )
-        parts = {name: part for name, part in entry.items() if isinstance(part, Mapping)}
-        for name, part in entry.items():  # a list of named figures, such as spaces side by side
-            if isinstance(part, list):
-                rows = [row for row in part if isinstance(row, Mapping) and "name" in row]
-                parts |= {name: {str(row["name"]): row for row in rows}} if rows else {}
-        found |= {f"{key}.{name}": one for name, one in read_figures(parts).items()}
-    return found
-
-
 def contrast(
     a: Mapping[str, Any], b: Mapping[str, Any], basis: Basis, *, same_texts: bool = True
 ) -> list[Contrast]:
@@ -118,28 +68,26 @@ def contrast(
 
     same_texts: False where the figures were measured on different texts, so that none decides.
     """
-    named = {figure.key: figure for figure in [*collect_figures(b), *collect_figures(a)]}
-    left, right = read_figures(a), read_figures(b)
-    nothing = Reading(None, None, None)
+    named = top_figures(b) | top_figures(a)
+    left, right = all_figures(a), all_figures(b)
+    nothing = Figure(None)
     rows = []
     for key in dict.fromkeys([*left, *right]):
         one, other = left.get(key, nothing), right.get(key, nothing)
-        last = key.rpartition(".")[2]
-        lower = last.startswith(LOWER_IS_BETTER)
+        known = declared(key)
         # A figure within a figure (a space, a baseline) explains it and has no vote of its own.
         within = key not in named or any(key.startswith(f"{top}.") for top in (*left, *right))
-        figure = named.get(key)
         rows.append(
             Contrast(
-                key,
-                _CHINESE.get(last, figure.chinese if figure else last.replace("_", " ")),
-                figure.meaning if figure else "",
-                basis,
-                one,
-                other,
-                lower,
-                decides=not within and not last.startswith(NEVER_ALONE),
-                winner=_winner(one, other, lower) if same_texts else "apart",
+                key=key,
+                chinese=known.chinese,
+                meaning=named[key].meaning if key in named else "",
+                basis=basis,
+                a=one,
+                b=other,
+                lower_is_better=known.lower_is_better,
+                decides=not within and known.may_decide,
+                winner=_winner(one, other, known.lower_is_better) if same_texts else "apart",
             )
         )
     return rows
@@ -196,14 +144,14 @@ def _english(
 def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
     """What was seen and does not decide."""
     unproven = [r for r in rows if r.decides and r.winner == "unproven" and r.higher]
-    alone = [r for r in rows if r.key.startswith("silhouette") and r.winner in ("a", "b")]
+    alone = [r for r in rows if r.family == SILHOUETTE and r.winner in ("a", "b")]
     aside = [
         r
         for r in rows
         if not r.decides
         and r.winner in ("a", "b")
-        and not r.key.startswith("silhouette")
-        and r.key.startswith(NEVER_ALONE)
+        and r.family != SILHOUETTE
+        and not declared(r.key).may_decide
     ]
     apart = [r for r in rows if r.winner == "apart" and r.decides and r.a.value is not None]
     parts = []
@@ -251,7 +199,7 @@ def _quoted(rows: Sequence[Contrast], side: str) -> str:
     return ", ".join(quoted)
 
 
-def _winner(a: Reading, b: Reading, lower: bool) -> Winner:
+def _winner(a: Figure, b: Figure, lower: bool) -> Winner:
     if a.value is None or b.value is None:
         return "unknown"
     if a.interval is None or b.interval is None:
@@ -261,17 +209,3 @@ def _winner(a: Reading, b: Reading, lower: bool) -> Winner:
     if b.interval[1] < a.interval[0]:
         return "b" if lower else "a"
     return "equal"
-
-
-def _interval(entry: Mapping[str, Any]) -> tuple[float, float] | None:
-    given = entry.get("interval")
-    if not isinstance(given, list | tuple) or len(given) != 2:
-        return None
-    low, high = (_number(end) for end in given)
-    return None if low is None or high is None else (min(low, high), max(low, high))
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

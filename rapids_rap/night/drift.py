@@ -17,23 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
+from rapids_rap.quality.figures import DECLARATIONS
+
 Floats = npt.NDArray[np.float64]
 
-FIGURES = (
-    "silhouette_cosine",
-    "silhouette_layout",
-    "dbcv",
-    "trustworthiness",
-    "topic_diversity",
-    "npmi_coherence",
-    "next_line_retrieval",
-    "same_song_retrieval",
-    "artist_retrieval",
-    "alignment",
-    "uniformity",
-    "anisotropy",
-    "stability",
-)
+FIGURES = tuple(one.key for one in DECLARATIONS if one.watched)
 MOST_LISTED = 50  # artists with new lines that nightly.json names
 
 

@@ -25,6 +25,7 @@ from rapids_rap.quality.artist_retrieval import (
 )
 from rapids_rap.quality.artist_spaces import Material, gather, song_spaces
 from rapids_rap.quality.bootstrap import Ints
+from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.leakage import leakage_groups, song_entries
 from rapids_rap.words.segment import Tokens
 
@@ -100,12 +101,7 @@ def artist_figure(
     by_name = {row["name"]: row for row in rows}
     used = by_name.get("dense_used", by_name["dense_raw"])
     sizes = np.bincount(groups)
-    return {
-        "value": used["value"],
-        "interval": used["interval"],
-        "baseline": by_name[BASELINE]["value"],
-        "baseline_name": "character 2-5-gram TF-IDF",
-        "meaning": MEANING,
+    facts = {
         "baseline_interval": by_name[BASELINE]["interval"],
         "difference": used["difference"],
         "difference_interval": used["difference_interval"],
@@ -118,18 +114,19 @@ def artist_figure(
         "spaces": rows,
         "held_out_artists": held_out,
     }
+    return Figure(
+        value=used["value"],
+        baseline=by_name[BASELINE]["value"],
+        baseline_name="character 2-5-gram TF-IDF",
+        meaning=MEANING,
+        interval=used["interval"],
+        facts=facts,
+    ).with_interval()
 
 
 def _missing(note: str) -> dict[str, Any]:
-    return {
-        "value": None,
-        "interval": None,
-        "baseline": None,
-        "meaning": MEANING,
-        "note": note,
-        "spaces": [],
-        "held_out_artists": None,
-    }
+    nothing: dict[str, Any] = {"note": note, "spaces": [], "held_out_artists": None}
+    return Figure(None, meaning=MEANING, facts=nothing).with_interval()
 
 
 def _held_out(

@@ -1,25 +1,27 @@
 """What a run says about itself: every figure with its baseline, nothing on silhouette alone.
 
-A figure is `{"value", "baseline", "baseline_name", "meaning"}` and, where it applies, `"rows"` (the
-texts it was computed on), `"sampled"` (whether those are fewer than all), `"interval"` (95%, by
-bootstrap over songs; null where there is none) and `"note"`. A part
-that is not built is `null` with the note "not computed".
+The form of a figure, and what is declared of each, stands in `figures`. A part that is not built is
+`null` with the note "not computed".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_totals, project
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig
-from rapids_rap.quality.coherence import npmi, topic_diversity
+from rapids_rap.quality.coherence import Npmi, npmi, topic_diversity
+from rapids_rap.quality.figures import SILHOUETTE_FALL, Figure
 from rapids_rap.quality.geometry import (
+    SampledFigure,
     cosine_silhouette,
     dbcv,
     silhouette_summary,
@@ -31,16 +33,9 @@ from rapids_rap.words.terms import Terms
 
 VERSION = 4  # raise it when the same arguments give another result
 
-Figure = dict[str, Any]
-
 TOP = 10  # terms of a cluster that diversity and coherence look at
 SHUFFLED = "clusters of the same sizes with shuffled members"
 
-SILHOUETTE_NOTE = (
-    "A fall can be an improvement: silhouette rewards few round blobs far apart, so splitting one "
-    "vague blob into several real but neighbouring themes, or clustering lines that were noise "
-    "before, lowers it; read it with coverage, DBCV and the number of clusters."
-)
 NOT_COMPUTED = {"stability": "agreement of clusters recomputed on resampled songs"}
 
 
@@ -111,21 +106,89 @@ def assess(
     return Quality(figures)
 
 
-class _Judge:
-    """Holds what every figure needs; each method is one figure.
+class Scorer:
+    """The one scorer of labels, for a run, for runs that are compared, and for the benchmarks.
 
-    On the host: the shuffles and samples, whose seed every backend shares ((n,) labels and row
-    numbers), and the K sizes.
+    labels: (n,) int64 of n distinct texts, the backend's, noise -1. Cluster figures stand beside
+    those of `shuffled`, the same sizes with other members. Shuffles and samples are drawn on the
+    host, with a seed that every backend shares.
     """
+
+    def __init__(self, labels: Array, backend: Backend, seed: int) -> None:
+        self.labels, self.backend, self.seed = labels, backend, seed
+        shuffled = np.random.default_rng(seed).permutation(backend.to_host(labels))
+        self.shuffled = backend.from_host(shuffled)
+
+    def sample(self, exact: int, most: int) -> npt.NDArray[np.int64]:
+        """Row numbers, on the host: all of up to `exact`, else `most` of them, ascending."""
+        n = int(self.labels.shape[0])
+        if n <= exact:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(self.seed).choice(n, min(most, n), replace=False))
+
+    def vector_silhouettes(self, vectors: Array) -> tuple[Array, Array]:
+        """(n,) of each text by cosine, in closed form, and with shuffled members; NaN for noise."""
+        return (
+            cosine_silhouette(vectors, self.labels),
+            cosine_silhouette(vectors, self.shuffled),
+        )
+
+    def map_silhouettes(self, xy: Array, rows: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        """(r,) of the texts `rows` on the map (n, 2), Euclidean, and with shuffled members."""
+        take, at = self.backend.xp.take, self.backend.from_host(rows)
+        points = take(xy, at, axis=0)
+        own, chance = (
+            self.backend.silhouette(points, take(labels, at))
+            for labels in (self.labels, self.shuffled)
+        )
+        return own, chance
+
+    def density(self, points: Array, most: int) -> tuple[SampledFigure, SampledFigure]:
+        """DBCV on `most` of the points, and with shuffled members."""
+        own, chance = (
+            dbcv(points, labels, self.backend, sample=most, seed=self.seed)
+            for labels in (self.labels, self.shuffled)
+        )
+        return own, chance
+
+    def trustworthiness(
+        self, vectors: Array, maps: Sequence[Array], most: int
+    ) -> list[SampledFigure]:
+        """Of each map, on `most` texts."""
+        return trustworthiness_of_maps(vectors, maps, self.backend, sample=most, seed=self.seed)
+
+    def coherence(self, tokens: Tokens, terms: Terms) -> Npmi:
+        """NPMI of the clusters' first terms, and of random words of the same frequency."""
+        return npmi(tokens, terms, TOP, self.backend, self.seed)
+
+
+def term_figures(terms: Terms, coherence: Npmi) -> dict[str, Figure]:
+    """Diversity and coherence of the clusters' term lists."""
+    return {
+        "topic_diversity": Figure(
+            topic_diversity(terms.table, TOP),
+            topic_diversity(terms.frequent, TOP),
+            "the most frequent words of each cluster",
+            f"share of different terms among the top {TOP} of all clusters; 1: no overlap",
+        ),
+        "npmi_coherence": Figure(
+            coherence.value,
+            coherence.baseline,
+            "random words of the same frequency",
+            f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
+        ),
+    }
+
+
+class _Judge:
+    """Holds what every figure of a run needs; each method is one figure as quality.json has it."""
 
     def __init__(
         self, evidence: Evidence, config: QualityConfig, backend: Backend, seed: int
     ) -> None:
-        self.evidence, self.config, self.backend, self.seed = evidence, config, backend, seed
+        self.evidence, self.config, self.backend = evidence, config, backend
         self.labels = evidence.clusters.labels
-        host = backend.to_host(self.labels)
-        shuffled = np.random.default_rng(seed).permutation(host)
-        self.shuffled = backend.from_host(shuffled)
+        self.scorer = Scorer(self.labels, backend, seed)
 
     def sizes(self) -> dict[str, Any]:
         """Number of clusters and themes, noise, and sizes in distinct texts."""
@@ -149,12 +212,12 @@ class _Judge:
             "meaning": "how many clusters, how large, and how much was left as noise",
         }
 
-    def silhouette_cosine(self) -> Figure:
+    def silhouette_cosine(self) -> dict[str, Any]:
         """Closed form, exact, on the vectors; before post-processing too, where there is any."""
         evidence = self.evidence
-        figure = self._silhouette(
-            cosine_silhouette(evidence.vectors, self.labels),
-            cosine_silhouette(evidence.vectors, self.shuffled),
+        figure = _silhouette(
+            self.scorer.vector_silhouettes(evidence.vectors),
+            evidence.weights,
             "cosine, on the vectors: do lines resemble their cluster more than the nearest other?",
         )
         if evidence.raw_vectors is not evidence.vectors:
@@ -162,105 +225,63 @@ class _Judge:
             figure["before_postprocessing"] = silhouette_summary(before, evidence.weights).mean
         return figure
 
-    def silhouette_layout(self) -> Figure:
+    def silhouette_layout(self) -> dict[str, Any]:
         """Euclidean, on the map: exact to `silhouette_exact` texts, sampled above."""
-        xy, n = self.evidence.layout.xy, int(self.labels.shape[0])
-        rows = self._sample(n, self.config.silhouette_exact, self.config.silhouette_sample)
-        take = self.backend.xp.take
-        labels, shuffled = take(self.labels, rows), take(self.shuffled, rows)
-        points, weights = take(xy, rows, axis=0), take(self.evidence.weights, rows)
-        figure = self._silhouette(
-            self.backend.silhouette(points, labels),
-            self.backend.silhouette(points, shuffled),
+        rows = self.scorer.sample(self.config.silhouette_exact, self.config.silhouette_sample)
+        figure = _silhouette(
+            self.scorer.map_silhouettes(self.evidence.layout.xy, rows),
+            self.backend.xp.take(self.evidence.weights, self.backend.from_host(rows)),
             "Euclidean, on the map: are clusters apart where the reader sees them?",
-            weights,
         )
-        return figure | _sampled(int(rows.shape[0]), n)
+        return figure | _sampled(len(rows), int(self.labels.shape[0]))
 
-    def dbcv(self) -> Figure:
+    def dbcv(self) -> dict[str, Any]:
         """Density-based validity in the space that was clustered."""
-        measured = [
-            dbcv(
-                self.evidence.layout.reduced,
-                labels,
-                self.backend,
-                sample=self.config.dbcv_sample,
-                seed=self.seed,
-            )
-            for labels in (self.labels, self.shuffled)
-        ]
-        return _figure(
-            measured[0].value,
-            measured[1].value,
+        own, chance = self.scorer.density(self.evidence.layout.reduced, self.config.dbcv_sample)
+        return Figure(
+            own.value,
+            chance.value,
             SHUFFLED,
             "density-based validity, -1 to 1: dense clusters with emptiness between, of any shape",
-        ) | {"rows": measured[0].rows, "sampled": measured[0].sampled}
+            facts={"rows": own.rows, "sampled": own.sampled},
+        ).as_json()
 
-    def trustworthiness(self) -> Figure:
+    def trustworthiness(self) -> dict[str, Any]:
         """Of the map, against the plain plane of the first two principal components."""
         evidence, sample = self.evidence, self.config.trustworthiness_sample
         n, d = (int(size) for size in evidence.vectors.shape)
         maps = [evidence.layout.xy]
         if min(n, d) >= 2:  # else there is no plane to compare with
             maps.append(_principal_plane(evidence.vectors, self.backend))
-        found = trustworthiness_of_maps(
-            evidence.vectors, maps, self.backend, sample=sample, seed=self.seed
-        )
+        found = self.scorer.trustworthiness(evidence.vectors, maps, sample)
         value, baseline = [*(figure.value for figure in found), None][:2]
-        return _figure(
+        return Figure(
             value,
             baseline,
             "first two principal components",
             "are neighbours on the map neighbours in the vectors? 1: all, 0.5: about chance",
-        ) | _sampled(min(sample, n), n)
+            facts=_sampled(min(sample, n), n),
+        ).as_json()
 
-    def term_figures(self) -> dict[str, Figure]:
+    def term_figures(self) -> dict[str, dict[str, Any]]:
         """Diversity and coherence of the clusters' term lists."""
-        tokens, terms = self.evidence.tokens, self.evidence.terms
-        coherence = npmi(tokens, terms, TOP, self.backend, self.seed)
-        return {
-            "topic_diversity": _figure(
-                topic_diversity(terms.table, TOP),
-                topic_diversity(terms.frequent, TOP),
-                "the most frequent words of each cluster",
-                f"share of different terms among the top {TOP} of all clusters; 1: no overlap",
-            ),
-            "npmi_coherence": _figure(
-                coherence.value,
-                coherence.baseline,
-                "random words of the same frequency",
-                f"do a cluster's top {TOP} terms occur in the same lines? -1 to 1",
-            ),
-        }
-
-    def _silhouette(
-        self, values: Array, shuffled: Array, meaning: str, weights: Array | None = None
-    ) -> Figure:
-        weights = self.evidence.weights if weights is None else weights
-        found = silhouette_summary(values, weights)
-        chance = silhouette_summary(shuffled, weights)
-        return _figure(found.mean, chance.mean, SHUFFLED, meaning) | {
-            "weighted_by_occurrences": found.weighted,
-            "coverage": found.coverage,
-            "coverage_lines": found.weighted_coverage,
-            "note": SILHOUETTE_NOTE,
-        }
-
-    def _sample(self, n: int, exact: int, sample: int) -> Array:
-        """Row numbers: all of up to `exact`, else a seeded sample, ascending."""
-        rows = np.arange(n)
-        if n > exact:
-            rows = np.sort(
-                np.random.default_rng(self.seed).choice(n, min(sample, n), replace=False)
-            )
-        return self.backend.from_host(rows)
+        terms = self.evidence.terms
+        found = term_figures(terms, self.scorer.coherence(self.evidence.tokens, terms))
+        return {name: figure.as_json() for name, figure in found.items()}
 
 
-def _figure(value: float | None, baseline: float | None, name: str, meaning: str) -> Figure:
-    return {"value": value, "baseline": baseline, "baseline_name": name, "meaning": meaning}
+def _silhouette(both: tuple[Array, Array], weights: Array, meaning: str) -> dict[str, Any]:
+    found, chance = (silhouette_summary(values, weights) for values in both)
+    facts = {
+        "weighted_by_occurrences": found.weighted,
+        "coverage": found.coverage,
+        "coverage_lines": found.weighted_coverage,
+        "note": SILHOUETTE_FALL,
+    }
+    return Figure(found.mean, chance.mean, SHUFFLED, meaning, facts=facts).as_json()
 
 
-def _sampled(rows: int, n: int) -> Figure:
+def _sampled(rows: int, n: int) -> dict[str, Any]:
     return {"rows": rows, "sampled": rows < n}
 
 

@@ -32,6 +32,7 @@ from rapids_rap.quality.bootstrap import (
     pair_means,
     unit_means,
 )
+from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.lines import (
     Answers,
     Verse,
@@ -183,13 +184,7 @@ def vector_figures(
 
 
 def _missing(name: str, note: str) -> dict[str, Any]:
-    return {
-        "value": None,
-        "interval": None,
-        "baseline": None,
-        "meaning": MEANINGS[name],
-        "note": note,
-    }
+    return Figure(None, meaning=MEANINGS[name], facts={"note": note}).with_interval()
 
 
 def _retrieval(
@@ -208,12 +203,7 @@ def _retrieval(
     luck = by_chance[kind]
     if used is None or characters is None or luck is None:
         return _missing(name, NO_PAIRS)
-    figure = {
-        "value": used.value,
-        "interval": used.interval,
-        "baseline": characters.value,
-        "baseline_name": CHARACTERS,
-        "meaning": MEANINGS[name],
+    facts = {
         "baseline_interval": characters.interval,
         **used.above(characters),
         "recall_at_10": used.recall,
@@ -221,8 +211,16 @@ def _retrieval(
         "chance": luck[0],
         "chance_recall_at_10": luck[1],
         "questions": used.questions,
+        **_before(raw),
     }
-    return figure | _before(raw)
+    return Figure(
+        value=used.value,
+        baseline=characters.value,
+        baseline_name=CHARACTERS,
+        meaning=MEANINGS[name],
+        interval=used.interval,
+        facts=facts,
+    ).with_interval()
 
 
 def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
@@ -255,13 +253,14 @@ def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
             figures[name] = _missing(name, NO_PAIRS)
             continue
         baseline, title = baselines[name]
-        figures[name] = {
-            "value": found.value,
-            "interval": found.interval,
-            "baseline": baseline,
-            "baseline_name": title,
-            "meaning": MEANINGS[name],
-        } | _before(raw.get(name))
+        figures[name] = Figure(
+            value=found.value,
+            baseline=baseline,
+            baseline_name=title,
+            meaning=MEANINGS[name],
+            interval=found.interval,
+            facts=_before(raw.get(name)),
+        ).with_interval()
     return figures
 
 

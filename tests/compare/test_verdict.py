@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from rapids_rap.compare.verdict import contrast, judge, read_figures
+from rapids_rap.compare.verdict import contrast, judge
+from rapids_rap.quality.figures import all_figures
 
 
 def figure(value, interval=None, **more):
@@ -104,7 +105,7 @@ def test_any_figure_is_read_whatever_its_depth():
         "none": None,
         "turned": figure(0.5, [0.6, 0.4]),
     }
-    found = read_figures(quality)
+    found = all_figures(quality)
     assert found["artist_retrieval"].interval == (0.4, 0.6)
     assert found["artist_retrieval.spaces.dense"].value == 0.3
     assert found["section.one"].interval is None

@@ -326,8 +326,8 @@ def test_verdicts():
     )
     assert [f.key for f in figures] == ["a", "anisotropy", "part.b", "part.c", "plain", "infinite"]
     assert [f.key for f in failing(figures)] == ["a"]
-    assert figures[4].value == 3
-    assert figures[5].value is None
+    assert figures[4].figure.value == 3
+    assert figures[5].figure.value is None
 
 
 def on_a_gpu(parity=None):
