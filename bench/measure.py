@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import HostArray
 from rapids_rap.errors import RapError
 from rapids_rap.runs.files import write_array, write_bytes, write_json
 from rapids_rap.runs.peak_memory import PeakMemory
@@ -42,7 +42,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Findings:
+class SideFindings:
     """What a call found, for the scorer and the tables.
 
     counts: texts, tokens and the like. stages: seconds and peak_bytes by stage, where the call
@@ -51,15 +51,15 @@ class Findings:
 
     counts: Mapping[str, int] = field(default_factory=dict)
     stages: Sequence[Mapping[str, Any]] = ()
-    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, HostArray] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
-Call = Callable[[], Findings]
+Call = Callable[[], SideFindings]
 
 
 @dataclass(frozen=True)
-class Job:
+class SideJob:
     """What the runner asks of a child: `call` (`module:function`), its inputs, calls when warm."""
 
     call: str
@@ -79,7 +79,7 @@ def resolve(call: str) -> Callable[..., Any]:
     return function
 
 
-def run_job(job: Job) -> None:
+def run_job(job: SideJob) -> None:
     """Do it; leave arrays, tables and last `record.json` in the job's own folder."""
     inputs = _inputs(job)
     inputs.own.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def run_job(job: Job) -> None:
     write_json(inputs.own / "record.json", record)
 
 
-def keep(found: Findings, folder: Path) -> None:
+def keep(found: SideFindings, folder: Path) -> None:
     """Write a side's arrays and tables for the scorer."""
     for name, array in found.arrays.items():
         write_array(folder / f"{name}.npy", np.asarray(array))
@@ -113,19 +113,19 @@ def keep(found: Findings, folder: Path) -> None:
         write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
 
 
-def prepare_job(job: Job) -> None:
+def prepare_job(job: SideJob) -> None:
     """Make what the sides share."""
     resolve(job.call)(_inputs(job))
 
 
-def _inputs(job: Job) -> Inputs:
+def _inputs(job: SideJob) -> Inputs:
     return Inputs(Path(job.corpus), job.lines, Path(job.shared), Path(job.own))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the child process; what a user could mend ends it as it ends the command."""
     path, *flags = arguments if arguments is not None else sys.argv[1:]
-    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
+    job = SideJob(**json.loads(Path(path).read_text(encoding="utf-8")))
     try:
         (prepare_job if flags == ["--prepare"] else run_job)(job)
     except RapError as error:

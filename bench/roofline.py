@@ -54,7 +54,7 @@ GPUS = (
 
 
 @dataclass(frozen=True)
-class Job:
+class Workload:
     """What is computed. lengths are summed up by `tokens` and `squares`, the sum of their squares.
 
     lines: distinct texts. clustered: texts in clusters; budget: tokens a batch; neg: UMAP's
@@ -101,15 +101,15 @@ class Floor:
         return "arithmetic" if self.flops / rate >= self.bytes / gpu.memory else "memory"
 
 
-def typical_job(lines: int, model: ModelSize = QWEN2_1_5B, tokens_each: float = 8.0) -> Job:
+def typical_job(lines: int, model: ModelSize = QWEN2_1_5B, tokens_each: float = 8.0) -> Workload:
     """A corpus of lyric lines: `tokens_each` tokens a line, their squares as if Poisson."""
     squares = lines * (tokens_each**2 + tokens_each)
-    return Job(
+    return Workload(
         lines, round(lines * tokens_each), round(squares), model, clustered=round(0.6 * lines)
     )
 
 
-def floors(job: Job) -> tuple[Floor, ...]:
+def floors(job: Workload) -> tuple[Floor, ...]:
     """Every stage that works on a GPU, in the order of the pipeline."""
     return (
         _encoder(job),
@@ -124,7 +124,7 @@ def floors(job: Job) -> tuple[Floor, ...]:
     )
 
 
-def _encoder(job: Job) -> Floor:
+def _encoder(job: Workload) -> Floor:
     m = job.model
     linear = 2.0 * m.matrix_parameters * job.tokens
     # Scores and their product with the values; a model that looks back does half of it.
@@ -141,14 +141,14 @@ def _encoder(job: Job) -> Floor:
     )
 
 
-def _pooling(job: Job) -> Floor:
+def _pooling(job: Workload) -> Floor:
     flops, size = pool_kernel.cost(
         job.tokens, job.lines, job.model.hidden, "mean", job.model.bytes_each, 4
     )
     return Floor("pooling", flops, size, "vector", "states read once, vectors written once")
 
 
-def _neighbors(job: Job) -> Floor:
+def _neighbors(job: Workload) -> Floor:
     n, d = float(job.lines), job.model.hidden
     return Floor(
         "neighbors, exact",
@@ -159,7 +159,7 @@ def _neighbors(job: Job) -> Floor:
     )
 
 
-def _layouts(job: Job) -> list[Floor]:
+def _layouts(job: Workload) -> list[Floor]:
     # The union of both directions of a k-nearest-neighbour graph has about 1.5 nk / 2 edges; each
     # moves its two ends, and its head away from `neg` others, in every epoch at the most.
     edges = 1.5 * job.lines * job.umap_neighbors
@@ -175,7 +175,7 @@ def _layouts(job: Job) -> list[Floor]:
     ]
 
 
-def _clusters(job: Job) -> Floor:
+def _clusters(job: Workload) -> Floor:
     n, m = float(job.lines), job.dimensions
     return Floor(
         "clusters",
@@ -186,7 +186,7 @@ def _clusters(job: Job) -> Floor:
     )
 
 
-def _silhouettes(job: Job) -> tuple[Floor, ...]:
+def _silhouettes(job: Workload) -> tuple[Floor, ...]:
     n, d = float(job.lines), job.model.hidden
     cosine = Floor(
         "silhouette, cosine",
@@ -199,7 +199,7 @@ def _silhouettes(job: Job) -> tuple[Floor, ...]:
     return cosine, Floor("silhouette, map", flops, size, "vector", "exact, every pair of the map")
 
 
-def _terms(job: Job) -> Floor:
+def _terms(job: Workload) -> Floor:
     # Words and pairs: two tables of (cluster, key, count, text), sorted by key once: read, write.
     words = 0.7 * job.tokens
     return Floor(
@@ -211,16 +211,16 @@ def _terms(job: Job) -> Floor:
     )
 
 
-def _map(job: Job) -> Floor:
+def _map(job: Workload) -> Floor:
     return Floor("maps", 0.0, 5 * job.lines * 24.0, "vector", "points of five maps read once")
 
 
-def _files(job: Job) -> Floor:
+def _files(job: Workload) -> Floor:
     size = job.lines * (4.0 * job.model.hidden + 60)
     return Floor("copy to the host", 0.0, size, "copy", "vectors and per-line results over PCIe")
 
 
-def render(job: Job, gpus: Sequence[Gpu] = GPUS) -> str:
+def render(job: Workload, gpus: Sequence[Gpu] = GPUS) -> str:
     """A Markdown table: seconds by stage and GPU, marked as computed."""
     rows = floors(job)
     m = job.model
@@ -296,7 +296,7 @@ def shares(manifest: Mapping[str, Any], model: ModelSize) -> list[Share]:
     lines, tokens = counts["distinct"], manifest["model"]["tokens"]
     clustered = round(lines * (1 - manifest.get("noise_share", 0.0)))
     # The squares of the lengths as if Poisson: a manifest has their sum only.
-    job = Job(
+    job = Workload(
         lines,
         tokens,
         round(tokens**2 / lines + tokens),

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from rapids_rap.bench import corpora, synthetic
 from rapids_rap.bench.extras import require_extra
-from rapids_rap.bench.measure import Inputs, Job, resolve
+from rapids_rap.bench.measure import Inputs, SideJob, resolve
 from rapids_rap.bench.scenario import Scenario, SideSpec
 from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.runs.files import write_json
@@ -37,7 +37,7 @@ class BenchError(RapError):
 
 
 @dataclass(frozen=True)
-class Run:
+class SideRun:
     """One side in one round.
 
     seconds: as the scenario measures. stages: seconds by name; stage_peaks, device_peaks: bytes of
@@ -65,18 +65,18 @@ class Session:
 
     scenario: Scenario
     corpus: str
-    runs: tuple[Run, ...]
+    runs: tuple[SideRun, ...]
     figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
-    def of(self, side: str) -> list[Run]:
+    def of(self, side: str) -> list[SideRun]:
         """The side's runs by round."""
         return [run for run in self.runs if run.side == side]
 
-    def median(self, side: str, value: Callable[[Run], float]) -> float:
+    def median(self, side: str, value: Callable[[SideRun], float]) -> float:
         """Of a side's rounds."""
         return statistics.median(value(run) for run in self.of(side))
 
-    def ratios(self, above: str, below: str, value: Callable[[Run], float]) -> list[float]:
+    def ratios(self, above: str, below: str, value: Callable[[SideRun], float]) -> list[float]:
         """`value` of one side / that of another, round by round."""
         pairs = zip(self.of(above), self.of(below), strict=True)
         return [value(a) / value(b) for a, b in pairs if value(b)]
@@ -105,7 +105,7 @@ def run_scenario(
         if scenario.prepare:
             say(f"{scenario.name}: preparing")
             _child(
-                Job(scenario.prepare, str(first), _rows(first), str(shared), str(shared), 0),
+                SideJob(scenario.prepare, str(first), _rows(first), str(shared), str(shared), 0),
                 prepare=True,
             )
         runs = []
@@ -130,10 +130,10 @@ def _place(side: str) -> str:
 
 def _run_side(
     scenario: Scenario, side: str, spec: SideSpec, number: int, corpus: Path, folder: Path
-) -> Run:
+) -> SideRun:
     """One side once; what it finds replaces what it found in the round before."""
     own = folder / _place(side)
-    job = Job(
+    job = SideJob(
         spec.call, str(corpus), _rows(corpus), str(folder / "shared"), str(own), scenario.warm
     )
     process, peak = _child(job)
@@ -144,7 +144,7 @@ def _run_side(
         "cold": record["cold"],
         "warm": statistics.median(warm) if warm else record["cold"],
     }[scenario.measure]
-    return Run(
+    return SideRun(
         side=side,
         round=number,
         seconds=seconds,
@@ -173,7 +173,7 @@ def _peak(scenario: Scenario, process: int, record: dict[str, Any]) -> int:
     return max(process, *(int(stage.get("peak_bytes", 0)) for stage in record["stages"]), 0)
 
 
-def _child(job: Job, *, prepare: bool = False) -> tuple[float, int]:
+def _child(job: SideJob, *, prepare: bool = False) -> tuple[float, int]:
     """Run a job in a process of its own; its seconds from outside and its largest resident size."""
     own = Path(job.own)
     own.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import TermsConfig
 from rapids_rap.quality.assess import Scorer, term_figures
@@ -19,8 +19,6 @@ from rapids_rap.quality.geometry import silhouette_summary
 from rapids_rap.words.segment import Tokens, segment
 from rapids_rap.words.terms import cluster_terms, stop_words
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Figures = dict[str, float | None]
 
 SAMPLE = 10_000  # rows of the figures that cost n²
@@ -33,16 +31,16 @@ class Judged:
     """What is judged: n distinct texts, our vectors (n, d) of them, and their words."""
 
     texts: Sequence[str]
-    vectors: Floats
+    vectors: Float32s
     tokens: Tokens
 
 
-def judged(texts: Sequence[str], vectors: Floats) -> Judged:
+def judged(texts: Sequence[str], vectors: Float32s) -> Judged:
     """The texts with their words."""
     return Judged(texts, vectors, segment(texts))
 
 
-def score_labels(of: Judged, labels: Ints, backend: Backend) -> Figures:
+def score_labels(of: Judged, labels: Int64s, backend: Backend) -> Figures:
     """Of clusters, (n,) int64, noise -1: their number, coverage, and whether they hold together."""
     ones = np.ones(len(labels), dtype=np.int64)
     scorer = Scorer(labels, backend, SEED)
@@ -57,7 +55,7 @@ def score_labels(of: Judged, labels: Ints, backend: Backend) -> Figures:
     }
 
 
-def score_map(of: Judged, xy: Floats, labels: Ints, backend: Backend) -> Figures:
+def score_map(of: Judged, xy: Float32s, labels: Int64s, backend: Backend) -> Figures:
     """Of a map (n, 2): whether its neighbours are the vectors' and its clusters lie apart."""
     scorer = Scorer(labels, backend, SEED)
     rows = scorer.sample(SAMPLE, SAMPLE)
@@ -69,12 +67,12 @@ def score_map(of: Judged, xy: Floats, labels: Ints, backend: Backend) -> Figures
     }
 
 
-def score_density(points: Floats, labels: Ints, backend: Backend) -> Figures:
+def score_density(points: Float32s, labels: Int64s, backend: Backend) -> Figures:
     """DBCV in the space that the side clustered."""
     return {"dbcv": Scorer(labels, backend, SEED).density(points, SAMPLE)[0].value}
 
 
-def agreement(labels: Ints, other: Ints) -> float:
+def agreement(labels: Int64s, other: Int64s) -> float:
     """Adjusted Rand index (Hubert & Arabie 1985) of two clusterings, noise one group in each."""
     from sklearn.metrics import adjusted_rand_score
 

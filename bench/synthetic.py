@@ -29,9 +29,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from rapids_rap.arrays import Float64s, Int64s
 
 SONGS = 1024  # a block; about 41,000 lines
 SONG_LINES = (16, 64)
@@ -44,11 +45,9 @@ SCHEMA = pa.schema(
     {"artist": pa.string(), "song": pa.string(), "text": pa.string(), "planted": pa.int32()}
 )
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Shape:
+class CorpusShape:
     """What a corpus is like.
 
     own_words: words of a cluster alone; shared_words: the most frequent words, used by all lines.
@@ -88,15 +87,15 @@ class Block:
     songs, artists: (R,) numbers.
     """
 
-    words: Ints
-    borders: Ints
-    labels: Ints
-    rows: Ints
-    songs: Ints
-    artists: Ints
+    words: Int64s
+    borders: Int64s
+    labels: Int64s
+    rows: Int64s
+    songs: Int64s
+    artists: Int64s
 
 
-def draw_block(shape: Shape, seed: int, number: int) -> Block:
+def draw_block(shape: CorpusShape, seed: int, number: int) -> Block:
     """The block of that number."""
     random = np.random.default_rng([seed, number])
     lengths = random.integers(SONG_LINES[0], SONG_LINES[1] + 1, SONGS)
@@ -122,7 +121,7 @@ def draw_block(shape: Shape, seed: int, number: int) -> Block:
 
 
 @lru_cache(maxsize=4096)
-def song_plan(length: int, repeated: int) -> Ints:
+def song_plan(length: int, repeated: int) -> Int64s:
     """(length,) which of its `length - repeated` different lines a song sings in each place.
 
     The hook comes first, and again after every verse.
@@ -135,7 +134,7 @@ def song_plan(length: int, repeated: int) -> Ints:
     return np.concatenate([np.arange(hook), *parts])
 
 
-def _draw_labels(fresh: Ints, shape: Shape, random: np.random.Generator) -> Ints:
+def _draw_labels(fresh: Int64s, shape: CorpusShape, random: np.random.Generator) -> Int64s:
     lines = int(fresh.sum())
     home = np.repeat(random.integers(shape.clusters, size=SONGS), fresh)
     away = random.integers(shape.clusters, size=lines)
@@ -143,7 +142,9 @@ def _draw_labels(fresh: Ints, shape: Shape, random: np.random.Generator) -> Ints
     return np.where(random.random(lines) < shape.noise, -1, labels)
 
 
-def _draw_words(labels: Ints, shape: Shape, random: np.random.Generator) -> tuple[Ints, Ints]:
+def _draw_words(
+    labels: Int64s, shape: CorpusShape, random: np.random.Generator
+) -> tuple[Int64s, Int64s]:
     """Words and borders of the lines with these labels."""
     counts = random.integers(LINE_WORDS[0], LINE_WORDS[1] + 1, len(labels))
     borders = np.concatenate([[0], np.cumsum(counts)])
@@ -165,14 +166,14 @@ def _draw_words(labels: Ints, shape: Shape, random: np.random.Generator) -> tupl
 
 
 @lru_cache(maxsize=8)
-def _shares_below(shape: Shape) -> npt.NDArray[np.float64]:
+def _shares_below(shape: CorpusShape) -> Float64s:
     """(words,) the share of each word and all more frequent ones."""
     ranks = np.arange(1.0, shape.shared_words + shape.clusters * shape.own_words + 1)
     shares = ranks**-shape.zipf
     return np.cumsum(shares / shares.sum())
 
 
-def spell_words(shape: Shape, seed: int) -> list[str]:
+def spell_words(shape: CorpusShape, seed: int) -> list[str]:
     """The words by frequency rank, all different, frequent ones shorter."""
     random = np.random.default_rng([seed])
     taken: set[str] = set()
@@ -209,9 +210,11 @@ def _common_characters() -> tuple[str, ...]:
 COMMON = _common_characters()
 
 
-def corpus_tables(lines: int, seed: int = 42, shape: Shape | None = None) -> Iterator[pa.Table]:
+def corpus_tables(
+    lines: int, seed: int = 42, shape: CorpusShape | None = None
+) -> Iterator[pa.Table]:
     """The corpus of exactly that many lines, a table a block; `SCHEMA` names the columns."""
-    shape = shape or Shape()
+    shape = shape or CorpusShape()
     spelling = spell_words(shape, seed)
     artists = pa.array([f"歌手{number + 1}" for number in range(shape.artists)])
     left, number = lines, 0
@@ -235,7 +238,7 @@ def _spelt(block: Block, spelling: Sequence[str], artists: pa.StringArray) -> pa
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def write_corpus(path: Path, lines: int, seed: int = 42, shape: Shape | None = None) -> None:
+def write_corpus(path: Path, lines: int, seed: int = 42, shape: CorpusShape | None = None) -> None:
     """Write the corpus as Parquet, a row group a block; the file is there whole or not at all."""
     half_written = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with pq.ParquetWriter(half_written, SCHEMA) as writer:
@@ -250,14 +253,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--lines", type=int, required=True, help="how many lines to write")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--seed", type=int, default=42)
-    for field in fields(Shape):
+    for field in fields(CorpusShape):
         flag = f"--{field.name.replace('_', '-')}"
         parser.add_argument(flag, type=type(field.default), default=field.default)
     options = parser.parse_args(arguments)
     if options.lines < 1:
         parser.error(f"--lines is {options.lines}; expected at least 1")
     try:
-        shape = Shape(**{field.name: getattr(options, field.name) for field in fields(Shape)})
+        shape = CorpusShape(
+            **{field.name: getattr(options, field.name) for field in fields(CorpusShape)}
+        )
     except ValueError as error:
         parser.error(str(error))
     write_corpus(options.out, options.lines, options.seed, shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rapids_rap.bench.runner import Run, Session
+from rapids_rap.bench.runner import Session, SideRun
 from rapids_rap.bench.scenario import Requirement
 from rapids_rap.quality.figures import DECLARATIONS
 
@@ -91,9 +91,9 @@ def _verdict(requirement: Requirement, value: float) -> Verdict:
     return "reached" if reached else "met"
 
 
-def _seconds(run: Run) -> float:
+def _seconds(run: SideRun) -> float:
     return run.seconds
 
 
-def _peak(run: Run) -> float:
+def _peak(run: SideRun) -> float:
     return float(run.peak_bytes)

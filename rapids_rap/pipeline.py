@@ -70,7 +70,7 @@ STAGES: dict[str, Callable[..., object]] = {
 
 
 @dataclass(frozen=True)
-class Geometry:
+class Grouping:
     """Where the texts lie and how they group."""
 
     vectors: Vectors
@@ -82,7 +82,7 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Lists:
+class SideFiles:
     """The small files that a configuration names, read before any work begins."""
 
     lexicon: Lexicon
@@ -93,7 +93,7 @@ class Lists:
 
 
 @dataclass(frozen=True)
-class Words:
+class WordFindings:
     """What the texts say."""
 
     tokens: Tokens
@@ -246,7 +246,7 @@ def _place_and_group(
     sizes: Sizes,
     heritage: Heritage | None,
     job: Job,
-) -> Geometry:
+) -> Grouping:
     """Vectors to neighbours, layouts and clusters."""
     backend, seed = job.backend, config.random_seed
     with job.cache.measured("postprocess"):
@@ -294,7 +294,7 @@ def _place_and_group(
         config.clusters,
         backend,
     )
-    return Geometry(vectors, used, graph, layout, clusters, retrieval())
+    return Grouping(vectors, used, graph, layout, clusters, retrieval())
 
 
 def _read_words(
@@ -302,10 +302,10 @@ def _read_words(
     corpus: Corpus,
     weights: Array,
     tokens: Tokens,
-    geometry: Geometry,
-    lists: Lists,
+    geometry: Grouping,
+    lists: SideFiles,
     job: Job,
-) -> Words:
+) -> WordFindings:
     """Words to terms of clusters and themes, and lexicon hits."""
     backend, clusters = job.backend, geometry.clusters
     how = (weights, lists.stop_words, config.terms, backend)
@@ -315,11 +315,11 @@ def _read_words(
     hits = job.stage(
         "lexicon", count_hits, tokens, corpus.texts, lists.lexicon, config.lexicon.mode, backend
     )
-    return Words(tokens, terms, theme_terms, hits)
+    return WordFindings(tokens, terms, theme_terms, hits)
 
 
 def _look_at_artists(
-    corpus: Corpus, geometry: Geometry, regions: dict[str, str] | None, backend: Backend
+    corpus: Corpus, geometry: Grouping, regions: dict[str, str] | None, backend: Backend
 ) -> ArtistTables:
     """Artists and regions by cluster, over occurrences."""
     rows = backend.from_host(corpus.lines["text_id"].to_numpy())
@@ -327,7 +327,9 @@ def _look_at_artists(
     return artist_tables(corpus.lines, clusters, regions, backend)
 
 
-def _judge(config: Config, weights: Array, geometry: Geometry, words: Words, job: Job) -> Quality:
+def _judge(
+    config: Config, weights: Array, geometry: Grouping, words: WordFindings, job: Job
+) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
         vectors=geometry.used.matrix,
@@ -349,11 +351,11 @@ def _judge(config: Config, weights: Array, geometry: Geometry, words: Words, job
     )
 
 
-def _load_lists(config: Config) -> Lists:
+def _load_lists(config: Config) -> SideFiles:
     """Everything small that can be wrong, so that it is said now and not after hours of work."""
     font_path(config.maps)
     own = config.terms.user_words
-    return Lists(
+    return SideFiles(
         load_lexicon(config.lexicon.path or None, config.corpus.script),
         load_words(own) if own else (),
         stop_words(config.terms.stop_words),

@@ -22,7 +22,6 @@ from typing import Any
 import hdbscan
 import jieba
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 import umap
@@ -32,12 +31,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import silhouette_score
 from transformers import AutoModel, PreTrainedTokenizerFast
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.bench.baseline import side
 from rapids_rap.bench.baseline.settings import Settings, our_settings
 from rapids_rap.data import data_path
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 BATCH = 16
 COMPONENTS = 50
@@ -118,7 +115,7 @@ def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(means, dim=1)
 
 
-def embed(texts: Sequence[str], folder: Path, max_tokens: int) -> Floats:
+def embed(texts: Sequence[str], folder: Path, max_tokens: int) -> Float32s:
     """(n, d) float32 unit vectors of the model in `folder`."""
     model = AutoModel.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
@@ -129,7 +126,7 @@ def embed(texts: Sequence[str], folder: Path, max_tokens: int) -> Floats:
 @torch.inference_mode()
 def embed_with(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, model: Any, max_tokens: int
-) -> Floats:
+) -> Float32s:
     """(n, d) float32 unit vectors of a loaded model, batch after batch."""
     vectors = [
         mean_pool(model(**batch).last_hidden_state, batch["attention_mask"]).numpy()
@@ -138,20 +135,20 @@ def embed_with(
     return np.concatenate(vectors)
 
 
-def principal_components(vectors: Floats, seed: int) -> Floats:
+def principal_components(vectors: Float32s, seed: int) -> Float32s:
     """(n, 50) float32, or fewer where there are not as many."""
     components = min(COMPONENTS, *vectors.shape)
     return PCA(components, random_state=seed).fit_transform(vectors)
 
 
-def lay_out(points: Floats, settings: Settings) -> Floats:
+def lay_out(points: Float32s, settings: Settings) -> Float32s:
     """(n, 2) float32 map. With a seed umap-learn works on one thread."""
     return umap.UMAP(
         n_neighbors=settings.n_neighbors, min_dist=settings.min_dist, random_state=settings.seed
     ).fit_transform(points)
 
 
-def cluster(points: Floats, settings: Settings) -> Ints:
+def cluster(points: Float32s, settings: Settings) -> Int64s:
     """(n,) labels, noise -1."""
     labels = hdbscan.HDBSCAN(
         min_cluster_size=settings.min_cluster_size,
@@ -161,7 +158,7 @@ def cluster(points: Floats, settings: Settings) -> Ints:
     return labels.astype(np.int64)
 
 
-def silhouette(points: Floats, labels: Ints, metric: str = "euclidean") -> float | None:
+def silhouette(points: Float32s, labels: Int64s, metric: str = "euclidean") -> float | None:
     """The mean over clustered points: noise is no cluster. None for fewer than two clusters."""
     inside = labels >= 0
     if len(np.unique(labels[inside])) < 2:
@@ -174,7 +171,7 @@ def words_of(text: str) -> list[str]:
     return [word for word in jieba.lcut(text) if LETTER.search(word)]
 
 
-def cluster_terms(texts: Sequence[str], labels: Ints, top: int) -> pd.DataFrame:
+def cluster_terms(texts: Sequence[str], labels: Int64s, top: int) -> pd.DataFrame:
     """cluster, rank, term, score by class-based TF-IDF (Grootendorst 2022): tf log(1 + A / f).
 
     A cluster's lines are one document; noise is one too. A: mean words of a document; f:
@@ -203,7 +200,7 @@ def load_lexicon() -> dict[str, list[str]]:
     return {str(name): list(words) for name, words in groups}
 
 
-def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Ints:
+def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Int64s:
     """(n, categories): of each category, the words that are substrings of the text.
 
     Both without white space and case-folded.
@@ -216,7 +213,7 @@ def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -
     ).reshape(len(texts), len(folded))
 
 
-def emotion_table(hits: Ints, labels: Ints, categories: Sequence[str]) -> pd.DataFrame:
+def emotion_table(hits: Int64s, labels: Int64s, categories: Sequence[str]) -> pd.DataFrame:
     """cluster, chunks, hits, then hit_X and ratio_X of each category, suggested_label."""
     counts = pd.DataFrame(hits, columns=list(categories)).groupby(labels).sum()
     total = counts.sum(axis=1)
@@ -229,7 +226,7 @@ def emotion_table(hits: Ints, labels: Ints, categories: Sequence[str]) -> pd.Dat
     return pd.DataFrame(columns)
 
 
-def top_artists(artists: pd.Series, labels: Ints, top: int) -> pd.DataFrame:
+def top_artists(artists: pd.Series, labels: Int64s, top: int) -> pd.DataFrame:
     """cluster, artist, lines, percentage of the cluster's lines: the most frequent artists."""
     counts = artists.groupby(labels).value_counts().rename("lines").reset_index()
     counts = counts.set_axis(["cluster", "artist", "lines"], axis=1)
@@ -238,7 +235,7 @@ def top_artists(artists: pd.Series, labels: Ints, top: int) -> pd.DataFrame:
     return counts.groupby("cluster").head(top).reset_index(drop=True)
 
 
-def draw_map(points: Floats, labels: Ints, settings: Settings, path: Path) -> None:
+def draw_map(points: Float32s, labels: Int64s, settings: Settings, path: Path) -> None:
     """A scatter plot, coloured by cluster, noise grey below."""
     plt.switch_backend("agg")  # no window
     figure = plt.figure(figsize=(settings.width / 100, settings.height / 100), dpi=100)

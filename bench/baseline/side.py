@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
+from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.embedding.folder import locate_model
 from rapids_rap.runs.peak_memory import PeakMemory
 
@@ -67,9 +67,9 @@ def model_folder(name: str) -> Path:
     return locate_model(name, download=False)
 
 
-def load_vectors(path: Path, lines: int) -> npt.NDArray[np.float32]:
+def load_vectors(path: Path, lines: int) -> Float32s:
     """(lines, d) float32. Raises SystemExit where the file is not that long."""
-    vectors: npt.NDArray[np.float32] = np.load(path)
+    vectors: Float32s = np.load(path)
     if vectors.ndim != 2 or len(vectors) != lines or vectors.dtype != np.float32:
         raise SystemExit(
             f"{path}: expected a float32 vector for each of {lines} lines, "
@@ -81,7 +81,7 @@ def load_vectors(path: Path, lines: int) -> npt.NDArray[np.float32]:
 def write_findings(
     out: Path,
     clock: Clock,
-    arrays: Mapping[str, npt.NDArray[Any]],
+    arrays: Mapping[str, HostArray],
     tables: Mapping[str, pd.DataFrame],
     facts: Mapping[str, Any],
 ) -> None:

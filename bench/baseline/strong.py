@@ -12,11 +12,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import fast_hdbscan
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import rjieba
 import umap
@@ -28,6 +27,7 @@ from sklearn.metrics import silhouette_score
 from transformers import PreTrainedTokenizerFast
 from umap.umap_ import nearest_neighbors
 
+from rapids_rap.arrays import Float32s, HostArray, Int32s, Int64s
 from rapids_rap.bench.baseline import side
 from rapids_rap.bench.baseline.poster import (
     LETTER,
@@ -39,9 +39,6 @@ from rapids_rap.bench.baseline.poster import (
 )
 from rapids_rap.bench.baseline.settings import Settings, our_settings
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
 BATCH_SIZES = (16, 32, 64, 128, 256)
 SILHOUETTE_SAMPLE = 10_000
 
@@ -49,8 +46,8 @@ SILHOUETTE_SAMPLE = 10_000
 class Neighbors(NamedTuple):
     """Neighbours of each point, itself the first, as umap-learn takes them: (n, k) each."""
 
-    indices: npt.NDArray[np.int32]
-    distances: Floats
+    indices: Int32s
+    distances: Float32s
 
 
 def load_encoder(folder: Path, max_tokens: int) -> SentenceTransformer:
@@ -65,7 +62,7 @@ def load_encoder(folder: Path, max_tokens: int) -> SentenceTransformer:
     return encoder
 
 
-def embed(texts: Sequence[str], encoder: SentenceTransformer, batch_size: int) -> Floats:
+def embed(texts: Sequence[str], encoder: SentenceTransformer, batch_size: int) -> Float32s:
     """(n, d) float32 unit vectors; the library sorts by length and pads each batch."""
     return encoder.encode(list(texts), batch_size=batch_size, show_progress_bar=False)
 
@@ -80,7 +77,7 @@ def best_batch_size(texts: Sequence[str], encoder: SentenceTransformer) -> int:
     return min(seconds, key=seconds.__getitem__)
 
 
-def find_neighbors(vectors: Floats, settings: Settings) -> Neighbors:
+def find_neighbors(vectors: Float32s, settings: Settings) -> Neighbors:
     """The approximate cosine neighbours by nearest-neighbour descent, on all cores."""
     indices, distances, _ = nearest_neighbors(
         vectors, settings.n_neighbors, "cosine", {}, angular=False, random_state=None
@@ -88,7 +85,7 @@ def find_neighbors(vectors: Floats, settings: Settings) -> Neighbors:
     return Neighbors(indices, distances)
 
 
-def lay_out(vectors: Floats, graph: Neighbors, dimensions: int, min_dist: float) -> Floats:
+def lay_out(vectors: Float32s, graph: Neighbors, dimensions: int, min_dist: float) -> Float32s:
     """(n, dimensions) float32, from the given neighbours, on all cores."""
     return umap.UMAP(
         n_neighbors=graph.indices.shape[1],
@@ -99,7 +96,7 @@ def lay_out(vectors: Floats, graph: Neighbors, dimensions: int, min_dist: float)
     ).fit_transform(vectors)
 
 
-def cluster(points: Floats, settings: Settings) -> Ints:
+def cluster(points: Float32s, settings: Settings) -> Int64s:
     """(n,) labels, noise -1."""
     labels = fast_hdbscan.HDBSCAN(
         min_cluster_size=settings.min_cluster_size,
@@ -109,7 +106,7 @@ def cluster(points: Floats, settings: Settings) -> Ints:
     return labels.astype(np.int64)
 
 
-def silhouette(points: Floats, labels: Ints, seed: int) -> float | None:
+def silhouette(points: Float32s, labels: Int64s, seed: int) -> float | None:
     """The mean over 10,000 clustered points. None for fewer than two clusters."""
     inside = np.flatnonzero(labels >= 0)
     if len(inside) > SILHOUETTE_SAMPLE:
@@ -126,7 +123,7 @@ def cut_words(texts: Sequence[str]) -> list[list[str]]:
 
 
 def cluster_terms(
-    words: Sequence[Sequence[str]], labels: Ints, weights: Ints, top: int
+    words: Sequence[Sequence[str]], labels: Int64s, weights: Int64s, top: int
 ) -> pd.DataFrame:
     """cluster, rank, term, score by class-based TF-IDF: tf log(1 + A / f), as `poster`'s.
 
@@ -150,7 +147,7 @@ def cluster_terms(
     return pd.DataFrame(found, columns=["cluster", "rank", "term", "score"])
 
 
-def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Ints:
+def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Int64s:
     """(n, categories): as `poster.count_presence`, a scan of all texts for each word."""
     squeezed = pd.Series(texts, dtype="str").str.replace(r"\s+", "", regex=True).str.casefold()
     hits = np.zeros((len(texts), len(lexicon)), dtype=np.int64)
@@ -161,7 +158,7 @@ def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -
     return hits
 
 
-def draw_map(points: Floats, labels: Ints, settings: Settings, path: Path) -> None:
+def draw_map(points: Float32s, labels: Int64s, settings: Settings, path: Path) -> None:
     """A scatter plot of small squares, coloured by cluster, noise grey below."""
     plt.switch_backend("agg")  # no window
     figure = plt.figure(figsize=(settings.width / 100, settings.height / 100), dpi=100)
@@ -211,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         artists = top_artists(lines["artist"], labels[rows], settings.top)
     with clock("maps"):
         draw_map(points, labels, settings, options.out / "map.png")
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: dict[str, HostArray] = {
         "labels": labels,
         "map": points,
         "clustered_space": reduced,

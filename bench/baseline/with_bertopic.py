@@ -13,18 +13,15 @@ from collections.abc import Sequence
 
 import hdbscan
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import umap
 from bertopic import BERTopic
 from sklearn.feature_extraction.text import CountVectorizer
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.bench.baseline import side, strong
 from rapids_rap.bench.baseline.poster import clean, read, words_of
 from rapids_rap.bench.baseline.settings import Settings, our_settings
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 def build_model(settings: Settings, seed: int | None) -> BERTopic:
@@ -49,8 +46,8 @@ def build_model(settings: Settings, seed: int | None) -> BERTopic:
 
 
 def find_topics(
-    texts: Sequence[str], vectors: Floats, settings: Settings, seed: int | None
-) -> tuple[Ints, pd.DataFrame]:
+    texts: Sequence[str], vectors: Float32s, settings: Settings, seed: int | None
+) -> tuple[Int64s, pd.DataFrame]:
     """(n,) topics, outliers -1, and the terms: cluster, rank, term, score."""
     model = build_model(settings, seed)
     topics, _ = model.fit_transform(list(texts), embeddings=vectors)

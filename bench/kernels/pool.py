@@ -18,7 +18,7 @@ from rapids_rap.kernels.pool import cost, pool
 
 
 @dataclass(frozen=True)
-class Shape:
+class PoolCase:
     """A batch: texts of about `length` tokens, d bfloat16 values each, written as float32."""
 
     texts: int
@@ -28,18 +28,18 @@ class Shape:
 
 
 SHAPES = (
-    Shape(4096, 8, 384),
-    Shape(4096, 8, 1024),
-    Shape(4096, 8, 1536),
-    Shape(4096, 8, 1536, "last"),
-    Shape(4096, 8, 3584),
-    Shape(1024, 32, 1536),
-    Shape(64, 512, 1536),
-    Shape(4096, 8, 1023),
+    PoolCase(4096, 8, 384),
+    PoolCase(4096, 8, 1024),
+    PoolCase(4096, 8, 1536),
+    PoolCase(4096, 8, 1536, "last"),
+    PoolCase(4096, 8, 3584),
+    PoolCase(1024, 32, 1536),
+    PoolCase(64, 512, 1536),
+    PoolCase(4096, 8, 1023),
 )
 
 
-def measure(shape: Shape, device: str = "cuda", seconds: Timer = median_seconds) -> Timing:
+def measure(shape: PoolCase, device: str = "cuda", seconds: Timer = median_seconds) -> Timing:
     """Check the kernel against its reference on fresh data, then time both."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(1, 2 * shape.length, (shape.texts,), generator=generator)

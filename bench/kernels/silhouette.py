@@ -18,7 +18,7 @@ from rapids_rap.kernels.silhouette import cost, silhouette
 
 
 @dataclass(frozen=True)
-class Shape:
+class SilhouetteCase:
     """n points of d dimensions, a third of them noise, in clusters of about equal size."""
 
     n: int
@@ -27,16 +27,16 @@ class Shape:
 
 
 SHAPES = (
-    Shape(10_000, 2, 50),
-    Shape(60_000, 2, 200),
-    Shape(60_000, 2, 3000),
-    Shape(60_000, 10, 200),
-    Shape(20_000, 1024, 50),
-    Shape(200_000, 2, 400),
+    SilhouetteCase(10_000, 2, 50),
+    SilhouetteCase(60_000, 2, 200),
+    SilhouetteCase(60_000, 2, 3000),
+    SilhouetteCase(60_000, 10, 200),
+    SilhouetteCase(20_000, 1024, 50),
+    SilhouetteCase(200_000, 2, 400),
 )
 
 
-def measure(shape: Shape, device: str = "cuda", seconds: Timer = median_seconds) -> Timing:
+def measure(shape: SilhouetteCase, device: str = "cuda", seconds: Timer = median_seconds) -> Timing:
     """Check the kernel against its reference on fresh data, then time both."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(-shape.clusters // 2, shape.clusters, (shape.n,), generator=generator)

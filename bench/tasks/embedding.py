@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend import load_backend
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.data import data_path
-
-Floats = npt.NDArray[np.float32]
 
 MODEL = "demo"
 TUNED_ON = 4_000  # lines on which sentence-transformers' batch size is chosen
@@ -39,7 +37,7 @@ def ours(inputs: Inputs) -> Call:
     texts = read_texts(inputs)
     encoder = load_encoder(EmbeddingConfig(model=MODEL), load_backend("cpu"))
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         rows, distinct = pd.factorize(np.asarray(texts, dtype=object))
         return _found(encoder.encode(distinct.tolist())[rows], len(distinct))
 
@@ -60,7 +58,7 @@ def poster(inputs: Inputs) -> Call:
         folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     ).eval()
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         return _found(baseline.embed_with(texts, tokenizer, model, limit), len(texts))
 
     return call
@@ -78,22 +76,22 @@ def sentence_transformers_distinct(inputs: Inputs) -> Call:
     return _sentence_transformers(distinct.tolist(), rows)
 
 
-def _sentence_transformers(texts: Sequence[str], rows: npt.NDArray[np.int64] | None = None) -> Call:
+def _sentence_transformers(texts: Sequence[str], rows: Int64s | None = None) -> Call:
     from rapids_rap.bench.baseline import strong
 
     encoder = strong.load_encoder(Path(data_path("demo_model")), EmbeddingConfig().max_tokens)
     sample = np.random.default_rng(0).permutation(len(texts))[:TUNED_ON]
     size = strong.best_batch_size([texts[i] for i in sample], encoder)
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         vectors = strong.embed(texts, encoder, size)
         return _found(vectors if rows is None else vectors[rows], len(texts), batch_size=size)
 
     return call
 
 
-def _found(vectors: Floats, embedded: int, **counts: int) -> Findings:
-    return Findings(
+def _found(vectors: Float32s, embedded: int, **counts: int) -> SideFindings:
+    return SideFindings(
         counts={"lines": len(vectors), "texts": embedded, **counts}, arrays={"vectors": vectors}
     )
 
@@ -114,14 +112,14 @@ def score(inputs: Inputs, found: Mapping[str, Path]) -> dict[str, dict[str, floa
     return figures
 
 
-def nearest(vectors: Floats, rows: npt.NDArray[np.int64], k: int = 10) -> npt.NDArray[np.int64]:
+def nearest(vectors: Float32s, rows: Int64s, k: int = 10) -> Int64s:
     """(rows, k): the k nearest others of some rows of unit vectors, by cosine, exactly."""
     similarity = vectors[rows] @ vectors.T
     similarity[np.arange(len(rows)), rows] = -np.inf
     return np.argpartition(-similarity, min(k, len(vectors) - 1) - 1, axis=1)[:, :k]
 
 
-def overlap(found: npt.NDArray[np.int64], expected: npt.NDArray[np.int64]) -> float:
+def overlap(found: Int64s, expected: Int64s) -> float:
     """Mean share of the expected neighbours that were found."""
     both = zip(found.tolist(), expected.tolist(), strict=True)
     return float(np.mean([len(set(a) & set(b)) / len(b) for a, b in both]))

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend import load_backend
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 from rapids_rap.config import Config
 
 POINTS, CLUSTERS, NOISE = 1_400_000, 400, 0.3
@@ -67,7 +67,7 @@ def _ours(inputs: Inputs, pages: Collection[str]) -> Call:
     )
     config, backend = Config().maps, load_backend("cpu")
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         return _found(draw_maps(view, config, backend, pages).pages["clusters.png"])
 
     return call
@@ -81,7 +81,7 @@ def matplotlib(inputs: Inputs) -> Call:
     config = Config().maps
     plt.switch_backend("agg")
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         figure = plt.figure(figsize=(config.width / 100, config.height / 100), dpi=100)
         noise = labels < 0
         x, y = xy.T
@@ -95,12 +95,12 @@ def matplotlib(inputs: Inputs) -> Call:
     return call
 
 
-def _load(inputs: Inputs) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def _load(inputs: Inputs) -> tuple[Float32s, Int64s]:
     return np.load(inputs.shared / "points.npy"), np.load(inputs.shared / "labels.npy")
 
 
-def _found(png: bytes) -> Findings:
-    return Findings({"lines": POINTS}, (), {"png": np.frombuffer(png, dtype=np.uint8)})
+def _found(png: bytes) -> SideFindings:
+    return SideFindings({"lines": POINTS}, (), {"png": np.frombuffer(png, dtype=np.uint8)})
 
 
 def score(inputs: Inputs, found: Mapping[str, Path]) -> dict[str, dict[str, float]]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.arrays import Int64s
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 
 MODEL = "demo"
 
@@ -45,7 +45,7 @@ def _run(inputs: Inputs, backend: str) -> Call:
         from rapids_rap.progress import StageProgress
         from rapids_rap.settings import load_config
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         paths = f"input.paths={json.dumps([str(inputs.corpus)])}"
         config = load_config(None, [paths, f"embedding.model={MODEL}"])
         folder = inputs.own / "run"
@@ -56,7 +56,7 @@ def _run(inputs: Inputs, backend: str) -> Call:
     return call
 
 
-def read_run(folder: Path) -> Findings:
+def read_run(folder: Path) -> SideFindings:
     """What a run folder holds, a row a line; its manifest's stages and counts."""
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     lines = pd.read_parquet(folder / "lines.parquet", columns=["cluster", "x", "y", "text_id"])
@@ -68,7 +68,7 @@ def read_run(folder: Path) -> Findings:
     }
     if points is not None:
         arrays["clustered_space"] = points[lines["text_id"].to_numpy()]
-    return Findings(
+    return SideFindings(
         counts={
             "lines": manifest["counts"]["kept"],
             "texts": manifest["counts"]["distinct"],
@@ -102,13 +102,13 @@ def strong(inputs: Inputs) -> Call:
 
 
 def _baseline(main: Callable[[Sequence[str]], None], inputs: Inputs) -> Call:
-    def call() -> Findings:
+    def call() -> SideFindings:
         folder = inputs.own / "run"
         main([str(inputs.corpus), "--out", str(folder)])
         record = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
         names = ("labels", "map", "clustered_space")
         arrays = {n: np.load(folder / f"{n}.npy") for n in names if (folder / f"{n}.npy").exists()}
-        return Findings({"lines": record["lines"]}, record["stages"], arrays)
+        return SideFindings({"lines": record["lines"]}, record["stages"], arrays)
 
     return call
 
@@ -125,7 +125,7 @@ def score(inputs: Inputs, found: Mapping[str, Path]) -> dict[str, dict[str, floa
     vectors = np.asarray(np.load(next((run / "vectors").glob("*.npy")), mmap_mode="r"), np.float32)
     of = scoring.judged(lines["text_norm"].iloc[first].tolist(), vectors)
     figures: dict[str, dict[str, float | None]] = {}
-    labels: dict[str, npt.NDArray[np.int64]] = {}
+    labels: dict[str, Int64s] = {}
     for side, folder in found.items():
         arrays = {p.stem: np.load(p) for p in folder.glob("*.npy")}
         if len(arrays["labels"]) != len(lines):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 
 ROWS, DIMENSIONS, CLUSTERS, NOISE = 50_000, 256, 100, 0.3
 
@@ -30,9 +30,9 @@ def ours(inputs: Inputs) -> Call:
 
     points, labels = (np.load(inputs.shared / f"{n}.npy") for n in ("points", "labels"))
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         values = cosine_silhouette(points, labels)
-        return Findings({"texts": ROWS}, (), {"values": values})
+        return SideFindings({"texts": ROWS}, (), {"values": values})
 
     return call
 
@@ -44,10 +44,10 @@ def scikit_learn(inputs: Inputs) -> Call:
     points, labels = (np.load(inputs.shared / f"{n}.npy") for n in ("points", "labels"))
     inside = labels >= 0
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         values = np.full(ROWS, np.nan, dtype=np.float32)
         values[inside] = silhouette_samples(points[inside], labels[inside], metric="cosine")
-        return Findings({"texts": ROWS}, (), {"values": values})
+        return SideFindings({"texts": ROWS}, (), {"values": values})
 
     return call
 

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rapids_rap.backend import load_backend
 from rapids_rap.bench import scoring
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 from rapids_rap.bench.tasks.embedding import MODEL, read_texts
 from rapids_rap.config import Config, EmbeddingConfig
 from rapids_rap.embedding.embed import load_encoder
-
-Floats = npt.NDArray[np.float32]
 
 
 def prepare(inputs: Inputs) -> None:
@@ -48,7 +45,7 @@ def ours(inputs: Inputs) -> Call:
     config, backend = Config(), load_backend("cpu")
     seed = 42 if config.seed == "none" else config.seed
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         ones, clock = np.ones(len(texts), dtype=np.int64), Stages()
         with clock("neighbors"):
             graph = neighbor_graph(vectors, config.neighbors, backend, seed)
@@ -66,7 +63,7 @@ def ours(inputs: Inputs) -> Call:
                 config.terms,
                 backend,
             )
-        return Findings(
+        return SideFindings(
             {"texts": len(texts), "recall_1000": round(1000 * graph.recall)},
             clock.stages,
             {"labels": found.labels},
@@ -107,11 +104,11 @@ def _bertopic(inputs: Inputs, *, seeded: bool) -> Call:
     texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
     settings = our_settings(len(texts))
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         labels, terms = baseline.find_topics(
             texts, vectors, settings, settings.seed if seeded else None
         )
-        return Findings({"texts": len(texts)}, (), {"labels": labels}, {"terms": terms})
+        return SideFindings({"texts": len(texts)}, (), {"labels": labels}, {"terms": terms})
 
     return call
 

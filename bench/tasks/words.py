@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend import load_backend
-from rapids_rap.bench.measure import Call, Findings, Inputs
+from rapids_rap.bench.measure import Call, Inputs, SideFindings
 from rapids_rap.bench.tasks.topics import Stages
 from rapids_rap.config import TermsConfig
 
@@ -23,7 +23,7 @@ CLUSTERS = 100
 TOP = 10
 
 
-def read(inputs: Inputs) -> tuple[list[str], npt.NDArray[np.int64]]:
+def read(inputs: Inputs) -> tuple[list[str], Int64s]:
     """The lines, and each one's group."""
     lines = pd.read_parquet(inputs.corpus, columns=["artist", "text"])
     artist = pd.factorize(lines["artist"], sort=True)[0]
@@ -48,7 +48,7 @@ def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
     texts, labels = read(inputs)
     backend, lexicon = load_backend("cpu"), load_lexicon()
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         clock = Stages()
         ones = np.ones(len(texts), dtype=np.int64)
         with clock("segment"):
@@ -57,7 +57,7 @@ def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
             terms = cluster_terms(tokens, labels, ones, stop_words(""), TermsConfig(), backend)
         with clock("lexicon"):
             hits = count_hits(tokens, texts, lexicon, mode, backend)
-        return Findings(
+        return SideFindings(
             {"lines": len(texts), "tokens": len(tokens.ids)},
             clock.stages,
             {"hits": hits},
@@ -74,13 +74,13 @@ def poster(inputs: Inputs) -> Call:
     texts, labels = read(inputs)
     lexicon = baseline.load_lexicon()
 
-    def call() -> Findings:
+    def call() -> SideFindings:
         clock = Stages()
         with clock("terms"):
             terms = baseline.cluster_terms(texts, labels, TOP)
         with clock("lexicon"):
             hits = baseline.count_presence(texts, lexicon)
-        return Findings({"lines": len(texts)}, clock.stages, {"hits": hits}, {"terms": terms})
+        return SideFindings({"lines": len(texts)}, clock.stages, {"hits": hits}, {"terms": terms})
 
     return call
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, Float64s, HostArray
 from rapids_rap.backend import axes
 from rapids_rap.backend.protocol import Pca
 
 BLOCK_BYTES = 64 * 2**20  # of float64 working memory a block
 
 
-def principal_axes(points: npt.NDArray[Any], n_components: int) -> Pca:
+def principal_axes(points: HostArray, n_components: int) -> Pca:
     """`axes.principal_axes` by LAPACK, which computes the wanted ones alone; blocks of 64 MiB."""
     from scipy.linalg import eigh
 
@@ -29,9 +28,7 @@ def principal_axes(points: npt.NDArray[Any], n_components: int) -> Pca:
     )
 
 
-def euclidean_silhouette(
-    points: npt.NDArray[Any], labels: npt.NDArray[Any]
-) -> npt.NDArray[np.float32]:
+def euclidean_silhouette(points: HostArray, labels: HostArray) -> Float32s:
     """See `Backend.silhouette`: O(n²·d) in time, `BLOCK_BYTES` a thread in memory.
 
     With fewer than two clusters the figure is undefined and every row is NaN; the only member of a
@@ -63,12 +60,12 @@ def euclidean_silhouette(
 
 
 def _silhouette_rows(
-    data: npt.NDArray[np.float64],
+    data: Float64s,
     block: slice,
-    members: npt.NDArray[Any],
-    starts: npt.NDArray[Any],
-    sizes: npt.NDArray[Any],
-) -> npt.NDArray[np.float64]:
+    members: HostArray,
+    starts: HostArray,
+    sizes: HostArray,
+) -> Float64s:
     from scipy.spatial.distance import cdist
 
     own = members[block]

@@ -7,17 +7,14 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import DensityClusters
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 
 def density_clusters(
-    points: npt.NDArray[Any],
+    points: HostArray,
     *,
     min_cluster_size: int,
     min_samples: int,
@@ -83,7 +80,7 @@ def _all_noise(n: int) -> DensityClusters:
     )
 
 
-def _persistence(labels: Ints, tree: Any, n: int) -> npt.NDArray[np.float32]:
+def _persistence(labels: Int64s, tree: Any, n: int) -> Float32s:
     """Relative excess of mass of each cluster, as `cluster_persistence_` of the hdbscan library.
 
     The stability of Campello, Moulavi & Sander (2013), the sum over the members p of

@@ -7,11 +7,10 @@ Exact search costs O(n²·d); beyond the cost of `EXACT_LIMIT` rows each with ea
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend._cpu_lists import build_lists, needed_probes, search_lists
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
@@ -21,17 +20,15 @@ EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the 
 QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
 
 def nearest(
-    points: npt.NDArray[Any],
+    points: HostArray,
     k: int,
     *,
-    queries: npt.NDArray[Any] | None = None,
+    queries: HostArray | None = None,
     metric: Metric = "cosine",
     engine: Engine = "auto",
     min_recall: float = 0.95,
@@ -67,21 +64,21 @@ def nearest(
     return Knn(indices, distances, used, recall)
 
 
-def _prepare(points: npt.NDArray[Any], metric: Metric) -> Floats:
+def _prepare(points: HostArray, metric: Metric) -> Float32s:
     """Contiguous float32 rows, of unit length for the cosine (a copy only where one is needed)."""
-    rows: Floats = np.ascontiguousarray(points, dtype=np.float32)
+    rows: Float32s = np.ascontiguousarray(points, dtype=np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     if not np.all(np.isfinite(norms)):
         bad = int(np.flatnonzero(~np.isfinite(norms))[0])
         raise ValueError(f"row {bad} of the vectors holds a value that is not finite")
     if metric == "euclidean" or np.all(np.abs(norms - 1.0) < 1e-6):
         return rows
-    lengths: Floats = np.where(norms > 0.0, norms, 1.0).astype(np.float32)
-    unit: Floats = rows / lengths[:, None]
+    lengths: Float32s = np.where(norms > 0.0, norms, 1.0).astype(np.float32)
+    unit: Float32s = rows / lengths[:, None]
     return unit
 
 
-def _exact(base: Floats, queries: Floats, k: int, metric: Metric) -> tuple[Floats, Ints]:
+def _exact(base: Float32s, queries: Float32s, k: int, metric: Metric) -> tuple[Float32s, Int64s]:
     faiss = require("faiss", "The neighbour search")
     code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
     distances = np.empty((queries.shape[0], k), dtype=np.float32)
@@ -93,8 +90,8 @@ def _exact(base: Floats, queries: Floats, k: int, metric: Metric) -> tuple[Float
 
 
 def _inverted_file(
-    base: Floats, queries: Floats, k: int, metric: Metric, min_recall: float, seed: int | None
-) -> tuple[Floats, Ints, float]:
+    base: Float32s, queries: Float32s, k: int, metric: Metric, min_recall: float, seed: int | None
+) -> tuple[Float32s, Int64s, float]:
     """Search as many lists of an inverted file as a sample of the queries needs."""
     lists = build_lists(base, metric, seed)
     sample = sampled_rows(len(queries), seed)
@@ -113,9 +110,7 @@ def _inverted_file(
     return raw, indices, recall
 
 
-def _kd_tree(
-    points: npt.NDArray[Any], queries: npt.NDArray[Any] | None, k: int
-) -> tuple[Floats, Ints]:
+def _kd_tree(points: HostArray, queries: HostArray | None, k: int) -> tuple[Float32s, Int64s]:
     """Exact neighbours in a few dimensions.
 
     Float64 throughout: on a layout |x|² is 10⁶ times the squared distance of neighbours, which is

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Metric
 
@@ -21,20 +21,17 @@ TRAINING_ROWS_PER_LIST = 40
 TRAINING_ROUNDS = 8
 SCORE_BYTES = 64 * 2**20  # of the products of one list and some of its queries
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Lists:
     """A FAISS inverted file of rows, (m, d) centroids, and (n,) the list of each row."""
 
     index: Any
-    centroids: Floats
-    home: Ints
+    centroids: Float32s
+    home: Int64s
 
 
-def build_lists(base: Floats, metric: Metric, seed: int | None) -> Lists:
+def build_lists(base: Float32s, metric: Metric, seed: int | None) -> Lists:
     """k-means (spherical for the cosine) of a sample, about 2 √n lists; every row to the nearest.
 
     Repeatable with a seed.
@@ -54,12 +51,12 @@ def build_lists(base: Floats, metric: Metric, seed: int | None) -> Lists:
     )
     size = min(n, TRAINING_ROWS_PER_LIST * count)
     means.train(base[np.sort(rng.choice(n, size, replace=False))])
-    centroids: Floats = np.asarray(means.centroids, dtype=np.float32)
+    centroids: Float32s = np.asarray(means.centroids, dtype=np.float32)
     index, home = _inverted_file(base, centroids, metric)
     return Lists(index, centroids, home)
 
 
-def _inverted_file(base: Floats, centroids: Floats, metric: Metric) -> tuple[Any, Ints]:
+def _inverted_file(base: Float32s, centroids: Float32s, metric: Metric) -> tuple[Any, Int64s]:
     """Every row in the list of its nearest centroid; a copy of the rows, list after list."""
     faiss = require("faiss", "The neighbour search")
     n, d = base.shape
@@ -76,8 +73,8 @@ def _inverted_file(base: Floats, centroids: Floats, metric: Metric) -> tuple[Any
 
 
 def search_lists(
-    queries: Floats, k: int, metric: Metric, lists: Lists, probes: int
-) -> tuple[Floats, Ints]:
+    queries: Float32s, k: int, metric: Metric, lists: Lists, probes: int
+) -> tuple[Float32s, Int64s]:
     """The k nearest rows among the `probes` lists nearest to each query (q, d).
 
     (q, k) inner products, descending, or squared distances, ascending, and row numbers; -1 behind
@@ -100,7 +97,7 @@ def search_lists(
     return search.rh.D, search.rh.I
 
 
-def _scores(queries: Floats, rows: Floats, metric: Metric) -> Floats:
+def _scores(queries: Float32s, rows: Float32s, metric: Metric) -> Float32s:
     """(q, m) inner products or squared distances. NumPy's product is the faster one."""
     products = queries @ rows.T
     if metric == "cosine":
@@ -110,7 +107,7 @@ def _scores(queries: Floats, rows: Floats, metric: Metric) -> Floats:
 
 
 def needed_probes(
-    queries: Floats, truth: Ints, metric: Metric, lists: Lists, min_recall: float
+    queries: Float32s, truth: Int64s, metric: Metric, lists: Lists, min_recall: float
 ) -> tuple[int, float]:
     """How many lists must be searched to find `min_recall` of the true neighbours, and the recall.
 
@@ -128,9 +125,9 @@ def needed_probes(
     return min(probes, count), float(found[min(probes, count) - 1])
 
 
-def _nearest_lists(queries: Floats, centroids: Floats, probes: int, metric: Metric) -> Ints:
+def _nearest_lists(queries: Float32s, centroids: Float32s, probes: int, metric: Metric) -> Int64s:
     """(q, probes) the lists whose centroids are nearest, nearest first."""
     faiss = require("faiss", "The neighbour search")
     code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
-    found: Ints = faiss.knn(queries, centroids, probes, metric=code)[1]
+    found: Int64s = faiss.knn(queries, centroids, probes, metric=code)[1]
     return found

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend.axes import EXTENT, starting_layout
 from rapids_rap.backend.extras import require
@@ -25,16 +25,14 @@ from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 SPREAD = 1.0
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
 
-Floats = npt.NDArray[np.float32]
-
 
 def layouts(
-    points: npt.NDArray[Any],
+    points: HostArray,
     graph: Knn,
     specs: Sequence[UmapSpec],
     seed: int | None,
     axes: Pca | None,
-) -> list[Floats]:
+) -> list[Float32s]:
     """A layout for each spec; `axes` are the principal axes where a spec starts from them.
 
     The weighted graph of equal `n_neighbors` is computed once and shared. Raises ValueError when a
@@ -69,7 +67,7 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
     return fuzzy_set(indices, np.ascontiguousarray(distances, dtype=np.float32))
 
 
-def fuzzy_set(indices: npt.NDArray[np.int64], distances: Floats) -> Any:
+def fuzzy_set(indices: Int64s, distances: Float32s) -> Any:
     """umap-learn's `fuzzy_simplicial_set` of neighbours (n, k), each its own first: sparse (n, n).
 
     By its own compiled functions, which are kept on disk here: compiling them takes 5 to 10 s in
@@ -106,8 +104,8 @@ def _kept_on_disk(compiled: Any) -> Callable[..., Any]:
 
 
 def _start(
-    points: npt.NDArray[Any], weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
-) -> Floats:
+    points: HostArray, weighted: Any, spec: UmapSpec, seed: int | None, axes: Pca | None
+) -> Float32s:
     """`starting_layout`, spectral ones by umap-learn."""
 
     def spectral(random: np.random.RandomState) -> Any:
@@ -117,7 +115,7 @@ def _start(
     return np.asarray(starting_layout(points, spec, seed, axes, spectral))
 
 
-def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) -> Floats:
+def _optimise(weighted: Any, spec: UmapSpec, start: Float32s, seed: int | None) -> Float32s:
     """The layout after the stochastic descent, from a finished layout as it is."""
     umap_ = require("umap.umap_", "The layout")
     curve = umap_.find_ab_params(SPREAD, spec.min_dist)
@@ -127,14 +125,14 @@ def _optimise(weighted: Any, spec: UmapSpec, start: Floats, seed: int | None) ->
 
 def descend(
     weighted: Any,
-    start: Floats,
+    start: Float32s,
     curve: tuple[float, float],
     n_epochs: int | None,
     rate: float,
     seed: int | None,
     *,
     scaled: bool,
-) -> Floats:
+) -> Float32s:
     """The stochastic descent from `start`; `rate` is the first epoch's.
 
     The steps of umap-learn's `simplicial_set_embedding`, and to the bit its random numbers. scaled:
@@ -161,7 +159,7 @@ def descend(
     return _race(points, graph, every, curve, state, epochs, rate)
 
 
-def _scaled(start: Floats, random: np.random.RandomState) -> Floats:
+def _scaled(start: Float32s, random: np.random.RandomState) -> Float32s:
     """umap-learn's start: rows that coincide are moved apart, then each axis fills 0..10."""
     points = start
     if len(np.unique(points, axis=0)) < len(points):
@@ -172,14 +170,14 @@ def _scaled(start: Floats, random: np.random.RandomState) -> Floats:
 
 
 def _race(
-    points: Floats,
+    points: Float32s,
     graph: Any,
     every: Any,
     curve: tuple[float, float],
-    state: npt.NDArray[np.int64],
+    state: Int64s,
     epochs: int,
     rate: float,
-) -> Floats:
+) -> Float32s:
     """umap-learn's own loop on all cores, in which no two layouts are the same."""
     descent = require("umap.layouts", "The layout")
     layout = descent.optimize_layout_euclidean(

@@ -23,10 +23,11 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from rapids_rap.arrays import Float32s, Int64s
 
 STEP_BITS = 7  # of the mantissa: steps an octave, as a power of two
 STEPS = 2**STEP_BITS
@@ -40,10 +41,8 @@ SHORT = np.float32(15.9)  # of a step's squared length: no coordinate reaches th
 CORE = 0.001  # keeps repulsion finite, as in umap-learn
 NEGATIVES = 5  # pushes for each pull, umap-learn's usual number
 
-Floats = npt.NDArray[np.float32]
 
-
-def force_tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
+def force_tables(a: float, b: float, gamma: float) -> tuple[Float32s, Float32s]:
     """Attraction and repulsion at the borders of the steps, float32, one more than there are."""
     octaves = np.arange(LOWEST, HIGHEST)[:, None]
     starts = (2.0**octaves * (1.0 + np.arange(STEPS) / STEPS)).ravel()
@@ -55,15 +54,15 @@ def force_tables(a: float, b: float, gamma: float) -> tuple[Floats, Floats]:
 
 
 def run_epochs(
-    points: Floats,
+    points: Float32s,
     head: Any,
     tail: Any,
     every: Any,
     curve: tuple[float, float],
-    state: npt.NDArray[np.int64],
+    state: Int64s,
     epochs: int,
     rate: float,
-) -> Floats:
+) -> Float32s:
     """All epochs, in place: `points` (n, dim) float32, C-ordered, returned.
 
     head, tail: (edges,) the rows that an edge joins; every: (edges,) float64, epochs from one

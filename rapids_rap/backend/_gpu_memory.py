@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.failures import device_failure, is_device_error
@@ -91,7 +91,7 @@ class GpuMemory:
                 return self._map_rows(n, d), f"pinned host memory: {choice.because}"
             return self.cupy.empty((n, d), dtype=np.float32), f"device: {choice.because}"
 
-    def host_view(self, array: Array) -> npt.NDArray[np.float32] | None:
+    def host_view(self, array: Array) -> Float32s | None:
         """The mapped rows as a NumPy array on the same memory; None for device memory.
 
         array: whole rows, contiguous, of a matrix of `allocate_rows`.

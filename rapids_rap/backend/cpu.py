@@ -13,10 +13,10 @@ from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
+from rapids_rap.arrays import HostArray
 from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
@@ -51,11 +51,11 @@ class CpuBackend:
     hdbscan = staticmethod(density_clusters)
     silhouette = staticmethod(euclidean_silhouette)
 
-    def from_host(self, array: npt.NDArray[Any]) -> Array:
+    def from_host(self, array: HostArray) -> Array:
         """The array itself."""
         return array
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
+    def to_host(self, array: Array) -> HostArray:
         """The array itself."""
         return np.asarray(array)
 

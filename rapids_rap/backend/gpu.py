@@ -17,8 +17,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy.typing as npt
-
+from rapids_rap.arrays import HostArray
 from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
@@ -71,11 +70,11 @@ class GpuBackend:
         setattr(self, name, module)
         return module
 
-    def from_host(self, array: npt.NDArray[Any]) -> Array:
+    def from_host(self, array: HostArray) -> Array:
         """A copy in device memory."""
         return self.xp.asarray(array)
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
+    def to_host(self, array: Array) -> HostArray:
         """A copy in main memory; of mapped rows, the rows themselves."""
         view = self._memory.host_view(array)
         return self._memory.cupy.asnumpy(array) if view is None else view

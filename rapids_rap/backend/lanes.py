@@ -16,13 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import numpy.typing as npt
 import torch
 
+from rapids_rap.arrays import HostArray
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.errors import CapabilityError
 
-HostArray = npt.NDArray[Any]
 Workers = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 

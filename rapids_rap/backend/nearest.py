@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Array, Metric
 
 SAMPLE = 500  # queries whose exact neighbours an approximate search is measured against
@@ -55,7 +55,7 @@ def drop_self(distances: Array, indices: Array, own: Array) -> tuple[Array, Arra
     return take(distances, places, axis=1), take(indices, places, axis=1)
 
 
-def sampled_rows(m: int, seed: int | None) -> npt.NDArray[np.int64]:
+def sampled_rows(m: int, seed: int | None) -> Int64s:
     """`SAMPLE` of m queries, ascending."""
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(m, min(SAMPLE, m), replace=False))

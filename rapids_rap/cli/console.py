@@ -42,7 +42,7 @@ class _JsonLines(logging.Formatter):
         return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-class _Words(logging.Formatter):
+class _PlainFormatter(logging.Formatter):
     """The message alone, harmless to a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -59,7 +59,7 @@ def start_logging(*, debug: bool, as_json: bool) -> None:
         from rich.logging import RichHandler
 
         handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
-        handler.setFormatter(_Words("%(message)s"))
+        handler.setFormatter(_PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     level = logging.DEBUG if debug else logging.INFO if as_json else logging.WARNING
     logging.getLogger("rapids_rap").setLevel(level)

@@ -43,7 +43,7 @@ def nightly(
 
     Example: rapids-rap nightly --config rap.toml --require-gpu
     """
-    from rapids_rap.night.nightly import Request, foresee
+    from rapids_rap.night.nightly import Request, plan_night
     from rapids_rap.night.nightly import nightly as make_night
     from rapids_rap.progress import StageProgress
 
@@ -52,7 +52,7 @@ def nightly(
         resolved, lambda: resolve_backend(backend, require_gpu=require_gpu), command_line(), force
     )
     if dry_run:
-        print_lines(foresee(request).sentences)
+        print_lines(plan_night(request).sentences)
         return
     with StageProgress(err) as progress:
         outcome = make_night(request, progress)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from rapids_rap.arrays import Float64s
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,11 @@ class Similarity:
     """
 
     scale: float
-    rotation: Floats
-    shift: Floats
+    rotation: Float64s
+    shift: Float64s
     fit: float | None
 
-    def apply(self, points: npt.NDArray[np.floating]) -> Floats:
+    def apply(self, points: npt.NDArray[np.floating]) -> Float64s:
         """(n, d) points moved; what is not finite stays so."""
         return self.scale * (np.asarray(points, dtype=np.float64) @ self.rotation) + self.shift
 
@@ -55,7 +54,7 @@ def procrustes(source: npt.NDArray[np.floating], target: npt.NDArray[np.floating
 
 
 def fit_moments(
-    n: int, centres: tuple[Floats, Floats], spreads: tuple[float, float], products: Floats
+    n: int, centres: tuple[Float64s, Float64s], spreads: tuple[float, float], products: Float64s
 ) -> Similarity:
     """`procrustes` of n points known only by their sums, for points that lie on a device.
 

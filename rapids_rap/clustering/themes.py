@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 
 VERSION = 1  # raise it when the same arguments give another result
@@ -23,9 +23,7 @@ def find_themes(centers: Array, mass: Array, most: int, backend: Backend) -> Arr
     return backend.from_host(_themes(table, weight, most))
 
 
-def _themes(
-    centers: npt.NDArray[np.float64], weight: npt.NDArray[np.float64], most: int
-) -> npt.NDArray[np.int64]:
+def _themes(centers: Float64s, weight: Float64s, most: int) -> Int64s:
     from scipy.cluster.hierarchy import fcluster, linkage
 
     count = len(centers)

@@ -13,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.clustering.procrustes import Similarity, procrustes
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
-from rapids_rap.compare.shared import Ints, Shared, Side, find_shared
+from rapids_rap.compare.shared import Shared, Side, find_shared
 from rapids_rap.compare.trained import memory_warning, record_of
 from rapids_rap.compare.verdict import Contrast, Verdict, contrast, judge
 from rapids_rap.lineage.overlap import match_flow
@@ -67,8 +68,8 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     verdict: Verdict
     agreement: Agreement
-    flow: Ints
-    matches: Ints
+    flow: Int64s
+    matches: Int64s
     alignment: Similarity
     differences: tuple[tuple[str, str, str], ...]
     same_texts: bool
@@ -127,13 +128,13 @@ def _same_texts(shared: Shared, a: Side, b: Side) -> bool:
     return a.distinct == b.distinct == shared.found
 
 
-def measure_agreement(a: Ints, b: Ints) -> Agreement:
+def measure_agreement(a: Int64s, b: Int64s) -> Agreement:
     """Adjusted Rand index and adjusted mutual information of labels (n,), -1 is noise."""
     metrics = require("sklearn.metrics", "Comparing two clusterings")
     both = (a >= 0) & (b >= 0)
     clustered = int(both.sum())
 
-    def score(name: str, first: Ints, second: Ints) -> float:
+    def score(name: str, first: Int64s, second: Int64s) -> float:
         return float(getattr(metrics, name)(first, second))
 
     rand, information = "adjusted_rand_score", "adjusted_mutual_info_score"

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.compare.compare import Comparison
 from rapids_rap.compare.maps import MapSide, draw_flows, draw_pair, matched_colours
 from rapids_rap.compare.page import render_comparison
-from rapids_rap.compare.shared import Ints, Side
+from rapids_rap.compare.shared import Side
 from rapids_rap.compare.verdict import Contrast
 from rapids_rap.config import MapsConfig
 from rapids_rap.errors import InputError
@@ -244,7 +245,7 @@ def _map_side(found: Comparison, number: int, xy: Any, terms: tuple[str, ...]) -
     )
 
 
-def _names(ids: Ints, terms: tuple[str, ...], colours: Any) -> ClusterNames:
+def _names(ids: Int64s, terms: tuple[str, ...], colours: Any) -> ClusterNames:
     return ClusterNames(
         tuple(f"{own} {name}".strip() for own, name in zip(ids.tolist(), terms, strict=True)),
         tuple(_colour(own) for own in colours),

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.arrays import Float32s, Float64s, Int64s, UInt8s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import MapsConfig
 from rapids_rap.maps.charts import Label, draw_labels
 from rapids_rap.maps.flow import FlowChart, draw_flow
 from rapids_rap.maps.fonts import Typeface, load_typeface
-from rapids_rap.maps.palette import NOISE, Colour, Rgb, cluster_colours, darkened
+from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, darkened
 from rapids_rap.maps.raster import densest_spots, paint, rasterize, to_pixels
 from rapids_rap.maps.sketch import FAINT, GREY, Sheet, Sketch
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 3200, 1900  # of the two maps; sizes of text are those of the 2400 x 1800 design
 FLOW_HEIGHT = 2000
@@ -38,18 +36,18 @@ class MapSide:
     are called. lines: (n,) occurrences. terms: K short labels. title, subtitle: above the panel.
     """
 
-    xy: Floats
-    labels: Ints
-    ids: Ints
-    lines: Ints
+    xy: Float64s
+    labels: Int64s
+    ids: Int64s
+    lines: Int64s
     terms: tuple[str, ...]
     title: str
     subtitle: str
 
 
 def matched_colours(
-    a: MapSide, b: MapSide, themes: Ints, matches: Ints, overlap: npt.NDArray[np.number]
-) -> tuple[Rgb, Rgb]:
+    a: MapSide, b: MapSide, themes: Int64s, matches: Int64s, overlap: npt.NDArray[np.number]
+) -> tuple[UInt8s, UInt8s]:
     """(K_a, 3) and (K_b, 3) colours: a matched cluster of B has that of its cluster in A.
 
     themes: (K_a,) of A's clusters, which give the hues. matches: (K_b,) cluster of A or -1. The
@@ -73,7 +71,7 @@ def matched_colours(
 
 def draw_pair(
     sides: tuple[MapSide, MapSide],
-    colours: tuple[Rgb, Rgb],
+    colours: tuple[UInt8s, UInt8s],
     title: tuple[str, str],
     subtitle: str,
     config: MapsConfig,
@@ -124,8 +122,8 @@ def draw_flows(
 def _draw_panel(
     sketch: Sketch,
     side: MapSide,
-    colours: Rgb,
-    points: npt.NDArray[np.float32],
+    colours: UInt8s,
+    points: Float32s,
     panel: tuple[int, int, int, int],
     backend: Backend,
 ) -> None:
@@ -141,7 +139,7 @@ def _draw_panel(
     draw_labels(sketch, _labels(side, colours, spots), panel, lift)
 
 
-def _labels(side: MapSide, colours: Rgb, spots: Floats) -> list[Label]:
+def _labels(side: MapSide, colours: UInt8s, spots: Float64s) -> list[Label]:
     sizes = _sizes(side)
     dark = darkened(colours) if len(colours) else colours
     labels = []
@@ -156,7 +154,7 @@ def _labels(side: MapSide, colours: Rgb, spots: Floats) -> list[Label]:
     return labels
 
 
-def _centres(side: MapSide) -> Floats:
+def _centres(side: MapSide) -> Float64s:
     """(K, 2) median place of each cluster, in widths of the map."""
     span = np.nanmax(np.ptp(side.xy, axis=0), initial=0.0) or 1.0
     places = np.zeros((len(side.terms), 2))
@@ -168,7 +166,7 @@ def _centres(side: MapSide) -> Floats:
     return np.nan_to_num(places)
 
 
-def _sizes(side: MapSide) -> Ints:
+def _sizes(side: MapSide) -> Int64s:
     known = side.labels >= 0
     weights = side.lines[known]
     return np.bincount(side.labels[known], weights, minlength=len(side.terms)).astype(np.int64)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.compare.shared import Ints, Shared, Side
+from rapids_rap.compare.shared import Shared, Side
 from rapids_rap.config import Config, TermsConfig
 from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
@@ -56,7 +57,7 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     return tuple(_Side(shared, side, tokens, backend, seed).figures() for side in shared.sides)
 
 
-def bootstrap_mean(values: npt.NDArray[Any], groups: Ints, seed: int = 0) -> Interval:
+def bootstrap_mean(values: HostArray, groups: Int64s, seed: int = 0) -> Interval:
     """The 95 % interval of the mean of `values` (n,) over resampled `groups` (n,), NaN left out.
 
     None with fewer than `LEAST_GROUPS` groups, of which no interval could be trusted.
@@ -72,7 +73,7 @@ def bootstrap_mean(values: npt.NDArray[Any], groups: Ints, seed: int = 0) -> Int
     return mean_interval(values[known], group, RESAMPLES, seed)
 
 
-def used_vectors(run: Run, rows: Ints, backend: Backend) -> Array:
+def used_vectors(run: Run, rows: Int64s, backend: Backend) -> Array:
     """(n, k) float32: the vectors that the run's neighbours and clusters saw, of these text_ids.
 
     Post-processing and lexical vectors are fitted on all texts of the run again, as the run did.
@@ -165,7 +166,7 @@ class _Side:
         interval = bootstrap_mean(kappa, song, self.seed)
         return Figure(float(kappa.mean()), 0.0, "chance", meaning, interval, facts)
 
-    def _silhouette(self, both: tuple[Array, Array], rows: Ints, meaning: str) -> Figure:
+    def _silhouette(self, both: tuple[Array, Array], rows: Int64s, meaning: str) -> Figure:
         values, chance = (self.backend.to_host(part) for part in both)
         interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
@@ -237,7 +238,7 @@ class _Side:
         return cluster_terms(self.tokens, labels, weights, stop, settings, self.backend), note
 
 
-def _chance(first: Ints, second: Ints) -> float:
+def _chance(first: Int64s, second: Int64s) -> float:
     """How often two lines drawn apart would share a cluster, from the margins of the pairs."""
     size = int(max(first.max(initial=-1), second.max(initial=-1))) + 1
     left = np.bincount(first[first >= 0], minlength=size) / len(first)

@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.errors import InputError
 from rapids_rap.quality.lines import follow_on
 from rapids_rap.runs.run import Run
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 COLUMNS = ("text_norm", "text_id", "cluster", "x", "y", "song_id", "stanza", "line_no")
 
@@ -34,10 +31,10 @@ class Side:
     """
 
     run: Run
-    rows: Ints
-    ids: Ints
-    labels: Ints
-    xy: Floats
+    rows: Int64s
+    ids: Int64s
+    labels: Int64s
+    xy: Float64s
     distinct: int
 
     @property
@@ -55,7 +52,7 @@ class Side:
         return [text if isinstance(text, str) else "" for text in texts]
 
     @property
-    def themes(self) -> tuple[Ints, Ints]:
+    def themes(self) -> tuple[Int64s, Int64s]:
         """The run's themes, ascending ids, and (K,) the position of each cluster's among them."""
         table = self.run.clusters
         known = dict(zip(table["cluster"], table["theme"], strict=True))
@@ -76,12 +73,12 @@ class Shared:
     """
 
     texts: tuple[str, ...]
-    lines: Ints
-    songs: Ints
+    lines: Int64s
+    songs: Int64s
     found: int
     known_songs: bool
-    follows: Ints
-    follows_song: Ints
+    follows: Int64s
+    follows_song: Int64s
     sides: tuple[Side, ...]
 
 
@@ -158,21 +155,21 @@ def _side(run: Run, first: pd.DataFrame, common: pd.Index) -> Side:
     )
 
 
-def _occurrences(table: pd.DataFrame, common: pd.Index) -> Ints:
+def _occurrences(table: pd.DataFrame, common: pd.Index) -> Int64s:
     """Lines of each text: a stanza's or a song's row counts its lines."""
     each = table["lines"] if "lines" in table.columns else pd.Series(1, index=table.index)
     totals = each.groupby(table["text_norm"]).sum()
     return np.asarray(totals.loc[common], dtype=np.int64)
 
 
-def _groups(songs: pd.Series) -> Ints:
+def _groups(songs: pd.Series) -> Int64s:
     """Numbers from 0: one a song, and one for each text without a song."""
     codes = np.asarray(pd.factorize(songs, use_na_sentinel=True)[0], dtype=np.int64)
     alone = codes < 0
     return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes).astype(np.int64)
 
 
-def _neighbours(table: pd.DataFrame, common: pd.Index) -> tuple[Ints, Ints]:
+def _neighbours(table: pd.DataFrame, common: pd.Index) -> tuple[Int64s, Int64s]:
     """Pairs of shared texts that follow each other in a stanza, equal texts left out."""
     known = table[table["song_id"].notna()].sort_values(["song_id", "line_no"], kind="stable")
     place = common.get_indexer(pd.Index(known["text_norm"]))

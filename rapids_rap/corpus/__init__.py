@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+
+from rapids_rap.arrays import Int64s
 
 LINE_COLUMNS = (
     "line_id",
@@ -65,6 +66,6 @@ class Corpus:
     warnings: tuple[str, ...] = ()
 
     @property
-    def weights(self) -> npt.NDArray[np.int64]:
+    def weights(self) -> Int64s:
         """(n,) occurrences of each distinct text."""
         return np.bincount(self.lines["text_id"], minlength=len(self.texts)).astype(np.int64)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Bools, Int8s
 from rapids_rap.config import CorpusConfig
 from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, credit_mask, label_rank
 from rapids_rap.corpus.markers import find_marker
@@ -46,12 +46,12 @@ class Cleaned:
     """
 
     norm: list[str]
-    rule: npt.NDArray[np.int8]
-    section: npt.NDArray[np.bool_]
+    rule: Int8s
+    section: Bools
 
 
 @dataclass(frozen=True, slots=True)
-class _Judgement:
+class _LineState:
     """What is left of a line, the rule that emptied it, the label before a marker's colon."""
 
     rest: str
@@ -106,28 +106,28 @@ def _bodies(texts: Sequence[str], config: CorpusConfig) -> dict[str, str]:
     return dict(zip(distinct, forms, strict=True))
 
 
-def _judge(body: str, config: CorpusConfig) -> _Judgement:
+def _judge(body: str, config: CorpusConfig) -> _LineState:
     """What the line is by itself, credits aside."""
     if config.headers and is_lrc_tag(body):
-        return _Judgement("", _CODE["header"])
+        return _LineState("", _CODE["header"])
     marked = find_marker(body) if config.markers else None
     if marked is not None and not marked.rest:
-        return _Judgement("", _CODE["marker"], marked.label, section=True)
+        return _LineState("", _CODE["marker"], marked.label, section=True)
     rest, label = (marked.rest, marked.label) if marked else (body, "")
     if config.links:
         if is_notice(rest):
-            return _Judgement("", _CODE["copyright"], label)
+            return _LineState("", _CODE["copyright"], label)
         rest = strip_links(rest)
         if not rest and body:
-            return _Judgement("", _CODE["link"], label)
-    return _Judgement(rest, KEPT, label, section=marked is not None)
+            return _LineState("", _CODE["link"], label)
+    return _LineState(rest, KEPT, label, section=marked is not None)
 
 
 def _drop_credits(
     body: Sequence[str],
     blocks: Sequence[int],
-    judged: dict[str, _Judgement],
-    rule: npt.NDArray[np.int8],
+    judged: dict[str, _LineState],
+    rule: Int8s,
     config: CorpusConfig,
 ) -> None:
     """Credits, and labels such as `Rap：某某` that are credits among credits."""
@@ -152,8 +152,8 @@ def _drop_performers(
     body: Sequence[str],
     groups: Sequence[int],
     names: Sequence[Group],
-    judged: dict[str, _Judgement],
-    rule: npt.NDArray[np.int8],
+    judged: dict[str, _LineState],
+    rule: Int8s,
 ) -> None:
     """Who performs: the song's artist alone in square brackets, before or after a colon."""
     speakers = {one: _speaker(one, judged[one]) for one in judged}
@@ -163,7 +163,7 @@ def _drop_performers(
             rule[i] = _CODE["marker"]
 
 
-def _speaker(body: str, judgement: _Judgement) -> str:
+def _speaker(body: str, judgement: _LineState) -> str:
     if len(body) > 60:
         return ""
     if judgement.label:
@@ -182,7 +182,7 @@ def _drop_marked(
     texts: Sequence[str],
     marks: Sequence[int],
     rest: list[str],
-    rule: npt.NDArray[np.int8],
+    rule: Int8s,
     config: CorpusConfig,
 ) -> None:
     """Lines that the file's format sets apart; titles stay lyric where `headers` is off."""
@@ -200,7 +200,7 @@ def _drop_page_headers(
     body: Sequence[str],
     groups: Sequence[int],
     names: Sequence[Group],
-    rule: npt.NDArray[np.int8],
+    rule: Int8s,
 ) -> None:
     """A song's title on top of it: `TITLE - ARTIST`, or the title alone with a credit below.
 
@@ -241,7 +241,7 @@ def _key(text: str) -> str:
     return _NOT_WORD.sub("", unicode_form([text])[0].casefold())
 
 
-def _normalized(rest: list[str], rule: npt.NDArray[np.int8], config: CorpusConfig) -> list[str]:
+def _normalized(rest: list[str], rule: Int8s, config: CorpusConfig) -> list[str]:
     """`text_norm` of the lines kept so far; drops those without a letter."""
     kept = [i for i in range(len(rest)) if rule[i] == KEPT]
     distinct = list(dict.fromkeys(rest[i] for i in kept))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Bools, Int8s, Int64s
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
@@ -19,12 +19,9 @@ from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
 from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_table
 from rapids_rap.corpus.readers_text import read_text
 from rapids_rap.corpus.source import Group, Source, numbered_lines
-from rapids_rap.corpus.units import Ints, KeptLines, make_units
+from rapids_rap.corpus.units import KeptLines, make_units
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs.files import label_of, listed
-
-Rules = npt.NDArray[np.int8]  # KEPT or a position in RULES, a line each
-
 
 VERSION = 1  # raise it when the same files and configuration give other lines
 READS = ("credit_roles.toml",)
@@ -41,15 +38,15 @@ class _ReadFile:
 
 
 @dataclass(frozen=True)
-class _Lines:
+class _AllLines:
     """All lines of all files in reading order; groups and blocks are unique across files."""
 
     text: list[str]
     mark: list[int]
-    line: Ints
-    group: Ints
-    block: Ints
-    file: Ints
+    line: Int64s
+    group: Int64s
+    block: Int64s
+    file: Int64s
     names: list[Group]
 
 
@@ -147,7 +144,7 @@ def _read(path: Path, config: InputConfig) -> _ReadFile:
     return _ReadFile(label, digest, decoded.encoding, source)
 
 
-def _concatenate(files: Sequence[_ReadFile]) -> _Lines:
+def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
     text: list[str] = []
     mark: list[int] = []
     names: list[Group] = []
@@ -163,7 +160,7 @@ def _concatenate(files: Sequence[_ReadFile]) -> _Lines:
         file.append(np.full(len(source.text), i, dtype=np.int64))
         names += source.groups
         next_block += max(source.block, default=0) + 1
-    return _Lines(
+    return _AllLines(
         text=text,
         mark=mark,
         line=np.concatenate(line),
@@ -174,7 +171,7 @@ def _concatenate(files: Sequence[_ReadFile]) -> _Lines:
     )
 
 
-def _limit(rule: Rules, limit: int) -> Rules:
+def _limit(rule: Int8s, limit: int) -> Int8s:
     """The rules, with `limit` for all but the first so many kept lines (0: no limit)."""
     if not limit:
         return rule
@@ -183,13 +180,13 @@ def _limit(rule: Rules, limit: int) -> Rules:
     return rule
 
 
-def _cut_at_sections(block: Ints, section: npt.NDArray[np.bool_]) -> Ints:
+def _cut_at_sections(block: Int64s, section: Bools) -> Int64s:
     """Blocks that begin at a section marker too, for files without blank lines."""
     sections = np.cumsum(section)
     return block * (int(sections[-1]) + 1) + sections
 
 
-def _count(file: _ReadFile, rule: Rules) -> FileCount:
+def _count(file: _ReadFile, rule: Int8s) -> FileCount:
     by_rule = np.bincount(rule[rule != KEPT], minlength=len(RULES))
     dropped = {name: int(n) for name, n in zip(RULES, by_rule, strict=True) if n}
     return FileCount(
@@ -203,7 +200,7 @@ def _count(file: _ReadFile, rule: Rules) -> FileCount:
     )
 
 
-def _dropped(files: Sequence[_ReadFile], lines: _Lines, rule: Rules) -> pd.DataFrame:
+def _dropped(files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s) -> pd.DataFrame:
     gone = np.flatnonzero(rule != KEPT)
     at = gone.tolist()
     return pd.DataFrame(
@@ -217,7 +214,7 @@ def _dropped(files: Sequence[_ReadFile], lines: _Lines, rule: Rules) -> pd.DataF
     )
 
 
-def _warnings(files: Sequence[_ReadFile], lines: _Lines, keep: Ints) -> list[str]:
+def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> list[str]:
     said = []
     empty = [file.label for file in files if not file.source.text]
     if empty:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.corpus import LINE_COLUMNS
 from rapids_rap.corpus.source import Group
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,10 @@ class KeptLines:
 
     text: Sequence[str]
     norm: Sequence[str]
-    group: Ints
-    block: Ints
+    group: Int64s
+    block: Int64s
     file: Sequence[str]
-    file_line: Ints
+    file_line: Int64s
     names: Sequence[Group]
 
 
@@ -75,7 +73,7 @@ def make_units(
     return frame, texts
 
 
-def _places(group: Ints, block: Ints) -> tuple[Ints, Ints]:
+def _places(group: Int64s, block: Int64s) -> tuple[Int64s, Int64s]:
     """(stanza from 0, line from 1) of every line within its group; groups may be interleaved."""
     order = np.argsort(group, kind="stable")
     sorted_group, sorted_block = group[order], block[order]
@@ -92,8 +90,8 @@ def _places(group: Ints, block: Ints) -> tuple[Ints, Ints]:
 
 
 def _members(
-    kept: KeptLines, stanza: Ints, unit: Literal["line", "stanza", "song"]
-) -> tuple[Ints, list[list[int]]]:
+    kept: KeptLines, stanza: Int64s, unit: Literal["line", "stanza", "song"]
+) -> tuple[Int64s, list[list[int]]]:
     """The first line of every unit, in reading order, and the lines of each (not for lines)."""
     if unit == "line":
         return np.arange(len(kept.group), dtype=np.int64), []
@@ -105,7 +103,7 @@ def _members(
     return np.asarray([rows[0] for rows in members], dtype=np.int64), members
 
 
-def _song_ids(group: Ints, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:
+def _song_ids(group: Int64s, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:
     """A number for every song in order of appearance; null where no song is known."""
     is_song = np.fromiter((names[g].is_song for g in group.tolist()), dtype=bool, count=len(group))
     ids = np.zeros(len(group), dtype=np.int64)

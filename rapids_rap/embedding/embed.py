@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.backend.failures import explained
 from rapids_rap.backend.lanes import Lane, open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Backend, Sizes
@@ -30,9 +31,9 @@ from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.encoder import Encoder, Norms
 from rapids_rap.embedding.model import ModelSpec, resolve_model
-from rapids_rap.embedding.overlap import Behind, one_ahead
-from rapids_rap.embedding.packing import Int64, Tokens
-from rapids_rap.embedding.store import ROW, Ids, Rows, VectorStore, hash_texts
+from rapids_rap.embedding.overlap import BackgroundQueue, one_ahead
+from rapids_rap.embedding.packing import TokenBatchIds
+from rapids_rap.embedding.store import ROW, Ids, VectorStore, hash_texts
 from rapids_rap.errors import CapabilityError
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ SPACE_FIELDS = (
 
 
 @dataclass
-class _Job:
+class _Embedding:
     """One call of `embed`: what it was given, what it fills, and what it counts."""
 
     texts: Sequence[str]
@@ -92,7 +93,7 @@ def embed(
     spec = resolve_model(config, lane.dtype)
     # First, so that a shortage shows at once.
     matrix = backend.allocate_rows(len(texts), spec.dim, sizes)
-    job = _Job(
+    job = _Embedding(
         texts=texts,
         config=config,
         spec=spec,
@@ -128,7 +129,7 @@ def _space(spec: ModelSpec, config: EmbeddingConfig, lane: Lane) -> dict[str, ob
     return {name: settings[name] for name in SPACE_FIELDS} | own
 
 
-def _read_stored(job: _Job) -> Int64:
+def _read_stored(job: _Embedding) -> Int64s:
     """Fill the rows that are stored; return the positions that are not."""
     found = np.zeros(len(job.ids), dtype=bool)
     for positions, rows, vectors in job.store.gather(job.ids):
@@ -140,7 +141,7 @@ def _read_stored(job: _Job) -> Int64:
     return np.flatnonzero(~found)
 
 
-def _embed_missing(job: _Job, missing: Int64) -> None:
+def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     """Embed and store the missing texts, shard by shard, three at a time in three states.
 
     While one shard is computed, the next is tokenized and the last ones are copied and written.
@@ -154,10 +155,10 @@ def _embed_missing(job: _Job, missing: Int64) -> None:
     total = len(job.texts)
     done = total - len(missing)
 
-    def tokenize(shard: Int64) -> Tokens:
+    def tokenize(shard: Int64s) -> TokenBatchIds:
         return encoder.tokenize([job.texts[i] for i in shard])
 
-    with one_ahead(tokenize, shards) as tokenized, Behind(UNSTORED) as stored:
+    with one_ahead(tokenize, shards) as tokenized, BackgroundQueue(UNSTORED) as stored:
         for shard, tokens in zip(shards, tokenized, strict=True):
 
             def report(in_shard: int, before: int = done) -> None:
@@ -175,7 +176,7 @@ def _embed_missing(job: _Job, missing: Int64) -> None:
     job.attention, job.attention_reason = encoder.plan.layout, encoder.plan.reason
 
 
-def plan_shards(ids: Ids, sizes: Int64, redo: Sequence[Ids], shard_texts: int) -> list[Int64]:
+def plan_shards(ids: Ids, sizes: Int64s, redo: Sequence[Ids], shard_texts: int) -> list[Int64s]:
     """Positions of the missing texts, shard by shard, each ascending in (size, id).
 
     ids, sizes: (m,) of the missing texts, sizes in bytes of UTF-8: what is known of their lengths
@@ -185,7 +186,7 @@ def plan_shards(ids: Ids, sizes: Int64, redo: Sequence[Ids], shard_texts: int) -
     order = np.lexsort((ids, sizes))
     by_id = np.argsort(ids, kind="stable")
     free = np.ones(len(ids), dtype=bool)
-    shards: list[Int64] = []
+    shards: list[Int64s] = []
     for unit in redo:
         place = by_id[np.minimum(np.searchsorted(ids[by_id], unit), len(ids) - 1)]
         if bool((ids[place] == unit).all()) and bool(free[place].all()):
@@ -196,7 +197,7 @@ def plan_shards(ids: Ids, sizes: Int64, redo: Sequence[Ids], shard_texts: int) -
 
 
 def _storing(
-    job: _Job, encoder: Encoder, shard: Int64, tokens: Tokens, norms: Norms
+    job: _Embedding, encoder: Encoder, shard: Int64s, tokens: TokenBatchIds, norms: Norms
 ) -> Callable[[], None]:
     """Start to copy a shard's vectors to the host; the result waits for them and stores them.
 
@@ -207,7 +208,7 @@ def _storing(
     if vectors.dtype != job.rows.dtype:
         job.rows[where] = _restored(vectors)
     values, lengths = job.lane.download(vectors), job.lane.download(norms.values)
-    rows: Rows = np.empty(len(shard), dtype=ROW)
+    rows: HostArray = np.empty(len(shard), dtype=ROW)
     rows["id"] = job.ids[shard]
     rows["tokens"] = tokens.lengths
     rows["truncated"] = tokens.truncated
@@ -226,7 +227,7 @@ def _restored(vectors: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(vectors.float(), dim=1)
 
 
-def _check_disk(job: _Job, missing: int) -> None:
+def _check_disk(job: _Embedding, missing: int) -> None:
     """Say before the work, rather than after hours of it, that the disk can't hold the result."""
     row = job.spec.dim * np.dtype(job.config.store_dtype).itemsize + ROW.itemsize
     free = shutil.disk_usage(job.store.folder).free
@@ -238,7 +239,7 @@ def _check_disk(job: _Job, missing: int) -> None:
         )
 
 
-def _report(job: _Job, seconds: float) -> EmbeddingReport:
+def _report(job: _Embedding, seconds: float) -> EmbeddingReport:
     spec = job.spec
     rate = job.embedded_tokens / job.encode_seconds if job.encode_seconds else 0.0
     return EmbeddingReport(

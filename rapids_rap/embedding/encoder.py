@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.backend.lanes import Lane
-from rapids_rap.embedding.forward import Plan, Runner, choose_plan
+from rapids_rap.embedding.forward import BatchPlan, Runner, choose_plan
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
-from rapids_rap.embedding.packing import Int64, Tokens, make_batch, plan_batches
+from rapids_rap.embedding.packing import TokenBatchIds, make_batch, plan_batches
 from rapids_rap.embedding.projection import load_projection
 from rapids_rap.embedding.tokenizing import TextTokenizer
 from rapids_rap.errors import CapabilityError, InputError
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Norms:
     """Lengths of pooled vectors before scaling. rows: (m,) int64 of the matrix; values: (m,)."""
 
-    rows: Int64
+    rows: Int64s
     values: torch.Tensor
 
 
@@ -43,14 +43,14 @@ class Encoder:
         self.tokenize = TextTokenizer(load_tokenizer(spec), spec)
         self._runner = Runner(load_weights(spec, lane), lane)
         with torch.inference_mode():
-            self.plan: Plan = choose_plan(self._runner, spec, attention)
+            self.plan: BatchPlan = choose_plan(self._runner, spec, attention)
         self._projection = (
             load_projection(spec.projection, spec.dim).to(lane.device) if spec.projection else None
         )
         self.token_budget = token_budget or lane.token_budget
         log.info("%s on %s, %s: %s", spec.name, lane.device, spec.dtype, self.plan.reason)
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> Float32s:
         """The stage's vectors of a few texts, (len(texts), dim) float32, on the host.
 
         Raises as `encode_into` and `check` do.
@@ -63,8 +63,8 @@ class Encoder:
     @torch.inference_mode()
     def encode_into(
         self,
-        tokens: Tokens,
-        rows: Int64,
+        tokens: TokenBatchIds,
+        rows: Int64s,
         out: torch.Tensor,
         progress: Callable[[int], None] | None = None,
     ) -> Norms:
@@ -77,9 +77,9 @@ class Encoder:
         """
         lengths = tokens.lengths
         waiting, done = np.arange(len(rows)), 0
-        computed: list[tuple[Int64, torch.Tensor]] = []
+        computed: list[tuple[Int64s, torch.Tensor]] = []
 
-        def run(texts: Int64) -> torch.Tensor | None:
+        def run(texts: Int64s) -> torch.Tensor | None:
             return self._fitting(tokens, texts, rows[texts], out)
 
         while len(waiting):
@@ -87,7 +87,7 @@ class Encoder:
             plan = plan_batches(lengths[waiting], self.token_budget, self.plan.layout)
             # The largest first: a shortage shows at once, and cores that take batches end together.
             batches = sorted((waiting[part] for part in plan), key=lambda b: -lengths[b].sum())
-            too_large: list[Int64] = []
+            too_large: list[Int64s] = []
             with self.lane.workers() as each:
                 for texts, norms in zip(batches, each(run, batches), strict=True):
                     if norms is None:
@@ -106,7 +106,7 @@ class Encoder:
 
     @torch.inference_mode()
     def _fitting(
-        self, tokens: Tokens, texts: Int64, rows: Int64, out: torch.Tensor
+        self, tokens: TokenBatchIds, texts: Int64s, rows: Int64s, out: torch.Tensor
     ) -> torch.Tensor | None:
         """Run one batch and return its norms, or nothing where memory did not suffice."""
         try:
@@ -128,7 +128,7 @@ class Encoder:
         return None
 
     def _second_copies(
-        self, hidden: torch.Tensor, tokens: Tokens, texts: Int64
+        self, hidden: torch.Tensor, tokens: TokenBatchIds, texts: Int64s
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The states that are pooled, end to end, and the texts' (texts + 1,) borders in them."""
         lengths = tokens.lengths[texts]
@@ -138,7 +138,7 @@ class Encoder:
         places, ends = self.lane.upload(np.repeat(np.cumsum(lengths) - read, read) + steps, borders)
         return hidden[places], ends
 
-    def _halve(self, lengths: Int64) -> None:
+    def _halve(self, lengths: Int64s) -> None:
         """Lower the budget below what the smallest batch that failed took."""
         size = int(lengths.sum())
         if len(lengths) == 1:
@@ -151,7 +151,7 @@ class Encoder:
         self.token_budget = max(1, min(self.token_budget, size) // 2)
         log.warning("out of memory: going on with %d tokens a batch", self.token_budget)
 
-    def check(self, rows: Int64, norms: npt.NDArray[np.float32]) -> None:
+    def check(self, rows: Int64s, norms: Float32s) -> None:
         """Raise `InputError` for vectors of no direction: NaN, infinite or zero."""
         broken = rows[~(np.isfinite(norms) & (norms > 0))]
         if len(broken):

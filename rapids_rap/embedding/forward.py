@@ -20,7 +20,7 @@ from rapids_rap.backend.lanes import Lane
 from rapids_rap.embedding import BatchLayout
 from rapids_rap.embedding.attention import BY_KERNEL, BY_TEXT
 from rapids_rap.embedding.model import ModelSpec
-from rapids_rap.embedding.packing import Batch, Tokens, make_batch
+from rapids_rap.embedding.packing import TokenBatch, TokenBatchIds, make_batch
 from rapids_rap.embedding.varlen import varlen_kernel
 from rapids_rap.errors import CapabilityError
 
@@ -32,7 +32,7 @@ HALF_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """How batches are laid out and why; `registered` says whether our attention function runs."""
 
     layout: BatchLayout
@@ -58,7 +58,7 @@ class Runner:
         """Switch the model to a registered attention function or back to its own."""
         self.model.set_attn_implementation(attention)
 
-    def run(self, batch: Batch, layout: BatchLayout) -> torch.Tensor:
+    def run(self, batch: TokenBatch, layout: BatchLayout) -> torch.Tensor:
         """Hidden states of a batch on the device: its tokens', (T, d), texts end to end."""
         if layout == "padded":
             states, mask = self.padded(batch)
@@ -75,7 +75,7 @@ class Runner:
         states = self.model(**inputs, **self._common).last_hidden_state
         return states.reshape(-1, states.shape[-1])
 
-    def padded(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def padded(self, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Hidden states (texts, longest, d) and which of them are tokens (texts, longest), bool.
 
         Texts stand on the left, padding on the right.
@@ -91,7 +91,7 @@ class Runner:
         return states.last_hidden_state, mask
 
 
-def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
+def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> BatchPlan:
     """Try the model and choose: packed where a kernel attends to packed texts, else equal lengths.
 
     `wanted` is the configuration's `attention`. A model that the registered function does not
@@ -101,7 +101,7 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
     runner.use(runner.own_attention)
     _check_causality(runner, spec)
     if wanted == "padded":
-        return Plan("padded", False, "padding was asked for (embedding.attention)")
+        return BatchPlan("padded", False, "padding was asked for (embedding.attention)")
     fused = runner.lane.packs and spec.dtype != "float32"
     layout: BatchLayout = "packed" if fused or wanted == "packed" else "dense"
     obstacle = _obstacle(runner, spec, layout, BY_KERNEL if fused else BY_TEXT)
@@ -109,11 +109,11 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> Plan:
         runner.use(runner.own_attention)
         reason = f"texts of equal length, the model's own attention: {obstacle}"
         log.warning("%s can't run in %s batches with our attention: %s", spec.name, layout, reason)
-        return Plan("dense", False, reason)
+        return BatchPlan("dense", False, reason)
     if layout == "packed":
         why = f"{varlen_kernel().name} in {spec.dtype}" if fused else "packed was asked for"
-        return Plan("packed", True, f"texts end to end, nothing is padded: {why}")
-    return Plan("dense", True, "texts of equal length, nothing is padded or masked")
+        return BatchPlan("packed", True, f"texts end to end, nothing is padded: {why}")
+    return BatchPlan("dense", True, "texts of equal length, nothing is padded or masked")
 
 
 def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: str) -> str:
@@ -143,7 +143,9 @@ def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: s
     return ""
 
 
-def _probe(runner: Runner, tokens: Tokens, texts: list[int], layout: BatchLayout) -> torch.Tensor:
+def _probe(
+    runner: Runner, tokens: TokenBatchIds, texts: list[int], layout: BatchLayout
+) -> torch.Tensor:
     batch = make_batch(tokens, np.array(texts))
     return runner.run(batch.moved(runner.lane.upload), layout)
 
@@ -165,14 +167,14 @@ def _check_causality(runner: Runner, spec: ModelSpec) -> None:
         )
 
 
-def _probe_tokens(config: Any, lengths: list[int]) -> Tokens:
+def _probe_tokens(config: Any, lengths: list[int]) -> TokenBatchIds:
     """Repeatable sequences of tokens, the padding token left out."""
     vocabulary = int(config.get_text_config().vocab_size)
     starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     ids = np.random.default_rng(0).integers(0, vocabulary, int(starts[-1]))
     padding = -1 if config.pad_token_id is None else config.pad_token_id
     ids[ids == padding] = (padding + 1) % vocabulary
-    return Tokens(ids.astype(np.int32), starts, np.zeros(len(lengths), dtype=bool))
+    return TokenBatchIds(ids.astype(np.int32), starts, np.zeros(len(lengths), dtype=bool))
 
 
 def _difference(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -37,7 +37,7 @@ def one_ahead(make: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
         pool.shutdown(cancel_futures=True)
 
 
-class Behind:
+class BackgroundQueue:
     """Does jobs in order in another thread; as a context, waits for all of them at the end.
 
     At most `most` jobs are unfinished: `put` waits. After the first that fails none is done.
@@ -64,7 +64,7 @@ class Behind:
             self._failed = True
             raise
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> BackgroundQueue:
         return self
 
     def __exit__(

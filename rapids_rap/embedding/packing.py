@@ -7,35 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Bools, Int32s, Int64s
 from rapids_rap.embedding import BatchLayout
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Tokens:
+class TokenBatchIds:
     """Token ids of texts, end to end. ids: (tokens,) int32; text i is ids[starts[i]:starts[i+1]].
 
     starts: (texts + 1,) int64. truncated: (texts,) bool, whether the text was cut. read: (texts,)
     int64, how many of its last tokens are pooled: the second copy of an echo; None: all.
     """
 
-    ids: Int32
-    starts: Int64
-    truncated: npt.NDArray[np.bool_]
-    read: Int64 | None = None
+    ids: Int32s
+    starts: Int64s
+    truncated: Bools
+    read: Int64s | None = None
 
     @property
-    def lengths(self) -> Int64:
+    def lengths(self) -> Int64s:
         """Tokens of each text, (texts,) int64."""
         return np.diff(self.starts)
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """Texts end to end. ids, positions: (T,) int64; borders: (texts + 1,) int32; longest: tokens.
 
     `positions` begins at 0 in every text. The arrays are NumPy's, or what `moved` made of them.
@@ -51,23 +48,23 @@ class Batch:
         """How many texts the batch holds."""
         return len(self.borders) - 1
 
-    def moved(self, upload: Callable[..., tuple[Any, ...]]) -> Batch:
+    def moved(self, upload: Callable[..., tuple[Any, ...]]) -> TokenBatch:
         """The batch with its arrays on the device that `upload` takes them to."""
         ids, positions, borders = upload(self.ids, self.positions, self.borders)
-        return Batch(ids, positions, borders, self.longest)
+        return TokenBatch(ids, positions, borders, self.longest)
 
 
-def make_batch(tokens: Tokens, selection: Int64) -> Batch:
+def make_batch(tokens: TokenBatchIds, selection: Int64s) -> TokenBatch:
     """The selected texts, end to end, in the given order."""
     lengths = tokens.lengths[selection]
     borders = np.zeros(len(selection) + 1, dtype=np.int32)
     np.cumsum(lengths, out=borders[1:])
     positions = np.arange(borders[-1], dtype=np.int64) - np.repeat(borders[:-1], lengths)
     source = positions + np.repeat(tokens.starts[selection], lengths)
-    return Batch(tokens.ids[source].astype(np.int64), positions, borders, int(lengths.max()))
+    return TokenBatch(tokens.ids[source].astype(np.int64), positions, borders, int(lengths.max()))
 
 
-def plan_batches(lengths: Int64, budget: int, layout: BatchLayout) -> list[slice]:
+def plan_batches(lengths: Int64s, budget: int, layout: BatchLayout) -> list[slice]:
     """Cut texts, given by ascending length, into runs of at most `budget` computed tokens.
 
     dense: texts of one length only; packed: the sum of lengths counts; padded: the longest counts

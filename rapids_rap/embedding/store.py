@@ -20,11 +20,11 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import (
     explain_os_errors,
@@ -40,7 +40,6 @@ FORMAT = 1
 # Compared as 16 bytes: NumPy pads S16 with NUL, which changes nothing at full width.
 Ids = npt.NDArray[np.bytes_]
 ROW = np.dtype([("id", "S16"), ("tokens", "<i4"), ("truncated", "?")])
-Rows = npt.NDArray[Any]
 
 
 def hash_texts(texts: Sequence[str]) -> Ids:
@@ -75,7 +74,7 @@ class VectorStore:
             if not (self.folder / "space.json").is_file():
                 write_json(self.folder / "space.json", space)
             self._names: list[str] = []
-            self._rows: list[Rows] = []
+            self._rows: list[HostArray] = []
             self._open_shards()
         self._index()
 
@@ -129,7 +128,7 @@ class VectorStore:
         self._shard_of = np.repeat(np.arange(len(sizes)), sizes)[order]
         self._row_of = np.concatenate([np.zeros(0, int), *map(np.arange, sizes)])[order]
 
-    def locate(self, ids: Ids) -> npt.NDArray[np.int64]:
+    def locate(self, ids: Ids) -> Int64s:
         """The position of each id in the store's index, (n,) int64; -1 where it is missing."""
         if not len(self._sorted_ids):
             return np.full(len(ids), -1, dtype=np.int64)
@@ -137,10 +136,10 @@ class VectorStore:
         place = np.minimum(place, len(self._sorted_ids) - 1)
         return np.where(self._sorted_ids[place] == ids, place, -1)
 
-    def gather(self, ids: Ids) -> Iterator[tuple[npt.NDArray[np.int64], Rows, npt.NDArray[Any]]]:
+    def gather(self, ids: Ids) -> Iterator[tuple[Int64s, HostArray, HostArray]]:
         """What is stored of `ids`, shard by shard: (positions in `ids`, their rows, vectors).
 
-        One memory-mapped shard is open at a time. Rows have the fields of `ROW`.
+        One memory-mapped shard is open at a time. HostArray have the fields of `ROW`.
         """
         place = self.locate(ids)
         wanted = np.flatnonzero(place >= 0)
@@ -156,7 +155,7 @@ class VectorStore:
             vectors = np.load(path, mmap_mode="r", allow_pickle=False)
             yield positions, self._rows[number][row], vectors[row]
 
-    def append(self, rows: Rows, vectors: npt.NDArray[Any]) -> None:
+    def append(self, rows: HostArray, vectors: HostArray) -> None:
         """Add one shard: rows (m,) of `ROW`, vectors (m, dim). The next opening finds it.
 
         Raises `CapabilityError` or `InputError` where it can't be written; earlier shards stay.
@@ -183,7 +182,7 @@ def _shard_name(ids: Ids) -> str:
     return "shard-" + hashlib.blake2b(ids.tobytes(), digest_size=16).hexdigest()
 
 
-def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
+def _npy_bytes(array: HostArray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rapids_rap.embedding.model import ModelSpec
-from rapids_rap.embedding.packing import Tokens
+from rapids_rap.embedding.packing import TokenBatchIds
 from rapids_rap.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class TextTokenizer:
             self._limit //= 2
         self._alone = self._stand_in()
 
-    def __call__(self, texts: Sequence[str]) -> Tokens:
+    def __call__(self, texts: Sequence[str]) -> TokenBatchIds:
         """Tokenize texts; ids of all in one array."""
         parts: list[np.ndarray] = []
         lengths: list[int] = []
@@ -56,7 +56,7 @@ class TextTokenizer:
         np.cumsum(lengths, out=starts[1:])
         ids_of_all = np.concatenate([np.zeros(0, dtype=np.int32), *parts])
         pooled = np.asarray(read, dtype=np.int64) if self._echo else None
-        return Tokens(ids_of_all, starts, np.asarray(truncated, dtype=bool), pooled)
+        return TokenBatchIds(ids_of_all, starts, np.asarray(truncated, dtype=bool), pooled)
 
     def _copies(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[int], bool]]:
         """What stands before the tokens that are pooled, those tokens, and whether they were cut.

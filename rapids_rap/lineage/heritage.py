@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.clustering.warm_start import Earlier
 from rapids_rap.config import Config
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.run import Run
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Heritage:
     theme_labels: Mapping[int, str] = field(default_factory=dict)
 
 
-def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Int64s, pd.DataFrame]:
     """The position of each text of the earlier run among tonight's, -1 if gone, and `Run.texts`.
 
     A text is the same where its `text_norm` is.

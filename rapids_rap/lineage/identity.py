@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.clusters import Clusters, cluster_centers
 from rapids_rap.clustering.themes import text_themes
@@ -23,7 +23,6 @@ from rapids_rap.embedding import Vectors
 from rapids_rap.lineage.heritage import Heritage, find_earlier
 from rapids_rap.lineage.matching import Matching, Night, Rules, labels_by_id, match_groups
 
-Ints = npt.NDArray[np.int64]
 Colours = Mapping[int, tuple[int, int, int]]
 
 
@@ -36,8 +35,8 @@ class Names:
     earlier night, by id. record: the manifest's `identity`, None where the run inherits nothing.
     """
 
-    clusters: Ints
-    themes: Ints
+    clusters: Int64s
+    themes: Int64s
     cluster_labels: Mapping[int, str]
     theme_labels: Mapping[int, str]
     cluster_colours: Colours
@@ -141,7 +140,7 @@ def _colours(table: Mapping[str, Sequence[int]]) -> Colours:
 
 def _earlier_centers(
     heritage: Heritage, old: pd.DataFrame, kind: str, vectors: Vectors
-) -> npt.NDArray[np.float32] | None:
+) -> Float32s | None:
     """(K, d) unit means of the earlier groups by ascending id; None where the space is another."""
     run = heritage.run
     if run is None or run.manifest["model"].get("space") != vectors.report.space:
@@ -154,7 +153,7 @@ def _earlier_centers(
     return _means(matrix, group - none, len(numbers) - none)
 
 
-def _means(matrix: npt.NDArray[Any], group: Ints, count: int) -> npt.NDArray[np.float32]:
+def _means(matrix: HostArray, group: Int64s, count: int) -> Float32s:
     """Mean rows of each group, -1 nowhere; the matrix is read in blocks, for it may be large."""
     from scipy.sparse import csr_matrix
 

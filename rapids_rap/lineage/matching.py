@@ -22,10 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.lineage.overlap import best_matches
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 LEAST_SAID = 0.1  # of a group's weight in texts that both nights group; less can't say anything
 _TIE = 1e-6  # of the Jaccard index: what the cosine may decide where both nights' lines are silent
@@ -41,8 +39,8 @@ class Night:
     common space.
     """
 
-    labels: Ints
-    weights: Ints
+    labels: Int64s
+    weights: Int64s
     centers: npt.NDArray[np.floating] | None = None
 
 
@@ -57,7 +55,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Split:
+class ClusterSplit:
     """An earlier group of which several of tonight's are made, by id."""
 
     group: int
@@ -65,7 +63,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Merge:
+class ClusterMerge:
     """Earlier groups that lie in one of tonight's, by id."""
 
     groups: tuple[int, ...]
@@ -81,12 +79,12 @@ class Matching:
     id. next_id: the lowest id never used.
     """
 
-    ids: Ints
+    ids: Int64s
     kept: tuple[int, ...]
     born: tuple[int, ...]
     dead: tuple[int, ...]
-    split: tuple[Split, ...]
-    merged: tuple[Merge, ...]
+    split: tuple[ClusterSplit, ...]
+    merged: tuple[ClusterMerge, ...]
     next_id: int
 
     def as_json(self, kind: str) -> dict[str, Any]:
@@ -108,36 +106,36 @@ class _Table:
     texts which both nights group. cosine: (rows, columns), 0 where it is unknown.
     """
 
-    shared: Floats
-    said: tuple[Floats, Floats]
-    cosine: Floats
+    shared: Float64s
+    said: tuple[Float64s, Float64s]
+    cosine: Float64s
 
     @property
-    def jaccard(self) -> Floats:
+    def jaccard(self) -> Float64s:
         """Weighted Jaccard index over the texts that both nights group."""
         rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
         return self.shared / np.maximum(rows[:, None] + columns[None, :] - self.shared, 1)
 
     @property
-    def majority(self) -> npt.NDArray[np.bool_]:
+    def majority(self) -> Bools:
         """Pairs that share more than half of what is shared of either group."""
         rows, columns = self.shared.sum(axis=1), self.shared.sum(axis=0)
         return self.shared > np.maximum(rows[:, None], columns[None, :]) / 2
 
     @property
-    def of_earlier(self) -> Floats:
+    def of_earlier(self) -> Float64s:
         """(rows, columns) share of each earlier group's shared weight in each of tonight's."""
         return self.shared / np.maximum(self.shared.sum(axis=1), 1)[:, None]
 
     @property
-    def unsaid(self) -> npt.NDArray[np.bool_]:
+    def unsaid(self) -> Bools:
         """Pairs of which one group hardly holds a text that the other night groups."""
         known = [share >= LEAST_SAID for share in self.said]
         return ~(known[0][:, None] & known[1][None, :])
 
 
 def match_groups(
-    before: Night, tonight: Night, place: Ints, next_id: int, rules: Rules
+    before: Night, tonight: Night, place: Int64s, next_id: int, rules: Rules
 ) -> Matching:
     """Name tonight's groups after those of the night `before`.
 
@@ -169,7 +167,7 @@ def match_groups(
     )
 
 
-def centered_cosine(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> Floats:
+def centered_cosine(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> Float64s:
     """(rows of a, rows of b) float64 cosine after the mean of all rows is taken off.
 
     Sentence vectors share a large common direction (Mu & Viswanath 2018, arXiv:1702.01417), beside
@@ -193,14 +191,14 @@ def labels_by_id(
     return kept, {group: text for group, text in sorted(labels.items()) if group not in alive}
 
 
-def _groups(labels: Ints) -> tuple[Ints, Ints]:
+def _groups(labels: Int64s) -> tuple[Int64s, Int64s]:
     """The group numbers, ascending, and (n,) each text's position among them, -1 for none."""
     numbers, position = np.unique(labels, return_inverse=True)
     none = int((numbers < 0).sum())
     return numbers[none:].astype(np.int64), np.maximum(position.astype(np.int64) - none, -1)
 
 
-def _heaviest_first(column: Ints, weights: Ints, count: int) -> Ints:
+def _heaviest_first(column: Int64s, weights: Int64s, count: int) -> Int64s:
     """Groups by weight, falling; equal ones by their first text."""
     inside = np.flatnonzero(column >= 0)
     first = np.full(count, len(column), dtype=np.int64)
@@ -209,7 +207,13 @@ def _heaviest_first(column: Ints, weights: Ints, count: int) -> Ints:
 
 
 def _table(
-    before: Night, tonight: Night, place: Ints, row: Ints, column: Ints, rows: int, order: Ints
+    before: Night,
+    tonight: Night,
+    place: Int64s,
+    row: Int64s,
+    column: Int64s,
+    rows: int,
+    order: Int64s,
 ) -> _Table:
     columns = len(order)
     kept = np.flatnonzero(place >= 0)
@@ -234,17 +238,17 @@ def _table(
     )
 
 
-def _said(groups: Ints, weights: Ints, texts: Ints, count: int) -> Floats:
+def _said(groups: Int64s, weights: Int64s, texts: Int64s, count: int) -> Float64s:
     """(count,) share of each group's weight in these texts."""
     return _sums(groups[texts], weights[texts], count) / _sums(groups, weights, count)
 
 
-def _sums(groups: Ints, weights: Ints, count: int) -> Floats:
+def _sums(groups: Int64s, weights: Int64s, count: int) -> Float64s:
     inside = groups >= 0
     return np.bincount(groups[inside], weights=weights[inside], minlength=count).astype(np.float64)
 
 
-def _assign(table: _Table, rules: Rules) -> Ints:
+def _assign(table: _Table, rules: Rules) -> Int64s:
     """(columns,) the earlier group each of tonight's is, -1 for none: by lines, then by centers."""
     jaccard = table.jaccard
     # A pair that is most of both its groups has no rival, and 1 more than any two other pairs.
@@ -257,21 +261,21 @@ def _assign(table: _Table, rules: Rules) -> Ints:
     return parent
 
 
-def _splits(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Split, ...]:
+def _splits(table: _Table, old: Int64s, ids: Int64s, rules: Rules) -> tuple[ClusterSplit, ...]:
     """Earlier groups that lie in two or more of tonight's, which are mostly made of them."""
     made = table.shared > 0.5 * table.shared.sum(axis=0)
     parts = (table.of_earlier >= rules.split) & made
     return tuple(
-        Split(int(old[i]), tuple(sorted(ids[parts[i]].tolist())))
+        ClusterSplit(int(old[i]), tuple(sorted(ids[parts[i]].tolist())))
         for i in np.flatnonzero(parts.sum(axis=1) >= 2)
     )
 
 
-def _merges(table: _Table, old: Ints, ids: Ints, rules: Rules) -> tuple[Merge, ...]:
+def _merges(table: _Table, old: Int64s, ids: Int64s, rules: Rules) -> tuple[ClusterMerge, ...]:
     """Tonight's groups in which two or more earlier ones lie."""
     swallowed = table.of_earlier >= rules.merge
     found = [
-        Merge(tuple(old[swallowed[:, j]].tolist()), int(ids[j]))
+        ClusterMerge(tuple(old[swallowed[:, j]].tolist()), int(ids[j]))
         for j in np.flatnonzero(swallowed.sum(axis=0) >= 2)
     ]
     return tuple(sorted(found, key=lambda merge: merge.into))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from rapids_rap.arrays import Int64s
 
 LEAST = 0.25  # a match shares at least so much of the smaller of its two clusters
 
 
-def best_matches(score: npt.NDArray[np.number]) -> Ints:
+def best_matches(score: npt.NDArray[np.number]) -> Int64s:
     """For each column the row it is matched to, (columns,) int64, -1 for none.
 
     One to one, with the greatest sum of `score` (rows, columns) in all (the assignment problem,
@@ -29,7 +29,7 @@ def match_clusters(
     overlap: npt.NDArray[np.number],
     sizes: tuple[npt.NDArray[np.number], npt.NDArray[np.number]],
     least: float = LEAST,
-) -> Ints:
+) -> Int64s:
     """For each column's cluster the row's cluster it is matched to, (columns,) int64, -1 for none.
 
     overlap: (rows, columns) what two clusterings have in common, noise left out. sizes: of the
@@ -40,6 +40,6 @@ def match_clusters(
     return best_matches(np.where(overlap >= least * np.maximum(smaller, 1), overlap, 0))
 
 
-def match_flow(table: npt.NDArray[np.number]) -> Ints:
+def match_flow(table: npt.NDArray[np.number]) -> Int64s:
     """`match_clusters` of a flow table (rows + 1, columns + 1), whose position 0 is noise."""
     return match_clusters(table[1:, 1:], (table.sum(axis=1)[1:], table.sum(axis=0)[1:]))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rapids_rap.arrays import UInt8s
 from rapids_rap.maps.fonts import Typeface
 from rapids_rap.maps.labels import Box, place_labels
-from rapids_rap.maps.palette import INK, Colour, Rgb
-from rapids_rap.maps.raster import Image
+from rapids_rap.maps.palette import INK, Colour
 from rapids_rap.maps.sketch import FAINT, GREY, Sheet, Sketch
 
 
@@ -37,7 +37,7 @@ class Label:
 class Scale:
     """A continuous colour scale: its colours from low to high and ticks (position 0..1, text)."""
 
-    colours: Rgb
+    colours: UInt8s
     ticks: tuple[tuple[float, str], ...]
 
 
@@ -54,7 +54,7 @@ class Page:
     scale: Scale | None = None
 
 
-def render_map(page: Page, panel: Image, sheet: Sheet, face: Typeface, lift: float = 0.0) -> bytes:
+def render_map(page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: float = 0.0) -> bytes:
     """A map as PNG bytes: the panel's image with its text around and on it.
 
     lift: pixels that a label keeps above its spot, so that few points are not covered by it.

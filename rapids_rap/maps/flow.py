@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.maps.palette import INK, NOISE, REST, Colour
 from rapids_rap.maps.sketch import FAINT, GREY, Sketch
-
-Ints = npt.NDArray[np.int64]
 
 SHOWN = 24  # clusters of a run with a bar of their own; the rest share one
 _GAP = 9  # pixels between bars, of the 2400 x 1800 design
@@ -25,21 +23,21 @@ _BAR = 34
 
 
 @dataclass(frozen=True)
-class Column:
+class FlowColumn:
     """The bars of one run, top to bottom. names: beside the bars. lines: (bars,) each one's."""
 
     names: tuple[str, ...]
     colours: tuple[Colour, ...]
-    lines: Ints
+    lines: Int64s
 
 
 @dataclass(frozen=True)
 class FlowChart:
     """ribbons: (left bars, right bars) lines, whose sums are `left.lines` and `right.lines`."""
 
-    left: Column
-    right: Column
-    ribbons: Ints
+    left: FlowColumn
+    right: FlowColumn
+    ribbons: Int64s
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class ClusterNames:
     colours: tuple[Colour, ...]
 
 
-def flow_table(a: Ints, b: Ints, lines: Ints, count_a: int, count_b: int) -> Ints:
+def flow_table(a: Int64s, b: Int64s, lines: Int64s, count_a: int, count_b: int) -> Int64s:
     """(count_a + 1, count_b + 1) lines that are in cluster i of a and j of b; position 0 is noise.
 
     a, b: (n,) labels, -1 is noise. lines: (n,) occurrences. The sum is that of `lines`.
@@ -60,7 +58,7 @@ def flow_table(a: Ints, b: Ints, lines: Ints, count_a: int, count_b: int) -> Int
     return table
 
 
-def flow_chart(table: Ints, a: ClusterNames, b: ClusterNames, shown: int = SHOWN) -> FlowChart:
+def flow_chart(table: Int64s, a: ClusterNames, b: ClusterNames, shown: int = SHOWN) -> FlowChart:
     """The chart of a flow table (see `flow_table`).
 
     On the left the largest clusters come first, on the right the order is that which crosses least;
@@ -80,7 +78,7 @@ def flow_chart(table: Ints, a: ClusterNames, b: ClusterNames, shown: int = SHOWN
     )
 
 
-def _parts(totals: Ints, shown: int) -> list[Ints]:
+def _parts(totals: Int64s, shown: int) -> list[Int64s]:
     """Positions of the flow table that share a bar: clusters, the rest of them, noise."""
     clusters = 1 + np.argsort(-totals[1:], kind="stable")
     clusters = clusters[totals[clusters] > 0]
@@ -93,7 +91,7 @@ def _parts(totals: Ints, shown: int) -> list[Ints]:
     return parts
 
 
-def _least_crossing(ribbons: Ints, last: Sequence[int]) -> list[int]:
+def _least_crossing(ribbons: Int64s, last: Sequence[int]) -> list[int]:
     """Columns by the mean height of what they receive; those in `last` come last.
 
     The barycentre heuristic of Sugiyama, Tagawa & Toda (1981).
@@ -105,7 +103,7 @@ def _least_crossing(ribbons: Ints, last: Sequence[int]) -> list[int]:
     return [*sorted(movable, key=lambda i: (centre[i], i)), *last]
 
 
-def _column(parts: Sequence[Ints], side: ClusterNames, lines: Ints) -> Column:
+def _column(parts: Sequence[Int64s], side: ClusterNames, lines: Int64s) -> FlowColumn:
     names, colours = [], []
     for part in parts:
         if len(part) > 1:
@@ -117,7 +115,7 @@ def _column(parts: Sequence[Ints], side: ClusterNames, lines: Ints) -> Column:
         else:
             names.append(side.names[int(part[0]) - 1])
             colours.append(side.colours[int(part[0]) - 1])
-    return Column(tuple(names), tuple(colours), lines)
+    return FlowColumn(tuple(names), tuple(colours), lines)
 
 
 def draw_flow(
@@ -154,7 +152,7 @@ def draw_flow(
         _draw_bars(sketch, column, tops, scale, x, outward, side, total)
 
 
-def _fitting_scale(lines: Ints, room: float, pitch: float, gap: float) -> float:
+def _fitting_scale(lines: Int64s, room: float, pitch: float, gap: float) -> float:
     """Pixels a line, so that every bar has its label's pitch and all fit into the room."""
     room -= gap * max(len(lines) - 1, 0)
     if pitch * len(lines) >= room or not lines.sum():
@@ -167,8 +165,8 @@ def _fitting_scale(lines: Ints, room: float, pitch: float, gap: float) -> float:
 
 
 def _places(
-    lines: Ints, scale: float, ceiling: float, floor: float, pitch: float, gap: float
-) -> npt.NDArray[np.float64]:
+    lines: Int64s, scale: float, ceiling: float, floor: float, pitch: float, gap: float
+) -> Float64s:
     """(bars,) the top of each bar, in the middle of its slot; slots fill the whole height."""
     slots = np.maximum(scale * lines, pitch)
     spare = max(0.0, ceiling - floor - float(slots.sum()))
@@ -181,7 +179,7 @@ def _draw_ribbons(
     sketch: Sketch,
     chart: FlowChart,
     scale: float,
-    places: Sequence[npt.NDArray[np.float64]],
+    places: Sequence[Float64s],
     ends: tuple[float, float],
 ) -> None:
     """Widest first, so that narrow ones stay visible; ribbons keep their order at both bars."""
@@ -204,8 +202,8 @@ def _draw_ribbons(
 
 def _draw_bars(
     sketch: Sketch,
-    column: Column,
-    tops: npt.NDArray[np.float64],
+    column: FlowColumn,
+    tops: Float64s,
     scale: float,
     x: float,
     outward: int,

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from rapids_rap.arrays import Float64s, Int64s, UInt8s
 
 Colour = tuple[int, int, int]
-Rgb = npt.NDArray[np.uint8]  # (k, 3)
-Floats = npt.NDArray[np.float64]
 
 NOISE = (205, 205, 205)
 REST = (148, 148, 148)
@@ -54,7 +53,7 @@ _TO_LAB = np.array(
 )
 
 
-def theme_colours(count: int, kept: Sequence[Colour | None] = ()) -> Rgb:
+def theme_colours(count: int, kept: Sequence[Colour | None] = ()) -> UInt8s:
     """A colour for each of `count` themes or categories, (count, 3) uint8.
 
     kept: for some of them the colour that they keep; the others get the first that are left.
@@ -67,7 +66,7 @@ def theme_colours(count: int, kept: Sequence[Colour | None] = ()) -> Rgb:
     return np.array([next(spare) if c is None else c for c in given], dtype=np.uint8)
 
 
-def _plain_colours(count: int) -> Rgb:
+def _plain_colours(count: int) -> UInt8s:
     base = np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _BASE], dtype=np.uint8)
     if count <= len(base):
         return base[:count]
@@ -78,12 +77,12 @@ def _plain_colours(count: int) -> Rgb:
 
 
 def cluster_colours(
-    themes: npt.NDArray[np.int64],
-    places: Floats,
-    sizes: npt.NDArray[np.int64],
-    hues: Rgb | None = None,
+    themes: Int64s,
+    places: Float64s,
+    sizes: Int64s,
+    hues: UInt8s | None = None,
     kept: Sequence[Colour | None] = (),
-) -> Rgb:
+) -> UInt8s:
     """A colour of its own for each cluster, (k, 3) uint8.
 
     themes: (k,) theme of each cluster; its colour stays in the theme's family of hues. places:
@@ -97,7 +96,7 @@ def cluster_colours(
     bases = theme_colours(int(themes.max()) + 1 if count else 0) if hues is None else hues
     held = {k: colour for k, colour in enumerate(kept) if colour is not None}
     inherited = np.array(list(held.values()), dtype=np.uint8).reshape(-1, 3)
-    pools: dict[int, Rgb] = {}
+    pools: dict[int, UInt8s] = {}
     for theme in np.unique(themes):
         taken = np.concatenate([inherited, *pools.values()])
         size = int((themes == theme).sum())
@@ -125,32 +124,32 @@ def cluster_colours(
     return colours
 
 
-def darkened(colours: Rgb, lightness: float = 0.42) -> Rgb:
+def darkened(colours: UInt8s, lightness: float = 0.42) -> UInt8s:
     """The colours dark enough to be read as text on white, (k, 3) uint8."""
     lab = to_oklab(colours)
     lab[:, 0] = np.minimum(lab[:, 0], lightness)
     return _to_rgb(lab)
 
 
-def to_oklab(colours: Rgb) -> Floats:
+def to_oklab(colours: UInt8s) -> Float64s:
     """(k, 3) sRGB bytes as OKLab: lightness in [0, 1], green-red, blue-yellow."""
     srgb = colours.astype(np.float64) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
 
 
-def _to_rgb(lab: Floats) -> Rgb:
+def _to_rgb(lab: Float64s) -> UInt8s:
     linear = ((lab @ np.linalg.inv(_TO_LAB).T) ** 3) @ np.linalg.inv(_TO_LMS).T
     linear = np.clip(linear, 0, 1)
     srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(srgb * 255).astype(np.uint8)
 
 
-def _from_lch(lightness: Floats, chroma: Floats, hue: Floats) -> Rgb:
+def _from_lch(lightness: Float64s, chroma: Float64s, hue: Float64s) -> UInt8s:
     return _to_rgb(np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1))
 
 
-def _shades(base: Rgb, count: int, families: int, taken: Rgb) -> Rgb:
+def _shades(base: UInt8s, count: int, families: int, taken: UInt8s) -> UInt8s:
     """At least `count` distinct colours, none taken, around a theme's own, which comes first.
 
     The box of lightness, chroma and hue is filled evenly by the additive recurrence of the
@@ -174,7 +173,7 @@ def _shades(base: Rgb, count: int, families: int, taken: Rgb) -> Rgb:
     return found
 
 
-def _distinct(colours: Rgb) -> Rgb:
+def _distinct(colours: UInt8s) -> UInt8s:
     """The colours without repetition, in their order."""
     _, first = np.unique(colours, axis=0, return_index=True)
     return colours[np.sort(first)]

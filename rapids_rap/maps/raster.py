@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace, device
 from matplotlib import colormaps
 
+from rapids_rap.arrays import Float32s, Float64s, UInt8s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_first, group_totals
-from rapids_rap.maps.palette import PAPER, Rgb
-
-Image = npt.NDArray[np.uint8]  # (height, width, 3)
+from rapids_rap.maps.palette import PAPER
 
 STEPS = 512  # of the density's colour scale
 _LOTS = 2**31
@@ -105,7 +103,7 @@ def rasterize(
     return Raster(xp.astype(found["counts"], xp.int64), layers, radius)
 
 
-def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
+def paint(raster: Raster, layer: str, colours: UInt8s, backend: Backend) -> UInt8s:
     """The layer as an image, top row first: colours[0] for no group, colours[g + 1] for group g.
 
     A pixel with few points is paler than one with many, on a logarithmic scale.
@@ -121,7 +119,7 @@ def paint(raster: Raster, layer: str, colours: Rgb, backend: Backend) -> Image:
     return backend.to_host(xp.astype(xp.flip(mixed + 0.5, axis=0), xp.uint8))
 
 
-def density_image(raster: Raster, points: int, backend: Backend) -> tuple[Image, float]:
+def density_image(raster: Raster, points: int, backend: Backend) -> tuple[UInt8s, float]:
     """The density of the points as an image, top row first, and its peak in points per pixel.
 
     A kernel estimate with a Gaussian, whose width falls with the sixth root of the number of
@@ -148,7 +146,7 @@ def density_level(density: Any, peak: float) -> Any:
     return (density / (peak or 1.0)) ** _GAMMA
 
 
-def density_scale() -> Rgb:
+def density_scale() -> UInt8s:
     """The colours of the density from faintest to peak, (STEPS, 3) uint8: paper, then magma."""
     colours = colormaps["magma_r"](np.linspace(0.0, 0.96, STEPS))[:, :3] * 255
     fade = np.clip(np.linspace(0, 6, STEPS), 0, 1)[:, None]  # the first sixth rises out of paper
@@ -157,7 +155,7 @@ def density_scale() -> Rgb:
 
 def densest_spots(
     pixels: Array, groups: Array, count: int, cell: float, backend: Backend
-) -> npt.NDArray[np.float64]:
+) -> Float64s:
     """(count, 2) pixel where each group (n,) is densest; NaN for one that is not in the picture.
 
     It is the mean of the group's points in the square of `cell` pixels that holds most of them, the
@@ -190,9 +188,7 @@ def _fullest_squares(keys: Array, across: int, count: int) -> Array:
     return xp.take(xp.concat([values, none]), group_first(values // across**2, count))
 
 
-def sums_by_group(
-    groups: Array, weights: Array, count: int, backend: Backend
-) -> npt.NDArray[np.float64]:
+def sums_by_group(groups: Array, weights: Array, count: int, backend: Backend) -> Float64s:
     """(count + 1,) the weights of each group (n,) int64 added up; position 0 is group -1.
 
     The sums are exact: weights are whole numbers, and pixels have their centres at halves. A table
@@ -207,7 +203,7 @@ def disc_radius(places: int, width: int, height: int) -> int:
     return min(round(wanted), max(1, width // 250))
 
 
-def disc(radius: int) -> npt.NDArray[np.float32]:
+def disc(radius: int) -> Float32s:
     """(m, 2) offsets of the pixels of a disc, its centre among them."""
     steps = np.arange(-radius, radius + 1)
     x, y = (axis.ravel() for axis in np.meshgrid(steps, steps))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float64s, Int64s, UInt8s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.themes import text_themes
-from rapids_rap.maps.palette import NOISE, Colour, Rgb, cluster_colours, theme_colours
+from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, theme_colours
 from rapids_rap.maps.raster import densest_spots, sums_by_group
 from rapids_rap.maps.sketch import Sheet
 
@@ -70,10 +70,10 @@ class Scene:
     spots: pixels of the panel, NaN where a group is not in the picture.
     """
 
-    themes: npt.NDArray[np.int64]
-    lines: dict[str, npt.NDArray[np.float64]]
-    spots: dict[str, npt.NDArray[np.float64]]
-    colours: dict[str, Rgb]
+    themes: Int64s
+    lines: dict[str, Float64s]
+    spots: dict[str, Float64s]
+    colours: dict[str, UInt8s]
     subtitle: str
     footnote: str
 

@@ -22,9 +22,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 from PIL import Image as Pillow
 
+from rapids_rap.arrays import UInt8s
 from rapids_rap.maps.fonts import Typeface
 from rapids_rap.maps.palette import INK, Colour
-from rapids_rap.maps.raster import Image
 
 Align = Literal["left", "center", "right"]
 GREY = (110, 110, 110)
@@ -228,7 +228,7 @@ class Sketch:
             )
         )
 
-    def image(self, image: Image, x: int, y: int) -> None:
+    def image(self, image: UInt8s, x: int, y: int) -> None:
         """An image with its lower left corner there, pixel for pixel, behind all else."""
         self.figure.add_artist(_Pixels(image, x, y))
 
@@ -258,7 +258,7 @@ class _Pixels(Artist):
 
     zorder = 0
 
-    def __init__(self, image: Image, x: int, y: int) -> None:
+    def __init__(self, image: UInt8s, x: int, y: int) -> None:
         super().__init__()
         self.pixels, self.corner = image, (x, y)
 

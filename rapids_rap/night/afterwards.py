@@ -23,12 +23,12 @@ from rapids_rap.runs.files import write_bytes, write_json
 log = logging.getLogger(__name__)
 
 NOTIFY_SECONDS = 60
-Word = Literal["published", "unchanged", "refused", "failed", "stopped", "locked", "planned"]
+Status = Literal["published", "unchanged", "refused", "failed", "stopped", "locked", "planned"]
 _MISUSED = (OSError, ValueError, RapError)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NightOutcome:
     """How a night ended.
 
     message: a sentence. name: the night that was made, else the published one, else empty.
@@ -36,7 +36,7 @@ class Outcome:
     looked at. record: nightly.json. error: what the command ends with, None for exit code 0.
     """
 
-    status: Word
+    status: Status
     message: str
     exit_code: int = 0
     name: str = ""
@@ -57,7 +57,7 @@ def split_command(command: str) -> list[str]:
         ) from None
 
 
-def keep_status(root: NightRoot, metrics: str, outcome: Outcome, ended: float) -> None:
+def keep_status(root: NightRoot, metrics: str, outcome: NightOutcome, ended: float) -> None:
     """Write ROOT/status.json and the Prometheus file; `ended` in Unix seconds.
 
     Of a night that failed, the figures are those of the night before it, as is the last success.
@@ -93,7 +93,7 @@ def _last_status(root: NightRoot) -> Mapping[str, Any]:
     return status if isinstance(status, dict) else {}
 
 
-def _essence(outcome: Outcome) -> dict[str, Any]:
+def _essence(outcome: NightOutcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "exit_code": outcome.exit_code,
@@ -102,7 +102,7 @@ def _essence(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def notify(words: list[str], outcome: Outcome, root: Path) -> None:
+def notify(words: list[str], outcome: NightOutcome, root: Path) -> None:
     """Run the notify command: the summary as JSON on its input, the essence in its environment."""
     if not words:
         return

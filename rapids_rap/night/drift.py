@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
+from rapids_rap.arrays import Float64s
 from rapids_rap.quality.figures import DECLARATIONS
-
-Floats = npt.NDArray[np.float64]
 
 FIGURES = tuple(one.key for one in DECLARATIONS if one.watched)
 MOST_LISTED = 50  # artists with new lines that nightly.json names
@@ -131,7 +129,7 @@ def grown_clusters(before: Mapping[int, int], now: Mapping[int, int], rate: floa
     return sorted(found, key=lambda growth: -abs(growth.effect))
 
 
-def _z_scores(both: Floats, difference: Floats, n_before: int, n_now: int) -> Floats:
+def _z_scores(both: Float64s, difference: Float64s, n_before: int, n_now: int) -> Float64s:
     pooled = both / (n_before + n_now)
     spread = np.sqrt(pooled * (1 - pooled) * (1 / n_before + 1 / n_now))
     safe = np.where(spread > 0, spread, 1.0)  # a cluster that is everything, both nights

@@ -24,10 +24,10 @@ from rapids_rap.lineage.heritage import Heritage
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.night import gates, preflight, record
 from rapids_rap.night import root as nights
-from rapids_rap.night.afterwards import Outcome, Word, keep_status, notify, split_command
+from rapids_rap.night.afterwards import NightOutcome, Status, keep_status, notify, split_command
 from rapids_rap.night.basis import InputChanges, basis_of, changes_since, compare_inputs, inputs_of
 from rapids_rap.night.names import read_labels
-from rapids_rap.night.root import NightRoot, State
+from rapids_rap.night.root import NightRoot, NightState
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import sweep_partials
 from rapids_rap.runs.folder import add_document, hash_inputs
@@ -54,14 +54,14 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Situation:
+class _Tonight:
     """What was found before any work.
 
     state is read under the lock; published is the night that `latest` leads to, None before the
     first; basis and inputs are tonight's.
     """
 
-    state: State
+    state: NightState
     published: Run | None
     files: tuple[Path, ...]
     inputs: list[tuple[str, str]]
@@ -85,7 +85,7 @@ class _Situation:
         return changes_since(night["basis"], self.basis) if night else []
 
 
-def nightly(request: Request, progress: StageProgress) -> Outcome:
+def nightly(request: Request, progress: StageProgress) -> NightOutcome:
     """Make tonight's run and publish it, if there is something new and no gate refuses.
 
     Raises nothing but what `_open` does: how the night ended is the answer, its `error` what the
@@ -109,7 +109,7 @@ def nightly(request: Request, progress: StageProgress) -> Outcome:
     return outcome
 
 
-def foresee(request: Request) -> Outcome:
+def plan_night(request: Request) -> NightOutcome:
     """What `nightly` would do now; takes no lock and writes nothing."""
     root, _ = _open(request.config)
     preflight.check_place(root, request.config)
@@ -126,7 +126,7 @@ def foresee(request: Request) -> Outcome:
         )
     limits = request.config.nightly
     name = nights.new_name(state.last, datetime.now(UTC))
-    doomed = nights.doomed_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC))
+    expired = nights.expired_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC))
     inputs = found.input_changes
     said = [
         f"Would make the night {name}, "
@@ -144,10 +144,10 @@ def foresee(request: Request) -> Outcome:
             else []
         ),
         *(["  resumes from .building"] if root.building.exists() else []),
-        *(f"  may prune {other}" for other in doomed),
+        *(f"  may prune {other}" for other in expired),
     ]
     _check_machine(root, request.config, found)
-    return Outcome("planned", said[0], sentences=tuple(said))
+    return NightOutcome("planned", said[0], sentences=tuple(said))
 
 
 def rollback(path: Path, name: str = "") -> tuple[str, str]:
@@ -160,7 +160,7 @@ def rollback(path: Path, name: str = "") -> tuple[str, str]:
     if not root.runs.is_dir():
         raise InputError(f"{path}: is no folder of nights (it has no runs/).")
     with exclusive(root.path):
-        nights.settle(root)
+        nights.finish_pending(root)
         now = root.latest.readlink().name if root.latest.is_symlink() else ""
         target = name or (nights.earlier_name(root, now) if now else "")
         if target not in nights.run_names(root):
@@ -183,11 +183,11 @@ def _open(config: Config) -> tuple[NightRoot, list[str]]:
     return nights.open_root(config.nightly.root), split_command(config.nightly.notify_command)
 
 
-def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> Outcome:
+def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> NightOutcome:
     begun, clock = datetime.now(UTC), time.monotonic()
     sweep_partials(root.path)
     nights.empty_trash(root)
-    settled = nights.settle(root)
+    settled = nights.finish_pending(root)
     if settled:
         log.warning("The night %s had been decided, and is now in place.", settled)
     found = _look(root, request, nights.read_state(root))
@@ -208,7 +208,7 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> O
     _check_machine(root, request.config, found)
     built = _build(root, request, found, progress)
     name = nights.new_name(found.state.last, begun)
-    occasion = record.Occasion(
+    context = record.NightContext(
         name,
         found.published_name,
         begun.isoformat(timespec="seconds"),
@@ -218,7 +218,7 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> O
         found.changes,
         found.basis,
     )
-    night = record.make_record(occasion, found.published, built, request.config.nightly)
+    night = record.make_record(context, found.published, built, request.config.nightly)
     add_document(root.building, NIGHT, night)
     faults = find_faults(root.building)
     if faults:
@@ -226,20 +226,22 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> O
     identity = built.manifest["identity"]
     nights.commit(
         root,
-        State(name, identity["next_cluster"], identity["next_theme"], name, night["published"]),
+        NightState(
+            name, identity["next_cluster"], identity["next_theme"], name, night["published"]
+        ),
     )
     _prune(root, request.config)
     return _result(root, night)
 
 
-def _look(root: NightRoot, request: Request, state: State) -> _Situation:
+def _look(root: NightRoot, request: Request, state: NightState) -> _Tonight:
     """Inputs, the published night and the machine, before anything is written."""
     config = request.config
     files, _ = find_files([Path(p) for p in config.input.paths])
     published = nights.published_run(root, nights.published_name(root))
     resolution = request.resolve()
     shaping = pipeline.what_shapes(config, resolution)
-    return _Situation(
+    return _Tonight(
         state,
         published,
         tuple(files),
@@ -249,7 +251,7 @@ def _look(root: NightRoot, request: Request, state: State) -> _Situation:
     )
 
 
-def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outcome | None:
+def _nothing_to_do(root: NightRoot, request: Request, found: _Tonight) -> NightOutcome | None:
     """How the night ends where it would only make again what is there; None where it would not."""
     published = found.published
     if published and _same(published, found):
@@ -258,7 +260,7 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outc
             f"Nothing changed since the night {published.path.name}, which stays published "
             "(--force makes a new one)."
         )
-        return Outcome(
+        return NightOutcome(
             "unchanged",
             message,
             0,
@@ -281,7 +283,7 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outc
             f"Nothing changed since the night {newest.name}, from which somebody returned to "
             f"{found.published_name}; that stays published (--force makes a new night)."
         )
-        return Outcome("unchanged", message, 0, found.published_name, (message,))
+        return NightOutcome("unchanged", message, 0, found.published_name, (message,))
     limits = {gate["gate"]: gate["limit"] for gate in night["gates"]}
     same_limits = all(getattr(request.config.nightly, k) == v for k, v in limits.items())
     if not same_limits or (night["previous"] or "") != found.published_name:
@@ -289,7 +291,7 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Situation) -> Outc
     return _refused(root, night, "Nothing changed since. ")
 
 
-def _same(run: Run, found: _Situation) -> bool:
+def _same(run: Run, found: _Tonight) -> bool:
     night = run.night
     return (
         night is not None
@@ -298,14 +300,14 @@ def _same(run: Run, found: _Situation) -> bool:
     )
 
 
-def _check_machine(root: NightRoot, config: Config, found: _Situation) -> None:
+def _check_machine(root: NightRoot, config: Config, found: _Tonight) -> None:
     texts = preflight.expected_texts(found.files, found.published)
     plan = pipeline.plan_ahead(config, found.resolution, texts)
     preflight.check_memory(plan)
     preflight.check_disk(root, preflight.needed_bytes(texts, plan.dim, config, found.published))
 
 
-def _build(root: NightRoot, request: Request, found: _Situation, progress: StageProgress) -> Run:
+def _build(root: NightRoot, request: Request, found: _Tonight, progress: StageProgress) -> Run:
     """Tonight's run in ROOT/.building, with the ids of the published night."""
     state, config = found.state, request.config
     labels = read_labels(root.labels, state.next_cluster, state.next_theme)
@@ -329,28 +331,28 @@ def _prune(root: NightRoot, config: Config) -> None:
     """The night is in place; that old ones can't be deleted must not undo it."""
     limits = config.nightly
     try:
-        nights.discard(
+        nights.delete_runs(
             root,
-            nights.doomed_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC)),
+            nights.expired_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC)),
         )
     except (OSError, RapError) as error:
         log.warning("Old nights can't be pruned: %s", error)
 
 
-def _result(root: NightRoot, night: Mapping[str, Any]) -> Outcome:
+def _result(root: NightRoot, night: Mapping[str, Any]) -> NightOutcome:
     if not night["published"]:
         return _refused(root, night)
     name = night["name"]
     message = f"The night {name} is published: {root.latest}."
     said = (*record.sentences(night), message, f"Report: {root.latest / 'report.html'}")
-    return Outcome(
+    return NightOutcome(
         "published", message, 0, name, said, record.figures(night), tuple(night["gates"]), night
     )
 
 
-def _refused(root: NightRoot, night: Mapping[str, Any], prefix: str = "") -> Outcome:
+def _refused(root: NightRoot, night: Mapping[str, Any], prefix: str = "") -> NightOutcome:
     message = prefix + gates.refusal(night["gates"], night["name"], str(root.path))
-    return Outcome(
+    return NightOutcome(
         "refused",
         message,
         GateError.exit_code,
@@ -363,12 +365,12 @@ def _refused(root: NightRoot, night: Mapping[str, Any], prefix: str = "") -> Out
     )
 
 
-def _failure(error: BaseException) -> Outcome:
+def _failure(error: BaseException) -> NightOutcome:
     if isinstance(error, Stopped):
-        return Outcome(
+        return NightOutcome(
             "stopped", f"{error}; what was embedded is kept.", error.exit_code, error=error
         )
     code = error.exit_code if isinstance(error, RapError) else 1
-    word: Word = "locked" if isinstance(error, LockHeldError) else "failed"
+    word: Status = "locked" if isinstance(error, LockHeldError) else "failed"
     said = str(error) if isinstance(error, RapError) else f"{type(error).__name__}: {error}"
-    return Outcome(word, said, code, error=error)
+    return NightOutcome(word, said, code, error=error)

@@ -17,7 +17,7 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Occasion:
+class NightContext:
     """Of which night the record is: names, and what led to it.
 
     previous: the name of the published night, empty for none. changes: of the basis, a clause each.
@@ -34,7 +34,7 @@ class Occasion:
 
 
 def make_record(
-    occasion: Occasion, before: Run | None, built: Run, limits: NightlyConfig
+    context: NightContext, before: Run | None, built: Run, limits: NightlyConfig
 ) -> dict[str, Any]:
     """`nightly.json` of a run that was built, its gates judged against the published one."""
     identity, counts = built.manifest["identity"], built.manifest["counts"]
@@ -53,14 +53,14 @@ def make_record(
     verdicts = gates.judge(_facts(built), _change(before, built, flow), limits)
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": occasion.name,
-        "previous": occasion.previous or None,
+        "name": context.name,
+        "previous": context.previous or None,
         "published": not gates.failed(verdicts),
-        "started": occasion.started,
-        "seconds": round(occasion.seconds, 3),
-        "command": occasion.command,
-        "inputs": asdict(occasion.inputs),
-        "changes": list(occasion.changes),
+        "started": context.started,
+        "seconds": round(context.seconds, 3),
+        "command": context.command,
+        "inputs": asdict(context.inputs),
+        "changes": list(context.changes),
         "texts": {
             "total": flow.texts,
             "new": flow.texts_new,
@@ -79,7 +79,7 @@ def make_record(
         "unused_labels": identity["unused_labels"],
         "drift": drift.report(flow, grown, drift.compare_figures(old, now), limits.false_discovery),
         "gates": gates.as_json(verdicts),
-        "basis": dict(occasion.basis),
+        "basis": dict(context.basis),
     }
 
 

@@ -10,8 +10,9 @@
 
 A night comes in by five steps that a crash may part: its decision is written to `state.json`
 (`pending`), the building is renamed into `runs/`, `latest` is switched where it is published, and
-the decision is struck out. `settle` takes the steps that are left, so whoever starts next finishes
-what was decided, and ids are counted once. Every function that writes wants the lock of ROOT.
+the decision is struck out. `finish_pending` takes the steps that are left, so whoever starts next
+finishes what was decided, and ids are counted once. Every function that writes wants the lock of
+ROOT.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import explain_os_errors, switch_link, sync_folder, write_json
-from rapids_rap.runs.folder import leave_workshop
+from rapids_rap.runs.folder import drop_stages
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.runs.verify import find_faults
@@ -92,7 +93,7 @@ class NightRoot:
 
 
 @dataclass(frozen=True)
-class State:
+class NightState:
     """What must go on from night to night, whatever is pruned, refused or rolled back.
 
     last: the newest name given. next_cluster, next_theme: the lowest ids never used. pending: the
@@ -119,13 +120,13 @@ def open_root(path: str) -> NightRoot:
     return root
 
 
-def read_state(root: NightRoot) -> State:
+def read_state(root: NightRoot) -> NightState:
     """The state; where the file is lost, ids and names go on from those of the runs."""
-    state = State()
+    state = NightState()
     if root.state.exists():
         try:
             table = json.loads(root.state.read_text(encoding="utf-8"))
-            state = State(**{key: table[key] for key in asdict(state)})
+            state = NightState(**{key: table[key] for key in asdict(state)})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{root.state}: can't be read ({error}). Restore it, or delete it: names and ids "
@@ -198,15 +199,15 @@ def published_run(root: NightRoot, name: str) -> Run | None:
     return open_run(root.run(name))
 
 
-def commit(root: NightRoot, state: State) -> None:
+def commit(root: NightRoot, state: NightState) -> None:
     """Bring the building in as the night `state.pending`; see the module's docstring."""
     for folder in (root.building, root.building / "maps", root.building / "vectors"):
         sync_folder(folder)
     write_state(root, state)
-    _bring_in(root, state)
+    _publish_pending(root, state)
 
 
-def settle(root: NightRoot) -> str:
+def finish_pending(root: NightRoot) -> str:
     """Finish the night that an earlier start had decided; its name, empty where there is none."""
     state = read_state(root)
     if not state.pending:
@@ -215,15 +216,15 @@ def settle(root: NightRoot) -> str:
         log.warning("The night %s was decided, but its run is not whole; made anew.", state.pending)
         write_state(root, replace(state, pending="", publish=False))
         return ""
-    _bring_in(root, state)
+    _publish_pending(root, state)
     return state.pending
 
 
-def _bring_in(root: NightRoot, state: State) -> None:
+def _publish_pending(root: NightRoot, state: NightState) -> None:
     target = root.run(state.pending)
     with explain_os_errors(target):
         if not target.exists():
-            leave_workshop(root.building)
+            drop_stages(root.building)
             root.runs.mkdir(exist_ok=True)
             root.building.rename(target)
             sync_folder(root.runs)
@@ -233,7 +234,7 @@ def _bring_in(root: NightRoot, state: State) -> None:
     write_state(root, replace(state, pending="", publish=False))
 
 
-def write_state(root: NightRoot, state: State) -> None:
+def write_state(root: NightRoot, state: NightState) -> None:
     """Replace `state.json`, whole or not at all."""
     write_json(root.state, {"schema_version": SCHEMA_VERSION, **asdict(state)})
 
@@ -256,7 +257,7 @@ def earlier_name(root: NightRoot, name: str) -> str:
     return older[-1] if older else ""
 
 
-def doomed_names(root: NightRoot, keep_runs: int, keep_days: int, now: datetime) -> list[str]:
+def expired_names(root: NightRoot, keep_runs: int, keep_days: int, now: datetime) -> list[str]:
     """The nights that retention gives up: not among the newest, and old.
 
     Never the published one, nor the one before it, which a rollback returns to.
@@ -271,7 +272,7 @@ def doomed_names(root: NightRoot, keep_runs: int, keep_days: int, now: datetime)
     ]
 
 
-def discard(root: NightRoot, names: list[str]) -> None:
+def delete_runs(root: NightRoot, names: list[str]) -> None:
     """Delete nights: first out of sight in one step, then for good."""
     with explain_os_errors(root.trash):
         for name in names:

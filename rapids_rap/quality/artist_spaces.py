@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import row_blocks, unit_rows
 from rapids_rap.embedding.postprocess import Transform, fit_transform, transform_rows
@@ -31,8 +31,6 @@ from rapids_rap.words.tfidf import (
     weigh,
 )
 
-Bools = npt.NDArray[np.bool_]
-
 FIT_ROWS = 30_000  # lines that whitening is fitted on, at most: a sample by the seed
 WORD_AXES = 256  # of the words' singular vectors
 # Rows for each whitened axis: n rows whitened along n - 1 axes are all equally far from each other.
@@ -42,7 +40,7 @@ Space = Array | Weighted  # (songs, d) float64, rows of length 1 or 0; or TF-IDF
 
 
 @dataclass(frozen=True)
-class Material:
+class SongFeatures:
     """What songs are made of. entries and the vectors' rows are by distinct text.
 
     vectors, raw_vectors: (n, d) after and before post-processing (the same object without any).
@@ -56,44 +54,44 @@ class Material:
     words: Counts
 
 
-def gather(
+def song_features(
     entries: Entries,
     vectors: Array,
     raw_vectors: Array,
     texts: Sequence[str],
     tokens: Tokens,
     backend: Backend,
-) -> Material:
+) -> SongFeatures:
     """Count the characters and words of every song; texts, tokens: by distinct text."""
     held = [texts[t] for t in entries.texts.tolist()]
     characters = count_characters(held, entries.songs, entries.size, backend)
     words = count_words(tokens, entries.texts, entries.songs, entries.size, backend)
-    return Material(entries, vectors, raw_vectors, characters, words)
+    return SongFeatures(entries, vectors, raw_vectors, characters, words)
 
 
 def song_spaces(
-    material: Material, fit: Bools, asked: Bools, backend: Backend, seed: int
+    features: SongFeatures, fit: Bools, asked: Bools, backend: Backend, seed: int
 ) -> dict[str, Space]:
     """The songs that `asked` marks, in order, in every space, fitted on those that `fit` marks.
 
     fit, asked: (songs,) bool, one at least. `dense_used` is there where vectors were
     post-processed.
     """
-    entries = material.entries
+    entries = features.entries
     marked, rows_asked = backend.from_host(fit), backend.from_host(np.flatnonzero(asked))
     rows = np.unique(entries.texts[fit[entries.songs]])
     if len(rows) > FIT_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, FIT_ROWS, replace=False))
-    lines = backend.xp.take(material.raw_vectors, backend.from_host(rows), axis=0)
+    lines = backend.xp.take(features.raw_vectors, backend.from_host(rows), axis=0)
     whitening = _whitening(unit_rows(lines), backend, seed)
     own = entries.of(asked)
-    spaces: dict[str, Space] = {"dense_raw": average(material.raw_vectors, own, None, backend)}
-    if material.vectors is not material.raw_vectors:
-        spaces["dense_used"] = average(material.vectors, own, None, backend)
-    spaces["dense_whitened"] = average(material.raw_vectors, own, whitening, backend)
-    words = weigh(material.words, backend, marked)
+    spaces: dict[str, Space] = {"dense_raw": average(features.raw_vectors, own, None, backend)}
+    if features.vectors is not features.raw_vectors:
+        spaces["dense_used"] = average(features.vectors, own, None, backend)
+    spaces["dense_whitened"] = average(features.raw_vectors, own, whitening, backend)
+    words = weigh(features.words, backend, marked)
     lexical = {
-        "characters": weigh(material.characters, backend, marked),
+        "characters": weigh(features.characters, backend, marked),
         "words": words,
         "words_svd_whitened": whitened_words(words, fit, backend, seed),
     }
@@ -129,7 +127,7 @@ def average(
     return unit_rows(xp.astype(xp.concat(sums), xp.float64))
 
 
-def _song_blocks(begins: npt.NDArray[np.int64], row_bytes: int) -> list[slice]:
+def _song_blocks(begins: Int64s, row_bytes: int) -> list[slice]:
     """Runs of whole songs of about as many lines as a block of memory holds, one song at least."""
     lines = int(begins[-1])
     size = next((part.stop for part in row_blocks(max(1, lines), row_bytes)), 1)

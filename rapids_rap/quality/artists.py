@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.artist_retrieval import (
     BASELINE,
-    Contest,
-    hold_contest,
+    ArtistTask,
+    leave_group_out,
     rank_spaces,
     space_rows,
 )
-from rapids_rap.quality.artist_spaces import Material, gather, song_spaces
-from rapids_rap.quality.bootstrap import Ints
+from rapids_rap.quality.artist_spaces import SongFeatures, song_features, song_spaces
 from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.leakage import leakage_groups, song_entries
 from rapids_rap.words.segment import Tokens
@@ -38,18 +37,18 @@ NO_ARTISTS = "not computed: no two artists of whom one has songs in two leakage 
 
 
 @dataclass(frozen=True)
-class Roll:
+class SampledSongs:
     """The songs that are asked, S of them, in host memory.
 
     songs: (S,) song_ids, ascending. artists: (S,) int64 from 0. sampled: whether there are more.
     """
 
-    songs: Ints
-    artists: Ints
+    songs: Int64s
+    artists: Int64s
     sampled: bool
 
 
-def call_roll(lines: pd.DataFrame, most: int, seed: int) -> Roll:
+def sample_songs(lines: pd.DataFrame, most: int, seed: int) -> SampledSongs:
     """The songs of which the artist is known; above `most`, a seeded sample of them."""
     known = lines.loc[lines["song_id"].notna() & lines["artist"].notna(), ["song_id", "artist"]]
     first = known.drop_duplicates("song_id").sort_values("song_id")
@@ -58,7 +57,7 @@ def call_roll(lines: pd.DataFrame, most: int, seed: int) -> Roll:
         rows = np.random.default_rng(seed).choice(len(first), most, replace=False)
         first = first.iloc[np.sort(rows)]
     artists = pd.factorize(first["artist"], sort=True)[0].astype(np.int64)
-    return Roll(first["song_id"].to_numpy(dtype=np.int64), artists, sampled)
+    return SampledSongs(first["song_id"].to_numpy(dtype=np.int64), artists, sampled)
 
 
 def artist_figure(
@@ -80,23 +79,23 @@ def artist_figure(
     """
     if lines is None or not lines["song_id"].notna().any():
         return _missing(NO_SONGS)
-    roll = call_roll(lines, most, seed)
-    entries = song_entries(lines, roll.songs)
+    chosen = sample_songs(lines, most, seed)
+    entries = song_entries(lines, chosen.songs)
     groups = leakage_groups(entries, texts, backend)
-    contest = hold_contest(roll.artists, groups)
-    if len(contest.asked) < 2 or not contest.asked.any():
+    task = leave_group_out(chosen.artists, groups)
+    if len(task.asked) < 2 or not task.asked.any():
         return _missing(NO_ARTISTS)
-    material = gather(entries, vectors, raw_vectors, texts, tokens, backend)
+    features = song_features(entries, vectors, raw_vectors, texts, tokens, backend)
     everyone = np.ones(entries.size, dtype=bool)
 
     def rank_all() -> list[dict[str, Any]]:
-        spaces = song_spaces(material, everyone, everyone, backend, seed)
-        return space_rows(rank_spaces(spaces, contest, backend, draws=draws, seed=seed))
+        spaces = song_spaces(features, everyone, everyone, backend, seed)
+        return space_rows(rank_spaces(spaces, task, backend, draws=draws, seed=seed))
 
     rows: Any
     held_out: Any
     rows, held_out = backend.together(
-        [rank_all, lambda: _held_out(material, contest, backend, draws, seed)]
+        [rank_all, lambda: _held_out(features, task, backend, draws, seed)]
     )
     by_name = {row["name"]: row for row in rows}
     used = by_name.get("dense_used", by_name["dense_raw"])
@@ -106,9 +105,9 @@ def artist_figure(
         "difference": used["difference"],
         "difference_interval": used["difference_interval"],
         "rows": entries.size,
-        "sampled": roll.sampled,
-        "artists": len(contest.asked),
-        "artists_asked": int(contest.asked.sum()),
+        "sampled": chosen.sampled,
+        "artists": len(task.asked),
+        "artists_asked": int(task.asked.sum()),
         "leakage_groups": len(sizes),
         "largest_group": int(sizes.max()),
         "spaces": rows,
@@ -130,28 +129,28 @@ def _missing(note: str) -> dict[str, Any]:
 
 
 def _held_out(
-    material: Material, contest: Contest, backend: Backend, draws: int, seed: int
+    features: SongFeatures, task: ArtistTask, backend: Backend, draws: int, seed: int
 ) -> dict[str, Any] | None:
     """The same for the artists of one half, fitted on the others' songs; None where too few.
 
     A leakage group with artists of both halves is left out of the fit, so that nothing asked was
     seen.
     """
-    artists = len(contest.asked)
+    artists = len(task.asked)
     out = np.zeros(artists, dtype=bool)
     out[np.random.default_rng([seed, artists]).permutation(artists)[: artists // 2]] = True
-    asked: npt.NDArray[np.bool_] = out[contest.artists]
-    mixed = np.isin(contest.groups, contest.groups[asked])
+    asked: Bools = out[task.artists]
+    mixed = np.isin(task.groups, task.groups[asked])
     fit = ~mixed
     if not asked.any() or int(fit.sum()) < 2:
         return None
-    inner = hold_contest(
-        np.unique(contest.artists[asked], return_inverse=True)[1].astype(np.int64),
-        np.unique(contest.groups[asked], return_inverse=True)[1].astype(np.int64),
+    inner = leave_group_out(
+        np.unique(task.artists[asked], return_inverse=True)[1].astype(np.int64),
+        np.unique(task.groups[asked], return_inverse=True)[1].astype(np.int64),
     )
     if len(inner.asked) < 2 or not inner.asked.any():
         return None
-    spaces = song_spaces(material, fit, asked, backend, seed)
+    spaces = song_spaces(features, fit, asked, backend, seed)
     ranked = rank_spaces(spaces, inner, backend, draws=draws, seed=seed)
     return {
         "artists": len(inner.asked),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_totals, project
 from rapids_rap.clustering.clusters import Clusters
@@ -119,7 +119,7 @@ class Scorer:
         shuffled = np.random.default_rng(seed).permutation(backend.to_host(labels))
         self.shuffled = backend.from_host(shuffled)
 
-    def sample(self, exact: int, most: int) -> npt.NDArray[np.int64]:
+    def sample(self, exact: int, most: int) -> Int64s:
         """Row numbers, on the host: all of up to `exact`, else `most` of them, ascending."""
         n = int(self.labels.shape[0])
         if n <= exact:
@@ -133,7 +133,7 @@ class Scorer:
             cosine_silhouette(vectors, self.shuffled),
         )
 
-    def map_silhouettes(self, xy: Array, rows: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+    def map_silhouettes(self, xy: Array, rows: Int64s) -> tuple[Array, Array]:
         """(r,) of the texts `rows` on the map (n, 2), Euclidean, and with shuffled members."""
         take, at = self.backend.xp.take, self.backend.from_host(rows)
         points = take(xy, at, axis=0)

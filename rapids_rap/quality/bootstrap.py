@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from rapids_rap.arrays import Float64s, HostArray, Int64s
+
 Interval = list[float] | None  # [low, high], as quality.json holds it
 
 LEVEL = 0.95
@@ -27,7 +26,7 @@ class Estimate:
     """A figure and what it is in each bootstrap draw, `draws` (b,)."""
 
     value: float
-    draws: Floats
+    draws: Float64s
 
     @property
     def interval(self) -> Interval:
@@ -42,7 +41,7 @@ class Estimate:
         }
 
 
-def draw_units(units: int, draws: int, seed: int) -> Floats:
+def draw_units(units: int, draws: int, seed: int) -> Float64s:
     """(draws, units) float64: how often each unit was drawn; every row sums to `units`.
 
     A unit's draws lie together, as products with sparse tables of units want them.
@@ -54,12 +53,12 @@ def draw_units(units: int, draws: int, seed: int) -> Floats:
     return np.asfortranarray(counts)
 
 
-def grouped_sums(values: Any, units: Ints, classes: Ints, shape: tuple[int, int]) -> csr_matrix:
+def grouped_sums(values: Any, units: Int64s, classes: Int64s, shape: tuple[int, int]) -> csr_matrix:
     """Sparse (units, classes) float64: the sum of `values` (m,) of each unit in each class."""
     return csr_matrix((np.asarray(values, dtype=np.float64), (units, classes)), shape=shape)
 
 
-def macro_means(weights: Floats, sums: csr_matrix, counts: csr_matrix) -> Floats:
+def macro_means(weights: Float64s, sums: csr_matrix, counts: csr_matrix) -> Float64s:
     """(draws,) float64: the mean over classes of their mean, in each draw of `weights`.
 
     weights: (draws, units), as of `draw_units`; sums, counts: sparse (units, classes), the sum of a
@@ -73,7 +72,7 @@ def macro_means(weights: Floats, sums: csr_matrix, counts: csr_matrix) -> Floats
     return np.where(present > 0, total / np.maximum(present, 1), np.nan)
 
 
-def unit_means(weights: Floats, sums: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Floats:
+def unit_means(weights: Float64s, sums: HostArray, counts: HostArray) -> Float64s:
     """(draws,) float64: the mean over all values in each draw of `weights`; NaN without any.
 
     sums, counts: (units,), of each unit's values and how many they are.
@@ -81,11 +80,11 @@ def unit_means(weights: Floats, sums: npt.NDArray[Any], counts: npt.NDArray[Any]
     return _means(weights @ sums, weights @ counts)
 
 
-def _means(totals: Floats, numbers: Floats) -> Floats:
+def _means(totals: Float64s, numbers: Float64s) -> Float64s:
     return np.where(numbers > 0, totals / np.where(numbers > 0, numbers, 1.0), np.nan)
 
 
-def pair_means(weights: Floats, sums: Floats, counts: Floats) -> Floats:
+def pair_means(weights: Float64s, sums: Float64s, counts: Float64s) -> Float64s:
     """(draws,) float64: the mean over pairs of different units, in each draw of `weights`.
 
     sums, counts: (units, units), of each pair's values and how many they are; the diagonal, the
@@ -95,7 +94,7 @@ def pair_means(weights: Floats, sums: Floats, counts: Floats) -> Floats:
     return _means(*(((weights @ (off * part)) * weights).sum(axis=1) for part in (sums, counts)))
 
 
-def interval(values: Floats) -> Interval:
+def interval(values: Float64s) -> Interval:
     """The central 95% of the draws; None where there are fewer than two that say anything."""
     known = values[np.isfinite(values)]
     if len(known) < 2:
@@ -105,7 +104,7 @@ def interval(values: Floats) -> Interval:
     return [float(low), float(high)]
 
 
-def mean_interval(values: Floats, units: Ints, draws: int, seed: int) -> Interval:
+def mean_interval(values: Float64s, units: Int64s, draws: int, seed: int) -> Interval:
     """The `interval` of the mean of `values` (m,), resampling their `units` (m,), any numbers."""
     _, unit = np.unique(units, return_inverse=True)
     weights = draw_units(int(unit.max(initial=-1)) + 1, draws, seed)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import row_blocks
 from rapids_rap.words.segment import Tokens
@@ -20,8 +20,6 @@ from rapids_rap.words.terms import METHODS, Terms, pair_starts
 
 _NOISE = -1
 _WINDOW = 25  # a random word is drawn among so many next more and next less frequent ones
-
-_Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def _postings(held: _Held, keys: Array) -> _Postings:
     return _Postings(codes, xp.searchsorted(codes, names * n), n)
 
 
-def _texts_with(postings: _Postings, backend: Backend) -> _Counts:
+def _texts_with(postings: _Postings, backend: Backend) -> Int64s:
     """(terms,) in how many texts each term occurs."""
     return backend.to_host(postings.edges[1:] - postings.edges[:-1])
 
@@ -164,11 +162,11 @@ def _texts_with_both(postings: _Postings, left: Array, right: Array) -> Array:
 
 
 def _similar_words(
-    wanted: _Counts,
-    texts_with: _Counts,
-    content: npt.NDArray[np.int64],
+    wanted: Int64s,
+    texts_with: Int64s,
+    content: Int64s,
     seed: int,
-) -> npt.NDArray[np.int64]:
+) -> Int64s:
     """A random word id for each wanted frequency, from the window of words around it."""
     order = np.argsort(texts_with, kind="stable")
     place = np.searchsorted(texts_with[order], wanted)
@@ -208,9 +206,7 @@ def _pairs(lists: pd.DataFrame, size: int) -> pd.DataFrame:
     return pairs[~np.logical_or.reduce(shared)][["cluster", "column", "column_other"]]
 
 
-def _bouma(
-    both: npt.NDArray[np.float64], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _bouma(both: Float64s, x: Float64s, y: Float64s) -> Float64s:
     """NPMI of probabilities, with its limits -1 (never together) and 1 (in every text)."""
     inside = (both > 0) & (both < 1)
     p = np.where(inside, both, 0.5)

@@ -12,16 +12,14 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
+
+from rapids_rap.arrays import Bools, Float64s, Int64s
 
 ORDERS = 16  # of blobs six sigma apart one order's value is off by 0.13 (SD), a mean of 16 by 0.03
 NEAR = 1e-5  # reachabilities that differ by less, relatively, tie: hdbscan's np.isclose
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-
-def density_validity(points: Floats, labels: Ints, sizes: Ints, total: int) -> float:
+def density_validity(points: Float64s, labels: Int64s, sizes: Int64s, total: int) -> float:
     """DBCV of `points` (m, d), all of them clustered, two clusters at least.
 
     sizes: (K,) how many of the `total` points each cluster has in all, noise counting in `total`
@@ -47,7 +45,7 @@ def density_validity(points: Floats, labels: Ints, sizes: Ints, total: int) -> f
     return math.fsum(np.ravel(values)) / ORDERS
 
 
-def row_orders(points: Floats, labels: Ints) -> Ints:
+def row_orders(points: Float64s, labels: Int64s) -> Int64s:
     """(ORDERS, m) the rows by cluster, those of a cluster shuffled, whatever their order was.
 
     They are sorted by coordinates and shuffled from there by a fixed seed. Sorted alone they are no
@@ -59,7 +57,7 @@ def row_orders(points: Floats, labels: Ints) -> Ints:
     return np.stack([order[np.argsort(labels[order], kind="stable")] for order in shuffled])
 
 
-def _validities(points: Floats, core: Floats, ends: Ints) -> Floats:
+def _validities(points: Float64s, core: Float64s, ends: Int64s) -> Float64s:
     """(K,) the validity of each cluster. ends: (K,) where its rows end and the next one's begin."""
     counts = np.diff(ends, prepend=0)
     inner, sparseness = _inner_trees(points, core, ends)
@@ -85,7 +83,7 @@ def _compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @numba.njit(inline="always")
-def _squared_distance(points: Floats, i: int, j: int) -> float:
+def _squared_distance(points: Float64s, i: int, j: int) -> float:
     total = 0.0
     for k in range(points.shape[1]):
         total += (points[i, k] - points[j, k]) ** 2
@@ -93,13 +91,13 @@ def _squared_distance(points: Floats, i: int, j: int) -> float:
 
 
 @numba.njit(inline="always")
-def _reach(points: Floats, core: Floats, i: int, j: int) -> float:
+def _reach(points: Float64s, core: Float64s, i: int, j: int) -> float:
     """Mutual reachability: the distance, or a core distance where that is longer."""
     return max(np.sqrt(_squared_distance(points, i, j)), core[i], core[j])
 
 
 @_compiled
-def core_distances(points: Floats) -> Floats:
+def core_distances(points: Float64s) -> Float64s:
     """All-points core distance of each of m points of one cluster in d dimensions, (m,).
 
     ((1 / (m - 1)) · sum over the others of (1 / distance)^d) ^ (-1/d), with the least distance as
@@ -129,7 +127,7 @@ def core_distances(points: Floats) -> Floats:
 
 
 @_compiled
-def _inner_trees(points: Floats, core: Floats, ends: Ints) -> tuple[npt.NDArray[np.bool_], Floats]:
+def _inner_trees(points: Float64s, core: Float64s, ends: Int64s) -> tuple[Bools, Float64s]:
     """(m,) which points are inner nodes of their cluster's tree; (K,) its longest edge of those.
 
     Inner nodes have more than one edge. Where there is none (two points), or no edge joins two of
@@ -157,7 +155,7 @@ def _inner_trees(points: Floats, core: Floats, ends: Ints) -> tuple[npt.NDArray[
 
 
 @_compiled
-def _spanning_tree(points: Floats, core: Floats) -> tuple[Ints, Ints, Floats]:
+def _spanning_tree(points: Float64s, core: Float64s) -> tuple[Int64s, Int64s, Float64s]:
     """Prim's (1957) minimum spanning tree of mutual reachability: tails, heads and lengths.
 
     As `hdbscan` builds it, from row 0: of the rows that are nearest the first joins, and its edge
@@ -190,7 +188,7 @@ def _spanning_tree(points: Floats, core: Floats) -> tuple[Ints, Ints, Floats]:
 
 
 @_compiled
-def _least_reach(points: Floats, core: Floats, owner: Ints, clusters: int) -> Floats:
+def _least_reach(points: Float64s, core: Float64s, owner: Int64s, clusters: int) -> Float64s:
     """(clusters,) the least mutual reachability of a point of each and a point of another one.
 
     Squared, as `core` is. Points come by ascending core distance, so that the first beyond all

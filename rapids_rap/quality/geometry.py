@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.nearest import other_places
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_sums, group_totals, one_hot, row_blocks, unit_rows
@@ -243,9 +244,7 @@ def _cosines(vectors: Array, queries: Array, others: Array, cache: int) -> Array
     return xp.concat(found)
 
 
-def _stratified(
-    labels: np.typing.NDArray[np.int64], sample: int, seed: int | None
-) -> np.typing.NDArray[np.int64]:
+def _stratified(labels: Int64s, sample: int, seed: int | None) -> Int64s:
     """Clustered rows, ascending: all, or about `sample` of them, each cluster by its share."""
     clustered = np.flatnonzero(labels >= 0)
     if len(clustered) <= sample:
@@ -258,6 +257,6 @@ def _stratified(
     return np.sort(shuffled[place < quota[labels[shuffled]]])
 
 
-def _on_device(rows: np.typing.NDArray[np.int64], like: Array, backend: Backend) -> Array:
+def _on_device(rows: Int64s, like: Array, backend: Backend) -> Array:
     xp = array_namespace(like)
     return xp.asarray(backend.from_host(rows), device=device(like))

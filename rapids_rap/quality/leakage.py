@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.words.tfidf import Counts, count_characters
-
-Ints = npt.NDArray[np.int64]
 
 SHINGLE = 5  # characters
 ALIKE = 0.5  # of the shorter song's shingles in the other one: near-duplicates
@@ -36,23 +34,23 @@ class Entries:
     songs, texts: (m,) int64, the former 0..`size` - 1; texts are ids of distinct texts.
     """
 
-    songs: Ints
-    texts: Ints
+    songs: Int64s
+    texts: Int64s
     size: int
 
     @property
-    def begins(self) -> Ints:
+    def begins(self) -> Int64s:
         """(size + 1,) int64, where each song's entries begin."""
         return np.searchsorted(self.songs, np.arange(self.size + 1)).astype(np.int64)
 
-    def of(self, songs: npt.NDArray[np.bool_]) -> Entries:
+    def of(self, songs: Bools) -> Entries:
         """Of the songs that are marked (`size`,) alone, renumbered in order."""
         number = np.cumsum(songs) - 1
         held = songs[self.songs]
         return Entries(number[self.songs[held]], self.texts[held], int(songs.sum()))
 
 
-def song_entries(lines: pd.DataFrame, chosen: Ints) -> Entries:
+def song_entries(lines: pd.DataFrame, chosen: Int64s) -> Entries:
     """The distinct texts of the songs with these `song_id`s, numbered in the order of `chosen`.
 
     lines: a row an occurrence, with `song_id` and `text_id`.
@@ -66,7 +64,7 @@ def song_entries(lines: pd.DataFrame, chosen: Ints) -> Entries:
     return Entries(songs[order], texts[order], len(chosen))
 
 
-def leakage_groups(entries: Entries, texts: Sequence[str], backend: Backend) -> Ints:
+def leakage_groups(entries: Entries, texts: Sequence[str], backend: Backend) -> Int64s:
     """(songs,) int64: the group of each song, numbered by first song.
 
     Two songs are linked where they share an exact text of `LONG` characters or more, blanks not
@@ -86,7 +84,7 @@ def leakage_groups(entries: Entries, texts: Sequence[str], backend: Backend) -> 
     return np.argsort(np.argsort(first))[group].astype(np.int64)
 
 
-def _shared(entries: Entries, texts: Sequence[str]) -> tuple[Ints, Ints]:
+def _shared(entries: Entries, texts: Sequence[str]) -> tuple[Int64s, Int64s]:
     """Links of songs over a long exact text: each song with the first that holds it."""
     names, place, holders = np.unique(entries.texts, return_inverse=True, return_counts=True)
     wide = np.array([len("".join(texts[t].split())) >= LONG for t in names.tolist()], dtype=bool)
@@ -94,7 +92,7 @@ def _shared(entries: Entries, texts: Sequence[str]) -> tuple[Ints, Ints]:
     return _to_first(entries.songs[wanted], place[wanted])
 
 
-def _equal(entries: Entries) -> tuple[Ints, Ints]:
+def _equal(entries: Entries) -> tuple[Int64s, Int64s]:
     """Links of songs whose texts are the same ones, however short or common."""
     begins = entries.begins
     seen: dict[bytes, int] = {}
@@ -103,14 +101,14 @@ def _equal(entries: Entries) -> tuple[Ints, Ints]:
     return _to_first(np.arange(entries.size), kinds)
 
 
-def _to_first(songs: Ints, kinds: Ints) -> tuple[Ints, Ints]:
+def _to_first(songs: Int64s, kinds: Int64s) -> tuple[Int64s, Int64s]:
     order = np.lexsort((songs, kinds))
     songs, kinds = songs[order], kinds[order]
     first = np.searchsorted(kinds, kinds)
     return songs[first], songs
 
 
-def _near(entries: Entries, texts: Sequence[str], backend: Backend) -> tuple[Ints, Ints]:
+def _near(entries: Entries, texts: Sequence[str], backend: Backend) -> tuple[Int64s, Int64s]:
     """Links of songs of which half the shorter one stands in the other.
 
     Their runs of characters are counted on the backend, and linked on the host.

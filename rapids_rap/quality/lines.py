@@ -21,20 +21,20 @@ import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Bools, Float64s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import one_hot, row_blocks, unit_rows
-from rapids_rap.quality.bootstrap import Floats, Ints
 from rapids_rap.quality.geometry import TIE
 from rapids_rap.quality.leakage import leakage_groups, song_entries
 from rapids_rap.words.tfidf import count_characters, products, weigh
 
 FIRST = 10  # answers that are looked at
 Scores = Callable[[slice], Array]  # (rows, n) cosines of a block of rows with every row
-PairScores = Callable[[slice, Ints], Any]  # (rows, a) of a block of queries with these targets
+PairScores = Callable[[slice, Int64s], Any]  # (rows, a) of a block of queries with these targets
 
 
 @dataclass(frozen=True)
-class Verse:
+class SampledLines:
     """The lines that are judged, T of them from S songs. In host memory.
 
     texts: (T,) int64 ids of distinct texts, each of one song. songs: (T,) int64, 0..`size` - 1,
@@ -43,32 +43,32 @@ class Verse:
     there are fewer than w. sampled: whether the corpus has more songs.
     """
 
-    texts: Ints
-    songs: Ints
-    next: Ints
+    texts: Int64s
+    songs: Int64s
+    next: Int64s
     size: int
     sampled: bool
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one space says of every line of a `Verse`. In host memory, T lines, S songs.
+class LineRanks:
+    """What one space says of every line of a `SampledLines`. In host memory, T lines, S songs.
 
     next_rank, song_rank: (T,) float64, of the first right answer, from 1; NaN without one.
     aligned: (T,) float64, squared distances to the lines that follow it, summed.
     potentials, cosines: (S, S) float64, summed over the pairs of lines of two songs.
     """
 
-    next_rank: Floats
-    song_rank: Floats
-    aligned: Floats
-    potentials: Floats
-    cosines: Floats
+    next_rank: Float64s
+    song_rank: Float64s
+    aligned: Float64s
+    potentials: Float64s
+    cosines: Float64s
 
 
-def draw_verse(
+def sample_lines(
     lines: pd.DataFrame, texts: Sequence[str], most: int, seed: int, backend: Backend
-) -> Verse | None:
+) -> SampledLines | None:
     """Whole songs of the corpus, at random, of about `most` lines; None where no song is known.
 
     lines: a row an occurrence in reading order, with song_id, stanza, line_no and text_id.
@@ -89,7 +89,7 @@ def draw_verse(
     own &= np.isin(entries.texts, held[once == 1])
     song = np.unique(entries.songs[own], return_inverse=True)[1]
     ids = entries.texts[own]
-    return Verse(
+    return SampledLines(
         ids,
         song.astype(np.int64),
         _followers(known, ids),
@@ -98,7 +98,7 @@ def draw_verse(
     )
 
 
-def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
+def _followers(lines: pd.DataFrame, ids: Int64s) -> Int64s:
     """(T, w) rows of `ids` (T,) that follow each: in its stanza, or else in its song.
 
     Across stanzas only where a stanza is a unit, so that no two units share one.
@@ -130,9 +130,7 @@ def _followers(lines: pd.DataFrame, ids: Ints) -> Ints:
     return follows
 
 
-def follow_on(
-    song: npt.NDArray[Any], stanza: npt.NDArray[Any], number: npt.NDArray[Any] | None = None
-) -> npt.NDArray[np.bool_]:
+def follow_on(song: HostArray, stanza: HostArray, number: HostArray | None = None) -> Bools:
     """(n - 1,) whether each of n lines in reading order but the first is the next of its stanza.
 
     All (n,). number: the place in the song, where lines that are missing between two must part
@@ -144,7 +142,7 @@ def follow_on(
     return np.asarray(joined)
 
 
-def dense_scores(vectors: Array, rows: Ints, backend: Backend) -> Scores:
+def dense_scores(vectors: Array, rows: Int64s, backend: Backend) -> Scores:
     """Cosines of the rows of `vectors` (n, d) with these numbers (T,)."""
     units = unit_rows(backend.xp.take(vectors, backend.from_host(rows), axis=0))
 
@@ -171,7 +169,7 @@ def _characters(texts: Sequence[str], backend: Backend) -> Any:
     return weigh(counts, backend).matrix
 
 
-def pair_ranks(scores: PairScores, texts: npt.ArrayLike) -> Floats:
+def pair_ranks(scores: PairScores, texts: npt.ArrayLike) -> Float64s:
     """(m,) float64, the rank, from 1, of each query's own target among the distinct targets.
 
     texts: (m,) ids, equal for targets of equal text: those count as one answer, scored by its first
@@ -186,23 +184,23 @@ def pair_ranks(scores: PairScores, texts: npt.ArrayLike) -> Floats:
     return np.concatenate(ranks)
 
 
-def early(ranks: Floats) -> tuple[float, float]:
+def early(ranks: Float64s) -> tuple[float, float]:
     """The mean reciprocal rank (Voorhees, TREC-8 1999) and the share of ranks to `FIRST`."""
     return float((1.0 / ranks).mean()), float((ranks <= FIRST).mean())
 
 
-def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
-    """Rank every line of the verse by `scores`, in one pass over blocks of rows."""
+def rank_lines(drawn: SampledLines, scores: Scores, backend: Backend) -> LineRanks:
+    """Rank every drawn line by `scores`, in one pass over blocks of rows."""
     xp = backend.xp
-    songs, follows = backend.from_host(verse.songs), backend.from_host(verse.next)
+    songs, follows = backend.from_host(drawn.songs), backend.from_host(drawn.next)
     n = int(follows.shape[0])
     none = backend.from_host(np.zeros((0, 2)))
     ranks, aligned = [none], [none[:, 0]]
-    pairs = backend.from_host(np.zeros((2, verse.size, verse.size)))
-    edges = backend.from_host(np.searchsorted(verse.songs, np.arange(verse.size + 1)))
+    pairs = backend.from_host(np.zeros((2, drawn.size, drawn.size)))
+    edges = backend.from_host(np.searchsorted(drawn.songs, np.arange(drawn.size + 1)))
     for part in row_blocks(n, 8 * 12 * n):
         found = xp.astype(scores(part), xp.float64, copy=False)
-        mine = xp.matrix_transpose(one_hot(songs[part], verse.size, xp.float64))
+        mine = xp.matrix_transpose(one_hot(songs[part], drawn.size, xp.float64))
         sums = [mine @ _by_song(kind, edges) for kind in (potentials(found), found)]
         pairs = pairs + xp.stack(sums)
         block, distances = _rank(found, part, songs, follows)
@@ -210,7 +208,7 @@ def ask(verse: Verse, scores: Scores, backend: Backend) -> Answers:
         aligned.append(distances)
     rank = backend.to_host(xp.concat(ranks))
     both = backend.to_host(pairs)
-    return Answers(rank[:, 0], rank[:, 1], backend.to_host(xp.concat(aligned)), both[0], both[1])
+    return LineRanks(rank[:, 0], rank[:, 1], backend.to_host(xp.concat(aligned)), both[0], both[1])
 
 
 def _by_song(values: Array, edges: Array) -> Array:
@@ -265,11 +263,11 @@ def first_ranks(scores: Array, right: Array, tie: float = TIE) -> Array:
     return xp.where(xp.isfinite(best[:, 0]), rank, xp.full_like(rank, math.nan))
 
 
-def chance(verse: Verse) -> dict[str, tuple[float, float] | None]:
+def chance(drawn: SampledLines) -> dict[str, tuple[float, float] | None]:
     """Expected (reciprocal rank, share in the first ten) of a random order, "next" and "song"."""
-    following = np.count_nonzero(verse.next >= 0, axis=1)
-    fellows = np.bincount(verse.songs, minlength=1)[verse.songs] - 1
-    pool = len(verse.texts) - 1
+    following = np.count_nonzero(drawn.next >= 0, axis=1)
+    fellows = np.bincount(drawn.songs, minlength=1)[drawn.songs] - 1
+    pool = len(drawn.texts) - 1
     return {"next": _chance(following, pool), "song": _chance(fellows, pool)}
 
 

@@ -19,45 +19,35 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.quality.bootstrap import (
-    Estimate,
-    Floats,
-    Interval,
-    Ints,
-    draw_units,
-    pair_means,
-    unit_means,
-)
+from rapids_rap.quality.bootstrap import Estimate, Interval, draw_units, pair_means, unit_means
 from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.lines import (
-    Answers,
-    Verse,
-    ask,
+    LineRanks,
+    SampledLines,
     chance,
     character_scores,
     dense_scores,
-    draw_verse,
     early,
     potentials,
+    rank_lines,
+    sample_lines,
     squared_distances,
 )
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Score(Estimate):
-    """The mean reciprocal rank over the questions of a verse, drawing songs."""
+    """The mean reciprocal rank over the questions of the drawn lines, drawing songs."""
 
     recall: float
     questions: int
 
 
-def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None:
+def retrieval_score(ranks: Float64s, songs: Int64s, weights: Float64s) -> Score | None:
     """Of the `ranks` (T,) that are not NaN; weights: (b, songs) of `draw_units`."""
     asked = ~np.isnan(ranks)
     if not asked.any():
@@ -69,18 +59,18 @@ def retrieval_score(ranks: Floats, songs: Ints, weights: Floats) -> Score | None
     return Score(mrr, draws, recall, len(ranks))
 
 
-def alignment(answers: Answers, verse: Verse, weights: Floats) -> Estimate | None:
+def alignment(answers: LineRanks, drawn: SampledLines, weights: Float64s) -> Estimate | None:
     """Mean squared distance of a line and a line that follows it."""
-    following = np.count_nonzero(verse.next >= 0, axis=1)
+    following = np.count_nonzero(drawn.next >= 0, axis=1)
     if not following.any():
         return None
     units = weights.shape[1]
-    number = np.bincount(verse.songs, weights=following, minlength=units)
-    total = np.bincount(verse.songs, weights=answers.aligned, minlength=units)
+    number = np.bincount(drawn.songs, weights=following, minlength=units)
+    total = np.bincount(drawn.songs, weights=answers.aligned, minlength=units)
     return Estimate(float(total.sum() / number.sum()), unit_means(weights, total, number))
 
 
-def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Estimate | None:
+def across_songs(sums: Float64s, songs: Int64s, weights: Float64s) -> Estimate | None:
     """The mean over pairs of lines of different songs, from (S, S) sums; None with one song."""
     if len(sums) < 2:
         return None
@@ -91,13 +81,13 @@ def across_songs(sums: Floats, songs: Ints, weights: Floats) -> Estimate | None:
     return Estimate(value, pair_means(weights, sums, counts))
 
 
-def mean_distance(queries: Vectors, targets: Vectors) -> float:
+def mean_distance(queries: Float32s, targets: Float32s) -> float:
     """Alignment of pairs of unit vectors (m, d), as they are, in host memory."""
     cosines = (queries.astype(np.float64) * targets).sum(axis=1)
     return float(squared_distances(cosines).mean())
 
 
-def log_potential(vectors: Vectors) -> float:
+def log_potential(vectors: Float32s) -> float:
     """Uniformity of unit vectors (m, d), over all pairs of different rows, in host memory.
 
     0 where all are one point, -4 and less where they spread.
@@ -105,12 +95,12 @@ def log_potential(vectors: Vectors) -> float:
     return float(np.log(potentials(_cosines(vectors)).mean()))
 
 
-def mean_cosine(vectors: Vectors) -> float:
+def mean_cosine(vectors: Float32s) -> float:
     """Anisotropy of unit vectors (m, d), over all pairs of different rows, in host memory."""
     return float(_cosines(vectors).mean())
 
 
-def _cosines(vectors: Vectors) -> Floats:
+def _cosines(vectors: Float32s) -> Float64s:
     return (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)].astype(np.float64)
 
 
@@ -132,13 +122,13 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class _Asked:
-    """A verse, the answers of each space, and the bootstrap draws that all figures share."""
+    """The drawn lines, what each space says of them, and the bootstrap draws of all figures."""
 
-    verse: Verse
-    used: Answers
-    raw: Answers | None
-    characters: Answers
-    weights: Floats
+    drawn: SampledLines
+    used: LineRanks
+    raw: LineRanks | None
+    characters: LineRanks
+    weights: Float64s
 
 
 def vector_figures(
@@ -157,23 +147,23 @@ def vector_figures(
     lines: the corpus' rows, None or without songs where none are known; texts: (n,) distinct texts;
     most: lines of the sampled songs, about; draws: of the bootstrap.
     """
-    verse = None if lines is None else draw_verse(lines, texts, most, seed, backend)
-    if verse is None:
+    drawn = None if lines is None else sample_lines(lines, texts, most, seed, backend)
+    if drawn is None:
         return {name: _missing(name, NO_SONGS) for name in MEANINGS}
-    if len(verse.texts) < 2:
+    if len(drawn.texts) < 2:
         return {name: _missing(name, NO_PAIRS) for name in MEANINGS}
-    held = [texts[t] for t in verse.texts.tolist()]
+    held = [texts[t] for t in drawn.texts.tolist()]
     asked = _Asked(
-        verse,
-        ask(verse, dense_scores(vectors, verse.texts, backend), backend),
+        drawn,
+        rank_lines(drawn, dense_scores(vectors, drawn.texts, backend), backend),
         None
         if raw_vectors is vectors
-        else ask(verse, dense_scores(raw_vectors, verse.texts, backend), backend),
-        ask(verse, character_scores(held, backend), backend),
-        draw_units(verse.size, draws, seed),
+        else rank_lines(drawn, dense_scores(raw_vectors, drawn.texts, backend), backend),
+        rank_lines(drawn, character_scores(held, backend), backend),
+        draw_units(drawn.size, draws, seed),
     )
-    sample = {"songs": verse.size, "rows": len(held), "sampled": verse.sampled}
-    by_chance = chance(verse)
+    sample = {"songs": drawn.size, "rows": len(held), "sampled": drawn.sampled}
+    by_chance = chance(drawn)
     dims = int(vectors.shape[1])
     figures = {
         "next_line_retrieval": _retrieval("next_line_retrieval", asked, "next", by_chance),
@@ -191,9 +181,9 @@ def _retrieval(
     name: str, asked: _Asked, kind: str, by_chance: dict[str, tuple[float, float] | None]
 ) -> dict[str, Any]:
     """One retrieval figure: this space, the one before post-processing, characters and chance."""
-    songs, weights = asked.verse.songs, asked.weights
+    songs, weights = asked.drawn.songs, asked.weights
 
-    def score(answers: Answers | None) -> Score | None:
+    def score(answers: LineRanks | None) -> Score | None:
         if answers is None:
             return None
         ranks = answers.next_rank if kind == "next" else answers.song_rank
@@ -225,16 +215,16 @@ def _retrieval(
 
 def _geometry(asked: _Asked, dims: int) -> dict[str, dict[str, Any]]:
     """Alignment against random pairs; uniformity and anisotropy against random directions."""
-    songs, weights = asked.verse.songs, asked.weights
+    songs, weights = asked.drawn.songs, asked.weights
 
-    def measured(answers: Answers) -> dict[str, Estimate | None]:
+    def measured(answers: LineRanks) -> dict[str, Estimate | None]:
         potential = across_songs(answers.potentials, songs, weights)
         if potential is not None:
             with np.errstate(divide="ignore"):
                 log = np.log(potential.draws)
             potential = Estimate(math.log(potential.value), log)
         return {
-            "alignment": alignment(answers, asked.verse, weights),
+            "alignment": alignment(answers, asked.drawn, weights),
             "uniformity": potential,
             "anisotropy": across_songs(answers.cosines, songs, weights),
         }

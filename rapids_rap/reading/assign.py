@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.backend.nearest import drop_self
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import row_blocks
@@ -58,9 +58,6 @@ COLUMNS = (
     "similarity",
 )
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Assigned:
@@ -79,17 +76,17 @@ class Assigned:
 
 
 @dataclass(frozen=True)
-class Answers:
+class NearestNeighbors:
     """What the neighbours of m texts say; arrays (m,) on the host.
 
     labels: the cluster with most votes. clear: its share of the votes, in (0, 1]. nearest: the
     nearest text's id, similarity: the cosine to it.
     """
 
-    labels: Ints
-    clear: Floats
-    nearest: Ints
-    similarity: Floats
+    labels: Int64s
+    clear: Float64s
+    nearest: Int64s
+    similarity: Float64s
 
 
 def assign(run: Run, config: Config, backend: Backend, min_confidence: float = 0.0) -> Assigned:
@@ -133,7 +130,7 @@ def assign_config(run: Run, inputs: Sequence[Path], settings: Sequence[str]) -> 
 
 def ask_neighbours(
     base: Array, asked: Array, labels: Array, backend: Backend, own: Array | None = None
-) -> Answers:
+) -> NearestNeighbors:
     """The answers of the texts `base` (n, d), labelled `labels` (n,), to `asked` (m, d); n > 0.
 
     own: (m,) int64, the rows of `base` that `asked` are themselves, which then have no say.
@@ -145,7 +142,7 @@ def ask_neighbours(
         distances, near = drop_self(distances, near, own)
     chosen, clear = _votes(labels, near, distances)
     to_host = backend.to_host
-    return Answers(
+    return NearestNeighbors(
         to_host(chosen),
         to_host(clear).astype(np.float64),
         to_host(near[:, 0]),
@@ -153,7 +150,7 @@ def ask_neighbours(
     )
 
 
-def measure_confidence(clear: Floats, agreed: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def measure_confidence(clear: Float64s, agreed: Bools) -> tuple[Float64s, Float64s]:
     """The share of votes `clear` (m,) that `agreed` (m,), as a rising curve: (b,) and (b,).
 
     In bins of as many votes each, a success and a failure added to each (Laplace's rule), made
@@ -172,18 +169,20 @@ def measure_confidence(clear: Floats, agreed: npt.NDArray[np.bool_]) -> tuple[Fl
     return mean, np.asarray(isotonic_regression(share, weights=size).x, dtype=np.float64)
 
 
-def leave_out(space: Array, labels: Ints, seed: int, backend: Backend) -> tuple[Answers, Ints]:
+def leave_out(
+    space: Array, labels: Int64s, seed: int, backend: Backend
+) -> tuple[NearestNeighbors, Int64s]:
     """What the others say of the run's own texts, and those texts' labels; a sample of a large run.
 
     The labels are empty for a run of one text.
     """
     n = len(labels)
     size = min(n, max(FEWEST_LEFT_OUT, int(COMPARISONS / max(1, n))))
-    rows: Ints = np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
+    rows: Int64s = np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
     if n < 2:
         rows = rows[:0]
         nothing = np.zeros(0)
-        return Answers(rows, nothing, rows, nothing), rows
+        return NearestNeighbors(rows, nothing, rows, nothing), rows
     own = backend.from_host(rows)
     asked = backend.xp.take(space, own, axis=0)
     return ask_neighbours(space, asked, backend.from_host(labels), backend, own), labels[rows]
@@ -191,7 +190,7 @@ def leave_out(space: Array, labels: Ints, seed: int, backend: Backend) -> tuple[
 
 def _place(
     run: Run, base: pd.DataFrame, texts: Sequence[str], config: Config, backend: Backend
-) -> tuple[Answers, Floats]:
+) -> tuple[NearestNeighbors, Float64s]:
     """The answers for texts that the run does not know, and the confidence of each."""
     space = run_space(run, tuple(base["text_norm"]), texts, config, backend)
     labels = base["cluster"].to_numpy(dtype=np.int64)
@@ -201,7 +200,9 @@ def _place(
     return judge(answers, own, truth)
 
 
-def judge(answers: Answers, own: Answers, truth: Ints) -> tuple[Answers, Floats]:
+def judge(
+    answers: NearestNeighbors, own: NearestNeighbors, truth: Int64s
+) -> tuple[NearestNeighbors, Float64s]:
     """The answers with noise where no text is near, and their confidence as `own` texts measure it.
 
     own, truth: the answers for texts of the run that were left out, and those texts' labels.
@@ -218,7 +219,7 @@ def judge(answers: Answers, own: Answers, truth: Ints) -> tuple[Answers, Floats]
     far = answers.similarity < floor
     confidence[far] = 0.0
     labels = np.where(far, NOISE, answers.labels)
-    return Answers(labels, answers.clear, answers.nearest, answers.similarity), confidence
+    return NearestNeighbors(labels, answers.clear, answers.nearest, answers.similarity), confidence
 
 
 def _votes(labels: Array, near: Array, distances: Array) -> tuple[Array, Array]:
@@ -252,7 +253,7 @@ def _base(run: Run) -> pd.DataFrame:
     return first
 
 
-def _known(place: Ints, labels: Ints) -> pd.DataFrame:
+def _known(place: Int64s, labels: Int64s) -> pd.DataFrame:
     """A row a distinct new text; what the run has is settled, the rest is still open."""
     known = place >= 0
     return pd.DataFrame(

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import ValidationError
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend
 from rapids_rap.backend.rows import row_blocks
@@ -53,9 +53,7 @@ def run_config(run: Run) -> Config:
         ) from None
 
 
-def embed_like(
-    run: Run, texts: Sequence[str], config: Config, backend: Backend
-) -> npt.NDArray[np.float32]:
+def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend) -> Float32s:
     """(m, d) float32 on the host: the texts' vectors by the model of the run.
 
     Raises `InputError` where the model that is found now is not the one the run was made with.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
@@ -49,9 +50,7 @@ def search_run(run: Run, text: str, by: Unit, k: int, backend: Backend) -> pd.Da
     return rows
 
 
-def _units(
-    run: Run, by: Unit, vectors: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
+def _units(run: Run, by: Unit, vectors: Float32s) -> tuple[Float32s, pd.DataFrame]:
     lines = run.lines
     if by == "line":
         first = lines.drop_duplicates("text_id").sort_values("text_id")
@@ -70,11 +69,11 @@ def _units(
 
 
 def _mean_vectors(
-    vectors: npt.NDArray[np.float32],
-    text_ids: npt.NDArray[np.int64],
+    vectors: Float32s,
+    text_ids: Int64s,
     codes: npt.NDArray[np.intp],
     groups: int,
-) -> npt.NDArray[np.float32]:
+) -> Float32s:
     from scipy.sparse import csr_matrix
 
     ones = np.ones(len(codes), dtype=np.float32)

@@ -13,12 +13,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import HostArray
 from rapids_rap.errors import CapabilityError, InputError
 
 PARTIAL = ".partial"  # suffix of files in the making; swept away by the next writer
@@ -56,7 +56,7 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, text.encode(errors="backslashreplace") + b"\n")
 
 
-def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+def write_array(path: Path, array: HostArray) -> None:
     """Write a NumPy array (no object arrays) whole or not at all."""
     write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
 

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.files import (
@@ -87,9 +86,9 @@ class RunFolder:
         lines: pd.DataFrame,
         dropped: pd.DataFrame,
         tables: Mapping[str, pd.DataFrame],
-        vectors: npt.NDArray[Any],
+        vectors: HostArray,
         vectors_info: Mapping[str, Any],
-        reduced: npt.NDArray[np.float32],
+        reduced: Float32s,
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
@@ -131,7 +130,7 @@ class RunFolder:
         """The run as written so far, for the report, which is its last file."""
         return Run(self.path, self._manifest)
 
-    def _write_vectors(self, vectors: npt.NDArray[Any], info: Mapping[str, Any]) -> None:
+    def _write_vectors(self, vectors: HostArray, info: Mapping[str, Any]) -> None:
         folder = self.path / "vectors"
         known, matrix = folder / "vectors.json", folder / "vectors.npy"
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -184,7 +183,7 @@ def add_document(path: Path, name: str, value: object) -> None:
     write_json(path / MANIFEST, manifest)
 
 
-def leave_workshop(path: Path) -> None:
+def drop_stages(path: Path) -> None:
     """Take away what only the making of a run needed: kept stages, and the lock's file."""
     shutil.rmtree(path / ".stages", ignore_errors=True)
     with contextlib.suppress(OSError):

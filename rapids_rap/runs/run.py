@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
@@ -114,14 +114,14 @@ class Run:
         return {p.name: p.read_bytes() for p in sorted((self.path / "maps").glob("*.png"))}
 
     @functools.cached_property
-    def vectors(self) -> npt.NDArray[Any]:
+    def vectors(self) -> HostArray:
         """(n_texts, d), memory-mapped, row = text_id."""
         path = self.path / "vectors" / "vectors.npy"
         with explain_damage(path):
             return np.load(path, mmap_mode="r", allow_pickle=False)
 
     @functools.cached_property
-    def reduced(self) -> npt.NDArray[np.float32] | None:
+    def reduced(self) -> Float32s | None:
         """(n_texts, dimensions) coordinates that were clustered; None where a run kept none."""
         path = self.path / "vectors" / REDUCED
         if not path.exists():

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtrit
 
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend, Frame
 from rapids_rap.corpus.pair_tables import read_pairs
 from rapids_rap.errors import InputError
@@ -101,15 +101,13 @@ def _same(artist: str) -> str:
     return unicodedata.normalize("NFKC", artist).casefold().strip()
 
 
-def _codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+def _codes(column: pd.Series) -> tuple[Int64s, list[str]]:
     """Integer codes of a column, -1 where null, and the sorted values."""
     codes, values = pd.factorize(column, sort=True)
     return codes.astype(np.int64), [str(value) for value in values]
 
 
-def _region_codes(
-    names: list[str], regions: Mapping[str, str]
-) -> tuple[list[str], npt.NDArray[np.int64]]:
+def _region_codes(names: list[str], regions: Mapping[str, str]) -> tuple[list[str], Int64s]:
     """The regions, `UNKNOWN_REGION` first, and the position of each artist's."""
     of_artist = [regions.get(_same(name), UNKNOWN_REGION) for name in names]
     unplaced = [n for n, region in zip(names, of_artist, strict=True) if region == UNKNOWN_REGION]
@@ -126,9 +124,7 @@ def _region_codes(
     return places, np.array([position[region] for region in of_artist], dtype=np.int64)
 
 
-def _rows(
-    groups: npt.NDArray[np.int64], units: npt.NDArray[np.int64], clusters: Array, backend: Backend
-) -> Frame:
+def _rows(groups: Int64s, units: Int64s, clusters: Array, backend: Backend) -> Frame:
     return backend.frames.DataFrame(
         {
             "group": backend.from_host(groups),
@@ -188,7 +184,7 @@ def _variance(t: pd.DataFrame, totals: Mapping[str, float]) -> pd.Series:
     return (own + others * rest / (rest - 1).clip(lower=1)).clip(lower=0)
 
 
-def _quantile(units: pd.Series) -> npt.NDArray[np.float64]:
+def _quantile(units: pd.Series) -> Float64s:
     """Student's two-sided quantile for that many units; not a number for one."""
     freedom = np.where(units > 1, units - 1, np.nan)
     return np.asarray(stdtrit(freedom, 0.5 + _CONFIDENCE / 2), dtype=np.float64)

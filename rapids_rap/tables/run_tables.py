@@ -7,39 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.clustering.themes import text_themes
 from rapids_rap.words.terms import METHODS
 
 NOISE = -1
 TOP_TERMS = 10  # terms quoted in clusters.csv and themes.csv; the rest is in cluster_terms.csv
 
-IntArray = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class HostClusters:
     """The clusters as NumPy arrays: of n texts, K clusters (see `clusters.Clusters`)."""
 
-    labels: IntArray
-    labels_raw: IntArray
-    probabilities: npt.NDArray[np.float32]
-    persistence: npt.NDArray[np.float32]
-    themes: IntArray
+    labels: Int64s
+    labels_raw: Int64s
+    probabilities: Float32s
+    persistence: Float32s
+    themes: Int64s
 
 
 def line_table(
     lines: pd.DataFrame,
     clusters: HostClusters,
-    xy: npt.NDArray[np.float32],
-    hits: IntArray,
+    xy: Float32s,
+    hits: Int64s,
     categories: Sequence[str],
 ) -> pd.DataFrame:
     """lines.parquet: every occurrence with what is known of its text."""
     ids = lines["text_id"].to_numpy()
-    known: dict[str, npt.NDArray[Any]] = {
+    known: dict[str, HostArray] = {
         "cluster": clusters.labels,
         "probability": clusters.probabilities,
         "cluster_raw": clusters.labels_raw,
@@ -53,10 +51,10 @@ def line_table(
 
 def cluster_table(
     table: pd.DataFrame,
-    persistence: npt.NDArray[np.float32],
+    persistence: Float32s,
     terms: pd.DataFrame,
     emotions: pd.DataFrame,
-    themes: IntArray,
+    themes: Int64s,
 ) -> pd.DataFrame:
     """clusters.csv, noise (-1) first. `table` is lines.parquet.
 
@@ -88,7 +86,7 @@ def cluster_table(
 def theme_table(
     clusters: pd.DataFrame,
     terms: pd.DataFrame,
-    ids: IntArray | None = None,
+    ids: Int64s | None = None,
     labels: Mapping[int, str] | None = None,
 ) -> pd.DataFrame:
     """themes.csv: theme, label, clusters, lines, distinct_lines, share, top_terms; noise first.

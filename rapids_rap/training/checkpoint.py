@@ -46,7 +46,7 @@ _NAME = re.compile(r"checkpoint-(\d{9})")
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where a training stands.
 
     steps: done. loss_sum, loss_steps: of the steps since the last evaluation. best_step: with the
@@ -92,7 +92,7 @@ class Checkpoints:
         self.identity = identity
         self.replace = replace
 
-    def save(self, state: State, module: nn.Module, optimizer: Optimizer) -> None:
+    def save(self, state: TrainingState, module: nn.Module, optimizer: Optimizer) -> None:
         """Write the newest checkpoint, then remove what it replaces."""
         name = f"checkpoint-{state.steps:09d}"
         beside = self.folder / (name + PARTIAL)
@@ -108,7 +108,7 @@ class Checkpoints:
             sync_folder(self.folder)
         self._sweep(name, state.best_step)
 
-    def load(self, module: nn.Module, optimizer: Optimizer) -> State:
+    def load(self, module: nn.Module, optimizer: Optimizer) -> TrainingState:
         """Put everything back where the newest checkpoint left it; a fresh state without one.
 
         One that can't be read is set aside and said. Raises `InputError` where it belongs to other
@@ -140,11 +140,11 @@ class Checkpoints:
                     "other settings. Give the same ones to go on, or --overwrite to start anew."
                 )
             shutil.rmtree(newest)
-        return State(self.identity)
+        return TrainingState(self.identity)
 
-    def _read(self, folder: Path) -> tuple[State, Weights, dict[str, Any]]:
+    def _read(self, folder: Path) -> tuple[TrainingState, Weights, dict[str, Any]]:
         """A checkpoint's state, weights and moments, on the host; raises one of `DAMAGE`."""
-        state = State(**json.loads((folder / "state.json").read_text("utf-8")))
+        state = TrainingState(**json.loads((folder / "state.json").read_text("utf-8")))
         weights = load_file(folder / "weights.safetensors")
         moments = _load_moments(folder / "optimizer.pt")
         if state.best_step is not None:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.quality.lines import chance_of, character_pairs, early, pair_ranks
 from rapids_rap.quality.vectors import log_potential, mean_cosine, mean_distance
-from rapids_rap.training import Floats
 from rapids_rap.training.lines import DevPairs
 
 UNIFORMITY_ROWS = 2_000
 
-Encode = Callable[[Sequence[str]], Floats]
+Encode = Callable[[Sequence[str]], Float32s]
 Reciprocals = np.ndarray  # (m,) float64, 1 / rank of each pair
 
 

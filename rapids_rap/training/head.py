@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.config import TrainConfig
 from rapids_rap.embedding.encoder import Encoder
-from rapids_rap.training import Floats
 from rapids_rap.training.folder import save_head
 from rapids_rap.training.learner import Prepared
 
@@ -51,7 +51,7 @@ class HeadLearner:
     def prepare(self, texts: Sequence[str]) -> Prepared:
         """The frozen vectors, each distinct text encoded once."""
         distinct, inverse = np.unique(np.array(texts, dtype=object), return_inverse=True)
-        vectors: Floats = self.encoder.encode(distinct.tolist())[inverse]
+        vectors: Float32s = self.encoder.encode(distinct.tolist())[inverse]
         rows = [np.arange(i, min(i + CHUNK, len(texts))) for i in range(0, len(texts), CHUNK)]
         return Prepared(rows, torch.from_numpy(vectors).to(self.device), fits=True)
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.lanes import Lane
 from rapids_rap.config import TrainConfig
 from rapids_rap.embedding.forward import Runner
@@ -26,7 +27,6 @@ from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
 from rapids_rap.embedding.packing import make_batch, plan_batches
 from rapids_rap.embedding.tokenizing import TextTokenizer
 from rapids_rap.errors import CapabilityError
-from rapids_rap.training import Floats, Int64
 from rapids_rap.training.folder import save_encoder
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Prepared:
     of all chunks can be held at once.
     """
 
-    rows: list[Int64]
+    rows: list[Int64s]
     data: Any
     fits: bool
 
@@ -170,7 +170,7 @@ def half_precision(config: TrainConfig, lane: Lane) -> bool:
     return config.dtype == "bfloat16" or (config.dtype == "auto" and lane.device.type != "cpu")
 
 
-def encode(learner: Learner, texts: Sequence[str]) -> Floats:
+def encode(learner: Learner, texts: Sequence[str]) -> Float32s:
     """The vectors of texts in evaluation mode, (len(texts), d) float32 on the host."""
     was = learner.module.training
     learner.module.eval()

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import InputError
 from rapids_rap.quality.lines import follow_on
-from rapids_rap.training import Bools, Int64, generator
+from rapids_rap.training import generator
 from rapids_rap.training.masks import UNKNOWN, near_form
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class TrainingLines:
     """Lines in the order of their songs.
 
     text: (n,) `text_norm`, never changed again. song: (n,) int64, `UNKNOWN` where no song is known.
@@ -33,10 +34,10 @@ class Lines:
     """
 
     text: tuple[str, ...]
-    song: Int64
-    text_id: Int64
-    following: Int64
-    preceding: Int64
+    song: Int64s
+    text_id: Int64s
+    following: Int64s
+    preceding: Int64s
 
     def __len__(self) -> int:
         return len(self.text)
@@ -48,15 +49,15 @@ class DevPairs:
 
     queries: tuple[str, ...]
     targets: tuple[str, ...]
-    song: Int64
-    target_id: Int64
+    song: Int64s
+    target_id: Int64s
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class HeldOutSplit:
     """Lines to train on, pairs to judge by, and what became of the songs, in numbers."""
 
-    train: Lines
+    train: TrainingLines
     dev: DevPairs
     songs: int
     dev_songs: int
@@ -64,7 +65,7 @@ class Split:
     leaking_pairs: int
 
 
-def make_lines(frame: pd.DataFrame) -> Lines:
+def make_lines(frame: pd.DataFrame) -> TrainingLines:
     """The lines of a corpus table (`corpus.LINE_COLUMNS`), songs together, in reading order."""
     frame = frame.sort_values(["song_id", "line_no"], kind="stable", na_position="last")
     song = frame["song_id"].fillna(UNKNOWN).to_numpy(np.int64)
@@ -75,19 +76,19 @@ def make_lines(frame: pd.DataFrame) -> Lines:
     following[:-1][joined] = at[1:][joined]
     preceding[1:][joined] = at[:-1][joined]
     ids = frame["text_id"].to_numpy(np.int64)
-    return Lines(tuple(frame["text_norm"]), song, ids, following, preceding)
+    return TrainingLines(tuple(frame["text_norm"]), song, ids, following, preceding)
 
 
-def chosen_lines(lines: Lines, keep: Bools) -> Lines:
+def chosen_lines(lines: TrainingLines, keep: Bools) -> TrainingLines:
     """The lines of whole songs; keep: (n,) bool."""
     new = np.cumsum(keep) - 1
     at = np.flatnonzero(keep)
 
-    def moved(neighbour: Int64) -> Int64:
+    def moved(neighbour: Int64s) -> Int64s:
         old = neighbour[at]
         return np.where(old < 0, -1, new[old])
 
-    return Lines(
+    return TrainingLines(
         tuple(lines.text[i] for i in at.tolist()),
         lines.song[at],
         lines.text_id[at],
@@ -143,7 +144,9 @@ def _read_list(path: Path) -> set[tuple[str, str]]:
     return wanted
 
 
-def split_lines(lines: Lines, held_out: set[int], most_pairs: int, seed: int) -> Split:
+def split_lines(
+    lines: TrainingLines, held_out: set[int], most_pairs: int, seed: int
+) -> HeldOutSplit:
     """Divide songs into training and development, without leakage.
 
     At most `most_pairs` pairs are asked about, each pair of texts once.
@@ -164,7 +167,7 @@ def split_lines(lines: Lines, held_out: set[int], most_pairs: int, seed: int) ->
     kept = starts[clean] if len(starts) else starts
     if len(kept) > most_pairs:
         kept = np.sort(generator(seed, 3).choice(kept, most_pairs, replace=False))
-    return Split(
+    return HeldOutSplit(
         chosen_lines(lines, train),
         _dev_pairs(lines, kept),
         songs=len(np.unique(lines.song[lines.song != UNKNOWN])),
@@ -179,11 +182,11 @@ def near_forms(texts: Sequence[str]) -> list[str]:
     return [near_form(text) for text in texts]
 
 
-def _pairs(lines: Lines, starts: Int64) -> list[tuple[int, int]]:
+def _pairs(lines: TrainingLines, starts: Int64s) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), lines.following[starts].tolist(), strict=True))
 
 
-def _dev_pairs(lines: Lines, starts: Int64) -> DevPairs:
+def _dev_pairs(lines: TrainingLines, starts: Int64s) -> DevPairs:
     after = lines.following[starts]
     return DevPairs(
         tuple(lines.text[i] for i in starts.tolist()),

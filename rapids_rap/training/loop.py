@@ -14,24 +14,24 @@ from torch import Tensor
 from rapids_rap.config import TrainConfig
 from rapids_rap.errors import CapabilityError
 from rapids_rap.training import torch_seed
-from rapids_rap.training.checkpoint import Checkpoints, State
+from rapids_rap.training.checkpoint import Checkpoints, TrainingState
 from rapids_rap.training.dev import dev_figures
 from rapids_rap.training.learner import Learner, encode
 from rapids_rap.training.lines import DevPairs
-from rapids_rap.training.loss import Outcome, cached_backward, info_nce, refuse_equal_views
+from rapids_rap.training.loss import LossValue, cached_backward, info_nce, refuse_equal_views
 from rapids_rap.training.optim import learning_rate, make_optimizer
-from rapids_rap.training.sampler import Batch, PairSampler, refuse_without_negatives
+from rapids_rap.training.sampler import PairBatch, PairSampler, refuse_without_negatives
 
 log = logging.getLogger(__name__)
 
 RISE = 0.1  # of the steps, while the learning rate grows
 LONGEST_GRADIENT = 1.0
 
-Tell = Callable[[int, int, str], None]  # steps done, steps, and how it stands in words
+Reporter = Callable[[int, int, str], None]  # steps done, steps, and how it stands in words
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingRun:
     """All that one training goes through. dev: None where the lyrics have no songs to hold out."""
 
     learner: Learner
@@ -40,49 +40,49 @@ class Course:
     config: TrainConfig
     seed: int
     checkpoints: Checkpoints
-    tell: Tell
+    tell: Reporter
 
 
-def train_steps(course: Course) -> State:
+def train_steps(training: TrainingRun) -> TrainingState:
     """Train to the end, going on from the newest checkpoint, and leave the best weights in place.
 
     Raises `CapabilityError` where the views of a batch are equal or the loss is no number, and
     `InputError` where a batch has nothing to tell apart.
     """
-    config, module = course.config, course.learner.module
+    config, module = training.config, training.learner.module
     optimizer = make_optimizer(module, config.weight_decay)
-    state = course.checkpoints.load(module, optimizer)
+    state = training.checkpoints.load(module, optimizer)
     clock = time.monotonic() - state.seconds
     module.train()
     if not state.history:
-        _judge(course, state, None)
+        _judge(training, state, None)
     while state.steps < config.steps and not _finished(state, config):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(state.steps, config.steps, config.learning_rate, RISE)
-        loss = _step(course, state, optimizer)
+        loss = _step(training, state, optimizer)
         state.steps += 1
         state.loss_sum, state.loss_steps = state.loss_sum + loss, state.loss_steps + 1
-        course.tell(state.steps, config.steps, _words(state, loss))
+        training.tell(state.steps, config.steps, _words(state, loss))
         last = state.steps == config.steps
         if last or state.steps % config.evaluate_every == 0:
-            _judge(course, state, state.loss_sum / state.loss_steps)
+            _judge(training, state, state.loss_sum / state.loss_steps)
             state.loss_sum, state.loss_steps = 0.0, 0
         state.seconds = time.monotonic() - clock
         if last or state.steps % config.checkpoint_every == 0:
-            course.checkpoints.save(state, module, optimizer)
+            training.checkpoints.save(state, module, optimizer)
     if state.best_step is not None:
-        course.checkpoints.put_best(state.best_step, module)
+        training.checkpoints.put_best(state.best_step, module)
     return state
 
 
-def _finished(state: State, config: TrainConfig) -> bool:
+def _finished(state: TrainingState, config: TrainConfig) -> bool:
     return state.best_step is not None and state.unimproved >= config.patience
 
 
-def _step(course: Course, state: State, optimizer: torch.optim.Optimizer) -> float:
+def _step(training: TrainingRun, state: TrainingState, optimizer: torch.optim.Optimizer) -> float:
     """One step; returns its loss."""
-    batch = course.sampler(state.steps)
-    outcome = compare(course, batch, state.steps)
+    batch = training.sampler(state.steps)
+    outcome = compare(training, batch, state.steps)
     left, right = outcome.vectors.split(len(batch.left))
     if state.steps == 0:
         refuse_without_negatives(batch)
@@ -93,47 +93,47 @@ def _step(course: Course, state: State, optimizer: torch.optim.Optimizer) -> flo
             f"The loss of step {state.steps + 1} is no number. Lower train.learning_rate; if the "
             "model was made for bfloat16, set train.dtype=bfloat16."
         )
-    weights = [w for w in course.learner.module.parameters() if w.requires_grad]
+    weights = [w for w in training.learner.module.parameters() if w.requires_grad]
     torch.nn.utils.clip_grad_norm_(weights, LONGEST_GRADIENT)
     optimizer.step()
     optimizer.zero_grad()
     return outcome.loss
 
 
-def _view_cosine(left: Tensor, right: Tensor, batch: Batch) -> float:
+def _view_cosine(left: Tensor, right: Tensor, batch: PairBatch) -> float:
     """Mean cosine of two views of one text; of all pairs where no view keeps the text."""
     cosines = (left * right).sum(1).cpu()
     same = torch.from_numpy(batch.same_text)
     return float(cosines[same].mean() if bool(same.any()) else cosines.mean())
 
 
-def compare(course: Course, batch: Batch, step: int) -> Outcome:
+def compare(training: TrainingRun, batch: PairBatch, step: int) -> LossValue:
     """Loss and gradients of a batch; the vectors are the left views', then the right ones'."""
-    learner = course.learner
+    learner = training.learner
     prepared = learner.prepare([*batch.left, *batch.right])
     mask = torch.from_numpy(batch.mask).to(learner.device)
 
     def objective(vectors: Tensor) -> Tensor:
         left, right = vectors.split(len(batch.left))
-        return info_nce(left, right, mask, course.config.temperature)
+        return info_nce(left, right, mask, training.config.temperature)
 
     return cached_backward(
         lambda chunk: learner.embed(prepared, chunk),
         prepared.rows,
         objective,
-        seed=(course.seed, 2, step),
+        seed=(training.seed, 2, step),
         fits=prepared.fits,
     )
 
 
-def _judge(course: Course, state: State, loss: float | None) -> None:
+def _judge(training: TrainingRun, state: TrainingState, loss: float | None) -> None:
     """Add the development figures to the history; keep the weights where they are the best."""
     entry: dict[str, float | None] = {"step": state.steps, "loss": loss}
     state.history.append(entry)
-    if course.dev is None:
+    if training.dev is None:
         return
-    torch.manual_seed(torch_seed(course.seed, 5, state.steps))
-    figures = dev_figures(course.dev, lambda texts: encode(course.learner, texts))
+    torch.manual_seed(torch_seed(training.seed, 5, state.steps))
+    figures = dev_figures(training.dev, lambda texts: encode(training.learner, texts))
     entry |= {"dev_mrr": figures.mrr, "alignment": figures.alignment}
     entry |= {"uniformity": figures.uniformity, "random_cosine": figures.random_cosine}
     log.info(
@@ -146,12 +146,12 @@ def _judge(course: Course, state: State, loss: float | None) -> None:
     )
     if state.best_step is None or figures.mrr > state.best_mrr:
         state.best_step, state.best_mrr, state.unimproved = state.steps, figures.mrr, 0
-        course.checkpoints.save_best(state.steps, course.learner.module)
+        training.checkpoints.save_best(state.steps, training.learner.module)
     else:
         state.unimproved += 1
 
 
-def _words(state: State, loss: float) -> str:
+def _words(state: TrainingState, loss: float) -> str:
     """How it stands, in a line."""
     latest = state.history[-1]
     known = {"dev MRR": "dev_mrr", "alignment": "alignment", "uniformity": "uniformity"}

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import CapabilityError
-from rapids_rap.training import Bools, Int64, torch_seed
+from rapids_rap.training import torch_seed
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LossValue:
     """loss: scalar. vectors: (rows, d) float32, detached, in the order of the texts."""
 
     loss: float
@@ -36,11 +37,11 @@ def info_nce(left: Tensor, right: Tensor, mask: Tensor, temperature: float) -> T
 
 def cached_backward(
     embed: Callable[[int], Tensor],
-    rows: Sequence[Int64],
+    rows: Sequence[Int64s],
     objective: Callable[[Tensor], Tensor],
     seed: Sequence[int],
     fits: bool,
-) -> Outcome:
+) -> LossValue:
     """Backward of a loss over all rows; without `fits` it holds the activations of one chunk.
 
     ``embed(i)`` gives the vectors of chunk ``i``, which stand at ``rows[i]`` of the whole;
@@ -67,10 +68,10 @@ def cached_backward(
         assert gradient is not None
         for chunk, places in enumerate(rows):
             embedded(chunk).backward(gradient[torch.from_numpy(places)])
-    return Outcome(loss.item(), whole.detach())
+    return LossValue(loss.item(), whole.detach())
 
 
-def _inverse(rows: Sequence[Int64]) -> Int64:
+def _inverse(rows: Sequence[Int64s]) -> Int64s:
     """Where each row of the whole stands among the concatenated chunks."""
     return np.argsort(np.concatenate(list(rows)), kind="stable")
 

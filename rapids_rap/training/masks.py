@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from rapids_rap.training import Bools, Int64
+from rapids_rap.arrays import Bools, Int64s
 
 UNKNOWN = -1  # an unknown song is no song: it equals nothing, not even itself
 
@@ -61,7 +61,7 @@ def near_duplicates(left: Sequence[str], right: Sequence[str], threshold: float)
     return mask
 
 
-def batch_mask(songs: Int64, left: Sequence[str], right: Sequence[str], threshold: float) -> Bools:
+def batch_mask(songs: Int64s, left: Sequence[str], right: Sequence[str], threshold: float) -> Bools:
     """(n, n): every pair of pairs that is no negative, by song, text and nearly equal text.
 
     `left` and `right` are the texts that the views were made from.

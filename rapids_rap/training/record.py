@@ -11,19 +11,19 @@ from rapids_rap.config import Config
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.quality.bootstrap import Interval, mean_interval
-from rapids_rap.training.checkpoint import State
+from rapids_rap.training.checkpoint import TrainingState
 from rapids_rap.training.dev import Baselines, DevFigures
-from rapids_rap.training.lines import DevPairs, Split
+from rapids_rap.training.lines import DevPairs, HeldOutSplit
 
 RESAMPLES = 1_000  # of the held-out songs, for an interval
 PACKAGES = ("torch", "transformers", "peft", "rapids-rap")
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """The songs that were held out and what they say; None where there are too few."""
 
-    split: Split
+    split: HeldOutSplit
     dev: DevPairs | None
     before: DevFigures | None
     after: DevFigures | None
@@ -34,8 +34,8 @@ def make_record(
     config: Config,
     spec: ModelSpec,
     resolution: DeviceResolution,
-    state: State,
-    judgement: Judgement,
+    state: TrainingState,
+    judgement: Evaluation,
     views: Sequence[str],
 ) -> dict[str, Any]:
     """The content of training.json. A figure that was not computed is null."""
@@ -71,7 +71,7 @@ def _version(name: str) -> str:
         return ""
 
 
-def _lines(split: Split) -> dict[str, Any]:
+def _lines(split: HeldOutSplit) -> dict[str, Any]:
     return {
         "train_lines": len(split.train),
         "songs": split.songs,
@@ -81,7 +81,7 @@ def _lines(split: Split) -> dict[str, Any]:
     }
 
 
-def _figures(judgement: Judgement, seed: int) -> dict[str, Any]:
+def _figures(judgement: Evaluation, seed: int) -> dict[str, Any]:
     dev, before, after = judgement.dev, judgement.before, judgement.after
     baselines = judgement.baselines
     if dev is None or before is None or after is None or baselines is None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import InputError
-from rapids_rap.training import Bools, Int64, generator
+from rapids_rap.training import generator
 from rapids_rap.training.masks import batch_mask
-from rapids_rap.training.views import Anchors, Material, Pair
+from rapids_rap.training.views import Anchors, Pair, ViewSources
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PairBatch:
     """n pairs. left, right: the views; mask: (n, n), which pairs are no negatives."""
 
     left: tuple[str, ...]
@@ -28,11 +29,11 @@ class Batch:
 
 
 class PairSampler:
-    """Draws :class:`Batch`; ``sampler(step)`` takes equally many pairs of every view."""
+    """Draws :class:`PairBatch`; ``sampler(step)`` takes equally many pairs of every view."""
 
     def __init__(
         self,
-        material: Material,
+        material: ViewSources,
         anchors: Sequence[Anchors],
         pairs: int,
         near_duplicate: float,
@@ -44,7 +45,7 @@ class PairSampler:
         self.near_duplicate = near_duplicate
         self.seed = seed
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> PairBatch:
         """The pairs of one step."""
         random = generator(self.seed, 1, step)
         pairs: list[Pair] = []
@@ -56,14 +57,14 @@ class PairSampler:
         at = np.array([[pair.left_line, pair.right_line] for pair in pairs], np.int64)
         left, right = ([lines.text[i] for i in side] for side in at.T.tolist())
         mask = batch_mask(lines.song[at[:, 0]], left, right, self.near_duplicate)
-        return Batch(tuple(p.left for p in pairs), tuple(p.right for p in pairs), mask)
+        return PairBatch(tuple(p.left for p in pairs), tuple(p.right for p in pairs), mask)
 
-    def _drawn(self, lines: Int64, number: int, random: np.random.Generator) -> list[int]:
+    def _drawn(self, lines: Int64s, number: int, random: np.random.Generator) -> list[int]:
         """Distinct lines, fewer than `number` where there are no more."""
         return random.choice(lines, min(number, len(lines)), replace=False).tolist()
 
 
-def refuse_without_negatives(batch: Batch) -> None:
+def refuse_without_negatives(batch: PairBatch) -> None:
     """Raise `InputError` where a batch has next to nothing to tell apart."""
     n = len(batch.left)
     others = n * (n - 1)

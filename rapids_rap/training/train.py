@@ -40,15 +40,21 @@ from rapids_rap.runs.files import (
     write_json,
 )
 from rapids_rap.runs.lock import exclusive
-from rapids_rap.training.checkpoint import Checkpoints, State, as_plain
+from rapids_rap.training.checkpoint import Checkpoints, TrainingState, as_plain
 from rapids_rap.training.dev import DevFigures, dev_baselines, dev_figures
 from rapids_rap.training.head import HeadLearner
 from rapids_rap.training.learner import EncoderLearner, Learner, refuse_random_evaluation
-from rapids_rap.training.lines import DevPairs, Split, held_out_songs, make_lines, split_lines
-from rapids_rap.training.loop import Course, train_steps
-from rapids_rap.training.record import Judgement, make_record, sentences
+from rapids_rap.training.lines import (
+    DevPairs,
+    HeldOutSplit,
+    held_out_songs,
+    make_lines,
+    split_lines,
+)
+from rapids_rap.training.loop import TrainingRun, train_steps
+from rapids_rap.training.record import Evaluation, make_record, sentences
 from rapids_rap.training.sampler import PairSampler
-from rapids_rap.training.views import find_anchors, make_material
+from rapids_rap.training.views import find_anchors, view_sources
 from rapids_rap.training.writing import explain_tensor_errors, sync_files
 
 log = logging.getLogger(__name__)
@@ -115,10 +121,10 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _TrainingPlan:
     """What is trained on and how batches are drawn; dev: None where too little is held out."""
 
-    split: Split
+    split: HeldOutSplit
     dev: DevPairs | None
     sampler: PairSampler
     views: tuple[str, ...]
@@ -127,12 +133,12 @@ class _Plan:
     identity: str
 
 
-def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _Plan:
+def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _TrainingPlan:
     settings, seed = config.train, training_seed(config)
     split = _split(corpus, config)
-    material = make_material(split.train, settings.objective)
+    material = view_sources(split.train, settings.objective)
     anchors, left_out = find_anchors(material, chosen_views(config))
-    return _Plan(
+    return _TrainingPlan(
         split,
         split.dev if len(split.dev.queries) >= FEWEST_PAIRS else None,
         PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
@@ -149,10 +155,10 @@ def _train_into(
     spec: ModelSpec,
     backend: Backend,
     lane: Lane,
-    plan: _Plan,
+    plan: _TrainingPlan,
     progress: StageProgress,
     overwrite: bool,
-) -> tuple[State, Judgement]:
+) -> tuple[TrainingState, Evaluation]:
     """Train, write the model folder, and measure the base and that folder as a run reads them."""
 
     def tell(done: int, steps: int, words: str) -> None:
@@ -164,18 +170,18 @@ def _train_into(
     refuse_random_evaluation(learner, plan.split.train.text[:8])
     checkpoints = Checkpoints(model.parent, plan.identity, overwrite)
     seed = training_seed(config)
-    course = Course(learner, plan.sampler, plan.dev, config.train, seed, checkpoints, tell)
+    training = TrainingRun(learner, plan.sampler, plan.dev, config.train, seed, checkpoints, tell)
     progress.stage("training")
     with _memory_explained(model.parent):
-        state = train_steps(course)
+        state = train_steps(training)
     _save(learner, model)
-    del course, learner
+    del training, learner
     lane.release()
     said_by_folder = {"model": str(model), "pooling": "auto", "causal": "auto", "prompt": "auto"}
     trained = config.embedding.model_copy(update=said_by_folder)
     after = _measured(plan.dev, trained, lane, progress)
     baselines = dev_baselines(plan.dev, backend) if plan.dev else None
-    return state, Judgement(plan.split, plan.dev, before, after, baselines)
+    return state, Evaluation(plan.split, plan.dev, before, after, baselines)
 
 
 def chosen_views(config: Config) -> tuple[str, ...]:
@@ -240,7 +246,7 @@ def _read(config: Config) -> Corpus:
     return ingest([Path(path) for path in config.input.paths], config.input, lines)
 
 
-def _split(corpus: Corpus, config: Config) -> Split:
+def _split(corpus: Corpus, config: Config) -> HeldOutSplit:
     held_out = held_out_songs(corpus.lines, config.train.heldout, config.train.heldout_share)
     lines = make_lines(corpus.lines)
     split = split_lines(lines, held_out, config.train.dev_pairs, training_seed(config))
@@ -254,7 +260,7 @@ def _split(corpus: Corpus, config: Config) -> Split:
     return split
 
 
-def _missing_figures(split: Split) -> list[str]:
+def _missing_figures(split: HeldOutSplit) -> list[str]:
     if len(split.dev.queries) >= FEWEST_PAIRS:
         return []
     why = (
@@ -295,7 +301,7 @@ def _learner(config: Config, spec: ModelSpec, lane: Lane) -> Learner:
     return EncoderLearner(spec, lane, config.train)
 
 
-def _identity(config: Config, spec: ModelSpec, corpus: Corpus, split: Split) -> str:
+def _identity(config: Config, spec: ModelSpec, corpus: Corpus, split: HeldOutSplit) -> str:
     """What a checkpoint must have been trained with to be gone on with."""
     settings = config.train.model_dump(mode="json", exclude=FREE_SETTINGS)
     embedding = config.embedding.model_dump(mode="json", include={"pooling", "causal", "prompt"})

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import NoViewError
-from rapids_rap.training import Bools, Int64
-from rapids_rap.training.lines import Lines
+from rapids_rap.training.lines import TrainingLines
 from rapids_rap.training.text_views import (
     Homophones,
     Random,
@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ViewSources:
     """The lines and what some views need beside them."""
 
-    lines: Lines
+    lines: TrainingLines
     homophones: Homophones = field(default_factory=dict)
 
 
@@ -50,8 +50,8 @@ class Pair:
     right_line: int
 
 
-MakePair = Callable[[Material, int, Random], Pair]
-Possible = Callable[[Material], Bools]
+MakePair = Callable[[ViewSources, int, Random], Pair]
+Possible = Callable[[ViewSources], Bools]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class View:
     needs: str = ""
 
 
-def dropout(material: Material, i: int, random: Random) -> Pair:
+def dropout(material: ViewSources, i: int, random: Random) -> Pair:
     """A line and itself: SimCSE (arXiv 2104.08821)."""
     text = material.lines.text[i]
     return Pair(text, text, i, i)
 
 
-def adjacent(material: Material, i: int, random: Random) -> Pair:
+def adjacent(material: ViewSources, i: int, random: Random) -> Pair:
     """A line and the next of its stanza, in either order."""
     j = int(material.lines.following[i])
     first, second = (i, j) if random.random() < 0.5 else (j, i)
@@ -77,21 +77,21 @@ def adjacent(material: Material, i: int, random: Random) -> Pair:
     return Pair(texts[first], texts[second], first, second)
 
 
-def context(material: Material, i: int, random: Random) -> Pair:
+def context(material: ViewSources, i: int, random: Random) -> Pair:
     """A line alone, and with its neighbours in the stanza around it."""
     lines = material.lines
     window = [int(lines.preceding[i]), i, int(lines.following[i])]
     return Pair(lines.text[i], " ".join(lines.text[j] for j in window if j >= 0), i, i)
 
 
-def repetition(material: Material, i: int, random: Random) -> Pair:
+def repetition(material: ViewSources, i: int, random: Random) -> Pair:
     """A line, and with characters or words said twice: ESimCSE (arXiv 2109.04380)."""
     text = material.lines.text[i]
     repeat = repeat_characters if random.random() < 0.5 else repeat_words
     return Pair(text, repeat(text, random), i, i)
 
 
-def variants(material: Material, i: int, random: Random) -> Pair:
+def variants(material: ViewSources, i: int, random: Random) -> Pair:
     """A line, and in traditional characters, full width or with other punctuation."""
     text = material.lines.text[i]
     written = (to_traditional(text), to_full_width(text), other_punctuation(text, random))
@@ -99,36 +99,36 @@ def variants(material: Material, i: int, random: Random) -> Pair:
     return Pair(text, changed[int(random.integers(len(changed)))], i, i)
 
 
-def adlibs(material: Material, i: int, random: Random) -> Pair:
+def adlibs(material: ViewSources, i: int, random: Random) -> Pair:
     """A line, and without its ad-libs."""
     text = material.lines.text[i]
     return Pair(text, remove_adlibs(text), i, i)
 
 
-def homophone(material: Material, i: int, random: Random) -> Pair:
+def homophone(material: ViewSources, i: int, random: Random) -> Pair:
     """A line, and with characters of the same sound: for the objective `rhyme` alone."""
     text = material.lines.text[i]
     return Pair(text, swap_homophones(text, random, material.homophones), i, i)
 
 
-def _every(material: Material) -> Bools:
+def _every(material: ViewSources) -> Bools:
     return np.ones(len(material.lines), np.bool_)
 
 
-def _followed(material: Material) -> Bools:
+def _followed(material: ViewSources) -> Bools:
     return material.lines.following >= 0
 
 
-def _accompanied(material: Material) -> Bools:
+def _accompanied(material: ViewSources) -> Bools:
     return (material.lines.following >= 0) | (material.lines.preceding >= 0)
 
 
-def _with_adlibs(material: Material) -> Bools:
+def _with_adlibs(material: ViewSources) -> Bools:
     texts = material.lines.text
     return np.array([remove_adlibs(text) != text for text in texts], np.bool_)
 
 
-def _with_homophones(material: Material) -> Bools:
+def _with_homophones(material: ViewSources) -> Bools:
     known = material.homophones.keys()
     return np.array([not known.isdisjoint(text) for text in material.lines.text], np.bool_)
 
@@ -151,15 +151,15 @@ class Anchors:
 
     name: str
     view: View
-    lines: Int64
+    lines: Int64s
 
 
-def make_material(lines: Lines, objective: str) -> Material:
+def view_sources(lines: TrainingLines, objective: str) -> ViewSources:
     """What the views of an objective work on."""
-    return Material(lines, find_homophones(lines.text) if objective == "rhyme" else {})
+    return ViewSources(lines, find_homophones(lines.text) if objective == "rhyme" else {})
 
 
-def find_anchors(material: Material, names: Sequence[str]) -> tuple[list[Anchors], list[str]]:
+def find_anchors(material: ViewSources, names: Sequence[str]) -> tuple[list[Anchors], list[str]]:
     """The views that these lines have, and a sentence for each that they don't have.
 
     Raises `NoViewError` where none is left.

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.corpus.pair_tables import read_pairs
@@ -229,7 +229,7 @@ def _sums(values: Array, groups: Array, n: int) -> Array:
     return ends[1:, :] - ends[:-1, :]
 
 
-def _presence(texts: Sequence[str], lexicon: Lexicon) -> npt.NDArray[np.int64]:
+def _presence(texts: Sequence[str], lexicon: Lexicon) -> Int64s:
     """The poster's count: one scan of all texts for each word instead of a test a text."""
     squeezed = [_squeeze(text) for text in texts]
     joined = "\n".join(squeezed)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import rjieba
 
+from rapids_rap.arrays import Bools, Int32s, Int64s, UInt8s
 from rapids_rap.data import data_path
 from rapids_rap.errors import InputError
 
@@ -36,9 +37,6 @@ _SOFT = tuple(ord(c) for c in map(chr, range(0x3001)) if c.isspace() or c in "-â
 # Texts joined for one call of jieba: few enough calls, and lists that stay small in memory.
 _BLOCK = 20_000
 
-_Int32 = npt.NDArray[np.int32]
-_Int64 = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Tokens:
@@ -51,19 +49,19 @@ class Tokens:
     """
 
     vocabulary: tuple[str, ...]
-    ids: _Int32
-    offsets: _Int64
-    starts: _Int32
-    ends: _Int32
-    gaps: npt.NDArray[np.uint8]
+    ids: Int32s
+    offsets: Int64s
+    starts: Int32s
+    ends: Int32s
+    gaps: UInt8s
 
     @property
-    def text_ids(self) -> _Int64:
+    def text_ids(self) -> Int64s:
         """(T,) int64, the text of each token."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     @property
-    def chinese(self) -> npt.NDArray[np.bool_]:
+    def chinese(self) -> Bools:
         """(V,) bool, whether a word has a Chinese character."""
         return np.array([is_chinese(word) for word in self.vocabulary], dtype=bool)
 
@@ -153,7 +151,7 @@ def _segmenter(words: frozenset[str]) -> rjieba.Jieba:
 
 def _cut_block(
     jieba: rjieba.Jieba, texts: Sequence[str], index: dict[str, int]
-) -> tuple[_Int64, _Int64, _Int64, _Int64, _Int64]:
+) -> tuple[Int64s, Int64s, Int64s, Int64s, Int64s]:
     """Surface ids, tokens a text, starts, ends and gaps; `index` grows by the new surfaces."""
     joined = "\n".join(texts)
     codes = np.frombuffer(joined.encode("utf-32-le"), dtype="<u4")
@@ -176,7 +174,7 @@ def _cut_block(
 
 def _token_spans(
     jieba: rjieba.Jieba, joined: str, codes: npt.NDArray[np.uint32]
-) -> tuple[_Int64, _Int64]:
+) -> tuple[Int64s, Int64s]:
     """Where tokens begin and end in `joined`: jieba's for Chinese, `_WORD`'s for the rest."""
     ends = np.cumsum(np.fromiter(map(len, jieba.cut(joined)), dtype=np.int64))
     starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
@@ -197,31 +195,31 @@ def _token_spans(
     return starts[order], ends[order]
 
 
-def _count_of(mask: npt.NDArray[np.bool_], starts: _Int64, ends: _Int64) -> _Int64:
+def _count_of(mask: Bools, starts: Int64s, ends: Int64s) -> Int64s:
     """How many positions of each span are in the mask."""
     before = np.concatenate(([0], np.cumsum(mask)))
     return before[ends] - before[starts]
 
 
-def _runs(mask: npt.NDArray[np.bool_]) -> tuple[_Int64, _Int64]:
+def _runs(mask: Bools) -> tuple[Int64s, Int64s]:
     """Where the runs of true begin and end."""
     edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
-def _cover(first: _Int64, last: _Int64, size: int) -> npt.NDArray[np.bool_]:
+def _cover(first: Int64s, last: Int64s, size: int) -> Bools:
     """(size + 1,) bool: the positions first <= p < last of the spans."""
     steps = np.bincount(first, minlength=size + 2) - np.bincount(last, minlength=size + 2)
     return np.cumsum(steps)[: size + 1] > 0
 
 
-def _is_han(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+def _is_han(codes: npt.NDArray[np.uint32]) -> Bools:
     bounds = [(0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)]
     ranges = [*bounds, (0x20000, 0x3FFFF)]
     return np.logical_or.reduce([(codes >= low) & (codes <= high) for low, high in ranges])
 
 
-def _gaps(codes: npt.NDArray[np.uint32], starts: _Int64, ends: _Int64, text_ids: _Int64) -> _Int64:
+def _gaps(codes: npt.NDArray[np.uint32], starts: Int64s, ends: Int64s, text_ids: Int64s) -> Int64s:
     hard = np.concatenate(([0], np.cumsum(~np.isin(codes, _SOFT))))
     gaps = np.full(len(starts), BREAK, dtype=np.int64)
     left, right = ends[:-1], starts[1:]
@@ -231,7 +229,7 @@ def _gaps(codes: npt.NDArray[np.uint32], starts: _Int64, ends: _Int64, text_ids:
     return gaps
 
 
-def _fold(index: dict[str, int], ids: _Int64) -> tuple[tuple[str, ...], _Int32]:
+def _fold(index: dict[str, int], ids: Int64s) -> tuple[tuple[str, ...], Int32s]:
     """Surfaces to the sorted vocabulary of their folded forms, and the ids renumbered."""
     folded = [fold(surface) for surface in index]
     vocabulary = tuple(sorted(set(folded)))

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.backend.protocol import Array, Backend, Frame
 from rapids_rap.backend.rows import ranks
 from rapids_rap.config import TermsConfig
@@ -50,7 +50,7 @@ class Terms:
     """
 
     table: pd.DataFrame
-    keys: npt.NDArray[np.int64]
+    keys: Int64s
     stop_words: pd.DataFrame
     frequent: pd.DataFrame
 
@@ -110,7 +110,7 @@ def stop_words(setting: str) -> tuple[str, ...]:
     return load_words(setting or data_path("stopwords.txt"))
 
 
-def pair_starts(tokens: Tokens) -> npt.NDArray[np.bool_]:
+def pair_starts(tokens: Tokens) -> Bools:
     """(T,) bool: whether a token and the next one are neighbours with nothing between them.
 
     Nothing: no character, or white space or a hyphen between two Latin words.
@@ -123,7 +123,7 @@ def pair_starts(tokens: Tokens) -> npt.NDArray[np.bool_]:
     return neighbours
 
 
-def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> Bools:
     """(V + 1,) bool over word ids; the last entry stands for everything that is not a word."""
     listed = {fold(word) for word in stop}
     return np.array([*(word in listed for word in tokens.vocabulary), False], dtype=bool)
@@ -240,7 +240,7 @@ def _top(rows: Frame, score: str, top: int) -> Frame:
 
 def _name(
     rows: Frame, method: str, tokens: Tokens, backend: Backend
-) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+) -> tuple[pd.DataFrame, Int64s]:
     """The rows of `_top` as a host table with words in place of keys, and the keys."""
     host = {name: backend.to_host(rows[name].values) for name in rows.columns}
     size = len(tokens.vocabulary)

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.words.segment import Tokens
 
-Ints = npt.NDArray[np.int64]
 Sparse = Any  # a csr matrix of the backend's sparse module
 
 GRAMS = (2, 5)  # characters; the baseline of every retrieval figure
@@ -59,7 +58,7 @@ class Weighted:
 
 def count_characters(
     texts: Sequence[str],
-    documents: Ints,
+    documents: Int64s,
     size: int,
     backend: Backend,
     grams: tuple[int, int] = GRAMS,
@@ -82,7 +81,7 @@ def count_characters(
 
 
 def count_words(
-    tokens: Tokens, texts: Ints, documents: Ints, size: int, backend: Backend
+    tokens: Tokens, texts: Int64s, documents: Int64s, size: int, backend: Backend
 ) -> Counts:
     """The run's words of the texts with these ids (m,), which `documents` (m,), ascending, hold."""
     begins, ends = tokens.offsets[:-1][texts], tokens.offsets[1:][texts]

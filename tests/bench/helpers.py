@@ -1,11 +1,11 @@
 """Sessions made by hand, with times and figures that are known."""
 
-from rapids_rap.bench.runner import Run, Session
+from rapids_rap.bench.runner import Session, SideRun
 from rapids_rap.bench.scenario import Scenario
 
 
 def run(side, number, seconds, peak=2**30, stages=None):
-    return Run(
+    return SideRun(
         side=side,
         round=number,
         seconds=seconds,

@@ -12,7 +12,7 @@ from rapids_rap.bench.synthetic import (
     HOOK,
     SCHEMA,
     SONGS,
-    Shape,
+    CorpusShape,
     corpus_tables,
     draw_block,
     song_plan,
@@ -20,9 +20,9 @@ from rapids_rap.bench.synthetic import (
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus.ingest import ingest
 
-SMALL = Shape(clusters=5, own_words=30, shared_words=20, artists=7)
+SMALL = CorpusShape(clusters=5, own_words=30, shared_words=20, artists=7)
 shapes = st.builds(
-    Shape,
+    CorpusShape,
     clusters=st.integers(1, 40),
     own_words=st.integers(1, 60),
     shared_words=st.integers(1, 50),
@@ -33,7 +33,7 @@ shapes = st.builds(
 )
 
 
-def corpus(lines: int, seed: int = 42, shape: Shape | None = None) -> pa.Table:
+def corpus(lines: int, seed: int = 42, shape: CorpusShape | None = None) -> pa.Table:
     return pa.concat_tables(corpus_tables(lines, seed, shape))
 
 
@@ -66,14 +66,16 @@ def test_a_song_sings_its_hook_again(length, share):
 @pytest.mark.parametrize("repetition", [0.0, 0.25, 0.6])
 def test_lines_repeat_as_often_as_asked(repetition):
     """The share of rows whose text has been before, over 80,000 lines."""
-    texts = corpus(80_000, shape=Shape(repetition=repetition))["text"]
+    texts = corpus(80_000, shape=CorpusShape(repetition=repetition))["text"]
     assert 1 - len(texts.unique()) / len(texts) == pytest.approx(repetition, abs=0.01)
 
 
 @pytest.mark.parametrize("zipf", [0.8, 1.0, 1.3])
 def test_words_follow_zipf(zipf):
     """The slope of log frequency over log rank, ranks 5 to 2,000, without repeated lines."""
-    words = np.concatenate([draw_block(Shape(zipf=zipf), 1, number).words for number in range(6)])
+    words = np.concatenate(
+        [draw_block(CorpusShape(zipf=zipf), 1, number).words for number in range(6)]
+    )
     counts = np.sort(np.bincount(words))[::-1][4:2000]
     slope = np.polyfit(np.log(np.arange(5, 5 + len(counts))), np.log(counts), 1)[0]
     assert -slope == pytest.approx(zipf, abs=0.08)
@@ -81,7 +83,7 @@ def test_words_follow_zipf(zipf):
 
 def test_labels_are_spread_as_asked():
     """Noise has its share, and each of 20 clusters a 20th of the rest, within a fifth."""
-    planted = corpus(120_000, shape=Shape(clusters=20, noise=0.3))["planted"].to_numpy()
+    planted = corpus(120_000, shape=CorpusShape(clusters=20, noise=0.3))["planted"].to_numpy()
     shares = np.bincount(planted + 1, minlength=21) / len(planted)
     assert len(shares) == 21
     assert shares[0] == pytest.approx(0.3, abs=0.01)

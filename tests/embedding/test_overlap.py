@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rapids_rap.embedding.overlap import Behind, one_ahead
+from rapids_rap.embedding.overlap import BackgroundQueue, one_ahead
 from rapids_rap.errors import Stopped
 
 PATIENCE = 10  # seconds until a test gives up
@@ -65,7 +65,7 @@ def test_the_main_thread_may_leave_at_any_time(error):
 def test_jobs_are_done_in_order_and_all_at_the_end():
     """Leaving the context normally means that everything is on disk."""
     done = []
-    with Behind(2) as behind:
+    with BackgroundQueue(2) as behind:
         for i in range(20):
             behind.put(lambda i=i: (time.sleep(0.001), done.append(i)))
     assert done == list(range(20))
@@ -74,7 +74,7 @@ def test_jobs_are_done_in_order_and_all_at_the_end():
 def test_put_waits_when_too_many_are_unfinished():
     """What waits is bounded: memory, and what a kill can cost."""
     gate, done = threading.Event(), []
-    with Behind(2) as behind:
+    with BackgroundQueue(2) as behind:
 
         def fill():
             for i in range(3):
@@ -98,7 +98,7 @@ def test_the_first_failure_surfaces_and_nothing_is_done_after_it():
         raise ValueError("disk full")
 
     def work():
-        with Behind(2) as behind:
+        with BackgroundQueue(2) as behind:
             behind.put(lambda: done.append("before"))
             behind.put(fail)
             for _ in range(9):
@@ -116,7 +116,7 @@ def test_a_failure_of_the_last_job_surfaces_at_the_end():
     def stop():
         raise KeyboardInterrupt  # not an Exception
 
-    with pytest.raises(KeyboardInterrupt), Behind(3) as behind:
+    with pytest.raises(KeyboardInterrupt), BackgroundQueue(3) as behind:
         behind.put(stop)
 
 
@@ -131,7 +131,7 @@ def test_a_signal_drops_what_waits_and_finishes_what_runs():
         raise OSError
 
     def work():
-        with Behind(3) as behind:
+        with BackgroundQueue(3) as behind:
             behind.put(first)
             behind.put(lambda: done.append(2))
             running.wait(PATIENCE)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapids_rap.embedding.packing import Tokens, make_batch, plan_batches
+from rapids_rap.embedding.packing import TokenBatchIds, make_batch, plan_batches
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=60).map(sorted)
 
@@ -39,7 +39,7 @@ def test_a_batch_holds_the_selected_texts_end_to_end(texts):
     """Ids, positions and borders must describe the same texts."""
     starts = np.cumsum([0, *map(len, texts)])
     ids = np.array([i for text in texts for i in text], dtype=np.int32)
-    tokens = Tokens(ids, starts, np.zeros(len(texts), dtype=bool))
+    tokens = TokenBatchIds(ids, starts, np.zeros(len(texts), dtype=bool))
     order = np.arange(len(texts))[::-1]
     batch = make_batch(tokens, order)
     assert batch.texts == len(texts)

@@ -19,7 +19,7 @@ from rapids_rap.embedding.attention import BY_KERNEL
 from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.forward import Runner
 from rapids_rap.embedding.model import load_weights, resolve_model
-from rapids_rap.embedding.packing import Tokens, make_batch
+from rapids_rap.embedding.packing import TokenBatchIds, make_batch
 from rapids_rap.embedding.varlen import Packed, flash_attn_kernel, torch_kernel, varlen_kernel
 from rapids_rap.errors import CapabilityError
 from tests.embedding.conftest import texts_of
@@ -247,7 +247,9 @@ def test_nothing_between_ids_and_states_waits_for_the_device(monkeypatch, make_m
     spec = resolve_model(EmbeddingConfig(model=str(make_model(family))), lane.dtype)
     runner = Runner(load_weights(spec, lane).to("meta"), lane)
     runner.use(BY_KERNEL)
-    tokens = Tokens(np.arange(9, dtype=np.int32), np.array([0, 4, 9]), np.zeros(2, dtype=bool))
+    tokens = TokenBatchIds(
+        np.arange(9, dtype=np.int32), np.array([0, 4, 9]), np.zeros(2, dtype=bool)
+    )
     batch = make_batch(tokens, np.arange(2)).moved(
         lambda *arrays: tuple(torch.from_numpy(array).to("meta") for array in arrays)
     )

@@ -18,9 +18,9 @@ def once(function):
 @pytest.mark.parametrize(
     ("benchmark", "shape"),
     [
-        (pool, pool.Shape(texts=5, length=3, d=20)),
-        (pool, pool.Shape(texts=5, length=3, d=20, pooling="last")),
-        (silhouette, silhouette.Shape(n=50, d=2, clusters=3)),
+        (pool, pool.PoolCase(texts=5, length=3, d=20)),
+        (pool, pool.PoolCase(texts=5, length=3, d=20, pooling="last")),
+        (silhouette, silhouette.SilhouetteCase(n=50, d=2, clusters=3)),
     ],
 )
 def test_a_benchmark_measures_what_it_has_checked(benchmark, shape, monkeypatch):
@@ -37,7 +37,7 @@ def test_a_wrong_kernel_is_not_timed(monkeypatch):
     """A fast wrong answer is no answer."""
     monkeypatch.setattr(pool, "pool", lambda *arguments: None)
     with pytest.raises(AssertionError):
-        pool.measure(pool.Shape(texts=5, length=3, d=20), "cpu", once)
+        pool.measure(pool.PoolCase(texts=5, length=3, d=20), "cpu", once)
 
 
 @pytest.mark.parametrize("benchmark", [pool, silhouette])

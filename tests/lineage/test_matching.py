@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rapids_rap.lineage.matching import (
+    ClusterMerge,
+    ClusterSplit,
     Matching,
-    Merge,
     Night,
     Rules,
-    Split,
     labels_by_id,
     match_groups,
 )
@@ -60,7 +60,7 @@ def test_a_planted_split_names_the_parts_and_the_larger_is_the_heir():
     """The part that shares most keeps the id, the other is born, and the split names both."""
     found = match(blocks(a3=30, b4=20), blocks(a0=18, a1=12, b2=20), next_id=5)
     assert found.ids.tolist() == [3, 5, 4]
-    assert found.split == (Split(3, (3, 5)),)
+    assert found.split == (ClusterSplit(3, (3, 5)),)
     assert (found.kept, found.born, found.dead, found.merged) == ((3, 4), (5,), (), ())
 
 
@@ -68,7 +68,7 @@ def test_a_planted_merge_names_the_parents_and_the_larger_is_the_heir():
     """The parent that shares most passes its id on, the other is dead, and the merge names both."""
     found = match(blocks(a0=12, b1=18, c2=20), blocks(a0=30, c1=20))
     assert found.ids.tolist() == [1, 2]
-    assert found.merged == (Merge((0, 1), 1),)
+    assert found.merged == (ClusterMerge((0, 1), 1),)
     assert (found.kept, found.born, found.dead, found.split) == ((1, 2), (), (0,), ())
 
 
@@ -93,7 +93,7 @@ def test_six_equal_parents_leave_no_heir():
     """Below the overlap nobody is the same: the union is born, and the merge says of what."""
     found = match(np.repeat(np.arange(6), 10), np.zeros(60), next_id=6)
     assert (found.ids.tolist(), found.kept, found.born) == ([6], (), (6,))
-    assert found.merged == (Merge((0, 1, 2, 3, 4, 5), 6),)
+    assert found.merged == (ClusterMerge((0, 1, 2, 3, 4, 5), 6),)
 
 
 def test_the_manifest_says_it_by_kind():

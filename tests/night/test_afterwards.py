@@ -4,11 +4,11 @@ import json
 import logging
 
 from rapids_rap.night import afterwards
-from rapids_rap.night.afterwards import Outcome, keep_status, notify, split_command
+from rapids_rap.night.afterwards import NightOutcome, keep_status, notify, split_command
 from rapids_rap.night.root import NightRoot
 
-GOOD = Outcome("published", "done", name="20261127T020000Z", figures={"lines": 3})
-BAD = Outcome("failed", "no room", 3)
+GOOD = NightOutcome("published", "done", name="20261127T020000Z", figures={"lines": 3})
+BAD = NightOutcome("failed", "no room", 3)
 
 
 def test_a_failure_keeps_the_last_success_and_its_figures(tmp_path):
@@ -39,7 +39,7 @@ def test_a_notify_command_that_hangs_is_stopped(tmp_path, caplog, monkeypatch):
     notify(split_command("sleep 60"), GOOD, tmp_path)
     assert "stopped" in caplog.text
     caplog.clear()
-    huge = Outcome("published", "x" * 10**6)
+    huge = NightOutcome("published", "x" * 10**6)
     notify(["true"], huge, tmp_path)
     notify([], huge, tmp_path)
     assert caplog.text == ""

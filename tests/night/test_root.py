@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rapids_rap.errors import InputError
 from rapids_rap.night.root import (
     NightRoot,
-    discard,
-    doomed_names,
+    delete_runs,
     earlier_name,
+    expired_names,
     new_name,
     published_name,
     run_names,
@@ -69,11 +69,11 @@ def test_retention_spares_the_newest_the_published_and_the_one_before(tmp_path):
     root = make_nights(tmp_path, nights)
     switch(root, name_of(4))
     assert published_name(root) == name_of(4)
-    assert doomed_names(root, 2, 0, NOW) == [name_of(day) for day in (1, 2, 5, 6)]
-    assert doomed_names(root, 2, 22, NOW) == [name_of(day) for day in (1, 2)]
-    assert doomed_names(root, 2, 22, NOW - timedelta(days=400)) == []
-    assert doomed_names(root, 20, 0, NOW) == []
-    discard(root, doomed_names(root, 2, 0, NOW))
+    assert expired_names(root, 2, 0, NOW) == [name_of(day) for day in (1, 2, 5, 6)]
+    assert expired_names(root, 2, 22, NOW) == [name_of(day) for day in (1, 2)]
+    assert expired_names(root, 2, 22, NOW - timedelta(days=400)) == []
+    assert expired_names(root, 20, 0, NOW) == []
+    delete_runs(root, expired_names(root, 2, 0, NOW))
     assert run_names(root) == [name_of(day) for day in (3, 4, 7, 8)]
     assert not root.trash.exists()
 

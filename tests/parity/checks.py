@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
+from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import Backend, Knn, UmapSpec
 from rapids_rap.config import EmbeddingConfig, LexiconConfig, TermsConfig
@@ -38,9 +38,9 @@ class Sample:
     """
 
     texts: tuple[str, ...]
-    vectors: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.int64]
+    vectors: Float32s
+    labels: Int64s
+    weights: Int64s
     lines: pd.DataFrame
 
 
@@ -66,7 +66,7 @@ def load_sample(lyrics: Path, store: Path, most: int = 1500) -> Sample:
     return Sample(texts, vectors, labels, weights, lines)
 
 
-def map_of(sample: Sample) -> npt.NDArray[np.float32]:
+def map_of(sample: Sample) -> Float32s:
     """The sample's map by the CPU's UMAP, (n, 2)."""
     cpu = CpuBackend()
     graph = cpu.knn(sample.vectors, 30, engine="exact")
@@ -217,7 +217,7 @@ def rows_that_differ(ours: Any, theirs: Any) -> int:
     return int(wrong.sum())
 
 
-def strays(xy: npt.NDArray[Any], own: npt.NDArray[Any]) -> int:
+def strays(xy: HostArray, own: HostArray) -> int:
     """Points of a map farther from its median than `STRAY` extents of the CPU's map."""
     reach = STRAY * float((own.max(axis=0) - own.min(axis=0)).max())
     with np.errstate(invalid="ignore"):
@@ -254,7 +254,7 @@ def noted(part: str, name: str, value: float, note: str = "") -> ParityFigure:
     return ParityFigure(part=part, name=name, value=value, note=note)
 
 
-def _selves(indices: npt.NDArray[Any]) -> int:
+def _selves(indices: HostArray) -> int:
     return int((indices == np.arange(len(indices))[:, None]).any(axis=1).sum())
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.gpu_plan import Choice
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.runs.certificate import ParityFigure
@@ -58,7 +58,7 @@ def _searches(other: Backend, rows: Any, device: Any) -> Iterator[ParityFigure]:
     yield at_least(PART, f"NN-descent, recall of {K} neighbours", met, RECALL)
 
 
-def _mapped_rows(other: Backend, points: npt.NDArray[np.float32]) -> Any:
+def _mapped_rows(other: Backend, points: Float32s) -> Any:
     """The points in host rows, scattered into them by torch as the encoder's lanes do."""
     n, d = points.shape
     home = Choice("vectors", "host", 0, "the comparison wants it", host=points.nbytes)
@@ -73,12 +73,12 @@ def _mapped_rows(other: Backend, points: npt.NDArray[np.float32]) -> Any:
     return rows
 
 
-def _met(found: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> float:
+def _met(found: Int64s, truth: Int64s) -> float:
     met = [np.isin(a, b).sum() for a, b in zip(found, truth, strict=True)]
     return float(np.sum(met)) / truth.size
 
 
-def _points(n: int, d: int) -> npt.NDArray[np.float32]:
+def _points(n: int, d: int) -> Float32s:
     """Unit rows near a space of twelve dimensions, as embeddings are: neighbours mean something."""
     rng = np.random.default_rng(42)
     rows = rng.normal(size=(n, 12)) @ rng.normal(size=(12, d)) + 0.1 * rng.normal(size=(n, d))

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.gpu_plan import BLOCKS, RESERVE, SCRATCH
 from rapids_rap.backend.protocol import Backend, Sizes, UmapSpec
@@ -96,7 +96,7 @@ def _least(free_now: Callable[[], int]) -> Iterator[list[int]]:
         thread.join()
 
 
-def _unit_rows(n: int, d: int) -> npt.NDArray[np.float32]:
+def _unit_rows(n: int, d: int) -> Float32s:
     rng = np.random.default_rng(SEED)
     centers = rng.normal(size=(200, d)).astype(np.float32)
     rows = centers[rng.integers(0, 200, n)]

@@ -11,7 +11,7 @@ from rapids_rap.quality.artist_retrieval import (
     FUSIONS,
     PRIOR,
     Products,
-    hold_contest,
+    leave_group_out,
     multiply,
     prior_scores,
     rank_spaces,
@@ -19,8 +19,8 @@ from rapids_rap.quality.artist_retrieval import (
     score_artists,
     space_rows,
 )
-from rapids_rap.quality.artist_spaces import average, gather, song_spaces
-from rapids_rap.quality.artists import artist_figure, call_roll
+from rapids_rap.quality.artist_spaces import average, song_features, song_spaces
+from rapids_rap.quality.artists import artist_figure, sample_songs
 from rapids_rap.quality.leakage import song_entries
 from rapids_rap.words.tfidf import Weighted, count_characters, weigh
 from tests.songbook import make_songbook, random_songs
@@ -61,15 +61,15 @@ def unit(rows):
     return rows / np.where(lengths > 0, lengths, 1)
 
 
-def scored(space, contest, backend=CPU):
+def scored(space, task, backend=CPU):
     """(S, A) of `score_artists`."""
-    found = space if isinstance(space, Products) else multiply(space, contest, backend)
-    return in_place(score_artists(found, contest, backend), contest, backend)
+    found = space if isinstance(space, Products) else multiply(space, task, backend)
+    return in_place(score_artists(found, task, backend), task, backend)
 
 
-def in_place(blocks, contest, backend):
+def in_place(blocks, task, backend):
     """(S, A): the songs of all blocks, each once, in order."""
-    whole = np.full((len(contest.artists), len(contest.asked)), np.nan)
+    whole = np.full((len(task.artists), len(task.asked)), np.nan)
     for songs, scores in blocks:
         assert np.isnan(whole[songs]).all()
         whole[songs] = backend.to_host(scores)
@@ -90,8 +90,8 @@ def test_scores_are_those_of_profiles_built_anew(songs, artists, groups, seed):
     artist = numbered(random.integers(0, artists, songs))
     group = numbered(random.integers(0, groups, songs))
     rows = unit(random.normal(size=(songs, 3)) * (random.random((songs, 1)) > 0.1))
-    contest = hold_contest(artist, group)
-    found = scored(rows, contest)
+    task = leave_group_out(artist, group)
+    found = scored(rows, task)
     np.testing.assert_allclose(found, naive(rows, artist.tolist(), group.tolist()), atol=1e-7)
 
 
@@ -101,10 +101,10 @@ def test_sparse_rows_are_as_good_as_dense_ones(backend):
     entries = song_entries(book.lines, np.arange(25))
     artist = numbered(book.lines.drop_duplicates("song_id")["artist"].factorize()[0])
     group = numbered(np.arange(25) // np.array([1, 2, 3, 4, 5] * 5))
-    contest = hold_contest(artist, group)
+    task = leave_group_out(artist, group)
     held = [book.texts[t] for t in entries.texts]
     weighted = weigh(count_characters(held, entries.songs, 25, backend), backend)
-    found = scored(weighted, contest, backend)
+    found = scored(weighted, task, backend)
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     def grams(lines):
@@ -121,9 +121,9 @@ def test_put_end_to_end_is_adding_up(backend):
     random = np.random.default_rng(1)
     artist, group = numbered(np.arange(12) % 3), numbered(np.arange(12) // 2)
     one, two = unit(random.normal(size=(12, 4))), unit(random.normal(size=(12, 5)))
-    contest = hold_contest(artist, group)
-    parts = [multiply(backend.from_host(rows), contest, backend) for rows in (one, two)]
-    fused = scored(parts[0] + parts[1], contest, backend)
+    task = leave_group_out(artist, group)
+    parts = [multiply(backend.from_host(rows), task, backend) for rows in (one, two)]
+    fused = scored(parts[0] + parts[1], task, backend)
     whole = naive(np.hstack([one, two]) / np.sqrt(2), artist.tolist(), group.tolist())
     np.testing.assert_allclose(fused, np.sqrt(2) * whole, atol=1e-7)
     assert isinstance(parts[0] + parts[1], Products)
@@ -134,14 +134,14 @@ def test_scores_are_the_same_in_blocks(backend, monkeypatch):
     random = np.random.default_rng(7)
     artist, group = numbered(np.arange(40) % 7), numbered(np.append(np.arange(30), np.arange(10)))
     rows = backend.from_host(unit(random.normal(size=(40, 5))))
-    contest = hold_contest(artist, group)
-    whole, prior = scored(rows, contest, backend), list(prior_scores(contest, backend))
+    task = leave_group_out(artist, group)
+    whole, prior = scored(rows, task, backend), list(prior_scores(task, backend))
     assert len(prior) == 1
     monkeypatch.setattr(backend, "cache_bytes", 24 * 7 * 3)  # three songs
-    np.testing.assert_allclose(scored(rows, contest, backend), whole, atol=1e-12)
-    assert len(list(score_artists(multiply(rows, contest, backend), contest, backend))) == 1 + 7
-    again = in_place(prior_scores(contest, backend), contest, backend)
-    np.testing.assert_array_equal(again, in_place(prior, contest, backend))
+    np.testing.assert_allclose(scored(rows, task, backend), whole, atol=1e-12)
+    assert len(list(score_artists(multiply(rows, task, backend), task, backend))) == 1 + 7
+    again = in_place(prior_scores(task, backend), task, backend)
+    np.testing.assert_array_equal(again, in_place(prior, task, backend))
 
 
 def test_components_weigh_one_and_artists_too():
@@ -149,11 +149,11 @@ def test_components_weigh_one_and_artists_too():
     artist = numbered([0] * 9 + [0] + [1, 1])
     group = numbered([0] * 9 + [1] + [2, 3])
     rows = np.array([[1.0, 0.0]] * 9 + [[0.0, 1.0]] + [[0.6, 0.8]] * 2)
-    contest = hold_contest(artist, group)
+    task = leave_group_out(artist, group)
     spaces = {"characters": rows, "dense_whitened": rows, "words": rows, "words_svd_whitened": rows}
-    ranked = {r.name: r for r in rank_spaces(spaces, contest, CPU, draws=50, seed=0)}
+    ranked = {r.name: r for r in rank_spaces(spaces, task, CPU, draws=50, seed=0)}
     scores = naive(rows, artist.tolist(), group.tolist())
-    gain = reciprocal_ranks([(np.arange(len(rows)), scores)], contest, CPU)
+    gain = reciprocal_ranks([(np.arange(len(rows)), scores)], task, CPU)
     assert len(gain) == 4
     expected = (np.mean(gain[:2]) + np.mean(gain[2:])) / 2
     assert ranked["characters"].value == pytest.approx(expected)
@@ -162,17 +162,17 @@ def test_components_weigh_one_and_artists_too():
 
 def test_the_prior_counts_components_outside_the_group(backend):
     """Guessing the artist with most songs, the asked group left out, is a baseline."""
-    contest = hold_contest(numbered([0, 0, 0, 1, 1]), numbered([0, 0, 1, 1, 2]))
-    scores = in_place(prior_scores(contest, backend), contest, backend)
+    task = leave_group_out(numbered([0, 0, 0, 1, 1]), numbered([0, 0, 1, 1, 2]))
+    scores = in_place(prior_scores(task, backend), task, backend)
     np.testing.assert_array_equal(scores, [[1, 2], [1, 2], [1, 1], [1, 1], [2, 1]])
 
 
 def test_ties_share_their_ranks(backend):
     """Vectors that say nothing score as chance does, not as the first artist."""
-    contest = hold_contest(numbered(np.arange(8) % 4), numbered(np.arange(8)))
+    task = leave_group_out(numbered(np.arange(8) % 4), numbered(np.arange(8)))
     same = backend.from_host(np.ones((8, 1)))
     gain = reciprocal_ranks(
-        score_artists(multiply(same, contest, backend), contest, backend), contest, backend
+        score_artists(multiply(same, task, backend), task, backend), task, backend
     )
     np.testing.assert_allclose(gain, 1 / 2.5)
 
@@ -206,9 +206,9 @@ def test_what_is_held_out_is_not_fitted(backend):
     entries = song_entries(book.lines, np.arange(40))
     asked = np.arange(40) >= 30
     raw = backend.from_host(book.vectors)
-    material = gather(entries, raw, raw, book.texts, book.tokens, backend)
-    spaces = song_spaces(material, ~asked, asked, backend, seed=0)
-    alone = song_spaces(material, ~asked, np.ones(40, dtype=bool), backend, seed=0)
+    features = song_features(entries, raw, raw, book.texts, book.tokens, backend)
+    spaces = song_spaces(features, ~asked, asked, backend, seed=0)
+    alone = song_spaces(features, ~asked, np.ones(40, dtype=bool), backend, seed=0)
     for name, space in spaces.items():
         if isinstance(space, Weighted):
             assert int(space.rest.shape[0]) == 10
@@ -314,9 +314,9 @@ def test_songs_without_an_artist_are_left_out():
     """An unknown artist is nobody's competitor; a sample says that it is one."""
     book = make_songbook(random_songs(40, 4, seed=5))
     book.lines.loc[book.lines["song_id"] < 10, "artist"] = None
-    roll = call_roll(book.lines, 1000, 0)
-    assert roll.songs.tolist() == list(range(10, 40))
-    assert not roll.sampled
+    chosen = sample_songs(book.lines, 1000, 0)
+    assert chosen.songs.tolist() == list(range(10, 40))
+    assert not chosen.sampled
     some = figure(book, most=20)
     assert some["rows"] == 20
     assert some["sampled"]
@@ -333,10 +333,10 @@ def test_huge_values_change_nothing(backend):
 
 def test_rows_hold_a_paired_difference():
     """A space compared with itself differs by nothing, in every draw."""
-    contest = hold_contest(numbered(np.arange(30) % 3), numbered(np.arange(30)))
+    task = leave_group_out(numbered(np.arange(30) % 3), numbered(np.arange(30)))
     rows = unit(np.random.default_rng(0).normal(size=(30, 4)))
     spaces = dict.fromkeys(("characters", "words", "words_svd_whitened", "dense_whitened"), rows)
-    found = space_rows(rank_spaces(spaces, contest, CPU, draws=60, seed=0))
+    found = space_rows(rank_spaces(spaces, task, CPU, draws=60, seed=0))
     assert found[0]["difference"] is None
     assert found[1]["difference"] == 0
     assert found[1]["difference_interval"] == [0, 0]

@@ -8,18 +8,18 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.quality.lines import (
-    Verse,
-    ask,
+    SampledLines,
     chance,
     chance_of,
     character_pairs,
     character_scores,
     dense_scores,
-    draw_verse,
     early,
     first_ranks,
     follow_on,
     pair_ranks,
+    rank_lines,
+    sample_lines,
 )
 from tests.songbook import make_songbook, random_songs
 from tests.strict_backend import StrictBackend
@@ -44,18 +44,18 @@ def first_rank(scores, itself, right):
     return above + (len(level) + 1) / (sum(j in right for j in level) + 1)
 
 
-def naive(verse, cosines):
+def naive(drawn, cosines):
     """`Answers`, line by line and pair by pair."""
-    n = len(verse.texts)
-    following = [[j for j in row if j >= 0] for row in verse.next.tolist()]
+    n = len(drawn.texts)
+    following = [[j for j in row if j >= 0] for row in drawn.next.tolist()]
     fellows = [
-        [j for j in range(n) if j != i and verse.songs[j] == verse.songs[i]] for i in range(n)
+        [j for j in range(n) if j != i and drawn.songs[j] == drawn.songs[i]] for i in range(n)
     ]
     ranks = [[first_rank(cosines[i], i, r[i]) for i in range(n)] for r in (following, fellows)]
-    sums = np.zeros((2, verse.size, verse.size))
+    sums = np.zeros((2, drawn.size, drawn.size))
     for i in range(n):
         for j in range(n):
-            at = verse.songs[i], verse.songs[j]
+            at = drawn.songs[i], drawn.songs[j]
             sums[(0, *at)] += np.exp(-2 * (2 - 2 * cosines[i, j]))
             sums[(1, *at)] += cosines[i, j]
     return np.array(ranks), sums, following
@@ -66,14 +66,18 @@ def test_answers_are_those_of_a_loop(backend, block, monkeypatch):
     """Ranks, distances and sums over pairs of songs, whatever the blocks."""
     monkeypatch.setattr("rapids_rap.backend.rows.BLOCK_BYTES", block)
     book = make_songbook(random_songs(9, 3), d=3, noise=2.0)
-    verse = draw_verse(book.lines, book.texts, 10_000, 0, CPU)
-    found = ask(verse, dense_scores(backend.from_host(book.vectors), verse.texts, backend), backend)
-    units = book.vectors[verse.texts].astype(np.float64)
+    drawn = sample_lines(book.lines, book.texts, 10_000, 0, CPU)
+    found = rank_lines(
+        drawn,
+        dense_scores(backend.from_host(book.vectors), drawn.texts, backend),
+        backend,
+    )
+    units = book.vectors[drawn.texts].astype(np.float64)
     cosines = units @ units.T
-    ranks, sums, following = naive(verse, cosines)
+    ranks, sums, following = naive(drawn, cosines)
     np.testing.assert_allclose(found.next_rank, ranks[0])
     np.testing.assert_allclose(found.song_rank, ranks[1])
-    off = ~np.eye(verse.size, dtype=bool)
+    off = ~np.eye(drawn.size, dtype=bool)
     np.testing.assert_allclose(found.potentials[off], sums[0][off], rtol=1e-4)
     np.testing.assert_allclose(found.cosines[off], sums[1][off], atol=1e-4)
     far = [sum(2 - 2 * cosines[i, j] for j in row) for i, row in enumerate(following)]
@@ -83,8 +87,8 @@ def test_answers_are_those_of_a_loop(backend, block, monkeypatch):
 def test_the_baseline_is_that_of_the_texts(backend):
     """Characters are compared by the same loop, empty rows and ties included."""
     texts = ["明月照城", "月亮照城", "hook", "Hook!", "一", "明月"]
-    verse = Verse(np.arange(6), np.array([0, 0, 1, 1, 2, 2]), np.full((6, 1), -1), 3, False)
-    found = ask(verse, character_scores(texts, backend), backend)
+    drawn = SampledLines(np.arange(6), np.array([0, 0, 1, 1, 2, 2]), np.full((6, 1), -1), 3, False)
+    found = rank_lines(drawn, character_scores(texts, backend), backend)
     np.testing.assert_allclose(found.song_rank, [2, 1, 1, 1, 3, 5 - 0.5], atol=2)
     assert np.isnan(found.next_rank).all()
     assert found.song_rank[4] == 3.0  # a row of zeros: five ties, one right
@@ -99,12 +103,12 @@ def test_what_may_ask_and_answer():
         ("丙", ["第一行", "第二行", "第一行", shared, "第三行"]),
     ]
     book = make_songbook(songs)
-    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
-    names = [book.texts[t] for t in verse.texts]
+    drawn = sample_lines(book.lines, book.texts, 100, 0, CPU)
+    names = [book.texts[t] for t in drawn.texts]
     assert sorted(names) == sorted(["第一行", "第二行", "第三行", "另一首的开头", "另一首的结尾"])
-    assert verse.size == 2
+    assert drawn.size == 2
     follows = {
-        names[i]: {names[j] for j in row if j >= 0} for i, row in enumerate(verse.next.tolist())
+        names[i]: {names[j] for j in row if j >= 0} for i, row in enumerate(drawn.next.tolist())
     }
     # The shared line stood between the others and still does; the fifth line is another stanza.
     assert follows["第一行"] == {"第二行"}
@@ -116,37 +120,37 @@ def test_stanzas_follow_each_other_where_a_stanza_is_a_unit():
     """No unit has a neighbour in its stanza: then the song's order counts."""
     book = make_songbook([("甲", ["第一节", "第二节", "第三节"])])
     book.lines["stanza"] = [0, 1, 2]
-    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
-    assert (verse.next >= 0).sum() == 2
+    drawn = sample_lines(book.lines, book.texts, 100, 0, CPU)
+    assert (drawn.next >= 0).sum() == 2
 
 
 def test_whole_songs_are_drawn_by_the_seed():
     """About as many lines as asked, never half a song, and it says so."""
     book = make_songbook(random_songs(60, 4))
-    some = draw_verse(book.lines, book.texts, 40, 1, CPU)
-    again = draw_verse(book.lines, book.texts, 40, 1, CPU)
+    some = sample_lines(book.lines, book.texts, 40, 1, CPU)
+    again = sample_lines(book.lines, book.texts, 40, 1, CPU)
     assert some.sampled
     assert 20 <= len(some.texts) <= 46
     np.testing.assert_array_equal(some.texts, again.texts)
     assert (np.diff(some.songs) >= 0).all()
-    assert draw_verse(book.lines, book.texts, 40, 2, CPU).texts.tolist() != some.texts.tolist()
+    assert sample_lines(book.lines, book.texts, 40, 2, CPU).texts.tolist() != some.texts.tolist()
 
 
 def test_no_songs_is_nothing():
     """Plain text has no songs: null never equals null."""
     book = make_songbook([("甲", ["一行", "两行"])])
     book.lines["song_id"] = book.lines["song_id"].where([False] * 2)
-    assert draw_verse(book.lines, book.texts, 100, 0, CPU) is None
+    assert sample_lines(book.lines, book.texts, 100, 0, CPU) is None
 
 
 def test_huge_values_change_nothing(backend):
     """Cosines do not know how long a vector is."""
     book = make_songbook(random_songs(6, 2))
-    verse = draw_verse(book.lines, book.texts, 1000, 0, CPU)
+    drawn = sample_lines(book.lines, book.texts, 1000, 0, CPU)
     found = [
-        ask(
-            verse,
-            dense_scores(backend.from_host(book.vectors * size), verse.texts, backend),
+        rank_lines(
+            drawn,
+            dense_scores(backend.from_host(book.vectors * size), drawn.texts, backend),
             backend,
         )
         for size in (np.float32(1), np.float32(1e15))
@@ -172,11 +176,11 @@ def test_chance_is_the_mean_over_random_orders(pool, right):
 def test_equal_vectors_score_chance(backend):
     """Vectors that say nothing find nothing: ties are in random order."""
     book = make_songbook([("甲", ["一二", "三四", "五六"]), ("乙", ["七八", "九十"])])
-    verse = draw_verse(book.lines, book.texts, 100, 0, CPU)
+    drawn = sample_lines(book.lines, book.texts, 100, 0, CPU)
     same = backend.from_host(np.ones_like(book.vectors))
-    found = ask(verse, dense_scores(same, verse.texts, backend), backend)
+    found = rank_lines(drawn, dense_scores(same, drawn.texts, backend), backend)
     np.testing.assert_allclose(np.sort(found.song_rank), [5 / 3] * 3 + [2.5] * 2)
-    assert chance(verse)["next"] is not None
+    assert chance(drawn)["next"] is not None
 
 
 def dense(queries, targets):

@@ -15,7 +15,7 @@ from rapids_rap.errors import ConfigError, InputError
 from rapids_rap.reading.assign import (
     BINS,
     COLUMNS,
-    Answers,
+    NearestNeighbors,
     ask_neighbours,
     assign,
     assign_config,
@@ -179,7 +179,7 @@ def test_confidence_keeps_its_word(sample_run):
     half = np.random.default_rng(1).random(len(truth)) < 0.5
 
     def part(mask):
-        return Answers(*(values[mask] for values in vars(own).values()))
+        return NearestNeighbors(*(values[mask] for values in vars(own).values()))
 
     answers, confidence = judge(part(~half), part(half), truth[half])
     agreed = answers.labels == truth[~half]

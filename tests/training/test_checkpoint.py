@@ -8,7 +8,7 @@ from torch import nn
 
 from rapids_rap.errors import InputError
 from rapids_rap.training import checkpoint
-from rapids_rap.training.checkpoint import Checkpoints, State
+from rapids_rap.training.checkpoint import Checkpoints, TrainingState
 from rapids_rap.training.optim import learning_rate, make_optimizer
 
 
@@ -31,8 +31,8 @@ def test_everything_comes_back(tmp_path):
     module, optimizer = stepped(3)
     checkpoints = Checkpoints(tmp_path, "me")
     checkpoints.save_best(1, module)
-    checkpoints.save(State("me", steps=2), module, optimizer)
-    state = State("me", steps=3, best_step=1, history=[{"step": 3, "loss": 0.1}])
+    checkpoints.save(TrainingState("me", steps=2), module, optimizer)
+    state = TrainingState("me", steps=3, best_step=1, history=[{"step": 3, "loss": 0.1}])
     checkpoints.save_best(1, module)
     checkpoints.save(state, module, optimizer)
     fresh, other = stepped(0)
@@ -48,7 +48,7 @@ def test_what_is_half_written_is_ignored(tmp_path):
     """A kill while writing leaves the checkpoint before it."""
     module, optimizer = stepped(1)
     checkpoints = Checkpoints(tmp_path, "me")
-    checkpoints.save(State("me", steps=1), module, optimizer)
+    checkpoints.save(TrainingState("me", steps=1), module, optimizer)
     (tmp_path / "checkpoint-000000002.partial").mkdir()
     assert checkpoints.load(*stepped(0)).steps == 1
 
@@ -56,24 +56,26 @@ def test_what_is_half_written_is_ignored(tmp_path):
 def test_another_training_is_not_gone_on_with(tmp_path):
     """Other lyrics or settings are refused, unless the user says that they may go."""
     module, optimizer = stepped(1)
-    Checkpoints(tmp_path, "one").save(State("one", steps=1), module, optimizer)
+    Checkpoints(tmp_path, "one").save(TrainingState("one", steps=1), module, optimizer)
     with pytest.raises(InputError, match=r"unfinished training.*--overwrite"):
         Checkpoints(tmp_path, "other").load(module, optimizer)
-    assert Checkpoints(tmp_path, "other", replace=True).load(module, optimizer) == State("other")
+    assert Checkpoints(tmp_path, "other", replace=True).load(module, optimizer) == TrainingState(
+        "other"
+    )
 
 
 def test_a_pickle_is_not_run(tmp_path, capsys, caplog):
     """An optimiser file that holds code is set aside instead of being run."""
     module, optimizer = stepped(1)
     checkpoints = Checkpoints(tmp_path, "me")
-    checkpoints.save(State("me", steps=1), module, optimizer)
+    checkpoints.save(TrainingState("me", steps=1), module, optimizer)
 
     class Evil:
         def __reduce__(self):
             return print, ("run",)
 
     torch.save(Evil(), tmp_path / "checkpoint-000000001" / "optimizer.pt")
-    assert checkpoints.load(module, optimizer) == State("me")
+    assert checkpoints.load(module, optimizer) == TrainingState("me")
     assert "run" not in capsys.readouterr().out
     assert "no file of tensors" in caplog.text
 
@@ -91,10 +93,10 @@ def two_checkpoints(folder):
     module, optimizer = stepped(1)
     checkpoints = Checkpoints(folder, "me")
     checkpoints.save_best(1, module)
-    checkpoints.save(State("me", steps=1, best_step=1), module, optimizer)
+    checkpoints.save(TrainingState("me", steps=1, best_step=1), module, optimizer)
     kept = folder.with_name("kept")
     shutil.copytree(folder / "checkpoint-000000001", kept)
-    checkpoints.save(State("me", steps=2, best_step=1), *stepped(2))
+    checkpoints.save(TrainingState("me", steps=2, best_step=1), *stepped(2))
     kept.rename(folder / "checkpoint-000000001")
     return checkpoints
 
@@ -124,7 +126,7 @@ def test_without_the_best_weights_training_begins_anew(tmp_path):
     best = tmp_path / "best-000000001.safetensors"
     best.write_bytes(best.read_bytes()[:-4])
     fresh = stepped(0)
-    assert checkpoints.load(*fresh) == State("me")
+    assert checkpoints.load(*fresh) == TrainingState("me")
     assert torch.equal(fresh[0][1].weight, stepped(0)[0][1].weight)
 
 
@@ -151,6 +153,6 @@ def test_a_checkpoint_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
         synced.append((folder.name, sorted(path.name for path in folder.iterdir())))
 
     monkeypatch.setattr(checkpoint, "sync_files", sync)
-    Checkpoints(tmp_path, "me").save(State("me", steps=1), *module)
+    Checkpoints(tmp_path, "me").save(TrainingState("me", steps=1), *module)
     files = ["optimizer.pt", "state.json", "weights.safetensors"]
     assert synced == [("checkpoint-000000001.partial", files)]

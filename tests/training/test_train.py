@@ -129,13 +129,13 @@ def test_a_killed_training_ends_with_the_same_figures(
     out = tmp_path / "model"
     real = training.train_steps
 
-    def killed(course):
+    def killed(training):
         def stop(done, steps, words):
             if done == 3:
                 raise _KilledError
 
-        object.__setattr__(course, "tell", stop)
-        return real(course)
+        object.__setattr__(training, "tell", stop)
+        return real(training)
 
     monkeypatch.setattr(training, "train_steps", killed)
     with pytest.raises(_KilledError):
@@ -242,7 +242,7 @@ def test_a_trained_model_can_be_replaced(run_train, qwen2, songs, tmp_path):
 def test_memory_that_runs_out_says_what_to_lower(run_train, qwen2, songs, tmp_path, monkeypatch):
     """A shortage is exit 3 with the setting that helps, and what was trained is kept."""
 
-    def short(course):
+    def short(training):
         raise MemoryError("out of memory")
 
     monkeypatch.setattr(training, "train_steps", short)

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from rapids_rap.errors import InputError
-from rapids_rap.training.lines import Lines, make_lines
+from rapids_rap.training.lines import TrainingLines, make_lines
 from rapids_rap.training.sampler import PairSampler, refuse_without_negatives
-from rapids_rap.training.views import VIEWS, Material, find_anchors, make_material
+from rapids_rap.training.views import VIEWS, ViewSources, find_anchors, view_sources
 
 
 def without_songs(*texts):
     """Lines of which no song is known."""
     none = np.full(len(texts), -1)
-    return Lines(texts, none, np.arange(len(texts)), none, none)
+    return TrainingLines(texts, none, np.arange(len(texts)), none, none)
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_views_act_on_text_norm(name, lines):
     """The left view is a line of the corpus exactly as it is compared everywhere else."""
-    material = Material(lines, {lines.text[0][0]: "乙"})
+    material = ViewSources(lines, {lines.text[0][0]: "乙"})
     possible = np.flatnonzero(VIEWS[name].possible(material))
     for i in possible.tolist():
         pair = VIEWS[name].make(material, i, np.random.default_rng(i))
@@ -28,7 +28,7 @@ def test_views_act_on_text_norm(name, lines):
 
 def test_adjacent_lines_share_their_stanza(lines):
     """A neighbour across a song's border is no positive."""
-    material = Material(lines)
+    material = ViewSources(lines)
     for i in np.flatnonzero(VIEWS["adjacent"].possible(material)).tolist():
         pair = VIEWS["adjacent"].make(material, i, np.random.default_rng(i))
         assert abs(pair.left_line - pair.right_line) == 1
@@ -37,13 +37,13 @@ def test_adjacent_lines_share_their_stanza(lines):
 
 def test_context_holds_the_line(lines):
     """The window is the line with its neighbours around it, in their order."""
-    pair = VIEWS["context"].make(Material(lines), 1, np.random.default_rng(0))
+    pair = VIEWS["context"].make(ViewSources(lines), 1, np.random.default_rng(0))
     assert pair.right == " ".join(lines.text[:3])
 
 
 def test_what_lines_without_songs_cannot_do_is_said():
     """Plain text gets a sentence about the views it has not, and an error where none is left."""
-    material = make_material(without_songs("今晚", "月亮"), "meaning")
+    material = view_sources(without_songs("今晚", "月亮"), "meaning")
     anchors, said = find_anchors(material, ("adjacent", "dropout"))
     assert [one.name for one in anchors] == ["dropout"]
     assert said == [
@@ -55,7 +55,7 @@ def test_what_lines_without_songs_cannot_do_is_said():
 
 def test_a_batch_depends_on_seed_and_step_alone(lines):
     """What a resumed training draws is what an uninterrupted one would have drawn."""
-    material = make_material(lines, "meaning")
+    material = view_sources(lines, "meaning")
     anchors, _ = find_anchors(material, ("dropout", "adjacent", "repetition", "variants"))
     one, other = (PairSampler(material, anchors, 13, 0.7, seed=5) for _ in range(2))
     one(1)
@@ -68,8 +68,8 @@ def test_a_batch_depends_on_seed_and_step_alone(lines):
 def test_a_batch_of_one_song_is_refused(lines):
     """Where every pair is masked the loss is zero and nothing would be learnt, silently."""
     first = lines.song == lines.song[0]
-    material = Material(
-        Lines(
+    material = ViewSources(
+        TrainingLines(
             tuple(np.array(lines.text)[first]),
             lines.song[first],
             lines.text_id[first],

@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from transformers import Qwen2Model
 
+from rapids_rap.arrays import Float32s
 from rapids_rap.backend import load_backend
 from rapids_rap.bench.corpora import Poem
 from rapids_rap.quality.lines import chance_of, character_pairs, early, pair_ranks
 from rapids_rap.quality.vectors import log_potential, mean_cosine, mean_distance
 from tools.demo_model.data import Lines, Padded
 from tools.demo_model.model import embed
-
-Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def _pairs(poems: Sequence[Poem], lines: Lines, first: NDArray[np.int64]) -> Lin
 
 def line_vectors(
     model: Qwen2Model, lines: Lines, which: NDArray[np.int64], batch: int = 512
-) -> Vectors:
+) -> Float32s:
     """Unit vectors (len(which), hidden) float32 of these lines, encoded in order of length."""
     order = np.argsort(lines.lengths[which], kind="stable")
     vectors = np.empty((len(which), model.config.hidden_size), np.float32)
