@@ -43,8 +43,8 @@ def judged(texts: Sequence[str], vectors: Float32s) -> Judged:
 def score_labels(of: Judged, labels: Int64s, backend: Backend) -> Figures:
     """Of clusters, (n,) int64, noise -1: their number, coverage, and whether they hold together."""
     ones = np.ones(len(labels), dtype=np.int64)
-    scorer = Scorer(labels, backend, SEED)
-    cosine, _ = scorer.vector_silhouettes(of.vectors)
+    scorer = Scorer(labels, backend, SEED, chance=False)
+    (cosine,) = scorer.vector_silhouettes(of.vectors)
     terms = cluster_terms(of.tokens, labels, ones, stop_words(""), TermsConfig(), backend)
     found = term_figures(terms, scorer.coherence(of.tokens, terms))
     return {
@@ -57,9 +57,9 @@ def score_labels(of: Judged, labels: Int64s, backend: Backend) -> Figures:
 
 def score_map(of: Judged, xy: Float32s, labels: Int64s, backend: Backend) -> Figures:
     """Of a map (n, 2): whether its neighbours are the vectors' and its clusters lie apart."""
-    scorer = Scorer(labels, backend, SEED)
+    scorer = Scorer(labels, backend, SEED, chance=False)
     rows = scorer.sample(SAMPLE, SAMPLE)
-    values, _ = scorer.map_silhouettes(xy, rows)
+    (values,) = scorer.map_silhouettes(xy, rows)
     (trust,) = scorer.trustworthiness(of.vectors, [xy], TRUST_SAMPLE)
     return {
         "trustworthiness": trust.value,
@@ -69,7 +69,8 @@ def score_map(of: Judged, xy: Float32s, labels: Int64s, backend: Backend) -> Fig
 
 def score_density(points: Float32s, labels: Int64s, backend: Backend) -> Figures:
     """DBCV in the space that the side clustered."""
-    return {"dbcv": Scorer(labels, backend, SEED).density(points, SAMPLE)[0].value}
+    (found,) = Scorer(labels, backend, SEED, chance=False).density(points, SAMPLE)
+    return {"dbcv": found.value}
 
 
 def agreement(labels: Int64s, other: Int64s) -> float:

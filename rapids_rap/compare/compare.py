@@ -25,16 +25,6 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import flow_table
 from rapids_rap.runs.run import Run
 
-# Figures of quality.json that the scorer measures again on the shared texts, and plain counts.
-_RESCORED = (
-    "clusters",
-    "silhouette_cosine",
-    "silhouette_layout",
-    "trustworthiness",
-    "topic_diversity",
-    "npmi_coherence",
-)
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -119,7 +109,7 @@ def contrast_runs(
     return contrast(*figures, "shared") + [
         row
         for row in quoted
-        if row.key.split(".")[0] not in _RESCORED
+        if row.key.split(".")[0] not in figures[0]
         and not (row.a.value is None and row.b.value is None)
     ]
 

@@ -176,7 +176,11 @@ def _side_json(found: Comparison, number: int) -> dict[str, Any]:
 
 
 def _contrast_json(row: Contrast) -> dict[str, Any]:
-    return {**asdict(row), "a": asdict(row.a), "b": asdict(row.b), "ahead": row.higher}
+    sides = {
+        name: {"value": one.value, "baseline": one.baseline, "interval": one.interval}
+        for name, one in (("a", row.a), ("b", row.b))
+    }
+    return {**asdict(row), **sides, "ahead": row.higher}
 
 
 def check_folder(out: Path) -> None:

@@ -140,7 +140,10 @@ class _Side:
             "trustworthiness": self._trustworthiness(vectors),
             **self._terms(),
         }
-        return {name: figure.with_interval() for name, figure in figures.items()}
+        return {
+            name: replace(one, facts={"interval": one.interval, **one.facts}).as_json()
+            for name, one in figures.items()
+        }
 
     def _next_line(self) -> Figure:
         """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing."""
@@ -166,7 +169,7 @@ class _Side:
         interval = bootstrap_mean(kappa, song, self.seed)
         return Figure(float(kappa.mean()), 0.0, "chance", meaning, interval, facts)
 
-    def _silhouette(self, both: tuple[Array, Array], rows: Int64s, meaning: str) -> Figure:
+    def _silhouette(self, both: Sequence[Array], rows: Int64s, meaning: str) -> Figure:
         values, chance = (self.backend.to_host(part) for part in both)
         interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0

@@ -15,13 +15,13 @@ from typing import Any
 
 from rapids_rap.compare.verdict import Contrast, Winner
 from rapids_rap.errors import InputError
-from rapids_rap.quality.figures import Figure, declared, interval_of
+from rapids_rap.quality.figures import DECLARATIONS, Figure, declared, interval_of
 from rapids_rap.runs.run import Run
 from rapids_rap.training.record import sentences
 
 RECORD = "training.json"
 HELD_OUT = "held_out_next_line"
-SEEN = ("next_line_cluster", "next_line_retrieval", "same_song_retrieval", "artist_retrieval")
+SEEN = tuple(one.key for one in DECLARATIONS if one.memorised)
 
 
 def read_record(model: Path) -> Mapping[str, Any]:

@@ -109,15 +109,17 @@ def assess(
 class Scorer:
     """The one scorer of labels, for a run, for runs that are compared, and for the benchmarks.
 
-    labels: (n,) int64 of n distinct texts, the backend's, noise -1. Cluster figures stand beside
-    those of `shuffled`, the same sizes with other members. Shuffles and samples are drawn on the
-    host, with a seed that every backend shares.
+    labels: (n,) int64 of n distinct texts, the backend's, noise -1. Cluster figures come of these
+    and, with `chance`, of the same sizes with shuffled members. Shuffles and samples are drawn on
+    the host, with a seed that every backend shares.
     """
 
-    def __init__(self, labels: Array, backend: Backend, seed: int) -> None:
+    def __init__(self, labels: Array, backend: Backend, seed: int, *, chance: bool = True) -> None:
         self.labels, self.backend, self.seed = labels, backend, seed
-        shuffled = np.random.default_rng(seed).permutation(backend.to_host(labels))
-        self.shuffled = backend.from_host(shuffled)
+        self.labelings = [labels]
+        if chance:
+            shuffled = np.random.default_rng(seed).permutation(backend.to_host(labels))
+            self.labelings.append(backend.from_host(shuffled))
 
     def sample(self, exact: int, most: int) -> Int64s:
         """Row numbers, on the host: all of up to `exact`, else `most` of them, ascending."""
@@ -126,30 +128,22 @@ class Scorer:
             return np.arange(n)
         return np.sort(np.random.default_rng(self.seed).choice(n, min(most, n), replace=False))
 
-    def vector_silhouettes(self, vectors: Array) -> tuple[Array, Array]:
-        """(n,) of each text by cosine, in closed form, and with shuffled members; NaN for noise."""
-        return (
-            cosine_silhouette(vectors, self.labels),
-            cosine_silhouette(vectors, self.shuffled),
-        )
+    def vector_silhouettes(self, vectors: Array) -> list[Array]:
+        """(n,) of each text by cosine, in closed form, NaN for noise; for each labeling."""
+        return [cosine_silhouette(vectors, labels) for labels in self.labelings]
 
-    def map_silhouettes(self, xy: Array, rows: Int64s) -> tuple[Array, Array]:
-        """(r,) of the texts `rows` on the map (n, 2), Euclidean, and with shuffled members."""
+    def map_silhouettes(self, xy: Array, rows: Int64s) -> list[Array]:
+        """(r,) of the texts `rows` on the map (n, 2), Euclidean; for each labeling."""
         take, at = self.backend.xp.take, self.backend.from_host(rows)
         points = take(xy, at, axis=0)
-        own, chance = (
-            self.backend.silhouette(points, take(labels, at))
-            for labels in (self.labels, self.shuffled)
-        )
-        return own, chance
+        return [self.backend.silhouette(points, take(labels, at)) for labels in self.labelings]
 
-    def density(self, points: Array, most: int) -> tuple[SampledFigure, SampledFigure]:
-        """DBCV on `most` of the points, and with shuffled members."""
-        own, chance = (
+    def density(self, points: Array, most: int) -> list[SampledFigure]:
+        """DBCV on `most` of the points; for each labeling."""
+        return [
             dbcv(points, labels, self.backend, sample=most, seed=self.seed)
-            for labels in (self.labels, self.shuffled)
-        )
-        return own, chance
+            for labels in self.labelings
+        ]
 
     def trustworthiness(
         self, vectors: Array, maps: Sequence[Array], most: int
@@ -270,7 +264,7 @@ class _Judge:
         return {name: figure.as_json() for name, figure in found.items()}
 
 
-def _silhouette(both: tuple[Array, Array], weights: Array, meaning: str) -> dict[str, Any]:
+def _silhouette(both: Sequence[Array], weights: Array, meaning: str) -> dict[str, Any]:
     found, chance = (silhouette_summary(values, weights) for values in both)
     facts = {
         "weighted_by_occurrences": found.weighted,

@@ -107,5 +107,7 @@ def interval(values: Float64s) -> Interval:
 def mean_interval(values: Float64s, units: Int64s, draws: int, seed: int) -> Interval:
     """The `interval` of the mean of `values` (m,), resampling their `units` (m,), any numbers."""
     _, unit = np.unique(units, return_inverse=True)
-    weights = draw_units(int(unit.max(initial=-1)) + 1, draws, seed)
-    return interval(unit_means(weights, np.bincount(unit, values), np.bincount(unit)))
+    one_class, shape = np.zeros_like(unit), (int(unit.max(initial=-1)) + 1, 1)
+    sums = grouped_sums(values, unit, one_class, shape)
+    counts = grouped_sums(np.ones(len(unit)), unit, one_class, shape)
+    return interval(macro_means(draw_units(shape[0], draws, seed), sums, counts))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Need = Literal["clusters", "map", "words", "songs", "artists"]
@@ -38,8 +38,9 @@ class Declaration:
     lower_is_better: and not higher. ideal: its baseline is the best there is, so that nothing beats
     it. may_decide: whether it may say that one run is better; figures that fewer and rounder
     clusters, or whitening by its very definition, improve may not. needs: without which it is not
-    computed. watched: from night to night. family: of figures that are read alike. reading: a note
-    that always stands beside it.
+    computed. watched: from night to night. memorised: measures memory on songs that a model was
+    trained on. family: of figures that are read alike. reading: a note that always stands beside
+    it.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Declaration:
     may_decide: bool = True
     needs: tuple[Need, ...] = ()
     watched: bool = False
+    memorised: bool = False
     family: str = ""
     reading: str = ""
 
@@ -144,6 +146,7 @@ DECLARATIONS = (
         chinese="相邻行同聚类",
         unit="Cohen's kappa",
         needs=("clusters", "songs"),
+        memorised=True,
     ),
     Declaration(
         key="next_line_retrieval",
@@ -152,6 +155,7 @@ DECLARATIONS = (
         unit="mean reciprocal rank",
         needs=("songs",),
         watched=True,
+        memorised=True,
     ),
     Declaration(
         key="held_out_next_line",
@@ -166,6 +170,7 @@ DECLARATIONS = (
         unit="mean reciprocal rank",
         needs=("songs",),
         watched=True,
+        memorised=True,
     ),
     Declaration(
         key="artist_retrieval",
@@ -174,6 +179,7 @@ DECLARATIONS = (
         unit="macro mean reciprocal rank",
         needs=("songs", "artists"),
         watched=True,
+        memorised=True,
     ),
     Declaration(
         key="alignment",
@@ -225,10 +231,15 @@ _BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}
 def declared(key: str) -> Declaration:
     """What is declared of a figure, `section.figure` or `figure`.
 
-    Of one that this version does not know: its key for a name, and higher is better.
+    Of one that this version does not know: its key for a name; a `silhouette_of_stanzas` is read as
+    every silhouette, an `alignment_of_songs` as the alignment, any other as higher is better.
     """
     last = key.rpartition(".")[2]
-    return _BY_KEY.get(last) or Declaration(key=last, chinese=last.replace("_", " "))
+    if last in _BY_KEY:
+        return _BY_KEY[last]
+    kin = next((one for one in DECLARATIONS if last.startswith(one.family or one.key)), None)
+    kin = kin or Declaration(key=last, chinese="")
+    return replace(kin, key=last, chinese=last.replace("_", " "), explained="", ideal=False)
 
 
 @dataclass(frozen=True)

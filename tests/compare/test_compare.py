@@ -108,6 +108,11 @@ def test_the_files_hold_every_figure_and_load_nothing(tmp_path):
     assert record["b"]["quality"] == quality
     for side in "ab":
         assert {"silhouette_cosine", "next_line_cluster"} <= record[side]["figures"].keys()
+        for figure in record[side]["figures"].values():
+            order = ["value", "baseline", "baseline_name", "meaning", "interval"]
+            assert list(figure)[:5] == order
+        for row in record["figures"]:
+            assert list(row[side]) == ["value", "baseline", "interval"]
     assert sum(part["lines"] for part in record["flow"]) == record["shared"]["lines"] == 120
     page = (tmp_path / "out" / "compare.html").read_text()
     assert all(f'id="{target}"' in page for target in re.findall(r'href="#([^"]+)"', page))
