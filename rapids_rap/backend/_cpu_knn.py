@@ -7,17 +7,20 @@ Exact search costs O(n²·d); beyond the cost of `EXACT_LIMIT` rows each with ea
 from __future__ import annotations
 
 import logging
+import os
+from functools import partial
 
 import numpy as np
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend._cpu_lists import build_lists, needed_probes, search_lists
+from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, sampled_rows
 from rapids_rap.backend.protocol import Engine, Knn, Metric, check_engine
 
 EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the inverted file
-QUERY_BLOCK = 4_096  # queries a call, so that an interrupt never waits for the whole search
+QUERY_BLOCK = 1_024  # queries a call: a call a core, and an interrupt never waits for all
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
 
 
@@ -83,9 +86,14 @@ def _exact(base: Float32s, queries: Float32s, k: int, metric: Metric) -> tuple[F
     code = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
     distances = np.empty((queries.shape[0], k), dtype=np.float32)
     indices = np.empty((queries.shape[0], k), dtype=np.int64)
-    for start in range(0, queries.shape[0], QUERY_BLOCK):
+
+    def search(start: int) -> None:
+        faiss.omp_set_num_threads(1)  # of this thread: distances round by the number
         block = slice(start, start + QUERY_BLOCK)
         distances[block], indices[block] = faiss.knn(queries[block], base, k, metric=code)
+
+    starts = range(0, queries.shape[0], QUERY_BLOCK)
+    side_by_side([partial(search, start) for start in starts], os.cpu_count() or 1)
     return distances, indices
 
 

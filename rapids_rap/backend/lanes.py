@@ -84,16 +84,15 @@ class CpuLane:
 
         Cores that share a batch wait for each other in every layer, and on a busy machine mostly
         wait (docs/performance.md). A batch on one core also gives the same bits on any number of
-        cores.
+        cores, if torch itself is told so, in every thread that computes: other libraries set the
+        number of OpenMP's threads in theirs, which torch then reports as its own, while the matrix
+        products beneath go by what torch was told last and round otherwise.
         """
         cores = torch.get_num_threads()
-        if cores == 1:
-            yield map
-            return
-        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
         torch.set_num_threads(1)
+        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            yield pool.map
+            yield map if cores == 1 else pool.map
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(cores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend, Sizes
 from rapids_rap.config import SpaceSettings
@@ -29,6 +30,22 @@ def used_space(
     texts: the n texts, and tokens their words, which only lexical vectors read: None without any.
     sizes: of what else the run will hold.
     """
+    # As one of the calls that share the cores, for then its products round alike on any number.
+    (used,) = backend.together(
+        [partial(_used_space, matrix, texts, tokens, config, backend, seed, sizes)]
+    )
+    return used
+
+
+def _used_space(
+    matrix: Array,
+    texts: Sequence[str],
+    tokens: Tokens | None,
+    config: SpaceSettings,
+    backend: Backend,
+    seed: int | None,
+    sizes: Sizes,
+) -> Postprocessed:
     used = postprocess(
         matrix,
         config.postprocess,

@@ -1,20 +1,24 @@
 """Tests of the stage as a whole: order, reuse, resuming to the same bytes, and its report."""
 
+import ctypes
 import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import embed as embed_module
 from rapids_rap.embedding.embed import embed, load_encoder, plan_shards
@@ -329,3 +333,41 @@ def test_texts_without_characters_get_a_vector(qwen2, bert, backend, tmp_path):
         assert np.isfinite(vectors.matrix).all()
         alone = load_encoder(config_of(folder), backend).encode([""])
         np.testing.assert_allclose(vectors.matrix[:1], alone, atol=1e-6)
+
+
+def test_bytes_do_not_follow_the_threads_of_others():
+    """Beside other work, with threads raised and lowered in between, texts get the same bytes.
+
+    numba and FAISS set the number of OpenMP's threads in the thread that calls them; torch reports
+    it as its own, and once took it for a promise.
+    """
+    texts = [f"第{i}夜 {'灯' * (1 + i % 9)} light {i}" for i in range(160)]
+    encoder = load_encoder(EmbeddingConfig(model="demo"), CpuBackend())
+    first = encoder.encode(texts)
+    openmp = ctypes.CDLL(str(next(Path(torch.__file__).parent.glob("lib/libgomp*"))))
+    before, stop, found = torch.get_num_threads(), threading.Event(), []
+
+    def others_work():
+        random = np.random.default_rng(0).normal(size=(200, 200))
+        while not stop.is_set():
+            random @ random
+
+    workers = [threading.Thread(target=others_work, daemon=True) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        for told in (1, 2, 4):
+            torch.set_num_threads(told)
+            for set_by_another in (1, 3, told):
+                openmp.omp_set_num_threads(set_by_another)
+                found.append(encoder.encode(texts))
+            thread = threading.Thread(target=lambda: found.append(encoder.encode(texts)))
+            thread.start()
+            thread.join()
+    finally:
+        stop.set()
+        torch.set_num_threads(before)
+        for worker in workers:
+            worker.join()
+    assert len(found) == 12
+    assert {vectors.tobytes() for vectors in found} == {first.tobytes()}
