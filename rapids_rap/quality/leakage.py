@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.backend.protocol import Backend
+from rapids_rap.backend.rows import group_totals
 from rapids_rap.words.tfidf import Counts, count_characters
 
 SHINGLE = 5  # characters
@@ -111,19 +112,21 @@ def _to_first(songs: Int64s, kinds: Int64s) -> tuple[Int64s, Int64s]:
 def _near(entries: Entries, texts: Sequence[str], backend: Backend) -> tuple[Int64s, Int64s]:
     """Links of songs of which half the shorter one stands in the other.
 
-    Their runs of characters are counted on the backend, and linked on the host.
+    Their runs of characters are counted on the backend; what reaches the host, where it is linked,
+    are the runs that few songs share.
     """
     held = [texts[t] for t in entries.texts.tolist()]
     counted: Counts = count_characters(
         held, entries.songs, entries.size, backend, (SHINGLE, SHINGLE)
     )
-    terms, songs = (backend.to_host(ids) for ids in (counted.terms, counted.documents))
-    length = np.bincount(songs, minlength=entries.size)
-    holders = np.bincount(terms, minlength=1)
-    rare = ((holders > 1) & (holders <= COMMON))[terms]
-    shape = (entries.size, max(1, counted.width))
-    ones = np.ones(int(np.count_nonzero(rare)), dtype=np.int32)
-    has = csr_matrix((ones, (songs[rare], terms[rare])), shape=shape)
+    xp, width = backend.xp, max(1, counted.width)
+    ones = xp.ones_like(counted.terms)
+    length = backend.to_host(group_totals(ones, counted.documents, entries.size))
+    holders = xp.take(group_totals(ones, counted.terms, width), counted.terms)
+    rare = (holders > 1) & (holders <= COMMON)
+    terms, songs = (backend.to_host(ids[rare]) for ids in (counted.terms, counted.documents))
+    shape = (entries.size, width)
+    has = csr_matrix((np.ones(len(terms), dtype=np.int32), (songs, terms)), shape=shape)
     both = (has @ has.T).tocoo()
     shorter = np.minimum(length[both.row], length[both.col])
     alike = (both.data >= np.maximum(FEW, ALIKE * shorter)) & (both.row < both.col)
