@@ -42,6 +42,9 @@ class CorpusConfig(Section):
     links: bool = Field(True, description="drop URLs, handles and copyright lines")
     symbols: bool = Field(True, description="drop lines of digits and punctuation only")
     headers: bool = Field(True, description="drop artist names, titles and page headers")
+    translations: bool = Field(
+        False, description="drop what stands in another script at a line's stamp (LRC, subtitles)"
+    )
     script: Literal["simplified", "keep"] = Field(
         "simplified", description="text_norm in simplified characters (OpenCC), or as written"
     )
