@@ -155,7 +155,7 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
         start, delimiter = first + 1, sep[1]
     elif lines:
         delimiter = header_delimiter(lines[first], config) or _only_text(lines[first], config)
-    broken = 0
+    broken: list[str] = []
     while start < len(lines):
         reader = csv.reader(lines[start:] if start else lines, delimiter=delimiter, strict=True)
         begin = start + 1
@@ -165,13 +165,13 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
                 begin = start + reader.line_num + 1
             return
         except csv.Error as error:
-            broken += 1
             why = (
                 f"{name}: the row that begins on line {begin:,} is not valid CSV ({error}); a cell "
                 f"with quotes or line breaks must be quoted, its quotes doubled."
             )
-            if broken > _MOST_BROKEN:
-                raise InputError(why) from error
+            broken.append(why)
+            if len(broken) > _MOST_BROKEN:
+                raise InputError(broken[0]) from error
             yield begin, SetApart(begin, lines[begin - 1], why)
             start = begin
 
