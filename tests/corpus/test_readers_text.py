@@ -1,5 +1,6 @@
 """The three text layouts, as they are found in the wild."""
 
+import time
 from pathlib import PurePath
 
 import pytest
@@ -255,3 +256,11 @@ def test_a_song_that_came_as_entities():
     text = "&#91;ti&#58;桥&#93;&#10;&#91;00&#58;01&#46;50&#93;桥洞里&#10;&#91;00&#58;02&#93;有人唱"
     source = read_text(numbered_lines(text), PurePath("a.txt"))
     assert lyrics(source) == [(None, "桥", "桥洞里"), (None, "桥", "有人唱")]
+
+
+def test_a_block_of_labels_without_end(tmp_path):
+    """Twenty thousand lines that look like labels, in one block, are read in linear time."""
+    text = "作词：某甲\n" + "某乙：桥洞里\n" * 20_000
+    before = time.process_time()
+    assert read(write(tmp_path, "a.txt", text)).files[0].read == 20_001
+    assert time.process_time() - before < 5
