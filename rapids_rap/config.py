@@ -22,7 +22,7 @@ class InputConfig(Section):
     """Where the lyrics are and what their columns are called."""
 
     paths: tuple[str, ...] = Field((), description="files or folders to read, in this order")
-    artist: str = Field("artist", description="column with the artist (CSV, TSV, JSONL, Parquet)")
+    artist: str = Field("artist", description="column with the artist (tables and JSON)")
     song: str = Field("song", description="column with the song's title")
     text: str = Field("text", description="column with the lyrics: a line, or a whole song, a cell")
     encoding: Literal["auto", "utf-8", "gb18030"] = Field(

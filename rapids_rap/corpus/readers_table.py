@@ -33,7 +33,8 @@ from rapids_rap.runs.cells import unescape_cell
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEP_LINE = re.compile(r'\s*"?sep=([^"\w\s]|\t)"?\s*', re.I)
-_OURS = {"line_id", "text_norm"}  # columns of every list of lines that this program writes
+# Columns of the tables of lines that this program writes: corpora and exports, and examples.
+_OURS = ({"line_id", "text_norm"}, {"cluster", "rank", "similarity"})
 _MOST_BROKEN = 100  # rows with broken quotes: each makes the rest of the file be read again
 _FLOAT = re.compile(r"(\d+)\.0")
 
@@ -120,7 +121,7 @@ def _header(fields: Sequence[str], config: InputConfig) -> _Header:
     names = [field.strip().lstrip("\ufeff").strip() for field in fields]
     names = [unescape_cell(name) for name in names]
     places = [names.index(c) if c in names else None for c in wanted_columns(config)]
-    return _Header(names, places, names.count(config.text) == 1 and set(names) >= _OURS)
+    return _Header(names, places, any(set(names) >= ours for ours in _OURS))
 
 
 def _repeats(fields: Sequence[str], header: _Header, config: InputConfig) -> bool:

@@ -102,9 +102,8 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
     if broken:
         table.source.notes.append(f"rows dropped, because they can't be read: {broken:,} ({first})")
     if table.shared:
-        table.source.notes.append(
-            f"song_id stands for songs of several names, kept apart: {listed(list(table.shared))}"
-        )
+        which = listed([number[:40] for number in table.shared])
+        table.source.notes.append(f"song_id stands for songs of several names, kept apart: {which}")
     if table.spelled_out:
         table.source.notes.append(
             f"the two characters \\n are read as line breaks in {table.spelled_out:,} cells"

@@ -175,6 +175,8 @@ def test_what_we_exported_comes_back(tmp_path):
     again = read(write(tmp_path, "b.csv", ours.to_csv(index=False)))
     assert songs(again) == songs(first) == [("-某甲", "+桥", line) for line in lines]
     assert first.texts == again.texts
+    examples = "cluster,rank,similarity,artist,song,text\n-1,1,0.5,'-某甲,桥,'-没有船\n"
+    assert songs(read(write(tmp_path, "d.csv", examples))) == [("-某甲", "桥", "-没有船")]
     other = read(write(tmp_path, "c.csv", "artist,text\n某甲,'-没有船\n"))
     assert songs(other) == [("某甲", None, "'-没有船")]
 
