@@ -15,6 +15,7 @@ _DIALOGUE = re.compile(r"Dialogue\s*:(.*)", re.I)
 _FORMAT = re.compile(r"Format\s*:(.*)", re.I)
 _ASS_HEAD = re.compile(r"\[(?:Script Info|V4\+? Styles|Events)\]", re.I)
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
+_CODE = re.compile(r"\{\\[^{}]*\}")  # of ASS, which SubRip files borrow: `{\an8}`
 _DRAWING = re.compile(r"\\p[1-9]")
 _ASS_FIELDS = 10  # of a Dialogue line; the last, its text, may hold commas
 _VOICE = re.compile(r"</?(?:v|c|lang|ruby|rt)(?:[ .][^<>]{0,200})?>", re.I)
@@ -65,7 +66,7 @@ def _cues(lines: Lines) -> Pieces:
         elif not inside or (line.isdigit() and _cue_follows(lines, i)):
             yield number, line, Mark.SYNTAX, False
         else:
-            text = _VOICE.sub("", line).strip()
+            text = _CODE.sub("", _VOICE.sub("", line)).strip()
             yield number, text or line, Mark.TEXT if text else Mark.SYNTAX, before
             before = True
 

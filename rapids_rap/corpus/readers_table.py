@@ -45,9 +45,9 @@ def read_table(
     text: str, name: str, suffix: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Source:
     """A CSV or TSV file from its decoded text. Raises InputError where it has no text column."""
-    if suffix == ".tsv":
-        return from_rows("tsv", _rows(_tsv_records(text), name, config, folders))
     with _huge_cells():
+        if suffix == ".tsv":
+            return from_rows("tsv", _rows(_tsv_records(text), name, config, folders))
         source = from_rows("csv", _rows(_csv_records(text, name, config), name, config, folders))
     _whole_titles(source)
     return source
@@ -192,11 +192,14 @@ def _tsv_records(text: str) -> Records:
     first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     if first == len(lines):
         return
-    cells = _QuotedCells(lines, lines[first].count("\t") + 1) if '"' in text else None
+    width = lines[first].count("\t") + 1
+    cells = _QuotedCells(lines, width) if '"' in text else None
     i = 0
     while i < len(lines):
         end = cells.end(i) if cells and i > first and '"' in lines[i] else i
         fields = lines[i].split("\t") if end == i else _fields_of(lines[i : end + 1])
+        if len(fields) > width > 1 and '"' in lines[i]:
+            fields = _with_tabs(lines[i], width) or fields
         yield i + 1, [_unquoted(field) for field in fields]
         i = end + 1
 
@@ -229,6 +232,15 @@ class _QuotedCells:
                 return i
             end = close
         return end if self._tabs[end + 1] - self._tabs[i] == self._width - 1 else i
+
+
+def _with_tabs(line: str, width: int) -> list[str] | None:
+    """The fields of a line in which a program quoted a tab; None if that makes none of `width`."""
+    try:
+        fields = next(csv.reader([line], delimiter="\t", strict=True))
+    except csv.Error:
+        return None
+    return fields if len(fields) == width else None
 
 
 def _fields_of(lines: Sequence[str]) -> list[str]:

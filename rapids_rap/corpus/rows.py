@@ -80,8 +80,9 @@ class _Table:
     seen: dict[tuple[str | None, ...], int] = field(default_factory=dict)
     owner: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     shared: dict[str, None] = field(default_factory=dict)
+    returned: dict[str, None] = field(default_factory=dict)
     block: int = 0
-    last: tuple[int, str | None] | None = None
+    last: tuple[int | None, str | None] = (None, None)
     spelled_out: int = 0
 
 
@@ -101,9 +102,13 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
         raise InputError(first)
     if broken:
         table.source.notes.append(f"rows dropped, because they can't be read: {broken:,} ({first})")
-    if table.shared:
-        which = listed([number[:40] for number in table.shared])
-        table.source.notes.append(f"song_id stands for songs of several names, kept apart: {which}")
+    for found, words in (
+        (table.shared, "stands for songs of several names, kept apart"),
+        (table.returned, "comes back after other songs and nothing names it, taken for one song"),
+    ):
+        if found:
+            which = listed([number[:40] for number in found])
+            table.source.notes.append(f"song_id {words}: {which}")
     if table.spelled_out:
         table.source.notes.append(
             f"the two characters \\n are read as line breaks in {table.spelled_out:,} cells"
@@ -185,6 +190,8 @@ def _numbered_song(row: Row, table: _Table) -> tuple[str | None, ...]:
         table.shared[row.song_id] = None
     key = ("song_id", row.song_id, *names)
     if row.line_no is None:
+        if names == (None, None) and key in table.known and table.last[:1] != (table.known[key],):
+            table.returned[row.song_id] = None
         return key
     place = (*key, row.stanza, row.line_no)
     table.seen[place] = table.seen.get(place, -1) + 1

@@ -22,7 +22,7 @@ _ANY_STAMP = re.compile(
 _START = re.compile(
     rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{1,6}}))?"
 )
-_WORD_TIMED = re.compile(r"\[(\d{1,9}),\d{1,9}\]")
+_WORD_TIMED = re.compile(r"\[(\d{1,9}),(\d{1,9})\]")
 _WORD = re.compile(r"[(<]\d{1,9},\d{1,9}(?:,-?\d{1,9})?[)>]")
 
 
@@ -40,7 +40,7 @@ def stamped(line: str, *, hours: bool = False) -> Stamped | None:
     """
     if line[:1] not in ("[", "［", "【"):
         return None
-    words = _WORD_TIMED.match(line)
+    words = _word_timed(line)
     if words is not None:
         return Stamped((int(words[1]),), _WORD.sub("", line[words.end() :]).strip())
     stamps = _STAMPS.match(line)
@@ -59,16 +59,24 @@ def has_hours(line: str) -> bool:
 def is_stamped(line: str) -> bool:
     """Whether a stamp of any spelling stands in front of the line."""
     return line[:1] in ("[", "［", "【") and (
-        _STAMPS.match(line) is not None or _WORD_TIMED.match(line) is not None
+        _STAMPS.match(line) is not None or _word_timed(line) is not None
     )
 
 
 def strip_stamps(text: str) -> str:
     """The text without any stamp, wherever it stands, and without the times of its words."""
-    words = _WORD_TIMED.match(text) if text.startswith("[") else None
+    words = _word_timed(text)
     if words is not None:
         text = _WORD.sub("", text[words.end() :])
     return _ANY_STAMP.sub("", text)
+
+
+def _word_timed(line: str) -> re.Match[str] | None:
+    """`[start,length]` in front of a line; `[3,2]`, too short to be sung, is a score in a lyric."""
+    match = _WORD_TIMED.match(line)
+    if match is None or match.end() == len(line) or len(match[2]) > 2:
+        return match
+    return match if _WORD.search(line, match.end()) else None
 
 
 def _milliseconds(match: re.Match[str], hours: bool) -> int:

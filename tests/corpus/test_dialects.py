@@ -72,6 +72,7 @@ def test_tabs_without_a_header_are_said(tmp_path):
         ('"他说""走吧"""', ['他说"走吧"']),
         ('"桥洞里\n有人唱"', ["桥洞里", "有人唱"]),
         ('"桥洞里\n他说""走""\n\n有人唱"', ["桥洞里", '他说"走"', "有人唱"]),
+        ('"他说\t走吧"', ["他说\t走吧"]),
         ('"', []),
     ],
 )
@@ -146,6 +147,14 @@ def test_numbers_that_restart_for_every_artist(tmp_path):
     assert corpus.lines["song_id"].tolist() == [0, 1, 0, 1]
     assert songs(corpus)[1] == ("某乙", "渡口", "没有船")
     assert any("song_id" in w and "kept apart" in w for w in corpus.warnings)
+
+
+def test_a_number_that_comes_back_without_a_name_is_said(tmp_path):
+    """Shuffled rows, or ids that start again: without names nobody can tell, so it is said."""
+    path = write(tmp_path, "a.csv", "song_id,text\n1,桥洞里\n1,有人唱\n2,没有船\n")
+    assert not read(path).warnings
+    path = write(tmp_path, "a.csv", "song_id,text\n1,桥洞里\n2,没有船\n1,有人唱\n")
+    assert any("song_id comes back" in warning for warning in read(path).warnings)
 
 
 @pytest.mark.parametrize("names", [True, False])
