@@ -5,8 +5,8 @@ import pytest
 from tests.corpus.helpers import check_accounts, norms, read, write
 
 SRT = (
-    "1\n00:00:01,000 --> 00:00:02,500\n{\\an8}桥洞里\n\n2\n00:00:03,000 --> 00:00:04,000\n有人唱\n24\n"
-    "3\n00:00:05,000 --> 00:00:06,000\n<i>没有人听</i>\n"
+    "1\n00:00:01,000 --> 00:00:02,500\n{\\an8}桥洞里\n\n2\n00:00:03,000 --> 00:00:04,000\n"
+    "有人唱\n24\n3\n00:00:05,000 --> 00:00:06,000\n<i>没有人听</i>\n"
 )
 VTT = (
     "WEBVTT - 桥\nKind: captions\n\nNOTE 谁写的\n不是词\n\nSTYLE\n::cue { color: red }\n\n"
