@@ -449,7 +449,7 @@ def _folder(rng: random.Random, kind: str) -> Case:
         other = MAKERS[rng.choice([k for k in KINDS if k in READERS and k != kind])](rng, kind)
         (name, data), *_ = other.files.items()
         stem = "/".join(rng.choices(FOLDERS, k=rng.randrange(1, 3)))
-        files[stem + Path(name).suffix] = data
+        files[stem + (Path(name).suffix or ".json")] = data
     return Case(kind, files, _reading(rng))
 
 
