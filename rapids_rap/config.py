@@ -28,7 +28,7 @@ class InputConfig(Section):
     """Where the lyrics are and what their columns are called."""
 
     paths: tuple[str, ...] = Field((), description="files or folders to read, in this order")
-    artist: str = Field("artist", description="column with the artist (CSV, TSV, JSONL, Parquet)")
+    artist: str = Field("artist", description="column with the artist (tables and JSON)")
     song: str = Field("song", description="column with the song's title")
     text: str = Field("text", description="column with the lyrics: a line, or a whole song, a cell")
     encoding: Literal["auto", "utf-8", "gb18030"] = Field(
@@ -48,6 +48,9 @@ class CorpusConfig(Section):
     links: bool = Field(True, description="drop URLs, handles and copyright lines")
     symbols: bool = Field(True, description="drop lines of digits and punctuation only")
     headers: bool = Field(True, description="drop artist names, titles and page headers")
+    translations: bool = Field(
+        False, description="drop what stands in another script at a line's stamp (LRC, subtitles)"
+    )
     script: Literal["simplified", "keep"] = Field(
         "simplified", description="text_norm in simplified characters (OpenCC), or as written"
     )

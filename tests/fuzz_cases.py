@@ -9,8 +9,10 @@ import io
 import json
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 
 from rapids_rap.settings import load_config, render_defaults
@@ -59,6 +61,28 @@ LINES = (
     "[ti:歌]",
     "[ar:人]",
     "[offset:99999999999]",
+    "[creator:某站]",
+    "[00:12.30-1]词",
+    "[-01:02:03,4]词",
+    "［00：01.00］词",
+    "[00:12.30-00:13.00]<00:12.40>词",
+    "[1000,900]<0,9,0>词<9,9,0>句",
+    "[2000,900]词(2000,9)句(2009,9)",
+    "[3000,900](3000,9,0)词",
+    "&#91;00&#58;01&#46;00&#93;词&#10;句&#13;&#10;",
+    "词\\n句\\r\\n",
+    "词_x000D_",
+    "词\u2028句\x0b句\x85句\x0c句\u2029",
+    "\u200e【歌手姓名】∶某",
+    "00:00:01,000 --> 00:00:02,000",
+    "WEBVTT",
+    "[Events]",
+    "Dialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\k1}词\\N句",
+    '"词',
+    '词"',
+    "artist,song,text",
+    "artist\tsong\ttext",
+    "sep=;",
     "<b>粗</b>",
     "&amp;lt;",
     "https://x.y/z",
@@ -133,6 +157,13 @@ PIECES = (
     b"#",
     b"true",
     b"[[",
+    b"Infinity",
+    b"_x000D_",
+    b"&#10;",
+    "\u200e".encode(),
+    b"artist,song,text\n",
+    b"sep=\t\n",
+    b"PK\x03\x04",
     b"'''",
     b'"""',
 )
@@ -160,6 +191,18 @@ STRETCHED = (
     " ",
     "\u3000",
     "/",
+    "[00:00.00-1]",
+    "[1,1]",
+    "(1,1)",
+    "&#91;",
+    "&#10;",
+    "_x000D_",
+    "\\n",
+    "\u2028",
+    '"',
+    "\t",
+    '"\t',
+    "歌手姓名 ",
     "词/曲",
     "by ",
     "Prod. ",
@@ -247,6 +290,7 @@ def _reading(rng: random.Random) -> tuple[str, ...]:
         "corpus.links=false",
         "corpus.symbols=false",
         "corpus.script=keep",
+        "corpus.translations=true",
     )
     return tuple(rng.sample(every, rng.choice((0, 0, 0, 0, 0, 1, 3))))
 
@@ -326,6 +370,62 @@ def _jsonl(rng: random.Random, kind: str) -> Case:
     return Case(kind, {rng.choice(("f.jsonl", "f.ndjson")): mutated(rng, data)}, _reading(rng))
 
 
+def _json(rng: random.Random, kind: str) -> Case:
+    """A document with songs in one of the shapes that platforms and crawlers give, or none."""
+    rows = _records(rng)
+    lyrics = text_of(rng, 6)
+    song = rng.choice(
+        (
+            {"lrc": {"lyric": lyrics}, "tlyric": {"lyric": text_of(rng, 3)}},
+            {"syncedLyrics": rng.choice((None, lyrics)), "plainLyrics": lyrics, "trackName": "夜"},
+            {
+                "name": "夜",
+                "singer": rng.choice((["甲", 1], [{"name": "乙"}], {})),
+                "lyric": [lyrics],
+            },
+            {"text": {"0": lyrics, "1": None}, "song": {"0": 1e300}},
+            {"lyric": rng.choice((5, [5], [[]], True, None, float("nan"), {}))},
+        )
+    )
+    envelope = rng.choice((lambda x: x, lambda x: [x, 1], lambda x: {"data": {"songs": [x]}}))
+    document = rng.choice((envelope(song), rows, {"code": 200}, [[[[song]]]], ["词", "句"]))
+    text = json.dumps(document, ensure_ascii=rng.random() < 0.3, indent=rng.choice((None, 2)))
+    name = rng.choice(("f.json", "f.json", "f", "f.txt"))
+    return Case(kind, {name: mutated(rng, text.encode(errors="surrogatepass"))}, _reading(rng))
+
+
+def _subtitles(rng: random.Random, kind: str) -> Case:
+    suffix, head = rng.choice(
+        (("srt", ""), ("vtt", "WEBVTT\n\n"), ("ass", "[Script Info]\n\n[Events]\n"))
+    )
+    body = head
+    for number in range(rng.randrange(9)):
+        line = rng.choice((rng.choice(LINES), "".join(rng.choices(WORDS, k=3))))
+        if suffix == "ass":
+            body += f"Dialogue: 0,0:00:{number:02d}.00,0:01:00.00,D,,0,0,0,,{{\\k1}}{line}\n"
+        else:
+            body += f"{number}\n00:00:{number:02d},000 --> 00:01:00.000\n{line}\n{line}\n\n"
+    return Case(kind, {f"f.{suffix}": mutated(rng, body.encode())}, _reading(rng))
+
+
+def _xlsx(rng: random.Random, kind: str) -> Case:
+    book = openpyxl.Workbook()
+    rows = _records(rng) or [{"text": "a"}]
+    hidden = dict.fromkeys((*range(9), 11, 12, *range(14, 32)))  # what no workbook can hold
+    for number in range(rng.choice((1, 1, 2))):
+        sheet = book.active if not number else book.create_sheet(f"s{number}")
+        sheet.append(list(rows[0]))
+        for row in rows:
+            cells = [x.translate(hidden) if isinstance(x, str) else x for x in row.values()]
+            sheet.append(cells)
+            for cell in sheet[sheet.max_row]:
+                cell.data_type = "s" if isinstance(cell.value, str) else cell.data_type
+    book.properties.created = book.properties.modified = datetime(2020, 1, 1)
+    out = io.BytesIO()
+    book.save(out)
+    return Case(kind, {"f.xlsx": mutated(rng, out.getvalue())}, _reading(rng))
+
+
 def _parquet(rng: random.Random, kind: str) -> Case:
     rows = _records(rng) or [{"text": "a"}]
     text = lambda value: None if value is None else str(value)  # noqa: E731
@@ -349,7 +449,7 @@ def _folder(rng: random.Random, kind: str) -> Case:
         other = MAKERS[rng.choice([k for k in KINDS if k in READERS and k != kind])](rng, kind)
         (name, data), *_ = other.files.items()
         stem = "/".join(rng.choices(FOLDERS, k=rng.randrange(1, 3)))
-        files[stem + Path(name).suffix] = data
+        files[stem + (Path(name).suffix or ".json")] = data
     return Case(kind, files, _reading(rng))
 
 
@@ -458,6 +558,9 @@ READERS = {
     "csv": _delimited,
     "tsv": _delimited,
     "jsonl": _jsonl,
+    "json": _json,
+    "subtitles": _subtitles,
+    "xlsx": _xlsx,
     "parquet": _parquet,
     "folder": _folder,
 }

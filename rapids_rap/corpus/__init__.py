@@ -31,8 +31,9 @@ DROPPED_COLUMNS = ("file", "line", "text", "rule")
 class FileCount:
     """What became of one input file: read == kept + sum(dropped.values()), in lines.
 
-    format: songbook (the researchers' layout), lrc, plain, csv, tsv, jsonl or parquet. encoding:
-    utf-8, gb18030, utf-16 or utf-32. dropped: lines by rule, rules that dropped none left out.
+    format: songbook (the researchers' layout), lrc (any timed lyrics), srt, vtt, ass, plain, csv,
+    tsv, xlsx, jsonl, json or parquet. encoding: utf-8, gb18030, utf-16 or utf-32. dropped: lines by
+    rule, rules that dropped none left out.
     """
 
     path: str

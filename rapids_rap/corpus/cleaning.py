@@ -23,9 +23,21 @@ from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_m
 from rapids_rap.corpus.normalize import normalize, unicode_form
 from rapids_rap.corpus.source import Group, Mark
 
-RULES = ("header", "markup", "credit", "marker", "copyright", "link", "symbols", "limit")
+RULES = (
+    "header",
+    "markup",
+    "credit",
+    "marker",
+    "copyright",
+    "link",
+    "symbols",
+    "row",
+    "translation",
+    "limit",
+)
 KEPT = -1
 _CODE = {rule: code for code, rule in enumerate(RULES)}
+_SET_APART = {Mark.ROW: "row", Mark.TRANSLATION: "translation"}  # other marks: `header`
 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
@@ -193,7 +205,7 @@ def _drop_marked(
             rest[i] = unicode_form([texts[i]])[0]
             rule[i] = KEPT
         else:
-            rule[i] = _CODE["header"]
+            rule[i] = _CODE[_SET_APART.get(Mark(mark), "header")]
 
 
 def _drop_page_headers(

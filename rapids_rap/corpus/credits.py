@@ -39,6 +39,7 @@ class Credit(IntEnum):
 
 NOT_CREDIT, CREDIT, HEADER = 0, 1, 2
 
+_FARTHEST = 100  # lines up and down in which the credits around a label are looked for
 _LONGEST = 300
 _BARS = "|丨│┃¦"
 _HINT = re.compile(
@@ -241,9 +242,10 @@ def _enclosed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequ
     The end of the block will do for the lower one when two credits stand above.
     """
     above, below = i - 1, i + 1
-    while above >= 0 and blocks[above] == blocks[i] and kinds[above] is Credit.LABELLED:
+    top, bottom = max(0, i - _FARTHEST), min(len(kinds), i + _FARTHEST)
+    while above >= top and blocks[above] == blocks[i] and kinds[above] is Credit.LABELLED:
         above -= 1
-    while below < len(kinds) and blocks[below] == blocks[i] and kinds[below] is Credit.LABELLED:
+    while below < bottom and blocks[below] == blocks[i] and kinds[below] is Credit.LABELLED:
         below += 1
     if above < 0 or blocks[above] != blocks[i] or not mask[above]:
         return False

@@ -11,7 +11,10 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.files import label_of, listed
 from rapids_rap.runs.names import DROPPED, IDENTITY
 
-KNOWN_SUFFIXES = (".txt", ".lrc", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+KNOWN_SUFFIXES = (
+    *(".txt", ".lrc", ".krc", ".qrc", ".yrc", ".srt", ".vtt", ".ass", ".ssa"),
+    *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm"),
+)
 
 
 @dataclass

@@ -14,16 +14,15 @@ from rapids_rap.arrays import Bools, Int8s, Int64s
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
-from rapids_rap.corpus.decode import decode
 from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
-from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_table
-from rapids_rap.corpus.readers_text import read_text
-from rapids_rap.corpus.source import Group, Source, numbered_lines
+from rapids_rap.corpus.readers import read_source
+from rapids_rap.corpus.source import Group, Source
+from rapids_rap.corpus.translations import translations
 from rapids_rap.corpus.units import KeptLines, make_units
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs.files import label_of, listed
 
-VERSION = 1  # raise it when the same files and configuration give other lines
+VERSION = 2  # raise it when the same files and configuration give other lines
 READS = ("credit_roles.toml",)
 
 _LONG_LINE = 2_000  # characters; longer lines are kept and named
@@ -48,6 +47,7 @@ class _AllLines:
     block: Int64s
     file: Int64s
     names: list[Group]
+    second: list[int]  # positions of lines at the stamp of the line before them
 
 
 def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: CorpusConfig) -> Corpus:
@@ -69,7 +69,8 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
         lines.names,
         corpus_config,
     )
-    rule = _limit(cleaned.rule, input_config.limit)
+    doubled, said = _translated(files, lines, cleaned.rule, corpus_config)
+    rule = _limit(doubled, input_config.limit)
     ends = np.cumsum([len(file.source.text) for file in files])
     counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
     keep = np.flatnonzero(rule == KEPT)
@@ -86,7 +87,7 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     )
     if corpus_config.unit == "song":
         _require_songs(kept)
-    warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
+    warnings += said + _warnings(files, lines, keep) + _repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
     return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
 
@@ -133,15 +134,8 @@ def _read(path: Path, config: InputConfig) -> _ReadFile:
             "split the file."
         ) from None
     digest = hashlib.sha256(data).hexdigest()
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return _ReadFile(label, digest, "utf-8", read_parquet(data, label, config))
-    decoded = decode(data, label, config.encoding)
-    if suffix in TABLE_SUFFIXES:
-        source = read_table(decoded.text, label, suffix, config)
-    else:
-        source = read_text(numbered_lines(decoded.text), path)
-    return _ReadFile(label, digest, decoded.encoding, source)
+    source, encoding = read_source(data, path, label, config)
+    return _ReadFile(label, digest, encoding, source)
 
 
 def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
@@ -149,9 +143,11 @@ def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
     mark: list[int] = []
     names: list[Group] = []
     line, group, block, file = ([np.empty(0, dtype=np.int64)] for _ in range(4))
+    second: list[int] = []
     next_block = 0
     for i, read in enumerate(files):
         source = read.source
+        second += [len(text) + position for position in sorted(source.second)]
         text += source.text
         mark += source.mark
         line.append(np.asarray(source.line, dtype=np.int64))
@@ -168,7 +164,26 @@ def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
         block=np.concatenate(block),
         file=np.concatenate(file),
         names=names,
+        second=second,
     )
+
+
+def _translated(
+    files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s, config: CorpusConfig
+) -> tuple[Int8s, list[str]]:
+    """The rules with `translation` where the configuration asks for it, and what to say if not."""
+    found = translations(lines.text, (rule == KEPT).tolist(), lines.second, lines.group.tolist())
+    if not found:
+        return rule, []
+    if config.translations:
+        rule = rule.copy()
+        rule[found] = RULES.index("translation")
+        return rule, []
+    which = listed(list(dict.fromkeys(files[lines.file[i]].label for i in found)))
+    return rule, [
+        f"{len(found):,} lines stand in another script at the stamp of a line, translations it "
+        f"seems, kept (--set corpus.translations=true drops them): {which}"
+    ]
 
 
 def _limit(rule: Int8s, limit: int) -> Int8s:
@@ -229,6 +244,7 @@ def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> lis
     ]
     if guessed:
         said.append(f"unknown suffix, read as text: {listed(guessed)}")
+    said += [f"{file.label}: {note}" for file in files for note in file.source.notes]
     long = [i for i in keep.tolist() if len(lines.text[i]) > _LONG_LINE]
     if long:
         places = [f"{files[lines.file[i]].label} line {lines.line[i]:,}" for i in long]

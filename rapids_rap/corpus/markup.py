@@ -9,18 +9,34 @@ import html
 import json
 import re
 
+from rapids_rap.corpus.stamps import is_stamped, strip_stamps
+
 _TAG_NAMES = (
     "a|abbr|article|b|big|blockquote|body|br|center|cite|code|del|div|em|font|footer|h[1-6]|head|"
     "header|hr|html|i|iframe|img|ins|label|li|link|mark|meta|nav|ol|p|pre|q|rp|rt|ruby|s|script|"
     "section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|title|tr|tt|u|ul"
 )
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]{{0,400}})?/?>|<!--[^<>]{{0,400}}-->", re.I)
-_STAMP = re.compile(r"[\[<]\d{1,3}:\d{1,2}(?:[.:]\d{1,6})?[\]>]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_BREAK = re.compile(r"<br\s{0,9}/?>|(?<=</p>)(?=.)", re.I)
+# What ends a line beside the line feed: HTML's breaks, Unicode's, entities of both, Excel's escaped
+# carriage return, and a line feed spelled out by a program that escaped it once too often.
+_BREAK = re.compile(
+    r"<br\s{0,9}/?>|(?<=</p>)(?=.)|[\x0b\x0c\x85\u2028\u2029]"
+    r"|(?:&#0{0,4}1[03];|&#x0{0,4}[ad];|&NewLine;)+|(?:_x000[AD]_)+",
+    re.I,
+)
+_BREAK_HINT = re.compile(r"[<&_\\\x0b\x0c\x85\u2028\u2029]")
+_CLOSING_BREAK = re.compile(
+    r"(?:[^\S\x0b\x0c\x85\u2028\u2029]|&#0{0,4}1[03];|&#x0{0,4}[ad];|&NewLine;|_x000[AD]_|\\r|\\n)+\Z",
+    re.I,
+)
+_TAIL = 200  # characters in which a break at the end of a line is looked for
+_SPELLED_OUT = re.compile(r"(?:\\r)?\\n")
+_FOLDER = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
+_OPENS_BRACKET = re.compile(r"(?:\[|&#0{0,4}91;|&#x0{0,4}5b;|&lbrack;|&lsqb;)[^;]", re.I)
 _LRC_TAG = re.compile(
     r"\[(?:ti|ar|al|au|by|offset|re|ve|length|la|id|hash|sign|qq|total|kana|language|"
-    r"tool|encoding|lr|#)\s*:[^\[\]]{0,2000}\]",
+    r"tool|encoding|lr|#)\s*:[^\[\]]*\]",
     re.I,
 )
 
@@ -56,8 +72,28 @@ _NOTICE_HINT = re.compile(
 
 
 def break_lines(line: str) -> list[str]:
-    """The line cut at every `<br>` and behind every `</p>`; nearly always the line itself."""
-    return _BREAK.split(line) if "<" in line else [line]
+    """The line cut wherever something but a line feed ends one; nearly always the line itself."""
+    if _BREAK_HINT.search(line) is None:
+        return [line]
+    spelled_out = spells_out_breaks(line)
+    if spelled_out or "&" in line or "_x000" in line:
+        line = line[:-_TAIL] + _CLOSING_BREAK.sub("", line[-_TAIL:])
+    if spelled_out:
+        line = _SPELLED_OUT.sub("<br>", line)
+    return [_bracket(piece) for piece in _BREAK.split(line)]
+
+
+def spells_out_breaks(text: str) -> bool:
+    r"""Whether the text has line breaks as the two characters `\n`, which `break_lines` cuts at."""
+    return "\\n" in text and _FOLDER.search(text) is None
+
+
+def _bracket(piece: str) -> str:
+    """The piece with its entities resolved if that makes it begin with a stamp or a tag."""
+    if "&" not in piece or _OPENS_BRACKET.match(piece.lstrip()) is None:
+        return piece
+    plain = html.unescape(piece).strip()
+    return plain if is_stamped(plain) or is_lrc_tag(plain) else piece
 
 
 def strip_markup(text: str) -> str:
@@ -68,7 +104,7 @@ def strip_markup(text: str) -> str:
         for _ in range(2):
             text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
     if "<" in text or "[" in text:
-        text = _STAMP.sub("", _TAG.sub("", text))
+        text = strip_stamps(_TAG.sub("", text))
     return " ".join(text.split())
 
 

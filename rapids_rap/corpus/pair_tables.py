@@ -7,13 +7,15 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from rapids_rap.corpus.decode import decode
 from rapids_rap.errors import InputError
 
 
 def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
-    """Line number and the two cells, stripped, of every row of a UTF-8 CSV with these columns.
+    """Line number and the two cells, stripped, of every row of a CSV with these columns.
 
-    The columns may come in either order; blank rows are skipped, a byte-order mark is fine.
+    The columns may come in either order; blank rows are skipped; the text is UTF-8 or
+    GB18030, as lyrics are.
     Raises `InputError`, naming file and line, for a file that can't be read, other columns, a row
     of another length or an empty cell.
     """
@@ -39,13 +41,13 @@ def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decode(path.read_bytes(), str(path), "auto").text
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; expected a CSV file with the columns {expected}."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: can't be read as UTF-8 text ({error}); save it so.") from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}).") from None
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for row in reader:

@@ -1,275 +1,281 @@
-"""Readers of tables: CSV, TSV, JSON Lines and Parquet.
+"""Readers of CSV and TSV, in the dialects that spreadsheets and programs write.
 
-A cell holds a whole song (it has several lines; it is a song of its own) or one line (rows with
-the same artist and title are one song; rows without a title belong to no song). Columns `song_id`
-and `stanza`, which a `corpus.parquet` written by `ingest` has, keep songs and stanzas apart where
-they are present. `line` is the physical line on which the row begins (CSV, TSV, JSON Lines), or
-the row's number (Parquet).
+CSV (RFC 4180): commas, or the semicolon, tab or bar with which the header names the text column; a
+first line `sep=;` is obeyed. TSV (`text/tab-separated-values`) has no quoting: a quote mark is part
+of its cell, but for cells that can only have been quoted by a program. A row that repeats the
+header, as `cat *.csv` leaves them, is a line of the format, and names the columns below it anew.
+`line` is the physical line on which a row begins.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rapids_rap.config import InputConfig
-from rapids_rap.corpus.readers_text import looks_like_lrc, read_lrc
-from rapids_rap.corpus.source import Group, Source, numbered_lines
+from rapids_rap.corpus.rows import (
+    Row,
+    SetApart,
+    from_rows,
+    look_for_names,
+    require_text,
+    row_of,
+    wanted_columns,
+)
+from rapids_rap.corpus.source import Group, Source
 from rapids_rap.errors import InputError
+from rapids_rap.runs.cells import unescape_cell
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_SONG_ID, _STANZA = "song_id", "stanza"
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEP_LINE = re.compile(r'\s*"?sep=([^"\w\s]|\t)"?\s*', re.I)
+# Columns of the tables of lines that this program writes: corpora and exports, and examples.
+_OURS = ({"line_id", "text_norm"}, {"cluster", "rank", "similarity"})
+_MOST_BROKEN = 100  # rows with broken quotes: each makes the rest of the file be read again
+_FLOAT = re.compile(r"(\d+)\.0")
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a table."""
-
-    line: int
-    text: str
-    artist: str | None
-    title: str | None
-    song_id: str | None
-    stanza: str | None
+Records = Iterator[tuple[int, list[str] | SetApart]]
 
 
-def read_table(text: str, name: str, suffix: str, config: InputConfig) -> Source:
-    """A CSV, TSV or JSON Lines file from its decoded text. Raises InputError naming the line."""
-    if suffix in (".jsonl", ".ndjson"):
-        return _from_rows("jsonl", _json_rows(text, name, config))
-    kind = suffix.lstrip(".")
-    return _from_rows(kind, _csv_rows(text, name, config, "\t" if kind == "tsv" else ","))
-
-
-def read_parquet(data: bytes, name: str, config: InputConfig) -> Source:
-    """A Parquet file from its bytes. Raises InputError if it isn't one or has no text column."""
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        names = file.schema_arrow.names
-        _require_text(names, name, config)
-        wanted = (config.text, config.artist, config.song, _SONG_ID, _STANZA)
-        present = [column for column in dict.fromkeys(wanted) if column in names]
-        # Without Arrow's threads: after many damaged files they have been seen to abort the exit.
-        table = file.read(columns=present, use_threads=False)
-        columns = [_column(table, column, name, textual=i == 0) for i, column in enumerate(wanted)]
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: can't be read as Parquet ({reason}).") from error
-    rows = (
-        Row(number, text or "", artist, title, song_id, stanza)
-        for number, (text, artist, title, song_id, stanza) in enumerate(
-            zip(*columns, strict=True), start=1
-        )
-    )
-    return _from_rows("parquet", rows)
-
-
-def _from_rows(kind: str, rows: Iterator[Row]) -> Source:
-    source = Source(kind)
-    known: dict[tuple[str | None, ...], int] = {}
-    block = 0
-    last: tuple[int, str | None] | None = None
-    for row in rows:
-        lines = [(row.line, line) for _, line in numbered_lines(row.text)]
-        many = sum(bool(line) for _, line in lines) > 1
-        group = _group(row, many, source.groups, known)
-        if last != (group, row.stanza) or many:
-            block += 1
-        last = (group, row.stanza)
-        if many and looks_like_lrc([line for _, line in lines]):
-            block = _add_lrc(source, lines, group, block)
-            continue
-        for number, line in lines:
-            if line:
-                source.add(line, number, group, block)
-            else:
-                block += 1
+def read_table(
+    text: str, name: str, suffix: str, config: InputConfig, folders: dict[str, str | None]
+) -> Source:
+    """A CSV or TSV file from its decoded text. Raises InputError where it has no text column."""
+    with _huge_cells():
+        if suffix == ".tsv":
+            return from_rows("tsv", _rows(_tsv_records(text), name, config, folders))
+        source = from_rows("csv", _rows(_csv_records(text, name, config), name, config, folders))
+    _whole_titles(source)
     return source
 
 
-def _add_lrc(source: Source, lines: Sequence[tuple[int, str]], group: int, block: int) -> int:
-    song = read_lrc(lines, PurePath("cell"))
-    for text, number, inner, mark in zip(song.text, song.line, song.block, song.mark, strict=True):
-        source.text.append(text)
-        source.line.append(number)
-        source.group.append(group)
-        source.block.append(block + inner)
-        source.mark.append(mark)
-    return block + max(song.block, default=0)
+def header_delimiter(line: str, config: InputConfig) -> str | None:
+    """The delimiter with which a line is a header: it names the text column and another one."""
+    for delimiter in _DELIMITERS:
+        names = [cell.strip(' "\ufeff') for cell in line.split(delimiter)]
+        others = {config.artist, config.song, "song_id"} - {config.text}
+        if config.text in names and not others.isdisjoint(names):
+            return delimiter
+    return None
 
 
-def _group(
-    row: Row, many: bool, groups: list[Group], known: dict[tuple[str | None, ...], int]
-) -> int:
-    """The group of a row: a known song or a new one."""
-    is_song = row.song_id is not None or row.title is not None or many
-    key: tuple[str | None, ...] = ("song_id", row.song_id)
-    if row.song_id is None:
-        key = ("cell", str(row.line)) if many else ("rows", row.artist, row.title)
-    if key not in known:
-        known[key] = len(groups)
-        groups.append(Group(row.artist, row.title, is_song))
-    return known[key]
-
-
-def _csv_rows(text: str, name: str, config: InputConfig, delimiter: str) -> Iterator[Row]:
+@contextmanager
+def _huge_cells() -> Iterator[None]:
+    """While it lasts, a cell of a CSV may be of any length."""
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        yield from _records(reader, name, config)
+        yield
     finally:
         csv.field_size_limit(limit)
 
 
-def _records(reader: Any, name: str, config: InputConfig) -> Iterator[Row]:
+@dataclass(frozen=True)
+class _Header:
+    """Where the columns are: places of `wanted_columns`, None where one is missing."""
+
+    names: list[str]
+    places: list[int | None]
+    ours: bool
+
+    def cells(self, fields: Sequence[str]) -> list[str | None]:
+        """The cells that are read; our own tables have an apostrophe in front of formulas."""
+        cells = [None if place is None else fields[place] for place in self.places]
+        if self.ours:
+            cells = [cell if cell is None else unescape_cell(cell) for cell in cells]
+        return cells
+
+
+def _rows(
+    records: Records, name: str, config: InputConfig, folders: dict[str, str | None]
+) -> Iterator[Row | SetApart]:
     """The rows below the header; every row must have the header's number of fields."""
-    places: list[int | None] = []
-    width, begin = 0, 1
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise InputError(
-                f"{name}: the row that begins on line {begin:,} is not valid CSV ({error}); a cell "
-                f"with quotes or line breaks must be quoted, its quotes doubled."
-            ) from error
-        if fields is None:
-            return
-        if not any(field.strip() for field in fields):
-            pass  # a blank row
-        elif not places:
-            places, width = _header(fields, name, config), len(fields)
-        elif len(fields) != width:
-            raise InputError(
-                f"{name}: the row on line {begin:,} has {len(fields)} fields, the header has "
-                f"{width}; quote cells that contain the delimiter."
+    header: _Header | None = None
+    for line, fields in records:
+        if isinstance(fields, SetApart):
+            yield fields
+        elif not any(field.strip() for field in fields):
+            continue  # a blank row
+        elif header is None:
+            header = _header(fields, config)
+            require_text(header.names, f"{name}{_other_delimiter(fields)}", config)
+            look_for_names(header.names, name, config, tuple(folders))
+        elif _repeats(fields, header, config):
+            header = _header(fields, config)
+            yield SetApart(line, " ".join(fields))
+        elif len(fields) != len(header.names):
+            yield SetApart(
+                line,
+                " ".join(fields),
+                f"{name}: the row on line {line:,} has {len(fields)} fields, the header has "
+                f"{len(header.names)}; quote cells that contain the delimiter.",
             )
         else:
-            cells = [None if place is None else fields[place] for place in places]
-            text, artist, title, song_id, stanza = cells
-            yield Row(begin, text or "", *(_named(c) for c in (artist, title, song_id, stanza)))
-        begin = reader.line_num + 1
+            yield row_of(line, header.cells(fields), config, folders)
 
 
-def _header(fields: Sequence[str], name: str, config: InputConfig) -> list[int | None]:
-    names = [field.strip() for field in fields]
-    _require_text(names, name, config)
-    wanted = (config.text, config.artist, config.song, _SONG_ID, _STANZA)
-    return [names.index(column) if column in names else None for column in wanted]
+def _header(fields: Sequence[str], config: InputConfig) -> _Header:
+    names = [field.strip().lstrip("\ufeff").strip() for field in fields]
+    names = [unescape_cell(name) for name in names]
+    places = [names.index(c) if c in names else None for c in wanted_columns(config)]
+    return _Header(names, places, any(set(names) >= ours for ours in _OURS))
 
 
-def _json_rows(text: str, name: str, config: InputConfig) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{name}: line {number:,}"
+def _repeats(fields: Sequence[str], header: _Header, config: InputConfig) -> bool:
+    """Whether a row names the columns again: all that are read, each in one cell, in any order."""
+    if config.text not in fields and header.names[0] != fields[0].lstrip("\ufeff").strip():
+        return False
+    names = [field.strip().lstrip("\ufeff").strip() for field in fields]
+    read = [
+        header.names[place]
+        for place, column in zip(header.places, wanted_columns(config), strict=True)
+        if place is not None and column
+    ]
+    return len(read) > 1 and all(names.count(column) == 1 for column in read)
+
+
+def _other_delimiter(fields: Sequence[str]) -> str:
+    """What to say where a header of one cell holds another delimiter."""
+    found = [word for sign, word in _DELIMITERS.items() if sign != "," and sign in fields[0]]
+    if len(fields) > 1 or not found:
+        return ""
+    return f": its first line holds {found[0]} and no commas; is another delimiter meant"
+
+
+def _csv_records(text: str, name: str, config: InputConfig) -> Records:
+    """(line, fields) of every record; one that isn't valid gives up its first line alone."""
+    lines = io.StringIO(text, newline="").readlines()
+    start, delimiter = 0, ","
+    first = next((i for i, line in enumerate(lines) if line.strip(" \t\r\n\ufeff,")), 0)
+    sep = _SEP_LINE.fullmatch(lines[first].strip("\ufeff")) if lines else None
+    if sep is not None:
+        yield first + 1, SetApart(first + 1, lines[first])
+        start, delimiter = first + 1, sep[1]
+    elif lines:
+        delimiter = header_delimiter(lines[first], config) or _only_text(lines[first], config)
+    broken: list[str] = []
+    while start < len(lines):
+        reader = csv.reader(lines[start:] if start else lines, delimiter=delimiter, strict=True)
+        begin = start + 1
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{where} is not JSON ({error}); expected one object a line, such as "
-                f'{{"{config.artist}": "…", "{config.song}": "…", "{config.text}": "…"}}.'
-            ) from error
-        if not isinstance(record, dict):
-            raise InputError(f"{where}: expected a JSON object, found {_kind(record)}.")
-        if config.text not in record:
-            _require_text(list(record), where, config)
-        cell = record[config.text]
-        if cell is not None and not isinstance(cell, str):
-            raise InputError(f'{where}: "{config.text}" must be text, found {_kind(cell)}.')
-        names = (config.artist, config.song, _SONG_ID, _STANZA)
-        row = Row(number, cell or "", *(_json_name(record, key, where) for key in names))
-        _refuse_surrogates(row, where)
-        yield row
+            for fields in reader:
+                yield begin, fields
+                begin = start + reader.line_num + 1
+            return
+        except csv.Error as error:
+            why = (
+                f"{name}: the row that begins on line {begin:,} is not valid CSV ({error}); a cell "
+                f"with quotes or line breaks must be quoted, its quotes doubled."
+            )
+            broken.append(why)
+            if len(broken) > _MOST_BROKEN:
+                raise InputError(broken[0]) from error
+            yield begin, SetApart(begin, lines[begin - 1], why)
+            start = begin
 
 
-def _json_name(record: dict[str, Any], key: str, where: str) -> str | None:
-    value = record.get(key)
-    if value is None or isinstance(value, str):
-        return _named(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f'{where}: "{key}" must be text or a number, found {_kind(value)}.')
-    return str(value)
+def _only_text(line: str, config: InputConfig) -> str:
+    """The delimiter of a header that names the text column alone among columns nobody reads."""
+    for delimiter in _DELIMITERS:
+        names = [cell.strip(' "\ufeff\r\n') for cell in line.split(delimiter)]
+        if len(names) > 1 and config.text in names:
+            return delimiter
+    return ","
 
 
-def _refuse_surrogates(row: Row, where: str) -> None:
-    """JSON can spell half of a character (a lone surrogate), which no file can hold."""
-    try:
-        "".join(filter(None, (row.text, row.artist, row.title, row.song_id))).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{where}: holds half of a surrogate pair (\\u{ord(error.object[error.start]):04x}), "
-            f"which is not a character; repair or remove it."
-        ) from error
-
-
-def _column(table: pa.Table, column: str, name: str, *, textual: bool) -> list[str | None]:
-    """A column as text, nulls if it is missing; a `textual` one may not hold numbers."""
-    if column not in table.column_names:
-        return [None] * table.num_rows
-    values = table.column(column)
-    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if not is_text and (textual or not is_number):
-        raise InputError(f'{name}: column "{column}" must hold text, found {values.type}.')
-    cells = values.to_pylist()
-    if textual:
-        return cells
-    return [None if cell is None else _named(str(cell)) for cell in cells]
-
-
-def _require_text(names: Sequence[str], name: str, config: InputConfig) -> None:
-    if list(names).count(config.text) == 1:
-        _look_for_names(names, name, config)
+def _tsv_records(text: str) -> Records:
+    """(line, fields) of every line; a cell that a program quoted may span several of them."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+    if first == len(lines):
         return
-    problem = "two columns" if config.text in names else "no column"
-    has = ", ".join(f'"{column[:40]}"' for column in list(names)[:12]) or "none"
-    raise InputError(
-        f'{name}: {problem} named "{config.text}" for the lyrics; it has {has}. '
-        f"Say which one it is: --set input.text=NAME"
-    )
+    width = lines[first].count("\t") + 1
+    cells = _QuotedCells(lines, width) if '"' in text else None
+    i = 0
+    while i < len(lines):
+        end = cells.end(i) if cells and i > first and '"' in lines[i] else i
+        fields = lines[i].split("\t") if end == i else _fields_of(lines[i : end + 1])
+        if len(fields) > width > 1 and '"' in lines[i]:
+            fields = _with_tabs(lines[i], width) or fields
+        yield i + 1, [_unquoted(field) for field in fields]
+        i = end + 1
 
 
-def _look_for_names(names: Sequence[str], name: str, config: InputConfig) -> None:
-    """Refuse a column that was asked for and isn't there; say what is not read otherwise."""
-    usual, read = InputConfig(), {config.text, config.artist, config.song, _SONG_ID, _STANZA}
-    others = [column for column in names if column not in read]
-    for key in ("artist", "song"):
-        wanted = getattr(config, key)
-        if wanted in names:
-            continue
-        if wanted != getattr(usual, key):
-            raise InputError(
-                f'{name}: has no column "{wanted}", which input.{key} names; it has '
-                f"{', '.join(names)}."
-            )
-        if others:
-            log.warning(
-                '%s: no column "%s"; if one of %s is it, say so: --set input.%s=NAME',
-                name,
-                wanted,
-                ", ".join(others[:12]),
-                key,
-            )
+class _QuotedCells:
+    """Which lines of a TSV belong to one record, because a quoted cell spans them.
+
+    An open quote reads on to the line that closes it, if that makes a record of `width` fields and
+    no line on the way is a record in itself: else the quote mark is a lyric's. Linear in the lines.
+    """
+
+    def __init__(self, lines: Sequence[str], width: int) -> None:
+        n = len(lines)
+        self._lines, self._width = lines, width
+        self._tabs = [0] * (n + 1)  # in all lines before
+        self._close, self._full = [n] * (n + 1), [n] * (n + 1)  # the next such line from here on
+        for i, line in enumerate(lines):
+            self._tabs[i + 1] = self._tabs[i] + line.count("\t")
+        for i in range(n - 1, -1, -1):
+            tabs = self._tabs[i + 1] - self._tabs[i]
+            self._close[i] = i if _closes(lines[i].partition("\t")[0]) else self._close[i + 1]
+            self._full[i] = i if tabs + 1 == width else self._full[i + 1]
+
+    def end(self, i: int) -> int:
+        """The last line of the record that begins on line i."""
+        end = i
+        while self._width > 1 and _opens(self._lines[end].rpartition("\t")[2]):
+            close = self._close[end + 1]
+            if close >= self._full[end + 1] or self._tabs[close + 1] - self._tabs[i] >= self._width:
+                return i
+            end = close
+        return end if self._tabs[end + 1] - self._tabs[i] == self._width - 1 else i
 
 
-def _named(value: str | None) -> str | None:
-    return (value.strip() or None) if value is not None else None
+def _with_tabs(line: str, width: int) -> list[str] | None:
+    """The fields of a line in which a program quoted a tab; None if that makes none of `width`."""
+    try:
+        fields = next(csv.reader([line], delimiter="\t", strict=True))
+    except csv.Error:
+        return None
+    return fields if len(fields) == width else None
 
 
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
-    return "null" if value is None else names.get(type(value), "a number")
+def _fields_of(lines: Sequence[str]) -> list[str]:
+    """The fields of a record that spans these lines."""
+    fields = lines[0].split("\t")
+    for line in lines[1:]:
+        more = line.split("\t")
+        fields = [*fields[:-1], f"{fields[-1]}\n{more[0]}", *more[1:]]
+    return fields
+
+
+def _opens(cell: str) -> bool:
+    """Whether a quote mark opens the cell and none closes it."""
+    return cell.startswith('"') and cell.count('"') % 2 == 1
+
+
+def _closes(end: str) -> bool:
+    """Whether the cell that ends so is closed by a quote mark that is not doubled."""
+    return end.endswith('"') and (len(end) - len(end.rstrip('"'))) % 2 == 1
+
+
+def _unquoted(cell: str) -> str:
+    """The cell without the quotes of a program, which puts them around what needs them only."""
+    inner = cell[1:-1]
+    if len(cell) < 3 or not (cell[0] == cell[-1] == '"') or '"' in inner.replace('""', ""):
+        return cell
+    return inner.replace('""', '"') if any(sign in inner for sign in '"\n\t,') else cell
+
+
+def _whole_titles(source: Source) -> None:
+    """`1989.0` -> `1989` where all titles are such: a gap makes pandas write whole numbers so."""
+    titles = {group.title for group in source.groups if group.title is not None}
+    matches = [_FLOAT.fullmatch(title) for title in titles]
+    if any(match and len(match[1]) > 2 for match in matches) and all(matches):
+        source.groups[:] = [
+            Group(g.artist, g.title and g.title.removesuffix(".0"), g.is_song)
+            for g in source.groups
+        ]

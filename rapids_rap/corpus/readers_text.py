@@ -1,4 +1,4 @@
-"""Readers of text files: the researchers' layout, LRC, and plain lines.
+"""Readers of text files: the researchers' layout, and plain lines.
 
 Each takes the numbered lines of a file (`source.numbered_lines`) and returns a `Source`.
 """
@@ -10,21 +10,22 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from rapids_rap.corpus.credits import CREDIT, NOT_CREDIT, credit_mask
-from rapids_rap.corpus.markup import is_lrc_tag
 from rapids_rap.corpus.normalize import unicode_form
-from rapids_rap.corpus.source import Group, Mark, Source
+from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
+from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
 
-Lines = Sequence[tuple[int, str]]
-
-_ARTIST = re.compile(r"[\s\u200b\ufeff]*歌手姓名\s*[:：](.*)", re.DOTALL)
+# What can't be seen, brackets, dashes and bullets may stand around the label, and any sign for a
+# colon behind it; a letter before it makes it a sentence.
+_COLONS = ":：∶﹕︓꞉ː=＝—–→-"
+_ARTIST = re.compile(
+    rf"\W{{0,12}}歌\W?手\W?姓\W?名(?:(?![{_COLONS}])\W){{0,6}}[{_COLONS}]+(?:\*\*)?(.*)", re.DOTALL
+)
+_LABEL = "姓"  # no line without this character opens an artist
 _OPENS_SONG = re.compile(
     r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by)?\s*[:∶]|lyricist|原[词詞])",
     re.IGNORECASE,
 )
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
-_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,6}))?\]")
-_STAMPS = re.compile(r"(?:\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,6})?\])+")
-_STAMPED_ENOUGH = 3
 
 
 def read_text(lines: Lines, path: PurePath) -> Source:
@@ -33,19 +34,11 @@ def read_text(lines: Lines, path: PurePath) -> Source:
     A `歌手姓名` line anywhere: the researchers' layout. A `.lrc` file, or three lines with a time
     stamp (or half of the lines of a short file): LRC. Otherwise plain lines.
     """
-    if any("歌手姓名" in line and _ARTIST.match(line) for _, line in lines):
+    if any(_LABEL in line and _ARTIST.match(line) for _, line in lines):
         return read_songbook(lines)
     if path.suffix.lower() == ".lrc" or looks_like_lrc([line for _, line in lines]):
         return read_lrc(lines, path)
     return read_plain(lines)
-
-
-def looks_like_lrc(lines: Sequence[str]) -> bool:
-    """Whether enough lines begin with a time stamp: three, or half of those that aren't blank."""
-    stamped = sum(line.startswith("[") and _STAMPS.match(line) is not None for line in lines)
-    return stamped >= _STAMPED_ENOUGH or (
-        stamped > 0 and 2 * stamped >= sum(bool(line) for line in lines)
-    )
 
 
 def read_plain(lines: Lines) -> Source:
@@ -70,13 +63,13 @@ def read_songbook(lines: Lines) -> Source:
     source = read_plain(lines)
     source.format = "songbook"
     source.groups = []
-    artists = {i: match[1].strip() for i, match in _matches(_ARTIST, source.text)}
+    artists = {i: _artist_name(match[1]) for i, match in _matches(_ARTIST, source.text)}
     starts = _song_starts(source, artists)
     artist: str | None = None
     source.groups.append(Group(None, None, is_song=False))
     for i, text in enumerate(source.text):
         if i in artists:
-            artist = artists[i] or None
+            artist = artists[i]
             source.mark[i] = Mark.SYNTAX
             source.groups.append(Group(artist, None, is_song=False))
         elif i in starts:
@@ -87,46 +80,16 @@ def read_songbook(lines: Lines) -> Source:
     return source
 
 
-def read_lrc(lines: Lines, path: PurePath) -> Source:
-    """One song with time stamps, in the order of its stamps; a line with several stands at each.
-
-    Artist and title come from `[ar:]` and `[ti:]`, else from a file name `ARTIST - TITLE.lrc`,
-    else the title is the file's name. `[offset:]` moves all stamps alike, so it changes nothing.
-    A stamp without text separates stanzas, as a blank line does.
-    """
-    tags: dict[str, str] = {}
-    syntax: list[tuple[int, str]] = []
-    timed: list[tuple[int, int, str]] = []  # milliseconds, line number, text
-    now = -1
-    for number, line in lines:
-        if is_lrc_tag(line):
-            key, _, value = line[1:-1].partition(":")
-            tags.setdefault(key.strip().lower(), value.strip())
-            syntax.append((number, line))
-            continue
-        stamps = _STAMPS.match(line)
-        if stamps is None:
-            timed.append((now, number, line))
-            continue
-        times = [_milliseconds(*match.groups()) for match in _STAMP.finditer(stamps[0])]
-        now = times[0]
-        timed += [(time, number, line[stamps.end() :].strip()) for time in times]
-    timed.sort(key=lambda entry: entry[0])
-    artist, title = _from_name(path)
-    group = Group(tags.get("ar") or artist, tags.get("ti") or title, is_song=True)
-    source = Source("lrc", [group])
-    for number, line in syntax:
-        source.add(line, number, 0, 0, Mark.SYNTAX)
-    block = 1
-    for _, number, line in timed:
-        if line:
-            source.add(line, number, 0, block)
-        else:
-            block += 1
-    return source
+def _artist_name(written: str) -> str | None:
+    """The name behind the label, without a bracket opened before it: `【歌手姓名：NAME】`."""
+    name = written.strip()
+    for opening, closing in ("[]", "【】", "()", "（）"):
+        if name.endswith(closing) and opening not in name:
+            name = name.removesuffix(closing)
+    return name_of(name)
 
 
-def _song_starts(source: Source, artists: dict[int, str]) -> dict[int, bool]:
+def _song_starts(source: Source, artists: dict[int, str | None]) -> dict[int, bool]:
     """Positions at which a song starts -> whether the line there is its title.
 
     Walks from every `作词` line up over the credits above it (a block may begin with 作曲). Where
@@ -156,7 +119,7 @@ def _song_starts(source: Source, artists: dict[int, str]) -> dict[int, bool]:
 
 
 def _matches(pattern: re.Pattern[str], texts: Sequence[str]) -> list[tuple[int, re.Match[str]]]:
-    found = ((i, pattern.match(text)) for i, text in enumerate(texts) if "歌手姓名" in text)
+    found = ((i, pattern.match(text)) for i, text in enumerate(texts) if _LABEL in text)
     return [(i, match) for i, match in found if match]
 
 
@@ -165,15 +128,3 @@ def _title(line: str) -> str:
     title = _TITLE_LABEL.sub("", line, count=1).strip()
     whole = re.fullmatch(r"《([^《》]+)》", title)
     return whole[1] if whole else title
-
-
-def _milliseconds(minutes: str, seconds: str, fraction: str | None) -> int:
-    return (int(minutes) * 60 + int(seconds)) * 1000 + int((fraction or "0")[:3].ljust(3, "0"))
-
-
-def _from_name(path: PurePath) -> tuple[str | None, str | None]:
-    stem = path.stem.strip()
-    artist, dash, title = stem.partition(" - ")
-    if dash and artist.strip() and title.strip():
-        return artist.strip(), title.strip()
-    return None, stem or None

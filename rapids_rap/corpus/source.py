@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from rapids_rap.corpus.markup import break_lines
 from rapids_rap.corpus.normalize import is_blank
 
-_EDGE = "\ufeff\u200b"
+_EDGE = "\ufeff\u200b\u200e\u200f\u2060"
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u00ad\ufeff]+")  # in names, not seen
+
+
+Lines = Sequence[tuple[int, str]]
+"""The numbered lines of a text, as `numbered_lines` gives them."""
 
 
 class Mark(IntEnum):
@@ -17,6 +24,8 @@ class Mark(IntEnum):
     TEXT = 0
     SYNTAX = 1  # belongs to the format: an artist line, an LRC tag
     TITLE = 2  # the song's title in the researchers' layout
+    ROW = 3  # a row of a table that can't be read
+    TRANSLATION = 4  # what the format itself calls a translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,9 @@ class Source:
     """The lines of one file, in reading order; the lists are parallel, one entry a line.
 
     text: without surrounding white space, never blank. line: where it stands, from 1. group: a
-    position in `groups`. block: changes at every blank line. mark: a `Mark`.
+    position in `groups`. block: changes at every blank line. mark: a `Mark`. second: positions
+    of lines at the stamp of the line before them. notes: what the user should know about how the
+    file was read, a clause each, without the file's name.
     """
 
     format: str
@@ -43,6 +54,8 @@ class Source:
     group: list[int] = field(default_factory=list)
     block: list[int] = field(default_factory=list)
     mark: list[int] = field(default_factory=list)
+    second: set[int] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, text: str, line: int, group: int, block: int, mark: Mark = Mark.TEXT) -> None:
         """Append one line."""
@@ -54,7 +67,10 @@ class Source:
 
 
 def numbered_lines(text: str) -> list[tuple[int, str]]:
-    r"""(line number, line) of a text, "" if blank. `\n`, `\r\n`, `\r` and `<br>` break lines."""
+    r"""(line number, line) of a text, "" if blank.
+
+    `\n`, `\r\n` and `\r` break lines and count; what `markup.break_lines` cuts at breaks them too.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return [
@@ -70,3 +86,12 @@ def visible(line: str) -> str:
     if not stripped or stripped[0].isalpha():
         return stripped
     return "" if is_blank(stripped) else stripped.strip(_EDGE).strip()
+
+
+def name_of(value: str | None) -> str | None:
+    """A name without invisible characters and surrounding white space; None if nothing is left."""
+    if value is None:
+        return None
+    if not value.isascii():
+        value = _UNSEEN.sub("", value)
+    return value.strip() or None

@@ -9,6 +9,8 @@ are. Parquet and JSON lines hold the text itself.
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 _OPENS_FORMULA = r"^('*[=+\-@\t\r\n＝＋－＠])"
@@ -35,3 +37,8 @@ def _replaced(table: pd.DataFrame, pattern: str, by: str) -> pd.DataFrame:
             # `.str` gives null for what isn't text; that stays as it is.
             out.isetitem(place, changed.where(changed.notna(), cells).array)
     return out
+
+
+def unescape_cell(cell: str) -> str:
+    """One cell as it was before `escape_cells`."""
+    return re.sub(_ESCAPED, r"\1", cell) if cell.startswith("'") else cell

@@ -219,7 +219,22 @@ def test_every_line_identical(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "<a ", "[00:", "作词：", "@a", "&amp;", "(", "- ", "Hook ", "《"]
+    "piece",
+    [
+        *("a", "<a ", "[00:", "作词：", "@a", "&amp;", "(", "- ", "Hook ", "《"),
+        *(
+            "[1,1]",
+            "(1,1)",
+            "[00:00.00-",
+            "[a:",
+            "歌手姓名",
+            "歌 ",
+            "{\\k",
+            '"\t',
+            "&#91;",
+            "_x000",
+        ),
+    ],
 )
 def test_a_huge_line_is_one_line(tmp_path, piece):
     """Half a megabyte without a line break is read in linear time, and accounted for."""

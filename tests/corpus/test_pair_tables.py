@@ -37,8 +37,13 @@ def test_errors_name_file_line_and_field(tmp_path, content, message):
 
 
 def test_files_that_can_not_be_read(tmp_path):
-    """A missing file and another encoding are named as such."""
+    """A missing file and an encoding that can't be told are named as such."""
     with pytest.raises(InputError, match="no such file"):
         list(read_pairs(tmp_path / "absent.csv", ("artist", "region")))
-    with pytest.raises(InputError, match="can't be read as UTF-8"):
-        read(tmp_path, "artist,region\n阿树,华东\n", "gbk")
+    with pytest.raises(InputError, match=r"t\.csv: looks like Big5"):
+        read(tmp_path, "artist,region\n我們的愛,這裡沒有你在\n", "big5")
+
+
+def test_side_files_in_the_encoding_of_chinese_spreadsheets(tmp_path):
+    """A list that was saved as GBK is read as lyrics in GBK are."""
+    assert read(tmp_path, "artist,region\n阿树,华东\n", "gbk") == [(2, "阿树", "华东")]

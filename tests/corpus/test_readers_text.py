@@ -1,12 +1,14 @@
 """The three text layouts, as they are found in the wild."""
 
+import time
 from pathlib import PurePath
 
 import pytest
 
-from rapids_rap.corpus.readers_text import read_lrc, read_plain, read_songbook, read_text
+from rapids_rap.corpus.readers_lrc import read_lrc
+from rapids_rap.corpus.readers_text import read_plain, read_songbook, read_text
 from rapids_rap.corpus.source import Mark, Source, numbered_lines
-from tests.corpus.helpers import read
+from tests.corpus.helpers import norms, read, write
 
 SONGBOOK = """\
 歌手姓名：某甲
@@ -191,3 +193,74 @@ def test_lrc_fractions_of_any_length(tmp_path):
     stamps = ("[00:08.123456]", "[00:05.1]", "[00:06.1234]")
     path.write_text("\n".join(f"{s}第{i}句" for i, s in enumerate(stamps)), encoding="utf-8")
     assert read(path).lines["text"].tolist() == ["第1句", "第2句", "第0句"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\u200e歌手姓名：某乙",
+        "\u2060\u00ad歌手\u200b姓名：某乙\u200f",
+        "【歌手姓名】：某乙",
+        "【歌手姓名：某乙】",
+        "（歌手姓名：某乙）",
+        "- 歌手姓名：某乙",
+        "**歌手姓名：** 某乙",
+        "歌手姓名∶某乙",
+        "歌手姓名﹕某乙",
+        "歌手姓名 —— 某乙",
+        "★歌手姓名：\u202a某乙\u202c",
+    ],
+)
+def test_whatever_stands_around_the_label_opens_an_artist(line):
+    """A sign that nobody sees, a bracket or another colon gives no songs to the artist before."""
+    text = f"歌手姓名：某甲\n桥\n作词：某甲\n桥洞里\n\n{line}\n渡口\n作词：某乙\n没有船\n"
+    groups = read_text(numbered_lines(text), PurePath("a.txt")).groups
+    assert [(g.artist, g.title) for g in groups if g.is_song] == [("某甲", "桥"), ("某乙", "渡口")]
+
+
+@pytest.mark.parametrize(
+    "line", ["他问歌手姓名：我没有说", "歌手姓名我早忘了", "歌手的姓名：不重要"]
+)
+def test_sentences_about_the_label_are_lyric(line):
+    """A label inside a sentence, or without a sign behind it, opens nothing."""
+    source = read_text(numbered_lines(f"桥洞里\n{line}\n"), PurePath("a.txt"))
+    assert (source.format, source.text) == ("plain", ["桥洞里", line])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        *("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "&#10;", "&#xA;", "&#13;&#10;"),
+        *("_x000D_\n", "_x000D_", "\\n", "\\r\\n"),
+    ],
+)
+def test_what_else_ends_a_line(tmp_path, between):
+    """Unicode's line ends, entities, Excel's escape and spelled-out breaks leave no trace."""
+    corpus = read(write(tmp_path, "a.txt", f"桥洞里{between}有人唱{between}"))
+    assert corpus.lines["text"].tolist() == ["桥洞里", "有人唱"]
+    assert corpus.lines["stanza"].tolist() == [0, 0]
+    said = any("line breaks" in warning for warning in corpus.warnings)
+    assert said == between.startswith("\\")
+
+
+@pytest.mark.parametrize(
+    "line", ["存在C:\\new里的歌", "a_x000Z_b", "我&你", "R&#B", "斜杠\\和反斜杠"]
+)
+def test_what_only_looks_like_a_line_break(tmp_path, line):
+    """A folder's name, an ampersand and a backslash are part of their line."""
+    assert norms(read(write(tmp_path, "a.txt", line + "\n"))) == [line]
+
+
+def test_a_song_that_came_as_entities():
+    """Brackets, colons and breaks as entities make the same song as themselves."""
+    text = "&#91;ti&#58;桥&#93;&#10;&#91;00&#58;01&#46;50&#93;桥洞里&#10;&#91;00&#58;02&#93;有人唱"
+    source = read_text(numbered_lines(text), PurePath("a.txt"))
+    assert lyrics(source) == [(None, "桥", "桥洞里"), (None, "桥", "有人唱")]
+
+
+def test_a_block_of_labels_without_end(tmp_path):
+    """Twenty thousand lines that look like labels, in one block, are read in linear time."""
+    text = "作词：某甲\n" + "某乙：桥洞里\n" * 20_000
+    before = time.process_time()
+    assert read(write(tmp_path, "a.txt", text)).files[0].read == 20_001
+    assert time.process_time() - before < 5

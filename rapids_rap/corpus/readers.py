@@ -1,0 +1,88 @@
+"""Which reader a file gets: by its suffix, else by how it begins, named or found in a folder."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+from rapids_rap.config import InputConfig
+from rapids_rap.corpus.decode import decode
+from rapids_rap.corpus.markup import spells_out_breaks
+from rapids_rap.corpus.readers_columns import read_parquet, read_xlsx
+from rapids_rap.corpus.readers_json import looks_like_json, read_json, read_json_lines
+from rapids_rap.corpus.readers_lrc import read_lrc
+from rapids_rap.corpus.readers_subtitles import is_subtitles, read_subtitles
+from rapids_rap.corpus.readers_table import header_delimiter, read_table
+from rapids_rap.corpus.readers_text import read_text
+from rapids_rap.corpus.rows import folder_values
+from rapids_rap.corpus.source import Source, numbered_lines
+from rapids_rap.errors import InputError
+
+_XML = re.compile(r"\s*(?:<\?xml|<tt[\s>]|<QrcInfos)", re.I)
+_QRC = re.compile(r'LyricContent="([^"]*)"')
+_ENCRYPTED = {b"krc1": "Kugou's encrypted KRC", b"\xd0\xcf\x11\xe0": "Excel's format before 2007"}
+
+
+def read_source(data: bytes, path: Path, label: str, config: InputConfig) -> tuple[Source, str]:
+    """The lines of a file and the encoding that it was read in. Raises InputError, naming it."""
+    suffix, folders = path.suffix.lower(), folder_values(path)
+    if suffix == ".parquet" or (not suffix and data.startswith(b"PAR1")):
+        return read_parquet(data, label, config, folders), "utf-8"
+    if suffix in (".xlsx", ".xlsm"):
+        return read_xlsx(data, label, config, folders), "utf-8"
+    if data[:4] in _ENCRYPTED:
+        raise InputError(
+            f"{label}: is {_ENCRYPTED[data[:4]]}, which is not read; save it as LRC, XLSX or CSV."
+        )
+    decoded = decode(data, label, config.encoding)
+    text = decoded.text
+    if suffix in (".jsonl", ".ndjson"):
+        source = read_json_lines(text, label, config, folders)
+    elif suffix in (".csv", ".tsv"):
+        source = read_table(text, label, suffix, config, folders)
+    elif suffix == ".json" or looks_like_json(text):
+        source = read_json(text, path, label, config, folders)
+    else:
+        source = _from_text(text, path, label, config, folders)
+    return source, decoded.encoding
+
+
+def _from_text(
+    text: str, path: Path, label: str, config: InputConfig, folders: dict[str, str | None]
+) -> Source:
+    """A text file in whichever layout it is: a table, subtitles, XML of QQ, or lyrics."""
+    first = next((line for line in text[:10_000].splitlines() if line.strip()), "")
+    delimiter = header_delimiter(first, config) if path.suffix.lower() != ".lrc" else None
+    if delimiter is not None:
+        suffix = ".tsv" if delimiter == "\t" else ".csv"
+        return read_table(text, label, suffix, config, folders)
+    if _XML.match(text):
+        return _from_xml(text, path, label)
+    lines = numbered_lines(text)
+    if is_subtitles([line for _, line in lines[:100]]):
+        return read_subtitles(lines, path)
+    source = read_text(lines, path)
+    if "\\n" in text:
+        count = sum(map(spells_out_breaks, text.split("\n")))
+        if count:
+            source.notes.append(
+                f"the two characters \\n are read as line breaks in {count:,} lines"
+            )
+    tabs = sum("\t" in line for _, line in lines)
+    if tabs > 1 and 2 * tabs > len(source.text):
+        source.notes.append(
+            f"{tabs:,} lines hold tabs; if it is a table, its first line must name its columns, "
+            f"among them the lyrics (--set input.text=NAME) and an artist or a song"
+        )
+    return source
+
+
+def _from_xml(text: str, path: Path, label: str) -> Source:
+    """QQ's QRC stands in an attribute of XML; other XML is no text."""
+    content = _QRC.search(text)
+    if content is None:
+        raise InputError(
+            f"{label}: is XML (TTML, perhaps), which is not read; convert it to LRC or SRT."
+        )
+    return read_lrc(numbered_lines(html.unescape(content[1])), path)

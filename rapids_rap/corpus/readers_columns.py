@@ -1,0 +1,151 @@
+"""Readers of Parquet files and of Excel workbooks; `line` is the number of the row."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rapids_rap.config import InputConfig
+from rapids_rap.corpus.rows import (
+    Row,
+    SetApart,
+    from_rows,
+    look_for_names,
+    name_of_number,
+    require_text,
+    row_of,
+    wanted_columns,
+)
+from rapids_rap.corpus.source import Source
+from rapids_rap.errors import CapabilityError, InputError
+
+
+def read_parquet(
+    data: bytes, name: str, config: InputConfig, folders: dict[str, str | None]
+) -> Source:
+    """A Parquet file from its bytes. Raises InputError if it isn't one or has no text column."""
+    wanted = wanted_columns(config)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        names = file.schema_arrow.names
+        require_text(names, name, config)
+        look_for_names(names, name, config, tuple(folders))
+        present = [column for column in dict.fromkeys(wanted) if column in names]
+        # Without Arrow's threads: after many damaged files they have been seen to abort the exit.
+        table = file.read(columns=present, use_threads=False)
+        columns = [_column(table, column, name, textual=i == 0) for i, column in enumerate(wanted)]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{name}: can't be read as Parquet ({reason}).") from error
+    return from_rows("parquet", _parquet_rows(columns, name, config, folders))
+
+
+def _parquet_rows(
+    columns: list[list[Any]], name: str, config: InputConfig, folders: dict[str, str | None]
+) -> Iterator[Row | SetApart]:
+    """The rows; bytes that are no text are no lyric."""
+    for number, values in enumerate(zip(*columns, strict=True), start=1):
+        try:
+            cells = [_text(value) for value in values]
+        except UnicodeDecodeError as error:
+            where = f"{name}: row {number:,} holds bytes that are not UTF-8"
+            yield SetApart(number, repr(error.object)[:200], f"{where}; repair or remove it.")
+        else:
+            yield row_of(number, cells, config, folders)
+
+
+def _text(cell: Any) -> str | None:
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8")
+    if isinstance(cell, list):
+        return "\n".join(part for part in map(_text, cell) if part)
+    if cell is None or isinstance(cell, str):
+        return cell
+    return name_of_number(cell)
+
+
+def _column(table: pa.Table, column: str, name: str, *, textual: bool) -> list[Any]:
+    """A column's values, nulls if it is missing; a `textual` one may not hold numbers.
+
+    Text is a string in any of Arrow's layouts, bytes (Spark and Impala write UTF-8 without saying
+    so), or a list of either, a line each.
+    """
+    if column not in table.column_names:
+        return [None] * table.num_rows
+    values = table.column(column)
+    kind = values.type
+    while pa.types.is_dictionary(kind) or (textual and _is_list(kind)):
+        kind = kind.value_type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if not _is_text(kind) and (textual or not is_number):
+        raise InputError(f'{name}: column "{column}" must hold text, found {values.type}.')
+    cells: list[Any] = values.to_pylist()
+    return cells
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    tests = ("string", "large_string", "string_view", "null", "binary", "large_binary")
+    return any(getattr(types, f"is_{test}")(kind) for test in (*tests, "binary_view"))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def read_xlsx(
+    data: bytes, name: str, config: InputConfig, folders: dict[str, str | None]
+) -> Source:
+    """An Excel workbook from its bytes: every sheet whose first row names the text column.
+
+    Raises CapabilityError without openpyxl, the extra `[xlsx]`, and InputError where no sheet has
+    the column.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise CapabilityError(
+            f"{name}: reading Excel workbooks needs openpyxl: pip install 'rapids-rap[xlsx]'; or "
+            "save the sheet as CSV UTF-8."
+        ) from None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+    except Exception as error:  # whatever a damaged archive makes its parsers raise
+        raise InputError(f"{name}: can't be read as an Excel workbook ({error}).") from error
+    headers = {
+        title: [_cell(cell) or "" for cell in rows[0]] for title, rows in sheets.items() if rows
+    }
+    chosen = [title for title, header in headers.items() if header.count(config.text) == 1]
+    if not chosen:
+        require_text(next((h for h in headers.values() if any(h)), []), name, config)
+    rows = (row for title in chosen for row in _sheet_rows(sheets[title], name, config, folders))
+    source = from_rows("xlsx", rows)
+    left_out = [title for title, header in headers.items() if title not in chosen and any(header)]
+    if left_out:
+        source.notes.append(f'sheets without a column "{config.text}": {", ".join(left_out)}')
+    return source
+
+
+def _sheet_rows(
+    rows: list[tuple[Any, ...]], name: str, config: InputConfig, folders: dict[str, str | None]
+) -> Iterator[Row | SetApart]:
+    names = [_cell(cell) or "" for cell in rows[0]]
+    look_for_names(names, name, config, tuple(folders))
+    places = [names.index(c) if c in names else None for c in wanted_columns(config)]
+    for number, row in enumerate(rows[1:], start=2):
+        cells = [_cell(row[p]) if p is not None and p < len(row) else None for p in places]
+        yield row_of(number, cells, config, folders)
+
+
+def _cell(value: Any) -> str | None:
+    """A cell as text: numbers as they read, `1989.0` as 1989."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return name_of_number(value)
+    return str(value).strip("\ufeff") if isinstance(value, str) else str(value)

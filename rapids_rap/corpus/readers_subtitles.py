@@ -1,0 +1,113 @@
+"""Reader of subtitle files: SubRip (SRT), WebVTT, and Advanced SubStation Alpha (ASS, SSA)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from rapids_rap.corpus.readers_lrc import name_of_file
+from rapids_rap.corpus.source import Group, Lines, Mark, Source
+
+_CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
+_CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
+_DIALOGUE = re.compile(r"Dialogue\s*:(.*)", re.I)
+_FORMAT = re.compile(r"Format\s*:(.*)", re.I)
+_ASS_HEAD = re.compile(r"\[(?:Script Info|V4\+? Styles|Events)\]", re.I)
+_OVERRIDE = re.compile(r"\{[^{}]*\}")
+_CODE = re.compile(r"\{\\[^{}]*\}")  # of ASS, which SubRip files borrow: `{\an8}`
+_DRAWING = re.compile(r"\\p[1-9]")
+_ASS_FIELDS = 10  # of a Dialogue line; the last, its text, may hold commas
+_VOICE = re.compile(r"</?(?:v|c|lang|ruby|rt)(?:[ .][^<>]{0,200})?>", re.I)
+_HEAD = 40  # lines in which the first cue is looked for
+
+
+def is_subtitles(lines: Sequence[str]) -> bool:
+    """Whether the text is a subtitle file, by its head or its first cue."""
+    head = [line for line in lines[:_HEAD] if line]
+    if not head:
+        return False
+    if head[0].startswith("WEBVTT") or _ASS_HEAD.fullmatch(head[0]):
+        return True
+    return _CUE.match(head[0]) is not None or (
+        head[0].isdigit() and len(head) > 1 and _CUE.match(head[1]) is not None
+    )
+
+
+def read_subtitles(lines: Lines, path: PurePath) -> Source:
+    """The words of a subtitle file, in the order of time, as one song named after the file.
+
+    Numbers, times, styles, notes and comments are lines of the format. The second line of a cue
+    stands at the stamp of the first, as in LRC.
+    """
+    ass = any(_DIALOGUE.match(line) for _, line in lines)
+    head = next((line for _, line in lines if line), "")
+    kind = "ass" if ass else "vtt" if head.startswith("WEBVTT") else "srt"
+    source = Source(kind, [Group(*name_of_file(path), is_song=True)])
+    for number, text, mark, second in _ass(lines) if ass else _cues(lines):
+        if second:
+            source.second.add(len(source.text))
+        source.add(text, number, 0, 0, mark)
+    return source
+
+
+Pieces = Iterator[tuple[int, str, Mark, bool]]
+
+
+def _cues(lines: Lines) -> Pieces:
+    """Line number, text, mark, and whether it stands below another line of its cue."""
+    inside, before = False, False
+    for i, (number, line) in enumerate(lines):
+        if _CUE.match(line):
+            inside, before = True, False
+            yield number, line, Mark.SYNTAX, False
+        elif not line:
+            inside = False
+        elif not inside or (line.isdigit() and _cue_follows(lines, i)):
+            yield number, line, Mark.SYNTAX, False
+        else:
+            text = _CODE.sub("", _VOICE.sub("", line)).strip()
+            yield number, text or line, Mark.TEXT if text else Mark.SYNTAX, before
+            before = True
+
+
+def _cue_follows(lines: Lines, i: int) -> bool:
+    return i + 1 < len(lines) and _CUE.match(lines[i + 1][1]) is not None
+
+
+def _ass(lines: Lines) -> Pieces:
+    """As `_cues`; the dialogue comes last, by its start."""
+    spoken: list[tuple[float, int, list[str]]] = []
+    start_at, fields = 1, _ASS_FIELDS
+    for number, line in lines:
+        match, names = _DIALOGUE.match(line), _FORMAT.match(line)
+        if names:
+            columns = [column.strip().lower() for column in names[1].split(",")]
+            if columns[-1] == "text" and "start" in columns:
+                start_at, fields = columns.index("start"), len(columns)
+        cells = match[1].split(",", fields - 1) if match else []
+        if len(cells) < fields:
+            if line:
+                yield number, line, Mark.SYNTAX, False
+            continue
+        text = cells[-1]
+        words = "" if _DRAWING.search(text) else _OVERRIDE.sub("", text)
+        parts = [part.replace("\\h", " ").strip() for part in re.split(r"\\[Nn]", words)]
+        said = [part for part in parts if part]
+        if not said:
+            yield number, line, Mark.SYNTAX, False
+        spoken.append((_seconds(cells[start_at]), number, said))
+    for _, number, said in sorted(spoken, key=lambda one: one[0]):
+        for i, part in enumerate(said):
+            yield number, part, Mark.TEXT, i > 0
+
+
+def _seconds(clock: str) -> float:
+    """`0:01:02.50` in seconds; 0 where it is no clock."""
+    seconds = 0.0
+    for part in clock.strip().split(":"):
+        try:
+            seconds = 60 * seconds + float(part)
+        except ValueError:
+            return 0.0
+    return seconds
