@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,9 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
         _require_songs(kept)
     warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
-    return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
+    return Corpus(
+        frame, texts, _dropped(files, lines, rule, cleaned.decided_by), counts, tuple(warnings)
+    )
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,9 @@ def _count(file: _ReadFile, rule: Rules) -> FileCount:
     )
 
 
-def _dropped(files: Sequence[_ReadFile], lines: _Lines, rule: Rules) -> pd.DataFrame:
+def _dropped(
+    files: Sequence[_ReadFile], lines: _Lines, rule: Rules, decided_by: Mapping[int, int]
+) -> pd.DataFrame:
     gone = np.flatnonzero(rule != KEPT)
     at = gone.tolist()
     return pd.DataFrame(
@@ -212,6 +216,15 @@ def _dropped(files: Sequence[_ReadFile], lines: _Lines, rule: Rules) -> pd.DataF
             "line": lines.line[gone],
             "text": pd.array([lines.text[i] for i in at], dtype="str"),
             "rule": pd.array([RULES[code] for code in rule[gone].tolist()], dtype="str"),
+            "decided_by": pd.array(
+                [
+                    f"line {lines.line[j]}: {lines.text[j]}"
+                    if (j := decided_by.get(i, -1)) >= 0
+                    else None
+                    for i in at
+                ],
+                dtype="str",
+            ),
         },
         columns=list(DROPPED_COLUMNS),
     )
