@@ -16,8 +16,10 @@ from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
 from rapids_rap.corpus.decode import decode
 from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
+from rapids_rap.corpus.names import one_name_an_artist
 from rapids_rap.corpus.readers_table import TABLE_SUFFIXES, read_parquet, read_table
 from rapids_rap.corpus.readers_text import read_text
+from rapids_rap.corpus.remarks import damaged_lines, repeated_songs
 from rapids_rap.corpus.source import Group, Source, numbered_lines
 from rapids_rap.corpus.units import Ints, KeptLines, make_units
 from rapids_rap.errors import CapabilityError, InputError
@@ -64,12 +66,15 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     found, warnings = find_files(paths)
     files = [_read(path, input_config) for path in found]
     lines = _concatenate(files)
+    names, said = one_name_an_artist(
+        lines.names, np.bincount(lines.group, minlength=len(lines.names))
+    )
     cleaned = clean(
         lines.text,
         lines.mark,
         lines.group.tolist(),
         lines.block.tolist(),
-        lines.names,
+        names,
         corpus_config,
     )
     rule = _limit(cleaned.rule, input_config.limit)
@@ -85,11 +90,11 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
         block=_cut_at_sections(lines.block, cleaned.section)[keep],
         file=[files[i].label for i in lines.file[keep].tolist()],
         file_line=lines.line[keep],
-        names=lines.names,
+        names=names,
     )
     if corpus_config.unit == "song":
         _require_songs(kept)
-    warnings += _warnings(files, lines, keep) + _repeated_songs(kept)
+    warnings += _warnings(files, lines, keep) + said + damaged_lines(kept) + repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
     return Corpus(
         frame, texts, _dropped(files, lines, rule, cleaned.decided_by), counts, tuple(warnings)
@@ -250,24 +255,6 @@ def _warnings(files: Sequence[_ReadFile], lines: _Lines, keep: Ints) -> list[str
         places = [f"{files[lines.file[i]].label} line {lines.line[i]:,}" for i in long]
         said.append(f"longer than {_LONG_LINE:,} characters, kept as one line: {listed(places)}")
     return said
-
-
-def _repeated_songs(kept: KeptLines) -> list[str]:
-    """Says which songs are there more than once, line for line; they are kept all the same."""
-    lines_of: dict[int, list[str]] = {}
-    for norm, group in zip(kept.norm, kept.group.tolist(), strict=True):
-        if kept.names[group].is_song:
-            lines_of.setdefault(group, []).append(norm)
-    seen: set[tuple[str | None, tuple[str, ...]]] = set()
-    repeated = []
-    for group, norms in lines_of.items():
-        key = (kept.names[group].artist, tuple(norms))
-        if key in seen:
-            repeated.append(kept.names[group].title or "(no title)")
-        seen.add(key)
-    if not repeated:
-        return []
-    return [f"songs that repeat an earlier one line for line: {listed(repeated)}"]
 
 
 def _require_songs(kept: KeptLines) -> None:

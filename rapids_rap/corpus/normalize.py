@@ -48,6 +48,11 @@ def is_blank(text: str) -> bool:
     return _VISIBLE.search(text) is None
 
 
+def shown(text: str) -> str:
+    """The text without its invisible characters."""
+    return _HIDDEN.sub("", text)
+
+
 def unicode_form(texts: Sequence[str]) -> list[str]:
     """Each text in NFKC (Unicode Annex 15), without invisible characters, white space collapsed."""
     return _joined(texts, _unicode_form)
