@@ -44,11 +44,14 @@ NOT_CREDIT, CREDIT, HEADER = 0, 1, 2
 _LONGEST = 300
 _BARS = "|丨│┃¦"
 _HINT = re.compile(
-    rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~]| [-–—] |\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean)"
-    r"|^[作填词谱编混缩母制监录出原曲配總总]|采样|採樣|取样|取樣|公司|工作室|唱片|厂牌|廠牌|传媒|傳媒"
-    r"|出版社|电视台|電視台|(?:出品|发行|發行)$|\b(?:sampl|interpolat|contains? )"
-    r"|\b(?:records|entertainment|studios?|publishing|group|ltd|inc|llc)\.?$",
+    rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~–—-]|\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean|samp|inter|contain)"
+    r"|^[作填词谱编混缩母制监录出原曲配總总采採取本]",
     re.I,
+)
+# How a company's line ends: its last character, or its last word.
+_ENDS = frozenset("司室片牌媒社台臺品行作供划制製发")
+_LAST_WORDS = frozenset(
+    ("records", "entertainment", "studio", "studios", "publishing", "group", "ltd", "inc", "llc")
 )
 _LABEL_TOKENS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
 _LABEL = re.compile(r"[a-z\u3400-\u9fff\s/&+,.、·\-_()'\"]+")
@@ -152,9 +155,7 @@ def judge_credits(forms: Sequence[str], blocks: Sequence[int]) -> Judged:
 
 def credit_kind(form: str) -> Credit:
     """What the line is by itself; a line of more than 300 characters is no credit."""
-    if len(form) > _LONGEST or not (
-        _HINT.search(form) or form.partition(" ")[0].lower() in _words()
-    ):
+    if len(form) > _LONGEST or not _may_be_credit(form):
         return Credit.NONE
     if _HEADING.fullmatch(form):
         return Credit.HEADER
@@ -168,6 +169,16 @@ def credit_kind(form: str) -> Credit:
         or _by_wording(body)
         or (Credit.NONE if wrapped else _by_space(body) or _by_separator(body))
         or (Credit.LABELLED if _LABELLED.fullmatch(body) and not find_marker(body) else Credit.NONE)
+    )
+
+
+def _may_be_credit(form: str) -> bool:
+    """Whether it is worth a closer look; for most lyric lines a glance tells that it isn't."""
+    return bool(
+        _HINT.search(form)
+        or form[-1:] in _ENDS
+        or form.partition(" ")[0].lower() in _words()
+        or form.rpartition(" ")[2].lower().rstrip(".") in _LAST_WORDS
     )
 
 

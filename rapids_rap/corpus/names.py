@@ -26,7 +26,7 @@ def name_key(name: str) -> str:
 
 def visible_name(name: str | None) -> str | None:
     """The name as it looks: composed (NFC), without what can't be seen; None if nothing is left."""
-    if name is None or name.isascii():
+    if name is None or (name.isascii() and name.isprintable()):
         return name
     return unicodedata.normalize("NFC", shown(name)).strip() or None
 

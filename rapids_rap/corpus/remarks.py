@@ -14,12 +14,13 @@ from rapids_rap.runs.files import listed
 _BYTES = (
     "\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 )
+_ODD = re.compile("[\ufffd锟斤锛銆鈥锘â\xe4-\xe9]")  # found quickly, where there is nothing
 _DAMAGED = re.compile(f"\ufffd|锟斤|斤拷|锛|銆|鈥|锘|â€|(?:[\xe4-\xe9][{_BYTES}]{{2}}){{2}}")
 
 
 def damaged_lines(kept: KeptLines) -> list[str]:
     """Says which lines look as if they had been decoded wrongly before they were saved."""
-    damaged = [i for i, text in enumerate(kept.text) if _DAMAGED.search(text)]
+    damaged = [i for i, text in enumerate(kept.text) if _ODD.search(text) and _DAMAGED.search(text)]
     if not damaged:
         return []
     places = [f"{kept.file[i]} line {kept.file_line[i]:,}" for i in damaged]
