@@ -66,7 +66,7 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     found, warnings = find_files(paths)
     files = [_read(path, input_config) for path in found]
     lines = _concatenate(files)
-    names, said = one_name_an_artist(
+    names, alike = one_name_an_artist(
         lines.names, np.bincount(lines.group, minlength=len(lines.names))
     )
     cleaned = clean(
@@ -94,7 +94,7 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     )
     if corpus_config.unit == "song":
         _require_songs(kept)
-    warnings += _warnings(files, lines, keep) + said + damaged_lines(kept) + repeated_songs(kept)
+    warnings += _warnings(files, lines, keep) + alike + damaged_lines(kept) + repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
     return Corpus(
         frame, texts, _dropped(files, lines, rule, cleaned.decided_by), counts, tuple(warnings)
