@@ -31,7 +31,7 @@ GLUED, SPACE, BREAK = 0, 1, 2
 
 _HAN = "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_CHAR = re.compile(f"[{_HAN}]")
-# Combining marks, which `\\w` leaves out: vowel signs, and accents without a composed form (tsi̍t).
+# Combining marks, which `\w` leaves out: vowel signs, and accents without a composed form (tsi̍t).
 # Above U+1FFFF there are none but variation selectors.
 _MARKS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c) in ("Mn", "Mc"))
 _NO_MARK = "[\x00-\u02ff\u3100-\u9fff]"  # tells quickly what nearly always stands behind a word

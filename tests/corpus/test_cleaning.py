@@ -151,6 +151,9 @@ def test_rap_is_a_credit_among_credits(tmp_path):
     corpus = clean(tmp_path, "作曲：某甲\nRap：某乙\n\nRap：我来了\n走吧\n")
     assert norms(corpus) == ["我来了", "走吧"]
     assert gone(corpus)["Rap：某乙"] == "credit"
+    corpus = clean(tmp_path, "作曲：某甲\nSample：Some Song\n\nSample：我来了\n走吧\n")
+    assert norms(corpus) == ["我来了", "走吧"]
+    assert gone(corpus)["Sample：Some Song"] == "credit"
 
 
 def test_equal_after_cleaning_is_one_text(tmp_path):
