@@ -18,6 +18,8 @@ from rapids_rap.corpus.normalize import shown, simplify, unicode_form
 from rapids_rap.corpus.source import Group
 from rapids_rap.runs.files import listed
 
+_SHOWN = 60  # characters of a name in a sentence
+
 
 def name_key(name: str) -> str:
     """The form in which names are compared."""
@@ -29,6 +31,11 @@ def visible_name(name: str | None) -> str | None:
     if name is None or (name.isascii() and name.isprintable()):
         return name
     return unicodedata.normalize("NFC", shown(name)).strip() or None
+
+
+def brief(name: str) -> str:
+    """The name as it is shown in a sentence: its beginning, where it is longer than a line."""
+    return name if len(name) <= _SHOWN else name[: _SHOWN - 1] + "…"
 
 
 def one_name_an_artist(
@@ -57,7 +64,7 @@ def one_name_an_artist(
         )
         for group, name in zip(groups, named, strict=True)
     ]
-    merged = [f"{first} = {' = '.join(rest)}" for first, *rest in spellings.values() if rest]
+    merged = [" = ".join(map(brief, alike)) for alike in spellings.values() if len(alike) > 1]
     said = [f"artist names that look alike are one artist: {listed(merged)}"] if merged else []
     return settled, said + _said_apart(sorted(set(chosen.values())))
 
@@ -68,7 +75,7 @@ def _said_apart(names: Sequence[str]) -> list[str]:
         letters = "".join(filter(str.isalnum, name_key(name)))
         if letters:
             close[simplify([letters])[0]].append(name)
-    pairs = [" / ".join(alike) for alike in close.values() if len(alike) > 1]
+    pairs = [" / ".join(map(brief, alike)) for alike in close.values() if len(alike) > 1]
     if not pairs:
         return []
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+from rapids_rap.corpus.names import brief
 from rapids_rap.corpus.units import KeptLines
 from rapids_rap.runs.files import listed
 
@@ -40,12 +41,12 @@ def repeated_songs(kept: KeptLines) -> list[str]:
     repeated: list[str] = []
     elsewhere: list[str] = []
     for group, norms in lines_of.items():
-        artist, title = kept.names[group].artist, kept.names[group].title or "(no title)"
+        artist, title = kept.names[group].artist, brief(kept.names[group].title or "(no title)")
         others = artists_of[tuple(norms)]
         if artist in others:
             repeated.append(title)
         elif others:
-            elsewhere.append(f"{title} ({artist or 'no artist'}, {others[0] or 'no artist'})")
+            elsewhere.append(f"{title} ({_who(artist)}, {_who(others[0])})")
         others.append(artist)
     said = []
     if repeated:
@@ -56,3 +57,7 @@ def repeated_songs(kept: KeptLines) -> list[str]:
             f"may stand on both sides of a division of songs: {listed(elsewhere)}"
         )
     return said
+
+
+def _who(artist: str | None) -> str:
+    return "no artist" if artist is None else brief(artist)

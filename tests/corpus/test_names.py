@@ -53,6 +53,12 @@ def test_names_that_may_be_two_people_stay_apart_and_are_said(tmp_path):
     assert "某丙" not in said
 
 
+def test_a_name_without_end_does_not_fill_the_terminal(tmp_path):
+    """A lyric that stands where a name should is shown by its beginning."""
+    [said] = artists(tmp_path, "a某" * 500, "A某" * 500).warnings
+    assert len(said) < 250
+
+
 def test_names_stay_as_they_are_written():
     """A name that nothing else resembles keeps its width, its blanks and its marks."""
     for name in ("ＭＣ某", "某　乙", "A$AP 某", "Ⅲ某"):
