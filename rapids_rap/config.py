@@ -45,7 +45,7 @@ class CorpusConfig(Section):
     credits: bool = Field(True, description="drop credit lines and blocks (作词, Mixed by, OP ...)")
     markers: bool = Field(True, description="drop section markers ([Verse 1], Hook：, (副歌))")
     markup: bool = Field(True, description="strip LRC stamps, HTML tags and entities")
-    links: bool = Field(True, description="drop URLs, handles and copyright lines")
+    links: bool = Field(True, description="drop URLs, handles, copyright lines and page furniture")
     symbols: bool = Field(True, description="drop lines of digits and punctuation only")
     headers: bool = Field(True, description="drop artist names, titles and page headers")
     translations: bool = Field(

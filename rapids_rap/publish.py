@@ -22,7 +22,7 @@ from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
-from rapids_rap.embedding import Vectors
+from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
@@ -261,7 +261,7 @@ def _manifest(
         },
         "terms": {"stop_words": found.terms.stop_words.to_dict("records")},
         "stages": [asdict(record) for record in cache.records],
-        "warnings": list(found.corpus.warnings),
+        "warnings": [*found.corpus.warnings, *_cut(found.vectors.report, config)],
         "colours": {"clusters": maps.cluster_colours, "themes": maps.theme_colours},
         **identity,
     }
@@ -284,6 +284,17 @@ def _counts(found: Findings, lines: pd.DataFrame) -> dict[str, Any]:
         "artists": int(lines["artist"].nunique()) or None,
         "songs": int(lines["song_id"].nunique()) or None,
     }
+
+
+def _cut(report: EmbeddingReport, config: Config) -> tuple[str, ...]:
+    """What to say where texts were longer than the model was to read."""
+    if not report.truncated:
+        return ()
+    return (
+        f"{report.truncated:,} of {report.texts:,} distinct {config.corpus.unit}s are longer than "
+        f"{report.max_tokens} tokens and were cut: only their beginning is in their vectors. Raise "
+        "embedding.max_tokens where the model reads more, or choose a smaller corpus.unit.",
+    )
 
 
 def _noise_lines(lines: pd.DataFrame) -> int:
@@ -327,6 +338,7 @@ def _summary(
                 f"  cluster {names.clusters[cluster]}: {terms or 'no term stands out'}"
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
+            *_cut(found.vectors.report, config),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",
             f"Report: {folder.path / 'report.html'}",
         ),

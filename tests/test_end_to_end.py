@@ -526,6 +526,23 @@ def test_stanzas_count_their_lines(tmp_path):
     assert run.cluster_emotions["chunks"].sum() == len(run.lines)
 
 
+def test_texts_that_were_cut_are_said(sample_run, tmp_path):
+    """A song that is longer than the model reads is no secret of the manifest's."""
+    page = (LYRICS / "03_山城码头.txt").read_text(encoding="utf-8")
+    (tmp_path / "a.txt").write_text(page[: page.index("歌手姓名", 10)], encoding="utf-8")
+    cut = ("--unit", "song", "--set", "embedding.max_tokens=16")
+    outcome = rap("run", tmp_path / "a.txt", "--out", tmp_path / "run", *cut, *TINY)
+    assert outcome.code == 0, outcome.err
+    run = open_run(tmp_path / "run")
+    [warning] = run.manifest["warnings"]
+    songs = run.manifest["model"]["texts"]
+    assert warning.startswith(f"{songs} of {songs} distinct songs are longer than 16 tokens")
+    assert warning in " ".join(outcome.out.split())
+    assert warning in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    whole = open_run(sample_run).manifest
+    assert (whole["model"]["truncated"], whole["warnings"]) == (0, [])
+
+
 @pytest.mark.parametrize("dims", [0, 1, 32])
 def test_whitened_run_is_searched_in_its_own_space(tmp_path, dims):
     """After whitening, a line is still its own nearest neighbour."""

@@ -166,6 +166,15 @@ def test_pip_section_agrees_with_the_constraints(conda):
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
 
 
+def test_the_opencc_that_changes_simplified_words_is_shut_out(conda):
+    """OpenCC 1.4.0 makes 坯 of 坏 in text that was simplified already."""
+    [asked] = [r for r in map(Requirement, PROJECT["dependencies"]) if r.name == "opencc"]
+    [own] = [r for r in split(conda)[1] if r.startswith("opencc")]
+    assert Requirement(own).specifier == asked.specifier
+    assert "1.4.0" not in asked.specifier
+    assert "1.4.2" in asked.specifier
+
+
 def test_the_gpu_environment_is_complete():
     """RAPIDS by conda for CUDA 13, FAISS by pip, and no library of `[gpu]` forgotten."""
     conda = yaml.safe_load((ROOT / "conda" / CONDA[0]).read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ LINE_COLUMNS = (
     "file",
     "file_line",
 )
-DROPPED_COLUMNS = ("file", "line", "text", "rule")
+DROPPED_COLUMNS = ("file", "line", "text", "rule", "decided_by")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Corpus:
     column, `lines`, counts them.
     texts: the distinct `text_norm`, sorted by code point: position = `text_id`. Sorting makes every
     later stage independent of the order of the input.
-    dropped: every dropped line with its rule, `DROPPED_COLUMNS`.
+    dropped: every dropped line with its rule, `DROPPED_COLUMNS`; `decided_by` is the line of the
+    same file without which it would have stayed (`line 3: 作词：NAME`), null for most.
     """
 
     lines: pd.DataFrame

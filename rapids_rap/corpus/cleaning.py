@@ -1,9 +1,12 @@
 """Cleaning: which lines are lyric, by which rule the others go, and the `text_norm` of the rest.
 
 A line is judged once however often it occurs. In this order: `header` (what the file's format says,
-and titles on top of a song), `markup`, `credit`, `marker`, `copyright`, `link`, `symbols`. A rule
-that only takes a part of the line (a stamp, a tag, a marker in front, an address) leaves the rest;
-a line of which nothing is left goes by the rule that emptied it.
+and titles on top of a song), `markup`, `furniture`, `credit`, `marker`, `copyright`, `link`,
+`symbols`. A rule that only takes a part of the line (a stamp, a tag, a marker in front, an address)
+leaves the rest; a line of which nothing is left goes by the rule that emptied it.
+
+Some rules look at neighbours: what resembles a credit, furniture or a title is one only beside a
+line that surely is. `Cleaned.decided_by` says which line that was.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ import numpy as np
 
 from rapids_rap.arrays import Bools, Int8s
 from rapids_rap.config import CorpusConfig
-from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, credit_mask, label_rank
+from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, judge_credits, label_rank
+from rapids_rap.corpus.furniture import beside_furniture, is_contact, is_left_label, strip_furniture
 from rapids_rap.corpus.markers import find_marker
 from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
 from rapids_rap.corpus.normalize import normalize, unicode_form
@@ -26,6 +30,7 @@ from rapids_rap.corpus.source import Group, Mark
 RULES = (
     "header",
     "markup",
+    "furniture",
     "credit",
     "marker",
     "copyright",
@@ -46,6 +51,7 @@ _BETWEEN_NAMES = re.compile(r"\s*(?:[/&+,、;|]|\bfeat\b\.?|\bft\b\.?)\s*", re.I
 _SPEAKER = re.compile(
     r"[\[【〔]\s*([^\[\]【】()〔〕:∶]{1,40})\s*[:∶]?\s*[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
 )
+_LYRICS = ("lyrics", "歌词", "歌詞", "lrc歌词")
 _HEADER_LINES = 12  # how far down a song its page header is looked for
 
 
@@ -55,11 +61,13 @@ class Cleaned:
 
     norm: `text_norm`, "" where the line is dropped. rule: (n,) int8, KEPT or a position in RULES.
     section: (n,) bool, whether a section marker stands on the line, alone or before a lyric.
+    decided_by: a dropped line -> the line without which it would have stayed; both are positions.
     """
 
     norm: list[str]
     rule: Int8s
     section: Bools
+    decided_by: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +95,26 @@ def clean(
     """
     bodies = _bodies(texts, config)
     body = ["" if mark else bodies[text] for text, mark in zip(texts, marks, strict=True)]
-    judged = {one: _judge(one, config) for one in set(body)}
     rule = np.full(len(texts), KEPT, dtype=np.int8)
-    rest = [judged[one].rest for one in body]
-    for i, one in enumerate(body):
-        if judged[one].rule != KEPT:
-            rule[i] = judged[one].rule
+    decided_by: dict[int, int] = {}
     if config.markup:
         rule[[i for i, one in enumerate(body) if not one]] = _CODE["markup"]
+    if config.links:
+        body = _drop_furniture(body, groups, rule, decided_by)
+    judged = {one: _judge(one, config) for one in set(body)}
+    rest = [judged[one].rest for one in body]
+    for i, one in enumerate(body):
+        if rule[i] == KEPT and judged[one].rule != KEPT:
+            rule[i] = judged[one].rule
     if config.credits or config.headers:
-        _drop_credits(body, blocks, judged, rule, config)
+        _drop_credits(body, blocks, judged, rule, decided_by, config)
     if config.markers:
         _drop_performers(body, groups, names, judged, rule)
-    _drop_marked(texts, marks, rest, rule, config)
+    _drop_marked(texts, marks, rest, rule, decided_by, config)
     if config.headers:
-        _drop_page_headers(body, groups, names, rule)
+        _drop_page_headers(body, groups, names, rule, decided_by)
     section = np.fromiter((judged[one].section for one in body), dtype=np.bool_, count=len(body))
-    return Cleaned(_normalized(rest, rule, config), rule, section)
+    return Cleaned(_normalized(rest, rule, config), rule, section, decided_by)
 
 
 def _bodies(texts: Sequence[str], config: CorpusConfig) -> dict[str, str]:
@@ -118,6 +129,24 @@ def _bodies(texts: Sequence[str], config: CorpusConfig) -> dict[str, str]:
     return dict(zip(distinct, forms, strict=True))
 
 
+def _drop_furniture(
+    body: Sequence[str],
+    groups: Sequence[int],
+    rule: Int8s,
+    decided_by: dict[int, int],
+) -> list[str]:
+    """The bodies without what a site printed; lines that were only that go."""
+    left = {one: strip_furniture(one) for one in set(body)}
+    gone = [i for i, one in enumerate(body) if one and not left[one]]
+    beside = beside_furniture(body, groups, gone)
+    rule[[*gone, *beside]] = _CODE["furniture"]
+    decided_by.update(beside)
+    stripped = [left[one] for one in body]
+    for i in beside:
+        stripped[i] = ""
+    return stripped
+
+
 def _judge(body: str, config: CorpusConfig) -> _LineState:
     """What the line is by itself, credits aside."""
     if config.headers and is_lrc_tag(body):
@@ -129,7 +158,10 @@ def _judge(body: str, config: CorpusConfig) -> _LineState:
     if config.links:
         if is_notice(rest):
             return _LineState("", _CODE["copyright"], label)
-        rest = strip_links(rest)
+        bare = strip_links(rest)
+        if is_contact(rest) or (bare != rest and is_left_label(bare, rest)):
+            bare = ""
+        rest = bare
         if not rest and body:
             return _LineState("", _CODE["link"], label)
     return _LineState(rest, KEPT, label, section=marked is not None)
@@ -140,24 +172,42 @@ def _drop_credits(
     blocks: Sequence[int],
     judged: dict[str, _LineState],
     rule: Int8s,
+    decided_by: dict[int, int],
     config: CorpusConfig,
 ) -> None:
-    """Credits, and labels such as `Rap：某某` that are credits among credits."""
-    mask = credit_mask(body, blocks)
+    """Credits, and names of the artist, the title and the release."""
+    found = judge_credits(body, blocks)
+    mask = found.mask
     settled = (_CODE["marker"], _CODE["header"])
-    for i, found in enumerate(mask):
-        if found == CREDIT and config.credits and rule[i] not in settled:
+    for i, kind in enumerate(mask):
+        if kind == NOT_CREDIT or rule[i] in settled:
+            continue
+        if kind == CREDIT and config.credits:
             rule[i] = _CODE["credit"]
-        elif found == HEADER and config.headers and rule[i] not in settled:
+            if i in found.decided_by:
+                decided_by[i] = found.decided_by[i]
+        elif kind == HEADER and config.headers:
             rule[i] = _CODE["header"]
-    if not config.credits:
-        return
+    if config.credits:
+        _drop_labels(body, blocks, judged, rule, decided_by, mask)
+
+
+def _drop_labels(
+    body: Sequence[str],
+    blocks: Sequence[int],
+    judged: dict[str, _LineState],
+    rule: Int8s,
+    decided_by: dict[int, int],
+    mask: Sequence[int],
+) -> None:
+    """Section names with a colon that are credits among credits: `Rap：某某`."""
     for i, one in enumerate(body):
         if rule[i] != KEPT or not judged[one].label or label_rank(judged[one].label) != "shared":
             continue
         for j in (i - 1, i + 1):
             if 0 <= j < len(body) and blocks[j] == blocks[i] and mask[j] != NOT_CREDIT:
                 rule[i] = _CODE["credit"]
+                decided_by.setdefault(i, j)
 
 
 def _drop_performers(
@@ -195,6 +245,7 @@ def _drop_marked(
     marks: Sequence[int],
     rest: list[str],
     rule: Int8s,
+    decided_by: dict[int, int],
     config: CorpusConfig,
 ) -> None:
     """Lines that the file's format sets apart; titles stay lyric where `headers` is off."""
@@ -206,6 +257,8 @@ def _drop_marked(
             rule[i] = KEPT
         else:
             rule[i] = _CODE[_SET_APART.get(Mark(mark), "header")]
+            if mark == Mark.TITLE:  # the credit below it made it one
+                decided_by[i] = i + 1
 
 
 def _drop_page_headers(
@@ -213,8 +266,9 @@ def _drop_page_headers(
     groups: Sequence[int],
     names: Sequence[Group],
     rule: Int8s,
+    decided_by: dict[int, int],
 ) -> None:
-    """A song's title on top of it: `TITLE - ARTIST`, or the title alone with a credit below.
+    """A song's title on top of it: `TITLE - ARTIST`, `TITLE Lyrics`, or alone above a credit.
 
     Only lines above the first lyric are looked at, so a hook that equals the title stays.
     """
@@ -227,6 +281,7 @@ def _drop_page_headers(
         seen.add(group)
         artist = _key(names[group].artist or "")
         both = {title + artist, artist + title} if artist else set()
+        both |= {one + word for one in (title, *both) for word in _LYRICS}
         end = start
         while end < len(body) and end < start + _HEADER_LINES and groups[end] == group:
             if rule[end] == KEPT:
@@ -238,6 +293,8 @@ def _drop_page_headers(
                 if not (key in both or (key == title and above_credit)):
                     break
                 rule[end] = _CODE["header"]
+                if key not in both:
+                    decided_by[end] = end + 1
             end += 1
 
 

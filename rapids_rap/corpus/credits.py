@@ -1,9 +1,10 @@
 """Credits: who wrote, mixed and published the song, told from what is sung.
 
-`credit_kind` judges a line by itself; `credit_mask` judges it among its neighbours, because
+`credit_kind` judges a line by itself; `judge_credits` judges it among its neighbours, because
 `作词 某某` without a colon is a credit below `作曲：某某` and may be lyric elsewhere, and because a
-name may stand on the line below its role. A label is a credit when every word of it is known to
-`data/credit_roles.toml`: `我说：别走` has a colon but no role, `OP我是OP` a role but no colon.
+name may stand on the line below its role; it says which neighbour decided. A label is a credit when
+every word of it is known to `data/credit_roles.toml`: `我说：别走` has a colon but no role,
+`OP我是OP` a role but no colon.
 
 All functions take lines in `normalize.unicode_form`.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Literal
@@ -29,8 +31,8 @@ class Credit(IntEnum):
 
     NONE = 0
     LABELLED = 1  # `某某：某某` with a label that isn't known: a credit inside a block of credits
-    SOFT = 2  # a credit next to one that is certain
-    PAIR = 3  # the same, or next to another such line: `作词 某某`, `某某 | 吉他`
+    SOFT = 2  # a credit next to one that is certain: `Beat by 某某`, `某某有限公司`
+    PAIR = 3  # the same, or next to another such line: `作词 某某`, `作词/某某`, `某某 | 吉他`
     BARE = 4  # a role alone, its name perhaps on the next line
     CERTAIN = 5
     OPEN = 6  # certain, and the name is on the next line: `作词：`
@@ -43,13 +45,24 @@ _FARTHEST = 100  # lines up and down in which the credits around a label are loo
 _LONGEST = 300
 _BARS = "|丨│┃¦"
 _HINT = re.compile(
-    rf"[:∶{_BARS}\[【(〔「《@]|\bby\b|^(?:prod|rec|mix|mas)|^[作填词谱编混缩母制监录出原曲配總总]",
+    rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~–—-]|\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean|samp|inter|contain)"
+    r"|^[作填词谱编混缩母制监录出原曲配總总采採取本]",
     re.I,
+)
+# How a company's line ends: its last character, or its last word.
+_ENDS = frozenset("司室片牌媒社台臺品行作供划制製发")
+_LAST_WORDS = frozenset(
+    ("records", "entertainment", "studio", "studios", "publishing", "group", "ltd", "inc", "llc")
 )
 _LABEL_TOKENS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
 _LABEL = re.compile(r"[a-z\u3400-\u9fff\s/&+,.、·\-_()'\"]+")
 _WRAPPED = re.compile(r"[\[【(〔「《{<](.*)[\]】)〕」》}>]")
-_HEADING = re.compile(r"(?:lyrics|歌词|歌詞)\s*[:∶]", re.I)
+_HEADING = re.compile(
+    r"(?:lyrics|歌词|歌詞)\s*[:∶]"
+    r"|[\[【][^\[\]【】「」《》]{0,60}[「《\"“'][^「」《》“”\[\]]{1,80}[」》\"”']\s?(?:的)?(?:歌词|歌詞|lyrics)[\]】]"
+    r"|[\[【](?:letra de|paroles de|songtext zu|testo di) [^\[\]]{1,100}[\]】]",
+    re.I,
+)
 _COLON = re.compile(r"([^:∶]{1,60})[:∶](.*)")
 _LABELLED = re.compile(r"[^:∶]{1,24}[:∶]\s*[^:∶\s].{0,60}")
 _BRACKETED = re.compile(r"([\[【(〔「])([^\[\]【】()〔〕「」]{1,40})[\]】)〕」]\s*[:∶]?\s*(.*)")
@@ -59,6 +72,30 @@ _AT = re.compile(
 )
 _PROD = re.compile(r"prod\.\s*\S.{0,40}", re.I)
 _DASH = re.compile(r"([^-–—·•]{1,40}?)(\s*)[-–—·•]+\s*(\S.*)")
+_SEPARATED = re.compile(r"([^/=→⇒>~]{1,40}?)\s*(?:[-=]?>|[/=→⇒~]| [-–—] )\s*(\S.{0,60})")
+_CODE = re.compile(
+    r"isrc\s?[a-z]{2}-?[a-z0-9]{3}-?\d{2}-?\d{5}|(?:upc|ean)(?:/ean)?\s?\d{8,14}", re.I
+)
+# `Contains a sample of X`, `采样自《X》` are certain; without the book marks they need company.
+_CONTAINS = re.compile(
+    r"contains? (?:an? )?(?:(?:portions?|elements?|excerpts?|samples?|interpolations?)(?: and "
+    r"(?:portions?|elements?|excerpts?|samples?|interpolations?))?) (?:of|from) .{1,200}"
+    r"|(?:本[曲歌])?(?:采样|採樣|取样|取樣)(?:了|自|于|於|来自|來自|来源于?|來源於?)?\s?《[^《》]{1,60}》.{0,40}",
+    re.I,
+)
+_SAMPLED = re.compile(
+    r"(?:sampl(?:es?|ed|ing)|interpolat(?:es?|ed|ing|ions?)) (?:from|of) \S.{0,80}"
+    r"|(?:本[曲歌])?(?:采样|採樣|取样|取樣)(?:自|于|於|来自|來自|来源于?|來源於?)\s?\S.{0,60}",
+    re.I,
+)
+_COMPANY = re.compile(
+    r"(?!(?:i|i'm|we|you|my|your|the)\b)[^我你他她它咱俺们們的了吗嗎吧呢]{2,40}"
+    r"(?:公司|工作室|唱片|厂牌|廠牌|传媒|傳媒|出版社|电视台|電視台"
+    r"|\b(?:records|entertainment|studios?|publishing|music group|ltd|inc|llc)\.?)"
+    r"(?:\s?(?:荣誉|榮譽|联合|聯合|独家|獨家)?(?:出品|发行|發行|制作|製作|录制|錄製|提供|策划|宣发))?"
+    r"|[^我你他她它咱俺们們的了吗嗎吧呢]{2,30}\s(?:荣誉|榮譽|联合|聯合|独家|獨家)?(?:出品|发行|發行)",
+    re.I,
+)
 _NOT_ROLES = (None, "header", "shared")
 _UNFINISHED = "/、,&"
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -71,8 +108,21 @@ _SHORT_NAMES = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Judged:
+    """mask: CREDIT, HEADER or NOT_CREDIT a line. decided_by: a line -> the neighbour it needed."""
+
+    mask: list[int]
+    decided_by: dict[int, int]
+
+
 def credit_mask(forms: Sequence[str], blocks: Sequence[int]) -> list[int]:
-    """CREDIT, HEADER or NOT_CREDIT for every line.
+    """CREDIT, HEADER or NOT_CREDIT for every line; see `judge_credits`."""
+    return judge_credits(forms, blocks).mask
+
+
+def judge_credits(forms: Sequence[str], blocks: Sequence[int]) -> Judged:
+    """Which lines are credits, and which of them only because of another line.
 
     `blocks` (same length) numbers the stretches between blank lines; a line has neighbours only
     in its own block. An empty line is never a credit.
@@ -81,30 +131,32 @@ def credit_mask(forms: Sequence[str], blocks: Sequence[int]) -> list[int]:
     kinds = [kind_of[form] for form in forms]
     hot = [i for i, kind in enumerate(kinds) if kind]
     mask = [NOT_CREDIT] * len(forms)
+    decided_by: dict[int, int] = {}
     for i in hot:
         if kinds[i] >= Credit.CERTAIN:
             mask[i] = HEADER if kinds[i] is Credit.HEADER else CREDIT
-    for i in hot:
-        if not mask[i] and _confirmed(i, kinds, mask, blocks):
+
+    def settle(i: int, neighbour: int | None) -> None:
+        if not mask[i] and neighbour is not None:
             mask[i] = CREDIT
-        if (
-            mask[i]
-            and kinds[i] in (Credit.OPEN, Credit.BARE)
-            and _name_below(i, forms, kinds, blocks)
-        ):
-            mask[i + 1] = CREDIT
+            decided_by[i] = neighbour
+
+    for i in hot:
+        settle(i, _confirmed(i, kinds, mask, blocks))
+        waits = mask[i] and kinds[i] in (Credit.OPEN, Credit.BARE)
+        if waits and _name_below(i, forms, kinds, blocks):
+            settle(i + 1, i)
     for i in reversed(hot):
-        if not mask[i] and _confirmed(i, kinds, mask, blocks):
-            mask[i] = CREDIT
+        settle(i, _confirmed(i, kinds, mask, blocks))
     for i in hot:
-        if not mask[i] and kinds[i] is Credit.LABELLED and _enclosed(i, kinds, mask, blocks):
-            mask[i] = CREDIT
-    return mask
+        if kinds[i] is Credit.LABELLED:
+            settle(i, _enclosed(i, kinds, mask, blocks))
+    return Judged(mask, decided_by)
 
 
 def credit_kind(form: str) -> Credit:
     """What the line is by itself; a line of more than 300 characters is no credit."""
-    if len(form) > _LONGEST or not _HINT.search(form):
+    if len(form) > _LONGEST or not _may_be_credit(form):
         return Credit.NONE
     if _HEADING.fullmatch(form):
         return Credit.HEADER
@@ -115,8 +167,19 @@ def credit_kind(form: str) -> Credit:
         or _by_bar(body)
         or _by_bracket(form)
         or _by_preposition(body)
-        or (Credit.NONE if wrapped else _by_space(body))
+        or _by_wording(body)
+        or (Credit.NONE if wrapped else _by_space(body) or _by_separator(body))
         or (Credit.LABELLED if _LABELLED.fullmatch(body) and not find_marker(body) else Credit.NONE)
+    )
+
+
+def _may_be_credit(form: str) -> bool:
+    """Whether it is worth a closer look; for most lyric lines a glance tells that it isn't."""
+    return bool(
+        _HINT.search(form)
+        or form[-1:] in _ENDS
+        or form.partition(" ")[0].lower() in _words()
+        or form.rpartition(" ")[2].lower().rstrip(".") in _LAST_WORDS
     )
 
 
@@ -206,38 +269,63 @@ def _by_preposition(body: str) -> Credit:
 
 
 def _by_space(body: str) -> Credit:
-    if not _CJK.match(body):
-        return Credit.NONE
-    dash = _DASH.fullmatch(body)
-    if dash and label_rank(dash[1]) == "strong":
-        return Credit.CERTAIN
-    if label_rank(body) == "strong":
-        return Credit.BARE
+    """`作词 - 某某` is certain, `作词 某某` needs company, `吉他 某某` and `OP 某某` more of it."""
     label, _, name = body.partition(" ")
-    return (
-        Credit.PAIR if name and len(name) <= 24 and label_rank(label) == "strong" else Credit.NONE
-    )
+    if not (_CJK.match(body) or label.isupper()):
+        return Credit.NONE
+    if _CJK.match(body):
+        dash = _DASH.fullmatch(body)
+        if dash and label_rank(dash[1]) == "strong":
+            return Credit.CERTAIN
+        if label_rank(body) == "strong":
+            return Credit.BARE
+    rank = label_rank(label) if name and len(name) <= 24 else None
+    if rank == "strong":
+        return Credit.PAIR
+    return Credit.LABELLED if rank == "role" and _SHORT_NAMES.fullmatch(name) else Credit.NONE
 
 
-def _confirmed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]) -> bool:
-    """Whether the neighbours of an uncertain line show that it is a credit."""
+def _by_separator(body: str) -> Credit:
+    """`作曲/某某`, `混音=某某`, `Guitar - Some One`: credits in company."""
+    match = _SEPARATED.fullmatch(body)
+    if match is None or _SENTENCE.search(match[2]):
+        return Credit.NONE
+    rank = label_rank(match[1].strip())
+    if rank == "strong":
+        return Credit.PAIR
+    return Credit.SOFT if rank == "role" and _SHORT_NAMES.fullmatch(match[2]) else Credit.NONE
+
+
+def _by_wording(body: str) -> Credit:
+    """Codes of a recording, what was sampled, and companies."""
+    if _CODE.fullmatch(body) or _CONTAINS.fullmatch(body):
+        return Credit.CERTAIN
+    return Credit.SOFT if _SAMPLED.fullmatch(body) or _COMPANY.fullmatch(body) else Credit.NONE
+
+
+def _confirmed(
+    i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]
+) -> int | None:
+    """The neighbour of an uncertain line that shows that it is a credit; None if none does."""
 
     def near(j: int) -> bool:
         return 0 <= j < len(kinds) and blocks[j] == blocks[i]
 
     if kinds[i] is Credit.LABELLED:
-        return False
-    if any(near(j) and mask[j] for j in (i - 1, i + 1)):
-        return True
+        return None
+    beside = [j for j in (i - 1, i + 1) if near(j)]
+    showing = [j for j in beside if mask[j]]
     if kinds[i] is Credit.PAIR:
-        return any(near(j) and kinds[j] is Credit.PAIR for j in (i - 1, i + 1))
+        showing += [j for j in beside if kinds[j] is Credit.PAIR]
     if kinds[i] is Credit.BARE:
-        return any(near(j) and kinds[j] in (Credit.BARE, Credit.OPEN) for j in (i - 2, i + 2))
-    return False
+        showing += [j for j in (i - 2, i + 2) if near(j) and kinds[j] in (Credit.BARE, Credit.OPEN)]
+    return showing[0] if showing else None
 
 
-def _enclosed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]) -> bool:
-    """Whether credits stand above and below, with nothing else between but labelled lines.
+def _enclosed(
+    i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequence[int]
+) -> int | None:
+    """The credit above, where credits stand above and below with only labelled lines between.
 
     The end of the block will do for the lower one when two credits stand above.
     """
@@ -248,10 +336,12 @@ def _enclosed(i: int, kinds: Sequence[Credit], mask: Sequence[int], blocks: Sequ
     while below < bottom and blocks[below] == blocks[i] and kinds[below] is Credit.LABELLED:
         below += 1
     if above < 0 or blocks[above] != blocks[i] or not mask[above]:
-        return False
+        return None
     if below < len(kinds) and blocks[below] == blocks[i]:
-        return mask[below] != NOT_CREDIT
-    return above > 0 and blocks[above - 1] == blocks[i] and mask[above - 1] != NOT_CREDIT
+        closed = mask[below] != NOT_CREDIT
+    else:
+        closed = above > 0 and blocks[above - 1] == blocks[i] and mask[above - 1] != NOT_CREDIT
+    return above if closed else None
 
 
 def _name_below(

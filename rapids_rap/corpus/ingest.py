@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
 from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
+from rapids_rap.corpus.names import one_name_an_artist
 from rapids_rap.corpus.readers import read_source
+from rapids_rap.corpus.remarks import damaged_lines, repeated_songs
 from rapids_rap.corpus.source import Group, Source
 from rapids_rap.corpus.translations import translations
 from rapids_rap.corpus.units import KeptLines, make_units
@@ -61,16 +63,23 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     found, warnings = find_files(paths)
     files = [_read(path, input_config) for path in found]
     lines = _concatenate(files)
+    names, alike = one_name_an_artist(
+        lines.names, np.bincount(lines.group, minlength=len(lines.names))
+    )
     cleaned = clean(
         lines.text,
         lines.mark,
         lines.group.tolist(),
         lines.block.tolist(),
-        lines.names,
+        names,
         corpus_config,
     )
     doubled, said = _translated(files, lines, cleaned.rule, corpus_config)
     rule = _limit(doubled, input_config.limit)
+    # A translation is told by the line before it, which has its stamp.
+    decided_by = cleaned.decided_by | {
+        i: i - 1 for i in np.flatnonzero(doubled != cleaned.rule).tolist()
+    }
     ends = np.cumsum([len(file.source.text) for file in files])
     counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
     keep = np.flatnonzero(rule == KEPT)
@@ -83,13 +92,14 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
         block=_cut_at_sections(lines.block, cleaned.section)[keep],
         file=[files[i].label for i in lines.file[keep].tolist()],
         file_line=lines.line[keep],
-        names=lines.names,
+        names=names,
     )
     if corpus_config.unit == "song":
         _require_songs(kept)
-    warnings += said + _warnings(files, lines, keep) + _repeated_songs(kept)
+    warnings += said + _warnings(files, lines, keep) + alike
+    warnings += damaged_lines(kept) + repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
-    return Corpus(frame, texts, _dropped(files, lines, rule), counts, tuple(warnings))
+    return Corpus(frame, texts, _dropped(files, lines, rule, decided_by), counts, tuple(warnings))
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,9 @@ def _count(file: _ReadFile, rule: Int8s) -> FileCount:
     )
 
 
-def _dropped(files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s) -> pd.DataFrame:
+def _dropped(
+    files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s, decided_by: Mapping[int, int]
+) -> pd.DataFrame:
     gone = np.flatnonzero(rule != KEPT)
     at = gone.tolist()
     return pd.DataFrame(
@@ -224,6 +236,15 @@ def _dropped(files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s) -> pd.Da
             "line": lines.line[gone],
             "text": pd.array([lines.text[i] for i in at], dtype="str"),
             "rule": pd.array([RULES[code] for code in rule[gone].tolist()], dtype="str"),
+            "decided_by": pd.array(
+                [
+                    f"line {lines.line[j]}: {lines.text[j]}"
+                    if (j := decided_by.get(i, -1)) >= 0
+                    else None
+                    for i in at
+                ],
+                dtype="str",
+            ),
         },
         columns=list(DROPPED_COLUMNS),
     )
@@ -250,24 +271,6 @@ def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> lis
         places = [f"{files[lines.file[i]].label} line {lines.line[i]:,}" for i in long]
         said.append(f"longer than {_LONG_LINE:,} characters, kept as one line: {listed(places)}")
     return said
-
-
-def _repeated_songs(kept: KeptLines) -> list[str]:
-    """Says which songs are there more than once, line for line; they are kept all the same."""
-    lines_of: dict[int, list[str]] = {}
-    for norm, group in zip(kept.norm, kept.group.tolist(), strict=True):
-        if kept.names[group].is_song:
-            lines_of.setdefault(group, []).append(norm)
-    seen: set[tuple[str | None, tuple[str, ...]]] = set()
-    repeated = []
-    for group, norms in lines_of.items():
-        key = (kept.names[group].artist, tuple(norms))
-        if key in seen:
-            repeated.append(kept.names[group].title or "(no title)")
-        seen.add(key)
-    if not repeated:
-        return []
-    return [f"songs that repeat an earlier one line for line: {listed(repeated)}"]
 
 
 def _require_songs(kept: KeptLines) -> None:

@@ -24,6 +24,24 @@ _WEAK_HAN = (
     r"合唱|和声|和聲|男声|男聲|女声|女聲|童声|童聲|重复|重複|第[一二三四五六七八九十\d]{1,2}[段节節遍]|"
     r"段落|采样|採樣|序|合|男|女|齐|齊"
 )
+# Names that need square brackets, as Genius writes them.
+_INSTRUMENT = (
+    r"guitar|piano|drums?|bass|sax(?:ophone)?|violin|cello|flute|trumpet|harmonica|synth|keyboards?|"
+    r"organ|strings?|erhu|guzheng|pipa|suona|beatbox|turntable|dj|talkbox|vocal|beat"
+)
+_SQUARE_LATIN = (
+    rf"(?:{_INSTRUMENT})\s(?:solo|break|interlude|intro|outro|riff|scratch(?:es)?)|"
+    r"(?:beat|flow|tempo|key|style)[\s-]?(?:switch(?:[\s-]?up)?|change|drop)|"
+    r"(?:non[\s-]?lyrical|no|wordless|background|spoken|sampled|distorted|chopped)\s(?:vocals?|lyrics)|"
+    r"spoken(?:[\s-]word)?|dialogue|monologue|narration|segue|transition|vamp|turnaround|"
+    r"instrumental\s(?:break|bridge|interlude|intro|outro|solo)|scratch(?:es|ing)?|humming|scat|"
+    r"vocali[sz]ations?|fade[\s-]?out|voice\s?mail|phone\scall|producer\stags?|unknown|unintelligible|"
+    r"inaudible|lyrics\s(?:not\savailable|unavailable|missing)"
+)
+_SQUARE_HAN = (
+    r"[^\[\]\s]{0,4}独奏|[^\[\]\s]{0,4}獨奏|口白|念词|念詞|对唱|對唱|独唱|獨唱|齐唱|齊唱|轮唱|輪唱|重唱|吟唱|哼唱|"
+    r"变奏|變奏|转场|轉場|换[\s]?beat|beat\s?转换|采样片段|採樣片段|电话录音|電話錄音|纯音乐|純音樂|伴奏|音乐|音樂"
+)
 _STRONG = rf"(?:(?:{_STRONG_LATIN})(?![a-z])|(?:{_STRONG_HAN})(?:部分)?)"
 _WEAK = rf"(?:(?:{_WEAK_LATIN})(?![a-z])|(?:{_WEAK_HAN}))"
 _NUMBER = (
@@ -47,6 +65,7 @@ _SQUARE = re.compile(
     r"[\[【〔{]\s*(?:"
     rf"{_STRONG_UNIT}[^\[\]【】〔〕{{}}]{{0,40}}|{_ANY_UNIT}(?:{_JOIN}{_ANY_UNIT}){{0,2}}"
     r"(?:\s*[:∶][^\[\]【】〔〕{}]{0,40})?"
+    rf"|(?:{_SQUARE_LATIN}|{_SQUARE_HAN}){_NUMBER}(?:\s*[:∶-][^\[\]【】〔〕{{}}]{{0,40}})?"
     rf")\s*[\]】〕}}]{_TIMES}\s*[:∶]?\s*(.*)",
     _FLAGS,
 )

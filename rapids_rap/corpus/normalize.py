@@ -1,8 +1,9 @@
 """`text_norm`: the one form of a line that is compared, embedded and clustered.
 
-Unicode NFKC (which makes full-width forms half-width), invisible characters removed, white space
-collapsed, traditional characters made simplified. Case and punctuation stay: they carry style.
-Everything runs on one joined string, which is several times faster than a call a line.
+Unicode NFKC (which makes full-width forms half-width), radicals made the characters they stand for,
+invisible characters removed, white space collapsed, traditional characters made simplified, with
+them those of Taiwan's spelling (著 as a mark of aspect, 妳, 甚麼). Case and punctuation stay: they
+carry style. Everything runs on one joined string, several times faster than a call a line.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import lru_cache
 from typing import Literal
 
 from opencc import OpenCC
+
+from rapids_rap.corpus.radicals import characters
 
 # Control and format characters that show nothing: C0/C1 except white space, soft hyphen, combining
 # grapheme joiner, Hangul fillers, bidirectional marks, zero-width characters, variation selectors,
@@ -27,11 +30,27 @@ _HIDDEN = re.compile(f"[{_INVISIBLE}]+")
 _SPACES = re.compile(r"(?: [^\S\n]|[^\S\n ])[^\S\n]*")  # anything but one ordinary blank
 _VISIBLE = re.compile(rf"[^\s{_INVISIBLE}]")
 _MAX_ROUNDS = 4
+# What OpenCC's t2s leaves in Taiwan's and Hong Kong's spelling.
+_SPELLINGS = {"甚么": "什么", "妳": "你", "牠": "它", "衹": "只", "衞": "卫"}
+_SPELLING = re.compile("|".join(_SPELLINGS))
+# 著 is 着 but for the words in which it is read zhù; those of them that a verb and its 著 can form
+# by chance with the next word (看著 + 名字, 想著 + 作业) or the word before (讨论 + 著) are not.
+_ZHU = re.compile(
+    r"((?:[名原巨专拙]|(?<![彰突凸])显|[卓昭土遗]|(?<!翻)译|(?<![讨议谈争辩评])论)著(?![急火凉迷])"
+    r"|著名(?![字单牌片额次义利号声贵校流堂模份册气望誉为叫著])"
+    r"|著作(?![业战势伴梦恶弄怪祟案息罢用曲词画对诗文品])"
+    r"|著(?:称(?![呼赞])|述|书立))|著"
+)
 
 
 def is_blank(text: str) -> bool:
     """Whether nothing of the text can be seen."""
     return _VISIBLE.search(text) is None
+
+
+def shown(text: str) -> str:
+    """The text without its invisible characters."""
+    return _HIDDEN.sub("", text)
 
 
 def unicode_form(texts: Sequence[str]) -> list[str]:
@@ -40,17 +59,18 @@ def unicode_form(texts: Sequence[str]) -> list[str]:
 
 
 def simplify(texts: Sequence[str]) -> list[str]:
-    """Each text in simplified characters (OpenCC `t2s`), repeated until nothing changes.
+    """Each text in simplified characters: OpenCC `t2s`, then what it leaves of Taiwan's spelling.
 
-    One pass isn't always enough: OpenCC keeps 於戲 and 畢昇 in a shape that it would change if it
-    read them in simplified text. Repeating gives a line one form, whichever script it came in.
+    Repeated until nothing changes: one pass isn't always enough, as OpenCC keeps 於戲 and 畢昇 in a
+    shape that it would change if it read them in simplified text. So a line has one form, whichever
+    script it came in.
     """
-    current = _joined(texts, _converter().convert)
+    current = _joined(texts, _simplified)
     changed = [i for i, (old, new) in enumerate(zip(texts, current, strict=True)) if old != new]
     for _ in range(_MAX_ROUNDS):
         if not changed:
             break
-        again = _joined([current[i] for i in changed], _converter().convert)
+        again = _joined([current[i] for i in changed], _simplified)
         moved = [(i, new) for i, new in zip(changed, again, strict=True) if current[i] != new]
         for i, new in moved:
             current[i] = new
@@ -69,9 +89,15 @@ def _converter() -> OpenCC:
     return OpenCC("t2s")
 
 
+def _simplified(joined: str) -> str:
+    converted = _converter().convert(joined)
+    spelled = _SPELLING.sub(lambda match: _SPELLINGS[match[0]], converted)
+    return _ZHU.sub(lambda match: match[1] or "着", spelled) if "著" in spelled else spelled
+
+
 def _unicode_form(joined: str) -> str:
     visible = _HIDDEN.sub("", joined)
-    composed = visible if visible.isascii() else unicodedata.normalize("NFKC", visible)
+    composed = visible if visible.isascii() else unicodedata.normalize("NFKC", characters(visible))
     hidden = _HIDDEN.sub("", composed)
     spaced = _SPACES.sub(" ", hidden)
     return spaced.replace("\n ", "\n").replace(" \n", "\n").strip(" ")

@@ -11,7 +11,6 @@ of freedom. An artist with one known song has no interval. For regions the units
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from scipy.special import stdtrit
 
 from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend, Frame
+from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.pair_tables import read_pairs
 from rapids_rap.errors import InputError
 
@@ -81,12 +81,12 @@ def artist_tables(
 def load_regions(path: str | Path) -> dict[str, str]:
     """Artist to region, from a UTF-8 CSV with the columns artist, region.
 
-    Names are compared as NFKC, case-folded. Raises `InputError` for a file that can't be read,
-    other columns, an empty cell, or an artist in two regions.
+    Names are compared as `corpus.names.name_key` says. Raises `InputError` for a file that can't
+    be read, other columns, an empty cell, or an artist in two regions.
     """
     found: dict[str, tuple[str, int]] = {}
     for line, artist, region in read_pairs(path, ("artist", "region")):
-        known, first = found.setdefault(_same(artist), (region, line))
+        known, first = found.setdefault(name_key(artist), (region, line))
         if known != region:
             raise InputError(
                 f"{path}:{line}: {artist} is in {region} here and in {known} in line {first}; "
@@ -97,10 +97,6 @@ def load_regions(path: str | Path) -> dict[str, str]:
     return {artist: region for artist, (region, _) in found.items()}
 
 
-def _same(artist: str) -> str:
-    return unicodedata.normalize("NFKC", artist).casefold().strip()
-
-
 def _codes(column: pd.Series) -> tuple[Int64s, list[str]]:
     """Integer codes of a column, -1 where null, and the sorted values."""
     codes, values = pd.factorize(column, sort=True)
@@ -109,7 +105,7 @@ def _codes(column: pd.Series) -> tuple[Int64s, list[str]]:
 
 def _region_codes(names: list[str], regions: Mapping[str, str]) -> tuple[list[str], Int64s]:
     """The regions, `UNKNOWN_REGION` first, and the position of each artist's."""
-    of_artist = [regions.get(_same(name), UNKNOWN_REGION) for name in names]
+    of_artist = [regions.get(name_key(name), UNKNOWN_REGION) for name in names]
     unplaced = [n for n, region in zip(names, of_artist, strict=True) if region == UNKNOWN_REGION]
     if unplaced:
         log.warning(

@@ -92,6 +92,33 @@ def test_a_title_goes_only_on_top_of_its_song(tmp_path):
     assert gone(corpus)["《走吧》"] == "header"
 
 
+def test_a_line_that_needed_a_neighbour_says_which(tmp_path):
+    """`录音 By 某甲` beside a credit goes with its reason; alone it is lyric."""
+    beside = clean(tmp_path, "混音：某乙\n录音 By 某甲\n\n天亮了\n")
+    assert norms(beside) == ["天亮了"]
+    assert beside.dropped["decided_by"].isna().tolist() == [True, False]
+    assert beside.dropped["decided_by"][1] == "line 1: 混音：某乙"
+    alone = clean(tmp_path, "天亮了\n录音 By 某甲\n下雨了\n")
+    assert norms(alone) == ["天亮了", "录音 By 某甲", "下雨了"]
+    rap = clean(tmp_path, "作曲：某甲\nRap：某乙\n\n走吧\n")
+    assert rap.dropped["decided_by"][1] == "line 1: 作曲：某甲"
+    layout = clean(tmp_path, "歌手姓名：某甲\n\n走吧\n作词：某甲\n\n停下\n")
+    assert layout.dropped["decided_by"].fillna("").tolist() == ["", "line 4: 作词：某甲", ""]
+    cell = 'artist,song,text\n某甲,走吧,"走吧\n作词：某甲\n停下"\n'
+    header = read(write(tmp_path, "b.csv", cell))
+    assert header.dropped["decided_by"][0].endswith(": 作词：某甲")
+
+
+def test_a_title_with_the_word_lyrics(tmp_path):
+    """`TITLE Lyrics` and `TITLE 歌词` on top of a song are its heading, and lyric below."""
+    rows = [
+        {"artist": "某甲", "song": "河堤", "text": f"河堤 {word}\n走吧\n河堤 {word}"}
+        for word in ("Lyrics", "歌词")
+    ]
+    corpus = read(write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert norms(corpus) == ["走吧", "河堤 Lyrics", "走吧", "河堤 歌词"]
+
+
 def test_titles_and_headers_of_the_layout(tmp_path):
     """Artist and title lines go by `header`; without that rule the title is a line again."""
     path = write(tmp_path, "a.txt", "歌手姓名：某甲\n\n走吧\n作词：某甲\n\n走吧\n停下\n")
@@ -124,6 +151,9 @@ def test_rap_is_a_credit_among_credits(tmp_path):
     corpus = clean(tmp_path, "作曲：某甲\nRap：某乙\n\nRap：我来了\n走吧\n")
     assert norms(corpus) == ["我来了", "走吧"]
     assert gone(corpus)["Rap：某乙"] == "credit"
+    corpus = clean(tmp_path, "作曲：某甲\nSample：Some Song\n\nSample：我来了\n走吧\n")
+    assert norms(corpus) == ["我来了", "走吧"]
+    assert gone(corpus)["Sample：Some Song"] == "credit"
 
 
 def test_equal_after_cleaning_is_one_text(tmp_path):

@@ -2,7 +2,15 @@
 
 import pytest
 
-from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, Credit, credit_kind, credit_mask
+from rapids_rap.corpus.credits import (
+    CREDIT,
+    HEADER,
+    NOT_CREDIT,
+    Credit,
+    credit_kind,
+    credit_mask,
+    judge_credits,
+)
 from rapids_rap.corpus.normalize import unicode_form
 
 CERTAIN = """
@@ -57,6 +65,14 @@ A&R：某甲
 监制 | 某甲
 作词丨某甲
 作词 - 某甲
+字幕：某甲
+LRC by：某甲
+ISRC CN-X01-23-45678
+UPC 123456789012
+采样自《某歌》
+本曲采样了《某歌》的鼓
+Contains a sample of Some Song by Some One
+Contains elements from "Some Song"
 """
 
 LYRIC = """
@@ -83,6 +99,23 @@ A | B
 录音笔 录下来
 编织 一个梦
 12:30 的闹钟
+作曲/编曲/混音全都我自己
+录音=坐牢
+词/曲/人生
+吉他 弹到天亮
+OP 一开口
+采样自生活
+取样自 我的青春
+Sample from the soul
+Contains no sugar
+beat by beat
+我开了一家有限公司
+录音棚 工作室
+他们全是上市公司
+I run my own records
+全部由我出品
+UPC 是什么
+[我说「你好」]
 """
 
 
@@ -119,6 +152,78 @@ def test_roles_without_a_colon_need_company():
     assert mask("作曲：某乙\nWritten by Some One") == [CREDIT, CREDIT]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "作曲／某乙",
+        "编曲→某乙",
+        "混音=某乙",
+        "混音 => 某乙",
+        "母带  某乙",
+        "制作人~某乙",
+        "吉他/某乙、某丙",
+        "Guitar - Some One",
+        "Mix / Some One",
+        "Sample from Some Song",
+        "Interpolation of Some Song",
+        "采样自 某歌",
+        "Beat by 某乙",
+        "某某文化传播有限公司",
+        "某某（重庆）音乐有限公司 联合出品",
+        "某某工作室",
+        "某厂牌 荣誉出品",
+        "Some Label Records",
+        "Some Music Co., Ltd.",
+    ],
+)
+def test_signs_of_a_credit_that_need_company(line):
+    """Beside a credit these are credits, and say beside which; among lyrics they stay."""
+    forms = unicode_form(["作词：某甲", line, "天亮了我还没睡"])
+    judged = judge_credits(forms, [0, 0, 1])
+    assert judged.mask == [CREDIT, CREDIT, NOT_CREDIT]
+    assert judged.decided_by == {1: 0}
+    assert mask(f"天亮了我还没睡\n{line}\n窗外开始下雨") == [NOT_CREDIT] * 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "我们的工作室",
+        "他的公司",
+        "天亮/天黑",
+        "昨天 -> 今天",
+        "我要混音/我要唱",
+        "吉他 响了一整个夏天的晚上",
+    ],
+)
+def test_a_lyric_directly_below_credits_stays(line):
+    """Where no blank line parts the credits from the lyric, its first line is still lyric."""
+    assert mask(f"作词：某甲\n作曲：某乙\n{line}\n天亮了") == [CREDIT, CREDIT, 0, 0]
+
+
+def test_a_role_and_a_name_between_credits():
+    """`吉他 某乙` is a credit between credits, and only there."""
+    assert mask("作词：某甲\n吉他 某乙\nOP 某公司\n混音：某丙") == [CREDIT] * 4
+    assert mask("作词：某甲\n吉他 某乙\n天亮了") == [CREDIT, 0, 0]
+
+
+def test_every_decision_by_a_neighbour_is_told():
+    """Who reads dropped.parquet can see which line made another one a credit."""
+
+    def decided_by(text):
+        return judge_credits(
+            unicode_form(text.split("\n")), [0] * (text.count("\n") + 1)
+        ).decided_by
+
+    assert decided_by("作词：某甲\n作曲：某乙") == {}
+    assert decided_by("作词 某甲\n作曲 某乙") == {0: 1, 1: 0}
+    assert decided_by("作曲\n某甲\n作词\n某乙") == {0: 2, 1: 0, 2: 1, 3: 2}
+    assert decided_by("作词：\n某甲\n天亮了") == {1: 0}
+    assert decided_by("作词：某甲\n马林巴：某乙\n混音：某丙") == {1: 0}
+    assert decided_by("录音 By 某甲\n天亮了") == {}
+    assert decided_by("录音 By 某甲\n混音：某乙") == {0: 1}
+
+
 def test_a_name_on_the_line_below_its_role():
     """A credit that straddles two lines goes whole, and takes no lyric with it."""
     assert mask("作词：\n某甲\n作曲：\n某乙\n\n天亮了") == [CREDIT] * 4 + [NOT_CREDIT]
@@ -140,3 +245,17 @@ def test_an_unknown_role_inside_a_block():
 def test_artist_title_and_album_are_headers():
     """Names of the artist, the title and the release are told from credits."""
     assert mask("歌手：某甲\n歌名：某歌\n专辑：某辑\n歌词：\n天亮了") == [HEADER] * 4 + [NOT_CREDIT]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[某甲「某歌」歌词]",
+        "【某甲《某歌》歌詞】",
+        '[Some One "Some Song" lyrics]',
+        "[Letra de Some Song]",
+    ],
+)
+def test_the_heading_of_a_lyric_page_is_a_header(line):
+    """What a lyric site prints in brackets on top of a song names the song."""
+    assert credit_kind(unicode_form([line])[0]) is Credit.HEADER

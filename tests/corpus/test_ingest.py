@@ -136,7 +136,7 @@ def test_the_tables_and_their_types(tmp_path):
     assert back["artist"].isna().tolist() == [True, False, False]
     assert all(str(dtype) in ("str", "int64") for dtype in corpus.dropped.dtypes)
     empty = read(song).dropped
-    assert [str(d) for d in empty.dtypes] == ["str", "int64", "str", "str"]
+    assert [str(d) for d in empty.dtypes] == ["str", "int64", "str", "str", "str"]
 
 
 def test_songs_are_told_apart(tmp_path):

@@ -48,6 +48,21 @@ Rap：
 Repeat Hook
 (重复副歌)
 (x2)
+[Beat Switch]
+[Beat Change 2]
+[Guitar Solo]
+[Piano Interlude: 某甲]
+[Instrumental Break]
+[Non-Lyrical Vocals]
+[Spoken Word]
+[Segue]
+[Scratches]
+[Fade Out]
+[Producer Tag]
+[吉他独奏]
+[口白]
+【对唱】
+[变奏]
 """
 
 LYRIC = """
@@ -69,6 +84,16 @@ end
 序
 A：你好吗
 (合：我们一起)
+[哈哈哈哈哈]
+[drop it low]
+[guitar hero]
+beat switch
+Guitar Solo
+(scratch my back)
+spoken like a king
+[没有独奏的夜晚]
+伴奏响起来
+[音乐停了]
 """
 
 

@@ -69,3 +69,52 @@ def test_what_can_be_seen_survives(text):
     """A line that isn't blank has a non-empty form, so no line vanishes between two counts."""
     if not is_blank(text):
         assert unicode_form([text])[0]
+
+
+@pytest.mark.parametrize(
+    ("taiwan", "mainland"),
+    [
+        ("望著窗外 說著夢話", "望着窗外 说着梦话"),
+        ("念著名字 寫著作業", "念着名字 写着作业"),
+        ("討論著 翻譯著", "讨论着 翻译着"),
+        ("執著 沉著 著急 著火", "执着 沉着 着急 着火"),
+        ("倉庫原著火光", "仓库原着火光"),
+        ("妳說甚麼", "你说什么"),
+        ("牠跑了", "它跑了"),
+    ],
+)
+def test_the_spelling_of_taiwan_meets_that_of_the_mainland(taiwan, mainland):
+    """A word is found in whichever of the two spellings a line has it."""
+    assert normalize([taiwan, mainland], "simplified") == [mainland, mainland]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "他很著名 写过名著",
+        "著作等身 原著小说",
+        "成绩显著 功勋卓著 臭名昭著",
+        "土著的鼓",
+        "著称 著述",
+        "甚至",
+    ],
+)
+def test_words_that_only_look_like_that_spelling_stay(line):
+    """著 in the words where it is read zhù, and 甚 without 么, are written so everywhere."""
+    assert normalize([line], "simplified") == [line]
+
+
+def test_script_kept_keeps_the_spelling():
+    """`script = "keep"` leaves 著 and 妳 as they are written."""
+    assert normalize(["看著妳"], "keep") == ["看著妳"]
+
+
+def test_radicals_are_the_characters_they_stand_for():
+    """Lines copied from a PDF, with radicals for characters, are the lines as typed."""
+    assert unicode_form(["⻋站⻔口⻢路⻛⼤", "⺟亲⻳背㇐道"]) == [
+        "车站门口马路风大",
+        "母亲龟背一道",
+    ]
+    every = "".join(map(chr, range(0x2E80, 0x2EF4)))
+    left = [c for c in unicode_form([every])[0] if "\u2e80" <= c <= "\u2eff"]
+    assert "".join(left) == "\u2e80\u2e9a"
