@@ -352,11 +352,14 @@ def _records(rng: random.Random) -> list[dict[str, object]]:
 def _delimited(rng: random.Random, kind: str) -> Case:
     rows, out = _records(rng), io.StringIO(newline="")
     quoting = rng.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC))
+    if kind == "tsv" and rng.random() < 0.7:  # which has no quoting
+        quoting = csv.QUOTE_NONE
     writer = csv.DictWriter(
         out,
         list(rows[0]) if rows else ["text"],
         delimiter="\t" if kind == "tsv" else ",",
         quoting=quoting,
+        escapechar="\\",
         lineterminator=rng.choice(("\n", "\r\n", "\r")),
     )
     writer.writeheader()

@@ -62,7 +62,7 @@ def test_what_is_wrong_is_noticed_and_kept(tmp_path, monkeypatch, ingest):
     monkeypatch.setattr("tests.fuzzing.FAILURES", tmp_path / "failures")
     monkeypatch.setattr("tests.fuzzing.CPU_SECONDS", 0.2)
     monkeypatch.setattr("tests.fuzzing.WALL_SECONDS", 2)
-    number = 3 * len(KINDS)  # plain text that is read, not through the command line
+    number = 2 * len(KINDS)  # plain text that is read, not through the command line
     with pytest.raises(AssertionError, match=f"`python -m tests.fuzzing 5 {number}`"):
         run_cases(5, range(number, number + 1), tmp_path / "box")
     kept = tmp_path / "failures" / f"5-{number}"

@@ -20,7 +20,7 @@ from rapids_rap.backend.nearest import as_distances, break_ties, drop_self, samp
 from rapids_rap.backend.protocol import Engine, Knn, Metric, check_engine
 
 EXACT_LIMIT = 30_000  # rows, each compared with each; beyond, `auto` takes the inverted file
-QUERY_BLOCK = 1_024  # queries a call: a call a core, and an interrupt never waits for all
+QUERY_BLOCK = 4_096  # queries a call: a call a core, and an interrupt never waits for all
 KD_TREE_DIMENSIONS = 16  # Euclidean spaces up to this wide are searched by a k-d tree
 
 

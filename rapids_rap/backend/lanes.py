@@ -89,8 +89,8 @@ class CpuLane:
         products beneath go by what torch was told last and round otherwise.
         """
         cores = torch.get_num_threads()
-        torch.set_num_threads(1)
-        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+        _compute_on_one_core()
+        pool = ThreadPoolExecutor(cores, initializer=_compute_on_one_core)
         try:
             yield map if cores == 1 else pool.map
         finally:
@@ -99,6 +99,12 @@ class CpuLane:
 
     def release(self) -> None:
         """Nothing is cached."""
+
+
+def _compute_on_one_core() -> None:
+    """Tell torch so in this thread. Asked first, it no longer takes over what another was told."""
+    torch.get_num_threads()
+    torch.set_num_threads(1)
 
 
 class CudaLane:
