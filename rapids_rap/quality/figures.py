@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Need = Literal["clusters", "map", "words", "songs", "artists"]
 Interval = tuple[float, float]
 
 SILHOUETTE = "silhouette"  # the family whose fall can be an improvement
@@ -37,10 +36,9 @@ class Declaration:
     chinese, explained: its name and the question it answers, in Chinese. unit: of its value.
     lower_is_better: and not higher. ideal: its baseline is the best there is, so that nothing beats
     it. may_decide: whether it may say that one run is better; figures that fewer and rounder
-    clusters, or whitening by its very definition, improve may not. needs: without which it is not
-    computed. watched: from night to night. memorised: measures memory on songs that a model was
-    trained on. family: of figures that are read alike. reading: a note that always stands beside
-    it.
+    clusters, or whitening by its very definition, improve may not. watched: from night to night.
+    memorised: measures memory on songs that a model was trained on. family: of figures that are
+    read alike. reading: a note that always stands beside it.
     """
 
     key: str
@@ -50,7 +48,6 @@ class Declaration:
     lower_is_better: bool = False
     ideal: bool = False
     may_decide: bool = True
-    needs: tuple[Need, ...] = ()
     watched: bool = False
     memorised: bool = False
     family: str = ""
@@ -62,7 +59,6 @@ DECLARATIONS = (
         key="clusters",
         chinese="聚类的数量与大小",
         explained="有多少聚类，多大，多少行是噪声。",
-        needs=("clusters",),
     ),
     Declaration(
         key="silhouette_cosine",
@@ -70,7 +66,6 @@ DECLARATIONS = (
         explained="各行与本聚类是否比与最近的其他聚类更相像？",
         unit="-1 to 1",
         may_decide=False,
-        needs=("clusters",),
         watched=True,
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
@@ -81,7 +76,6 @@ DECLARATIONS = (
         explained="在读者所见的地图上，聚类是否彼此分开？",
         unit="-1 to 1",
         may_decide=False,
-        needs=("clusters", "map"),
         watched=True,
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
@@ -91,21 +85,18 @@ DECLARATIONS = (
         chinese="基于密度的有效性 DBCV",
         explained="聚类内部是否稠密、之间是否空疏，不论形状（−1 至 1）。",
         unit="-1 to 1",
-        needs=("clusters",),
         watched=True,
     ),
     Declaration(
         key="dbcv_layout",
         chinese="基于密度的有效性（地图）",
         unit="-1 to 1",
-        needs=("clusters", "map"),
     ),
     Declaration(
         key="trustworthiness",
         chinese="地图的可信度",
         explained="地图上的邻居在向量空间中也是邻居吗？（0.5 约为随机，1 为全部）",
         unit="0 to 1",
-        needs=("map",),
         watched=True,
     ),
     Declaration(
@@ -114,7 +105,6 @@ DECLARATIONS = (
         explained="各聚类代表词中互不相同者的比例；高本身不是优点。",
         unit="share",
         may_decide=False,
-        needs=("clusters", "words"),
         watched=True,
     ),
     Declaration(
@@ -122,7 +112,6 @@ DECLARATIONS = (
         chinese="代表词一致性 NPMI",
         explained="同一聚类的代表词是否出现在同一行（−1 至 1）？",
         unit="-1 to 1",
-        needs=("clusters", "words"),
         watched=True,
     ),
     Declaration(
@@ -131,21 +120,18 @@ DECLARATIONS = (
         unit="share",
         lower_is_better=True,
         may_decide=False,
-        needs=("clusters", "words"),
     ),
     Declaration(
         key="stability",
         chinese="稳定性",
         explained="对歌曲重抽样后，聚类是否再现？",
         unit="0 to 1",
-        needs=("clusters", "songs"),
         watched=True,
     ),
     Declaration(
         key="next_line_cluster",
         chinese="相邻行同聚类",
         unit="Cohen's kappa",
-        needs=("clusters", "songs"),
         memorised=True,
     ),
     Declaration(
@@ -153,7 +139,6 @@ DECLARATIONS = (
         chinese="下一行检索",
         explained="能否由一行找到它的下一行？",
         unit="mean reciprocal rank",
-        needs=("songs",),
         watched=True,
         memorised=True,
     ),
@@ -161,14 +146,12 @@ DECLARATIONS = (
         key="held_out_next_line",
         chinese="留出歌曲的下一行检索",
         unit="mean reciprocal rank",
-        needs=("songs",),
     ),
     Declaration(
         key="same_song_retrieval",
         chinese="同曲检索",
         explained="能否由一行找到同一首歌的其他行？",
         unit="mean reciprocal rank",
-        needs=("songs",),
         watched=True,
         memorised=True,
     ),
@@ -177,7 +160,6 @@ DECLARATIONS = (
         chinese="歌手检索",
         explained="能否由一首歌找到它的歌手？",
         unit="macro mean reciprocal rank",
-        needs=("songs", "artists"),
         watched=True,
         memorised=True,
     ),
@@ -188,7 +170,6 @@ DECLARATIONS = (
         unit="squared distance",
         lower_is_better=True,
         may_decide=False,
-        needs=("songs",),
         watched=True,
     ),
     Declaration(
@@ -199,7 +180,6 @@ DECLARATIONS = (
         lower_is_better=True,
         ideal=True,
         may_decide=False,
-        needs=("songs",),
         watched=True,
     ),
     Declaration(
@@ -210,17 +190,15 @@ DECLARATIONS = (
         lower_is_better=True,
         ideal=True,
         may_decide=False,
-        needs=("songs",),
         watched=True,
     ),
     # Of the benchmarks' scorer alone.
-    Declaration(key="coverage", chinese="覆盖率", unit="share", needs=("clusters",)),
+    Declaration(key="coverage", chinese="覆盖率", unit="share"),
     Declaration(
         key="silhouette_map",
         chinese="轮廓系数（欧氏，地图）",
         unit="-1 to 1",
         may_decide=False,
-        needs=("clusters", "map"),
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
     ),
