@@ -2,9 +2,9 @@
 
 CSV (RFC 4180): commas, or the semicolon, tab or bar with which the header names the text column; a
 first line `sep=;` is obeyed. TSV (`text/tab-separated-values`) has no quoting: a quote mark is part
-of its cell, but for cells that can only have been quoted by a program. A row that repeats the
-header, as `cat *.csv` leaves them, is a line of the format, and names the columns below it anew.
-`line` is the physical line on which a row begins.
+of its cell, but for cells that can only have been quoted by a program; one whose header is quoted
+throughout is CSV with tabs. A row that repeats the header, as `cat *.csv` leaves them, is a line of
+the format, and names the columns below it anew. `line` is the physical line on which a row begins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEP_LINE = re.compile(r'\s*"?sep=([^"\w\s]|\t)"?\s*', re.I)
 # Columns of the tables of lines that this program writes: corpora and exports, and examples.
 _OURS = ({"line_id", "text_norm"}, {"cluster", "rank", "similarity"})
-_MOST_BROKEN = 100  # rows with broken quotes: each makes the rest of the file be read again
+_MOST_READINGS = 100  # of a file's lines: a row with broken quotes may read on to the file's end
 _FLOAT = re.compile(r"(\d+)\.0")
 
 Records = Iterator[tuple[int, list[str] | SetApart]]
@@ -45,10 +45,11 @@ def read_table(
     text: str, name: str, suffix: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Source:
     """A CSV or TSV file from its decoded text. Raises InputError where it has no text column."""
+    is_tsv = suffix == ".tsv"
+    bare = is_tsv and not _all_quoted(text)
     with _huge_cells():
-        if suffix == ".tsv":
-            return from_rows("tsv", _rows(_tsv_records(text), name, config, folders))
-        source = from_rows("csv", _rows(_csv_records(text, name, config), name, config, folders))
+        records = _tsv_records(text) if bare else _csv_records(text, name, config)
+        source = from_rows("tsv" if is_tsv else "csv", _rows(records, name, config, folders))
     _whole_titles(source)
     return source
 
@@ -156,9 +157,10 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
         start, delimiter = first + 1, sep[1]
     elif lines:
         delimiter = header_delimiter(lines[first], config) or _only_text(lines[first], config)
-    broken: list[str] = []
+    left = _MOST_READINGS * len(lines)
     while start < len(lines):
-        reader = csv.reader(lines[start:] if start else lines, delimiter=delimiter, strict=True)
+        rest = (lines[i] for i in range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter, strict=True)
         begin = start + 1
         try:
             for fields in reader:
@@ -170,9 +172,9 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
                 f"{name}: the row that begins on line {begin:,} is not valid CSV ({error}); a cell "
                 f"with quotes or line breaks must be quoted, its quotes doubled."
             )
-            broken.append(why)
-            if len(broken) > _MOST_BROKEN:
-                raise InputError(broken[0]) from error
+            left -= start + reader.line_num - begin
+            if left < 0:
+                raise InputError(why) from error
             yield begin, SetApart(begin, lines[begin - 1], why)
             start = begin
 
@@ -184,6 +186,12 @@ def _only_text(line: str, config: InputConfig) -> str:
         if len(names) > 1 and config.text in names:
             return delimiter
     return ","
+
+
+def _all_quoted(text: str) -> bool:
+    """Whether the header of a TSV is quoted cell by cell: so is what a program wrote below it."""
+    first = next((line for line in io.StringIO(text) if line.strip()), "").strip("\ufeff\r\n")
+    return all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in first.split("\t"))
 
 
 def _tsv_records(text: str) -> Records:

@@ -95,6 +95,29 @@ def test_open_quotes_in_every_row_of_a_tsv(tmp_path):
     ]
 
 
+def test_a_tsv_quoted_throughout(tmp_path):
+    """What a program wrote with every cell in quotes is read without them, tabs and breaks too."""
+    text = (
+        '"artist"\t"text"\t"song"\n"某甲"\t"桥洞\t里"\t"桥"\n"某乙"\t"他说""走""\n没有船"\t"渡口"\n'
+    )
+    corpus = read(write(tmp_path, "a.tsv", text))
+    assert songs(corpus) == [
+        ("某甲", "桥", "桥洞\t里"),
+        ("某乙", "渡口", '他说"走"'),
+        ("某乙", "渡口", "没有船"),
+    ]
+    check_accounts(corpus)
+
+
+def test_many_broken_rows(tmp_path):
+    """Hundreds of rows with broken quotes are set apart one by one, and end no reading."""
+    rows = [f'某甲,桥,"走"到{i}' if i % 5 == 0 else f"某甲,桥,桥洞里{i}" for i in range(2000)]
+    corpus = read(write(tmp_path, "a.csv", "\n".join(["artist,song,text", *rows])))
+    assert len(songs(corpus)) == 1600
+    assert [count.dropped for count in corpus.files] == [{"row": 400}]
+    check_accounts(corpus)
+
+
 def test_headers_between_the_rows(tmp_path):
     """Files joined end to end: a header names the columns below it, in its own order."""
     text = (
