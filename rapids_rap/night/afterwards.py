@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rapids_rap.errors import ConfigError, RapError
+from rapids_rap.errors import ConfigError, InputError, RapError
 from rapids_rap.night.metrics import render_metrics
+from rapids_rap.night.readback import StatusFile, check_fields, read_table
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import write_bytes, write_json
 
@@ -63,13 +64,15 @@ def keep_status(root: NightRoot, metrics: str, outcome: NightOutcome, ended: flo
     Of a night that failed, the figures are those of the night before it, as is the last success.
     """
     before = _last_status(root)
+    success = ended if not outcome.exit_code else before.last_success
     status = {
         "schema_version": 1,
         **_essence(outcome),
         "ended": round(ended, 3),
-        "last_success": round(ended, 3) if not outcome.exit_code else before.get("last_success"),
-        "figures": dict(outcome.figures) or before.get("figures", {}),
-        "gates": list(outcome.gates) or before.get("gates", []),
+        # A success in the future was told by a wrong clock, and would keep alarms quiet.
+        "last_success": None if success is None else round(min(success, ended), 3),
+        "figures": dict(outcome.figures) or dict(before.figures),
+        "gates": list(outcome.gates) or [gate.model_dump() for gate in before.gates],
     }
     _try("status", lambda: write_json(root.status, status))
     if metrics:
@@ -85,12 +88,15 @@ def _try(what: str, write: Any) -> None:
         log.warning("The %s of this night can't be kept: %s", what, error)
 
 
-def _last_status(root: NightRoot) -> Mapping[str, Any]:
+def _last_status(root: NightRoot) -> StatusFile:
+    if not root.status.exists():
+        return StatusFile()
+    way_on = "It is written anew; what it kept of earlier nights is lost."
     try:
-        status = json.loads(root.status.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
+        return check_fields(StatusFile, read_table(root.status, way_on), root.status, way_on)
+    except InputError as error:
+        log.warning("%s", error)
+        return StatusFile()
 
 
 def _essence(outcome: NightOutcome) -> dict[str, Any]:
