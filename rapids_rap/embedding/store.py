@@ -33,6 +33,7 @@ from rapids_rap.runs.files import (
     write_bytes,
     write_json,
 )
+from rapids_rap.runs.run import read_json
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class VectorStore:
 
     def _is_sound(self, name: str) -> bool:
         try:
-            record = json.loads(self._path(name, "json").read_text())
+            record = read_json(self._path(name, "json"))
             return record["format"] == FORMAT and all(
                 sha256_file(self._path(name, part)) == record["sha256"][part]
                 for part in ("ids.npy", "vectors.npy")

@@ -1,12 +1,16 @@
 """What nights read back is checked field by field: a wrong type is a sentence, never a defect."""
 
+import functools
 import json
 import random
 import shutil
+import signal
+from pathlib import Path
 
 import pytest
 
-from rapids_rap.errors import InputError
+from rapids_rap import pipeline
+from rapids_rap.errors import InputError, Stopped
 from rapids_rap.night.readback import (
     RecordFile,
     StateFile,
@@ -16,8 +20,9 @@ from rapids_rap.night.readback import (
 )
 from rapids_rap.night.root import NightRoot, read_state, run_names
 from rapids_rap.runs.files import sha256_file
+from rapids_rap.runs.verify import find_faults
 from tests.conftest import rap
-from tests.tiny_nights import tiny_night
+from tests.tiny_nights import tiny_night, write_songs
 
 STRANGE = (None, "x", -1, 1.5, True, [], {}, [None], {"a": 1}, 10**30, "\ud800", [[[]]], "9" * 400)
 BYTES = (b"", b"{", b"null", b"[]", b"\xff\xfe{}", b"[" * 10**5, b"9" * 10**4, b'{"a":' * 10**5)
@@ -26,8 +31,8 @@ BYTES = (b"", b"{", b"null", b"[]", b"\xff\xfe{}", b"[" * 10**5, b"9" * 10**4, b
 def places(value, path=()):
     """Every place in a document, as the keys and indexes that lead to it."""
     yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, child in inner if isinstance(value, dict | list) else ():
+    inner = value.items() if isinstance(value, dict) else ()
+    for key, child in enumerate(value) if isinstance(value, list) else inner:
         yield from places(child, (*path, key))
 
 
@@ -70,7 +75,11 @@ def write_night(run, document):
 
 @pytest.mark.parametrize("name", ["state.json", "status.json", "nightly.json"])
 def test_a_field_of_another_type_is_a_sentence(nights, name):
-    """A night that looks at such a file, and goes no further, ends with 0, 5 or 2, never with 1."""
+    """A night that looks at such a file ends with 0 or 2, never with 1; what it made is no matter.
+
+    Of another nightly.json a night may be made, so there it is only looked.
+    """
+    look = ("--dry-run",) if name == "nightly.json" else ()
     run = nights / "runs" / run_names(NightRoot(nights))[-1]
     path = run / name if name == "nightly.json" else nights / name
     whole, draws = json.loads(path.read_text()), random.Random(name)
@@ -80,12 +89,42 @@ def test_a_field_of_another_type_is_a_sentence(nights, name):
             write_night(run, document)
         else:
             path.write_bytes(data)
-        outcome = rap("nightly", *tiny_night())
+        outcome = rap("nightly", *look, *tiny_night())
         assert outcome.code in (0, 2), (data[:300], outcome.err)
         if outcome.code == 2:
-            assert str(path) in outcome.err.replace("\n", ""), data[:300]
+            assert name in outcome.err, data[:300]
             assert name != "status.json", "how nights ended decides nothing"
         assert "defect" not in outcome.err
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_damage_in_what_a_stopped_night_left_costs_only_work(nights, monkeypatch, seed):
+    """Any JSON file under .building and store may be anything: the next night is made all the same.
+
+    What is left of a stopped night is taken up or made again, and shards are moved aside.
+    """
+    write_songs(Path("lyrics"), 0, 12)
+    group = pipeline.neighbor_graph
+
+    @functools.wraps(group)
+    def stopped(*arguments):
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(pipeline, "neighbor_graph", stopped)
+    assert rap("nightly", *tiny_night()).code == 143
+    monkeypatch.setattr(pipeline, "neighbor_graph", group)
+    draws = random.Random(seed)
+    places = [nights / ".building", nights / "store"]
+    files = [path for place in places for path in sorted(place.rglob("*.json"))]
+    assert {"keys.json", "commit.json", ".run.json", "space.json"} <= {p.name for p in files}
+    for path in files:
+        whole = json.loads(path.read_text())
+        [document] = documents(whole, draws, 1)
+        data = draws.choice([draws.choice(BYTES), json.dumps(document).encode()])
+        path.write_bytes(data)
+    outcome = rap("nightly", *tiny_night("nightly.min_ids_kept=0"))
+    assert outcome.code == 0, outcome.err
+    assert find_faults(nights / "latest") == []
 
 
 def test_what_nights_write_is_what_they_read(two_nights):
