@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rapids_rap.errors import ConfigError, InputError, RapError
+from rapids_rap.errors import InputError, RapError
+from rapids_rap.night import command
+from rapids_rap.night.command import run_command
 from rapids_rap.night.metrics import render_metrics
 from rapids_rap.night.readback import StatusFile, check_fields, read_table
 from rapids_rap.night.root import NightRoot
@@ -23,7 +23,6 @@ from rapids_rap.runs.files import write_bytes, write_json
 
 log = logging.getLogger(__name__)
 
-NOTIFY_SECONDS = 60
 Status = Literal["published", "unchanged", "refused", "failed", "stopped", "locked", "planned"]
 _MISUSED = (OSError, ValueError, RapError)
 
@@ -46,16 +45,6 @@ class NightOutcome:
     gates: tuple[Mapping[str, Any], ...] = ()
     record: Mapping[str, Any] | None = None
     error: BaseException | None = None
-
-
-def split_command(command: str) -> list[str]:
-    """The words of `notify_command`, as a shell would cut them; none is run by a shell."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            f"nightly.notify_command = {command!r}: can't be cut into words ({error})."
-        ) from None
 
 
 def keep_status(root: NightRoot, metrics: str, outcome: NightOutcome, ended: float) -> None:
@@ -127,20 +116,19 @@ def notify(words: list[str], outcome: NightOutcome, root: Path) -> None:
     }
     text = json.dumps(summary, ensure_ascii=False).encode(errors="backslashreplace")
     try:
-        ended = subprocess.run(
-            words,
-            input=text,
-            env=environment,
-            timeout=NOTIFY_SECONDS,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    except subprocess.TimeoutExpired:
-        log.warning("notify_command %s: took over %d s and was stopped.", words[0], NOTIFY_SECONDS)
+        ended = run_command(words, text, environment)
     except (OSError, ValueError) as error:
         log.warning("notify_command %s: can't be run (%s).", words[0], error)
-    else:
-        if ended.returncode:
-            said = ended.stdout.decode(errors="replace").strip()[-200:]
-            log.warning("notify_command %s: exit %d. %s", words[0], ended.returncode, said)
+        return
+    said = f" It said: {ended.said[-200:]}" if ended.said else ""
+    if ended.code is None:
+        log.warning(
+            "notify_command %s: took over %g s and was stopped, with all it had started.%s",
+            words[0],
+            command.SECONDS,
+            said,
+        )
+    elif ended.code < 0:
+        log.warning("notify_command %s: was ended by signal %d.%s", words[0], -ended.code, said)
+    elif ended.code:
+        log.warning("notify_command %s: exit %d.%s", words[0], ended.code, said)

@@ -24,8 +24,9 @@ from rapids_rap.lineage.heritage import Heritage
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.night import gates, preflight, record
 from rapids_rap.night import root as nights
-from rapids_rap.night.afterwards import NightOutcome, Status, keep_status, notify, split_command
+from rapids_rap.night.afterwards import NightOutcome, Status, keep_status, notify
 from rapids_rap.night.basis import InputChanges, basis_of, changes_since, compare_inputs, inputs_of
+from rapids_rap.night.command import split_command
 from rapids_rap.night.names import read_labels
 from rapids_rap.night.root import NightRoot, NightState
 from rapids_rap.progress import StageProgress
