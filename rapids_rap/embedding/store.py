@@ -33,7 +33,6 @@ from rapids_rap.runs.files import (
     write_bytes,
     write_json,
 )
-from rapids_rap.runs.run import read_json
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +94,12 @@ class VectorStore:
 
     def _is_sound(self, name: str) -> bool:
         try:
-            record = read_json(self._path(name, "json"))
+            record = json.loads(self._path(name, "json").read_text())
             return record["format"] == FORMAT and all(
                 sha256_file(self._path(name, part)) == record["sha256"][part]
                 for part in ("ids.npy", "vectors.npy")
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError):
             return False
 
     def _set_aside(self, name: str) -> None:

@@ -155,10 +155,11 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # NumPy writes arrays in C, and says without a number how many bytes did not go.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
             raise CapabilityError(
-                f"{path}: no room to write ({error.strerror}). Nothing half-written was left; free "
-                "some space and run the same command again, it resumes."
+                f"{path}: no room to write ({error.strerror or error}). Nothing half-written was "
+                "left; free some space and run the same command again, it resumes."
             ) from error
         if error.errno in (
             errno.EACCES,
