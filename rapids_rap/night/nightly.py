@@ -101,7 +101,7 @@ def nightly(request: Request, progress: StageProgress) -> NightOutcome:
             except (Exception, Stopped) as error:
                 outcome = _failure(error)
             keep_status(root, request.config.nightly.metrics, outcome, time.time())
-    except (RapError, Stopped) as error:
+    except (Exception, Stopped) as error:
         outcome = _failure(error)
     if outcome.error is None:  # else the command says it as it ends
         log.info("night: %s", outcome.message)

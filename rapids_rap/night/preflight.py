@@ -105,7 +105,10 @@ def check_place(root: NightRoot, config: Config) -> None:
     """Raises `ConfigError` where ROOT lies among the inputs, or the store is not ROOT's."""
     own = root.path.resolve()
     for given in config.input.paths:
-        path = Path(given).resolve()
+        try:
+            path = Path(given).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL, a link to itself
+            raise InputError(f"input.paths: {given[:80]!r}: can't be read ({error}).") from None
         if own == path or path in own.parents:
             raise ConfigError(
                 f"nightly.root = {root.path}: lies inside the input {given}, and would be read as "

@@ -56,6 +56,7 @@ from rapids_rap.runs.verify import find_faults
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
+DEEPEST = 200  # folders in each other that ROOT may lie in
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,16 @@ class NightState:
 
 def open_root(path: str) -> NightRoot:
     """The root that `[nightly] root` names, which need not exist yet. Raises `InputError`."""
-    root = NightRoot(Path(path).expanduser())
+    try:
+        root = NightRoot(Path(path).expanduser())
+        root.path.resolve().stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a link to itself, nobody's home
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"nightly.root = {path[:80]!r}: can't be a folder ({reason}).") from None
+    if len(root.path.parts) > DEEPEST:
+        raise InputError(f"nightly.root = {path[:80]!r}: lies in more than {DEEPEST} folders.")
     if (root.path / IDENTITY).exists() or (root.path / MANIFEST).exists():
         raise InputError(
             f"nightly.root = {path}: is the folder of a run; give nights a folder of their own."

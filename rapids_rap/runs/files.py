@@ -168,10 +168,18 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             errno.ENOTDIR,
             errno.EEXIST,
             errno.EISDIR,
+            errno.ELOOP,
+            errno.ENAMETOOLONG,
+            errno.ENOENT,  # made by us a moment ago, and taken away since
         ):
             raise InputError(
                 f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
                 "or give this account the right to write there."
+            ) from error
+        if error.errno in (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT):
+            raise CapabilityError(
+                f"{path}: the disk or its server failed ({error.strerror}); see `dmesg`. Nothing "
+                "half-written was left; the same command resumes."
             ) from error
         raise
 

@@ -14,6 +14,7 @@ from rapids_rap.night.root import (
     delete_runs,
     earlier_name,
     expired_names,
+    open_root,
     published_name,
     run_names,
     switch,
@@ -147,3 +148,15 @@ def test_a_lost_link_is_not_a_first_night(tmp_path):
     published.latest.mkdir()
     with pytest.raises(InputError, match="not a link"):
         published_name(published)
+
+
+@pytest.mark.parametrize(
+    "name", ["itself", "itself/x", "x" * 300, "a\0b", "~nobody-here/x", "a/" * 1500, "file"]
+)
+def test_a_root_that_can_be_no_folder_is_named(tmp_path, monkeypatch, name):
+    """A link to itself, a NUL, a name too long, nobody's home, folders without end: exit 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("itself").symlink_to("itself")
+    Path("file").write_text("")
+    with pytest.raises(InputError, match=r"nightly\.root"):
+        open_root(name)
