@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import IO
 
 from rapids_rap.errors import ConfigError
 
@@ -55,24 +56,30 @@ def run_command(words: list[str], text: bytes, environment: Mapping[str, str]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    try:
-        said = _converse(process, text, time.monotonic() + SECONDS)
-    finally:
-        if process.poll() is None:
-            code = None
-            _end_group(process)
-        else:
-            code = process.returncode
-    return Ended(code, said.decode(errors="replace").strip())
-
-
-def _converse(process: subprocess.Popen[bytes], text: bytes, until: float) -> bytes:
-    """Feed `text` and hear what is said, neither waiting for the other; returns the end of it."""
     stdin, stdout = process.stdin, process.stdout
     assert stdin is not None
     assert stdout is not None
+    with stdin, stdout:  # open until it has ended: a closed pipe would end it otherwise
+        try:
+            said = _converse(process, stdin, stdout, text, time.monotonic() + SECONDS)
+        finally:
+            over = process.poll() is None
+            if over:
+                _end_group(process)
+    code = None if over else process.returncode
+    return Ended(code, said.decode(errors="replace").strip())
+
+
+def _converse(
+    process: subprocess.Popen[bytes],
+    stdin: IO[bytes],
+    stdout: IO[bytes],
+    text: bytes,
+    until: float,
+) -> bytes:
+    """Feed `text` and hear what is said, neither waiting for the other; returns the end of it."""
     said = b""
-    with selectors.DefaultSelector() as ready, stdin, stdout:
+    with selectors.DefaultSelector() as ready:
         for pipe, event in ((stdin, selectors.EVENT_WRITE), (stdout, selectors.EVENT_READ)):
             os.set_blocking(pipe.fileno(), False)
             ready.register(pipe, event)
@@ -88,8 +95,8 @@ def _converse(process: subprocess.Popen[bytes], text: bytes, until: float) -> by
                     if not text:
                         ready.unregister(stdin)
                         stdin.close()
-        with contextlib.suppress(BlockingIOError):  # what was said last
-            said = (said + _hear(stdout.fileno()))[-KEPT:]
+    with contextlib.suppress(BlockingIOError):  # what was said last
+        said = (said + _hear(stdout.fileno()))[-KEPT:]
     return said
 
 
