@@ -18,6 +18,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 from rapids_rap.errors import Stopped
@@ -45,6 +46,21 @@ def raise_again() -> None:
     """
     if _asked:
         raise Stopped(_asked[0])
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """A signal that comes within is answered after: for what must not be left half done."""
+    came: list[int] = []
+    usual = {number: signal.getsignal(number) for number in _SIGNALS}
+    _answer(lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def keep_exit_code(code: int) -> None:

@@ -112,6 +112,32 @@ def test_sigterm_at_drawn_moments_of_a_night_is_no_crash(tmp_path):
     assert end(start(*night)) == 0
 
 
+def test_a_signal_is_held_and_then_answered():
+    """What is begun within is done; the signal is not lost, and later ones are answered at once."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    done = []
+
+    def hold():
+        with stopping.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append(1)
+
+    try:
+        stopping.raise_once()
+        with pytest.raises(Stopped):
+            hold()
+        stopping.raise_once()
+        with stopping.held():
+            done.append(2)
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        stopping.raise_once()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert done == [1, 2]
+
+
 @pytest.mark.parametrize("place", ["atexit", "thread", "last"])
 def test_the_last_moments_keep_the_exit_code(place):
     """While threads are waited for, at the last call of `atexit`, and in a module's finaliser."""
@@ -135,7 +161,7 @@ def test_the_last_moments_keep_the_exit_code(place):
     assert end(process) == 0
 
 
-def test_a_signal_that_was_passed_over_is_raised_again(monkeypatch):
+def test_a_signal_that_was_passed_over_is_raised_again():
     """What a finaliser's or a library's handler swallowed stops the job at its next stage."""
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

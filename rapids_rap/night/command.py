@@ -11,8 +11,8 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
 
+from rapids_rap import stopping
 from rapids_rap.errors import ConfigError
 
 SECONDS = 60.0  # that a command may take
@@ -47,7 +47,23 @@ def run_command(words: list[str], text: bytes, environment: Mapping[str, str]) -
     waited for and not ended. When time is over, or we are stopped ourselves, all its processes are
     ended. Raises OSError or ValueError where it can't be started.
     """
-    process = subprocess.Popen(
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        with stopping.held():  # stopped in the midst of this, we would not know what to end
+            running.append(_start(words, environment))
+        said = _converse(running[0], text, time.monotonic() + SECONDS)
+    finally:
+        over = any(process.poll() is None for process in running)
+        for process in running:
+            if over:
+                _end_group(process)
+            _close_pipes(process)  # not before: a closed pipe would end it otherwise
+    code = None if over else running[0].returncode
+    return Ended(code, said.decode(errors="replace").strip())
+
+
+def _start(words: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         words,
         bufsize=0,
         env=environment,
@@ -56,29 +72,13 @@ def run_command(words: list[str], text: bytes, environment: Mapping[str, str]) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    stdin, stdout = process.stdin, process.stdout
+
+
+def _converse(process: subprocess.Popen[bytes], text: bytes, until: float) -> bytes:
+    """Feed `text` and hear what is said, neither waiting for the other; returns the end of it."""
+    stdin, stdout, said = process.stdin, process.stdout, b""
     assert stdin is not None
     assert stdout is not None
-    with stdin, stdout:  # open until it has ended: a closed pipe would end it otherwise
-        try:
-            said = _converse(process, stdin, stdout, text, time.monotonic() + SECONDS)
-        finally:
-            over = process.poll() is None
-            if over:
-                _end_group(process)
-    code = None if over else process.returncode
-    return Ended(code, said.decode(errors="replace").strip())
-
-
-def _converse(
-    process: subprocess.Popen[bytes],
-    stdin: IO[bytes],
-    stdout: IO[bytes],
-    text: bytes,
-    until: float,
-) -> bytes:
-    """Feed `text` and hear what is said, neither waiting for the other; returns the end of it."""
-    said = b""
     with selectors.DefaultSelector() as ready:
         for pipe, event in ((stdin, selectors.EVENT_WRITE), (stdout, selectors.EVENT_READ)):
             os.set_blocking(pipe.fileno(), False)
@@ -120,6 +120,12 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     finally:  # its process is not waited for before, so that the number is still the group's
         _signal_group(process, signal.SIGKILL)
         process.wait()
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
