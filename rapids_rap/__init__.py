@@ -4,9 +4,16 @@ Lyrics flow through a straight line of stages. Each stage is one file with one p
 only `pipeline` knows their order, only `backend` knows where arrays live, only `runs` knows files.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+__version__: str
 
-try:
-    __version__ = version("rapids-rap")
-except PackageNotFoundError:  # running from a source tree that was never installed
-    __version__ = "0.0.0"
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when asked for: that takes longer than this whole import."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("rapids-rap")
+    except PackageNotFoundError:  # running from a source tree that was never installed
+        return "0.0.0"

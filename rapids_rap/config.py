@@ -301,7 +301,7 @@ class NightlyConfig(Section):
     max_noise_rise: float = Field(
         0.15, ge=0, le=1, description="gate: its rise since the published run, at most"
     )
-    min_clusters: int = Field(2, ge=0, description="gate: clusters, at least")
+    min_clusters: int = Field(2, ge=0, le=10**9, description="gate: clusters, at least")
     min_clusters_ratio: float = Field(
         0.5, ge=0, le=1, description="gate: clusters for each of the published run's, at least"
     )
@@ -318,8 +318,8 @@ class NightlyConfig(Section):
     false_discovery: float = Field(
         0.05, gt=0, lt=1, description="of clusters said to have grown or shrunk beyond chance"
     )
-    keep_runs: int = Field(14, ge=2, description="the newest runs that are never pruned")
-    keep_days: int = Field(0, ge=0, description="days that older runs stay beyond those")
+    keep_runs: int = Field(14, ge=2, le=10**9, description="the newest runs that are never pruned")
+    keep_days: int = Field(0, ge=0, le=10**9, description="days that older runs stay beyond those")
     metrics: str = Field("", description="file for Prometheus' textfile collector; empty: none")
     notify_command: str = Field(
         "", description="run when a night ends, without a shell; summary as JSON on its input"

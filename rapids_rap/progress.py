@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from rapids_rap import stopping
+
 STAGE_NAMES = {
     "corpus": "reading and cleaning",
     "embedding": "embedding distinct texts",
@@ -71,7 +73,8 @@ class StageProgress:
         self._progress.stop()
 
     def stage(self, name: str) -> None:
-        """A stage begins."""
+        """A stage begins; raises `Stopped` where a signal had come and was passed over."""
+        stopping.raise_again()
         self._progress.reset(self._task, total=None, description=STAGE_NAMES.get(name, name))
 
     def describe(self, words: str) -> None:

@@ -6,9 +6,11 @@ its standard input and answers a line: `Server` is the other end.
 
 A forked command counts the operations that change a file: opening one to write, fsync, rename,
 remove, mkdir, rmdir, symlink. It kills itself with SIGKILL just before the one it is told to, so
-every boundary between two states of the disk can be hit, and the same draw hits the same.
+every boundary between two states of the disk can be hit, and the same draw hits the same. Other
+faults (`night_faults`), another clock and another zone befall it in the same way.
 """
 
+import contextlib
 import json
 import mmap
 import os
@@ -17,8 +19,10 @@ import struct
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tests.night_faults import Fault, Happening, set_clock
 
 ROOT = Path(__file__).parents[1]
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink"}
@@ -30,12 +34,18 @@ ONE_THREAD |= {"TOKENIZERS_PARALLELISM": "false", "NUMBA_THREADING_LAYER": "work
 
 @dataclass(frozen=True)
 class Ended:
-    """How a forked command ended: exit code, or minus the signal; operations that changed files."""
+    """How a forked command ended: exit code, or minus the signal; operations that changed files.
+
+    meanwhile: the exit code of the same command, started while this one was stopped by SIGSTOP.
+    said: what both printed.
+    """
 
     code: int
     operations: int
     last: str
     seconds: float
+    meanwhile: int | None
+    said: str
 
     @property
     def killed(self):
@@ -57,10 +67,12 @@ class Server:
         )
         assert self._ask({"warm_up": list(map(str, warm_up)), "log": str(log)}) == {"ready": True}
 
-    def run(self, *arguments, watch, die_at=0, die_after=0.0):
+    def run(self, *arguments, watch, die_at=0, die_after=0.0, fault=None, clock="", zone="UTC"):
         """Run a command; watch: the folder whose operations count.
 
         die_at: kill before that operation, counted from 1. die_after: kill after so many seconds.
+        fault: what befalls it. clock: its time in ISO 8601, the right one where empty. zone: of the
+        machine.
         """
         request = {
             "arguments": list(map(str, arguments)),
@@ -68,6 +80,9 @@ class Server:
             "log": str(self.log),
             "die_at": die_at,
             "die_after": die_after,
+            "fault": fault and asdict(fault),
+            "clock": clock,
+            "zone": zone,
         }
         return Ended(**self._ask(request))
 
@@ -84,8 +99,10 @@ class Server:
 class _Counter:
     """Counts operations under a folder, in memory that the parent reads after the child's death."""
 
-    def __init__(self, watch, die_at, shared):
+    def __init__(self, watch, die_at, shared, happen):
         self.watch, self.die_at, self.shared, self.count = watch, die_at, shared, 0
+        self.happen = happen
+        self.deaf = False  # what a fault itself does is no operation of the night
 
     def __call__(self, event, arguments):
         if event == "open":
@@ -97,6 +114,8 @@ class _Counter:
             self.step(event, arguments[0])
 
     def step(self, event, path):
+        if self.deaf:
+            return
         if isinstance(path, int):
             path = Path(f"/proc/self/fd/{path}").readlink()
         text = os.fsdecode(path)
@@ -107,16 +126,20 @@ class _Counter:
         self.shared[: 8 + len(note)] = struct.pack("ii", self.count, len(note)) + note
         if self.count == self.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        self.deaf = True
+        try:
+            self.happen(self.count, event)
+        finally:
+            self.deaf = False
 
 
 def _child(request, shared):
     import torch
 
     torch.set_num_threads(1)  # makes torch's pool anew here, before two threads race to do it
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    counter = _Counter(request["watch"], request["die_at"], shared)
+    set_clock(request["clock"], request["zone"])
+    happen = Happening(Fault(**request["fault"])) if request["fault"] else lambda *_: None
+    counter = _Counter(request["watch"], request["die_at"], shared, happen)
     fsync = os.fsync
 
     def counted_fsync(descriptor):
@@ -140,37 +163,68 @@ def _command(arguments):
     return 0
 
 
+def _fork(request, shared):
+    """A child that runs the command; returns its id, and a pipe that ends with what it prints.
+
+    A pipe, not the log itself: no limit on the size of files may keep it from speaking.
+    """
+    ours, its = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(its)
+        return child, ours
+    code = 70  # of this file's own mistakes
+    try:
+        os.close(ours)
+        os.dup2(its, 1)
+        os.dup2(its, 2)
+        code = _child(request, shared)
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
 def _serve_one(request):
     shared = mmap.mmap(-1, 8 + NOTE)
     begin = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        code = 70  # of this file's own mistakes
-        try:
-            code = _child(request, shared)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    status = None
-    while request["die_after"] and status is None:
-        done, result = os.waitpid(child, os.WNOHANG)
-        if done:
+    child, pipe = _fork(request, shared)
+    os.set_blocking(pipe, False)
+    status = meanwhile = None
+    said = b""
+    while status is None:
+        said += _read(pipe)
+        done, result = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        if done and os.WIFSTOPPED(result):
+            second = _serve_one({**request, "fault": None})
+            meanwhile, said = second["code"], said + second["said"].encode()
+            os.kill(child, signal.SIGCONT)
+        elif done:
             status = result
-        elif time.monotonic() - begin > request["die_after"]:
+        elif request["die_after"] and time.monotonic() - begin > request["die_after"]:
             os.kill(child, signal.SIGKILL)
-            break
-        else:
-            time.sleep(0.002)
-    if status is None:
-        _, status = os.waitpid(child, 0)
+        time.sleep(0.002)
+    said += _read(pipe)
+    os.close(pipe)
+    with Path(request["log"]).open("ab") as log:
+        log.write(said)
     count, length = struct.unpack("ii", shared[:8])
     return {
         "code": os.waitstatus_to_exitcode(status),
         "operations": count,
         "last": shared[8 : 8 + length].decode(errors="replace"),
         "seconds": time.monotonic() - begin,
+        "meanwhile": meanwhile,
+        "said": said.decode(errors="replace"),
     }
+
+
+def _read(pipe):
+    try:
+        return os.read(pipe, 2**20)
+    except BlockingIOError:
+        return b""
 
 
 def serve():

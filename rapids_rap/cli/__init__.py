@@ -8,7 +8,6 @@ become one program, and what goes wrong in any of them becomes a sentence and an
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from rapids_rap import stopping
 from rapids_rap.cli import job, night, reading, study
 from rapids_rap.cli.console import err, harmless, print_lines, start_logging
 from rapids_rap.errors import CapabilityError, RapError, Stopped
@@ -77,18 +77,26 @@ _not_built("view", "the interactive map in a browser")
 
 def main() -> NoReturn:
     """Entry point: run a command and turn what went wrong into a sentence and an exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    arguments = _globals_first(sys.argv[1:])
-    code = 0
     try:
-        app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
+        stopping.raise_once()
+        code = _command(_globals_first(sys.argv[1:]))
+        stopping.keep_exit_code(code)
     except Stopped as stopped:
         code = stopped.exit_code
+        stopping.keep_exit_code(code)
         log.warning("Stopped. What was finished is kept; the same command resumes.")
-    except Exception as error:
-        code = _explain(error, debug="--debug" in arguments)
     sys.exit(code)
+
+
+def _command(arguments: list[str]) -> int:
+    """Its exit code."""
+    try:
+        app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception as error:
+        return _explain(error, debug="--debug" in arguments)
+    return 0
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
@@ -114,8 +122,3 @@ def _globals_first(arguments: list[str]) -> list[str]:
     head, tail = arguments[:end], arguments[end:]
     moved = [a for a in head if a in ("--debug", "--log-json")]
     return moved + [a for a in head if a not in moved] + tail
-
-
-def _stop(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_DFL)  # a second signal kills at once
-    raise Stopped(number)

@@ -40,17 +40,16 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     found = _Found()
     warnings: list[str] = []
     for path in paths:
+        _refuse_unreachable(path)
         if path.is_dir():
             _add_folder(path, found, warnings)
         elif path.is_file():
             _add_file(path, found)
-        elif path.exists():
+        else:
             raise InputError(
                 f"{label_of(path)} is neither a file nor a folder (a pipe or a device); write the "
                 "lyrics to a file first."
             )
-        else:
-            raise InputError(f"{label_of(path)}: no such file or folder.")
     if found.skipped:
         warnings.append(
             f"not read, because the suffix is none of {' '.join(KNOWN_SUFFIXES)}: "
@@ -68,6 +67,17 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     if not found.files:
         raise InputError("; ".join(["No lyric file to read", *warnings]) + ".")
     return found.files, warnings
+
+
+def _refuse_unreachable(path: Path) -> None:
+    """A folder on the way that is closed, a name too long for any file, a NUL in it."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{label_of(path)}: no such file or folder.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{label_of(path)[:200]}: can't be reached ({reason}).") from None
 
 
 def _add_file(path: Path, found: _Found) -> None:

@@ -99,7 +99,7 @@ class VectorStore:
                 sha256_file(self._path(name, part)) == record["sha256"][part]
                 for part in ("ids.npy", "vectors.npy")
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError):
             return False
 
     def _set_aside(self, name: str) -> None:

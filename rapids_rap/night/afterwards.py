@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rapids_rap.errors import ConfigError, RapError
+from rapids_rap.errors import InputError, RapError
+from rapids_rap.night import command
+from rapids_rap.night.command import run_command
 from rapids_rap.night.metrics import render_metrics
+from rapids_rap.night.readback import StatusFile, check_fields, read_table
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import write_bytes, write_json
 
 log = logging.getLogger(__name__)
 
-NOTIFY_SECONDS = 60
 Status = Literal["published", "unchanged", "refused", "failed", "stopped", "locked", "planned"]
 _MISUSED = (OSError, ValueError, RapError)
 
@@ -47,29 +47,21 @@ class NightOutcome:
     error: BaseException | None = None
 
 
-def split_command(command: str) -> list[str]:
-    """The words of `notify_command`, as a shell would cut them; none is run by a shell."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            f"nightly.notify_command = {command!r}: can't be cut into words ({error})."
-        ) from None
-
-
 def keep_status(root: NightRoot, metrics: str, outcome: NightOutcome, ended: float) -> None:
     """Write ROOT/status.json and the Prometheus file; `ended` in Unix seconds.
 
     Of a night that failed, the figures are those of the night before it, as is the last success.
     """
     before = _last_status(root)
+    success = ended if not outcome.exit_code else before.last_success
     status = {
         "schema_version": 1,
         **_essence(outcome),
         "ended": round(ended, 3),
-        "last_success": round(ended, 3) if not outcome.exit_code else before.get("last_success"),
-        "figures": dict(outcome.figures) or before.get("figures", {}),
-        "gates": list(outcome.gates) or before.get("gates", []),
+        # A success in the future was told by a wrong clock, and would keep alarms quiet.
+        "last_success": None if success is None else round(min(success, ended), 3),
+        "figures": dict(outcome.figures) or dict(before.figures),
+        "gates": list(outcome.gates) or [gate.model_dump() for gate in before.gates],
     }
     _try("status", lambda: write_json(root.status, status))
     if metrics:
@@ -85,12 +77,15 @@ def _try(what: str, write: Any) -> None:
         log.warning("The %s of this night can't be kept: %s", what, error)
 
 
-def _last_status(root: NightRoot) -> Mapping[str, Any]:
+def _last_status(root: NightRoot) -> StatusFile:
+    if not root.status.exists():
+        return StatusFile()
+    way_on = "It is written anew; what it kept of earlier nights is lost."
     try:
-        status = json.loads(root.status.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
+        return check_fields(StatusFile, read_table(root.status, way_on), root.status, way_on)
+    except InputError as error:
+        log.warning("%s", error)
+        return StatusFile()
 
 
 def _essence(outcome: NightOutcome) -> dict[str, Any]:
@@ -121,20 +116,19 @@ def notify(words: list[str], outcome: NightOutcome, root: Path) -> None:
     }
     text = json.dumps(summary, ensure_ascii=False).encode(errors="backslashreplace")
     try:
-        ended = subprocess.run(
-            words,
-            input=text,
-            env=environment,
-            timeout=NOTIFY_SECONDS,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    except subprocess.TimeoutExpired:
-        log.warning("notify_command %s: took over %d s and was stopped.", words[0], NOTIFY_SECONDS)
+        ended = run_command(words, text, environment)
     except (OSError, ValueError) as error:
         log.warning("notify_command %s: can't be run (%s).", words[0], error)
-    else:
-        if ended.returncode:
-            said = ended.stdout.decode(errors="replace").strip()[-200:]
-            log.warning("notify_command %s: exit %d. %s", words[0], ended.returncode, said)
+        return
+    said = f" It said: {ended.said[-200:]}" if ended.said else ""
+    if ended.code is None:
+        log.warning(
+            "notify_command %s: took over %g s and was stopped, with all it had started.%s",
+            words[0],
+            command.SECONDS,
+            said,
+        )
+    elif ended.code < 0:
+        log.warning("notify_command %s: was ended by signal %d.%s", words[0], -ended.code, said)
+    elif ended.code:
+        log.warning("notify_command %s: exit %d.%s", words[0], ended.code, said)

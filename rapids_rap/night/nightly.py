@@ -24,12 +24,12 @@ from rapids_rap.lineage.heritage import Heritage
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.night import gates, preflight, record
 from rapids_rap.night import root as nights
-from rapids_rap.night.afterwards import NightOutcome, Status, keep_status, notify, split_command
+from rapids_rap.night.afterwards import NightOutcome, Status, keep_status, notify
 from rapids_rap.night.basis import InputChanges, basis_of, changes_since, compare_inputs, inputs_of
+from rapids_rap.night.command import split_command
 from rapids_rap.night.names import read_labels
 from rapids_rap.night.root import NightRoot, NightState
 from rapids_rap.progress import StageProgress
-from rapids_rap.runs.files import sweep_partials
 from rapids_rap.runs.folder import add_document, hash_inputs
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.names import NIGHT
@@ -57,12 +57,13 @@ class Request:
 class _Tonight:
     """What was found before any work.
 
-    state is read under the lock; published is the night that `latest` leads to, None before the
-    first; basis and inputs are tonight's.
+    state is read under the lock; published is the night that `latest` leads to and night what it
+    says of itself, None before the first; basis and inputs are tonight's.
     """
 
     state: NightState
     published: Run | None
+    night: record.Record | None
     files: tuple[Path, ...]
     inputs: list[tuple[str, str]]
     basis: Mapping[str, Any]
@@ -81,8 +82,7 @@ class _Tonight:
     @property
     def changes(self) -> list[str]:
         """Of the basis against the published night, a clause each."""
-        night = self.published.night if self.published else None
-        return changes_since(night["basis"], self.basis) if night else []
+        return changes_since(self.night["basis"], self.basis) if self.night else []
 
 
 def nightly(request: Request, progress: StageProgress) -> NightOutcome:
@@ -101,7 +101,7 @@ def nightly(request: Request, progress: StageProgress) -> NightOutcome:
             except (Exception, Stopped) as error:
                 outcome = _failure(error)
             keep_status(root, request.config.nightly.metrics, outcome, time.time())
-    except (RapError, Stopped) as error:
+    except (Exception, Stopped) as error:
         outcome = _failure(error)
     if outcome.error is None:  # else the command says it as it ends
         log.info("night: %s", outcome.message)
@@ -113,6 +113,7 @@ def plan_night(request: Request) -> NightOutcome:
     """What `nightly` would do now; takes no lock and writes nothing."""
     root, _ = _open(request.config)
     preflight.check_place(root, request.config)
+    preflight.check_folders(root)
     state = nights.read_state(root)
     found = _look(root, request, state)
     rest = None if request.force else _nothing_to_do(root, request, found)
@@ -125,7 +126,7 @@ def plan_night(request: Request) -> NightOutcome:
             error=None,
         )
     limits = request.config.nightly
-    name = nights.new_name(state.last, datetime.now(UTC))
+    name = nights.next_name(root, state, datetime.now(UTC))
     expired = nights.expired_names(root, limits.keep_runs, limits.keep_days, datetime.now(UTC))
     inputs = found.input_changes
     said = [
@@ -160,6 +161,7 @@ def rollback(path: Path, name: str = "") -> tuple[str, str]:
     if not root.runs.is_dir():
         raise InputError(f"{path}: is no folder of nights (it has no runs/).")
     with exclusive(root.path):
+        preflight.check_folders(root)
         nights.finish_pending(root)
         now = root.latest.readlink().name if root.latest.is_symlink() else ""
         target = name or (nights.earlier_name(root, now) if now else "")
@@ -185,8 +187,8 @@ def _open(config: Config) -> tuple[NightRoot, list[str]]:
 
 def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> NightOutcome:
     begun, clock = datetime.now(UTC), time.monotonic()
-    sweep_partials(root.path)
-    nights.empty_trash(root)
+    preflight.check_folders(root)
+    nights.sweep_runs(root)
     settled = nights.finish_pending(root)
     if settled:
         log.warning("The night %s had been decided, and is now in place.", settled)
@@ -207,9 +209,10 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> N
         log.warning("Since the published night: %s", change)
     _check_machine(root, request.config, found)
     built = _build(root, request, found, progress)
-    name = nights.new_name(found.state.last, begun)
+    name, number = nights.next_name(root, found.state, begun), found.state.number + 1
     context = record.NightContext(
         name,
+        number,
         found.published_name,
         begun.isoformat(timespec="seconds"),
         time.monotonic() - clock,
@@ -227,7 +230,12 @@ def _make_night(root: NightRoot, request: Request, progress: StageProgress) -> N
     nights.commit(
         root,
         NightState(
-            name, identity["next_cluster"], identity["next_theme"], name, night["published"]
+            name,
+            identity["next_cluster"],
+            identity["next_theme"],
+            name,
+            night["published"],
+            number,
         ),
     )
     _prune(root, request.config)
@@ -244,6 +252,7 @@ def _look(root: NightRoot, request: Request, state: NightState) -> _Tonight:
     return _Tonight(
         state,
         published,
+        record.record_of(published, root.path) if published else None,
         tuple(files),
         hash_inputs(files),
         basis_of(config, shaping, root.labels),
@@ -254,8 +263,8 @@ def _look(root: NightRoot, request: Request, state: NightState) -> _Tonight:
 def _nothing_to_do(root: NightRoot, request: Request, found: _Tonight) -> NightOutcome | None:
     """How the night ends where it would only make again what is there; None where it would not."""
     published = found.published
-    if published and _same(published, found):
-        night = published.night or {}
+    night = found.night
+    if published and night and _same(published, night, found):
         message = (
             f"Nothing changed since the night {published.path.name}, which stays published "
             "(--force makes a new one)."
@@ -273,8 +282,8 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Tonight) -> NightO
     newest = root.run((nights.run_names(root) or [""])[-1])
     try:
         last = open_run(newest)
-        night = last.night or {}
-        if newest.name == found.published_name or not _same(last, found):
+        night = record.record_of(last, root.path)
+        if newest.name == found.published_name or not night or not _same(last, night, found):
             return None
     except InputError:  # a damaged night that nobody reads is no reason to make none
         return None
@@ -291,13 +300,8 @@ def _nothing_to_do(root: NightRoot, request: Request, found: _Tonight) -> NightO
     return _refused(root, night, "Nothing changed since. ")
 
 
-def _same(run: Run, found: _Tonight) -> bool:
-    night = run.night
-    return (
-        night is not None
-        and inputs_of(run) == found.inputs
-        and not changes_since(night["basis"], found.basis)
-    )
+def _same(run: Run, night: record.Record, found: _Tonight) -> bool:
+    return inputs_of(run) == found.inputs and not changes_since(night["basis"], found.basis)
 
 
 def _check_machine(root: NightRoot, config: Config, found: _Tonight) -> None:

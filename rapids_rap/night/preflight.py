@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rapids_rap.config import Config
-from rapids_rap.errors import CapabilityError, ConfigError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.machine.memory_plan import MemoryPlan, gib
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import explain_os_errors
@@ -45,16 +46,18 @@ def needed_bytes(texts: int, dim: int, config: Config, previous: Run | None) -> 
 
 
 def check_disk(root: NightRoot, needed: int) -> None:
-    """Raises `CapabilityError` where the disk of ROOT can't hold what the night will write."""
+    """Raises `CapabilityError` where ROOT's disk, or that of its runs, can't hold the night."""
     with explain_os_errors(root.path):
         there = next(p for p in (root.path, *root.path.absolute().parents) if p.exists())
-        free = shutil.disk_usage(there).free
-    if free < needed:
-        raise CapabilityError(
-            f"{root.path}: tonight writes about {gib(needed)} and {gib(free)} are free. Free some "
-            "space, lower nightly.keep_runs, or set embedding.store_dtype=float16; the published "
-            "run is untouched."
-        )
+        places = [there, root.runs] if root.runs.exists() else [there]
+        free = {place.stat().st_dev: (shutil.disk_usage(place).free, place) for place in places}
+    for room, place in free.values():
+        if room < needed:
+            raise CapabilityError(
+                f"{place}: tonight writes about {gib(needed)} and {gib(room)} are free. Free some "
+                "space, lower nightly.keep_runs, or set embedding.store_dtype=float16; the "
+                "published run is untouched."
+            )
 
 
 def check_memory(plan: MemoryPlan) -> None:
@@ -67,11 +70,45 @@ def check_memory(plan: MemoryPlan) -> None:
         )
 
 
+def check_folders(root: NightRoot) -> None:
+    """Raises `InputError` where something in ROOT is not what a night will need at its end.
+
+    `runs` and `store` may be links to other disks, but must be there; what nights make and remove
+    must be their own.
+    """
+    for folder in (root.building, root.trash):
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise InputError(
+                f"{folder}: is a link or a file, and nights make a folder there. Remove it; what "
+                f"may lie on another disk is {root.runs} and {root.store}."
+            )
+    for folder in (root.runs, root.store):
+        if folder.is_symlink() and not folder.exists():
+            raise InputError(
+                f"{folder}: is a link to {folder.readlink()}, which is not there. Mount that disk, "
+                "or make that folder."
+            )
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is not a folder; move it away.")
+    for folder in (root.path, root.runs, root.store, root.building):
+        if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise InputError(
+                f"{folder}: can't be written. Mount its disk for writing, or give this account "
+                "the right to write there."
+            )
+    for file in (root.state, root.labels):
+        if file.exists() and not file.is_file():
+            raise InputError(f"{file}: is a folder, a device or a pipe; a file was expected.")
+
+
 def check_place(root: NightRoot, config: Config) -> None:
     """Raises `ConfigError` where ROOT lies among the inputs, or the store is not ROOT's."""
     own = root.path.resolve()
     for given in config.input.paths:
-        path = Path(given).resolve()
+        try:
+            path = Path(given).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL, a link to itself
+            raise InputError(f"input.paths: {given[:80]!r}: can't be read ({error}).") from None
         if own == path or path in own.parents:
             raise ConfigError(
                 f"nightly.root = {root.path}: lies inside the input {given}, and would be read as "

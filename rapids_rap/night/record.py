@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rapids_rap.config import NightlyConfig
 from rapids_rap.night import drift, gates
 from rapids_rap.night.basis import InputChanges
+from rapids_rap.night.readback import RecordFile, check_fields, read_table
+from rapids_rap.runs.names import NIGHT
 from rapids_rap.runs.run import Run
 
 SCHEMA_VERSION = 1
@@ -20,10 +23,12 @@ Record = Mapping[str, Any]
 class NightContext:
     """Of which night the record is: names, and what led to it.
 
-    previous: the name of the published night, empty for none. changes: of the basis, a clause each.
+    number: its place in the order of nights. previous: the name of the published night, empty for
+    none. changes: of the basis, a clause each.
     """
 
     name: str
+    number: int
     previous: str
     started: str
     seconds: float
@@ -54,6 +59,7 @@ def make_record(
     return {
         "schema_version": SCHEMA_VERSION,
         "name": context.name,
+        "number": context.number,
         "previous": context.previous or None,
         "published": not gates.failed(verdicts),
         "started": context.started,
@@ -81,6 +87,20 @@ def make_record(
         "gates": gates.as_json(verdicts),
         "basis": dict(context.basis),
     }
+
+
+def record_of(run: Run, root: Path) -> Record | None:
+    """nightly.json of an earlier run; None where the run was not made by a night.
+
+    Raises `InputError` naming the field where it isn't as nights write it.
+    """
+    path = run.path / NIGHT
+    if not path.exists():
+        return None
+    way_on = f"Restore the run, or return to another with `rapids-rap rollback {root} NAME`."
+    table = read_table(path, way_on)
+    check_fields(RecordFile, table, path, way_on)
+    return table
 
 
 def _facts(run: Run) -> gates.Facts:

@@ -8,8 +8,13 @@
     ROOT/status.json       how the last night ended
     ROOT/.building/        tonight's run until it is whole; a killed night is resumed from it
 
+    ROOT/runs/.trash/      old nights that are being deleted
+
+`runs` may be a link to another disk. Names are times of a clock that may have been wrong, so nights
+are in the order of the `number` in their nightly.json (`calendar`).
+
 A night comes in by five steps that a crash may part: its decision is written to `state.json`
-(`pending`), the building is renamed into `runs/`, `latest` is switched where it is published, and
+(`pending`), the building is moved into `runs/`, `latest` is switched where it is published, and
 the decision is struck out. `finish_pending` takes the steps that are left, so whoever starts next
 finishes what was decided, and ids are counted once. Every function that writes wants the lock of
 ROOT.
@@ -17,18 +22,32 @@ ROOT.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rapids_rap.errors import InputError
-from rapids_rap.runs.files import explain_os_errors, switch_link, sync_folder, write_json
+from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.night.calendar import ages_in_days, new_name, time_of
+from rapids_rap.night.readback import (
+    HIGHEST,
+    IdentityPart,
+    StateFile,
+    check_fields,
+    read_table,
+)
+from rapids_rap.runs.files import (
+    explain_os_errors,
+    move_folder,
+    sweep_partials,
+    switch_link,
+    sync_folder,
+    write_json,
+)
 from rapids_rap.runs.folder import drop_stages
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT
 from rapids_rap.runs.run import Run, open_run
@@ -37,8 +56,7 @@ from rapids_rap.runs.verify import find_faults
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-_NAME = re.compile(r"\d{8}T\d{6}Z")
-_TIME = "%Y%m%dT%H%M%SZ"
+DEEPEST = 200  # folders in each other that ROOT may lie in
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,7 @@ class NightRoot:
     @property
     def trash(self) -> Path:
         """What is being deleted; nothing reads there."""
-        return self.path / ".trash"
+        return self.runs / ".trash"
 
     def run(self, name: str) -> Path:
         """The folder of a night."""
@@ -96,9 +114,9 @@ class NightRoot:
 class NightState:
     """What must go on from night to night, whatever is pruned, refused or rolled back.
 
-    last: the newest name given. next_cluster, next_theme: the lowest ids never used. pending: the
+    last: the name given last. next_cluster, next_theme: the lowest ids never used. pending: the
     night that was decided but may not be in place yet, empty for none; publish: whether `latest`
-    goes to it.
+    goes to it. number: of the night made last, counted from 1.
     """
 
     last: str = ""
@@ -106,11 +124,21 @@ class NightState:
     next_theme: int = 0
     pending: str = ""
     publish: bool = False
+    number: int = 0
 
 
 def open_root(path: str) -> NightRoot:
     """The root that `[nightly] root` names, which need not exist yet. Raises `InputError`."""
-    root = NightRoot(Path(path).expanduser())
+    try:
+        root = NightRoot(Path(path).expanduser())
+        root.path.resolve().stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a link to itself, nobody's home
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"nightly.root = {path[:80]!r}: can't be a folder ({reason}).") from None
+    if len(root.path.parts) > DEEPEST:
+        raise InputError(f"nightly.root = {path[:80]!r}: lies in more than {DEEPEST} folders.")
     if (root.path / IDENTITY).exists() or (root.path / MANIFEST).exists():
         raise InputError(
             f"nightly.root = {path}: is the folder of a run; give nights a folder of their own."
@@ -121,51 +149,55 @@ def open_root(path: str) -> NightRoot:
 
 
 def read_state(root: NightRoot) -> NightState:
-    """The state; where the file is lost, ids and names go on from those of the runs."""
-    state = NightState()
-    if root.state.exists():
-        try:
-            table = json.loads(root.state.read_text(encoding="utf-8"))
-            state = NightState(**{key: table[key] for key in asdict(state)})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{root.state}: can't be read ({error}). Restore it, or delete it: names and ids "
-                "then go on from the runs that are there."
-            ) from None
-    for name in run_names(root):
-        number = _numbers(root.run(name))
+    """The state; where the file is lost, ids and names go on from those of the runs.
+
+    Raises `InputError` naming the field where it isn't as it must be.
+    """
+    state = _state_file(root) if root.state.exists() else NightState()
+    names = run_names(root)
+    for name in names:
+        made = _identity(root.run(name))
         state = replace(
             state,
-            last=max(state.last, name),
-            next_cluster=max(state.next_cluster, number["next_cluster"]),
-            next_theme=max(state.next_theme, number["next_theme"]),
+            next_cluster=max(state.next_cluster, made.next_cluster),
+            next_theme=max(state.next_theme, made.next_theme),
         )
-    return state
+    newest, number = (names[-1], _number(root.run(names[-1]))) if names else ("", 0)
+    if number > state.number:  # of a state that is lost, or was restored from an earlier day
+        return replace(state, last=newest, number=number)
+    return state if state.number else replace(state, last=max(state.last, newest))
 
 
-def _numbers(path: Path) -> Mapping[str, int]:
+def _state_file(root: NightRoot) -> NightState:
+    way_on = "Restore it, or delete it: names and ids then go on from the runs that are there."
+    table = read_table(root.state, way_on)
+    found = check_fields(StateFile, table, root.state, way_on)
+    if found.schema_version > SCHEMA_VERSION:
+        raise InputError(f"{root.state}: was written by a newer version; upgrade rapids-rap.")
+    return NightState(**found.model_dump(exclude={"schema_version"}))
+
+
+def _identity(path: Path) -> IdentityPart:
+    """The next free ids of a run; 0 where it is damaged, for then it has told them to no one."""
     try:
-        identity = open_run(path).manifest.get("identity", {})
+        told = open_run(path).manifest.get("identity", {})
+        return check_fields(IdentityPart, told, path / MANIFEST, "Its ids are not counted.")
     except InputError as error:
         log.warning("%s", error)
-        identity = {}
-    return {key: int(identity.get(key, 0)) for key in ("next_cluster", "next_theme")}
+        return IdentityPart()
 
 
 def run_names(root: NightRoot) -> list[str]:
-    """The nights in `runs/`, oldest first; folders of other names are none of ours."""
+    """The nights in `runs/` in the order they were made; other folders are none of ours."""
     if not root.runs.is_dir():
         return []
     found = (p.name for p in root.runs.iterdir() if p.is_dir() and not p.is_symlink())
-    return sorted(name for name in found if _NAME.fullmatch(name))
+    return sorted(filter(time_of, found), key=lambda name: (_number(root.run(name)), name))
 
 
-def new_name(last: str, now: datetime) -> str:
-    """The UTC time, or a second after the last name where the clock is behind it."""
-    if not last:
-        return now.strftime(_TIME)
-    after = datetime.strptime(last, _TIME).replace(tzinfo=UTC) + timedelta(seconds=1)
-    return max(now, after).strftime(_TIME)
+def next_name(root: NightRoot, state: NightState, now: datetime) -> str:
+    """The name of a night that is made now."""
+    return new_name(state.last, now, run_names(root))
 
 
 def published_name(root: NightRoot) -> str:
@@ -176,7 +208,7 @@ def published_name(root: NightRoot) -> str:
     mend = f"choose a run with `rapids-rap rollback {root.path} NAME`"
     if root.latest.is_symlink():
         name = root.latest.readlink().name
-        if _NAME.fullmatch(name) and root.run(name).is_dir():
+        if time_of(name) and root.run(name).is_dir():
             return name
         raise InputError(f"{root.latest}: leads to {name}, which is not in {root.runs}; {mend}.")
     if root.latest.exists():
@@ -212,12 +244,29 @@ def finish_pending(root: NightRoot) -> str:
     state = read_state(root)
     if not state.pending:
         return ""
-    if not root.run(state.pending).exists() and find_faults(root.building):
-        log.warning("The night %s was decided, but its run is not whole; made anew.", state.pending)
+    target = root.run(state.pending)
+    faults = find_faults(target if target.exists() else root.building)
+    if not faults and not target.exists() and _night(root.building).get("name") != state.pending:
+        faults = ["it is another night's"]
+    if faults:
+        log.warning(
+            "The night %s was decided, but its run is not whole (%s); made anew.",
+            state.pending,
+            faults[0],
+        )
         write_state(root, replace(state, pending="", publish=False))
         return ""
     _publish_pending(root, state)
     return state.pending
+
+
+def sweep_runs(root: NightRoot) -> None:
+    """Take away what a start that was killed had half copied or half deleted."""
+    with explain_os_errors(root.path):
+        sweep_partials(root.path)
+        if root.runs.is_dir():
+            sweep_partials(root.runs)
+    empty_trash(root)
 
 
 def _publish_pending(root: NightRoot, state: NightState) -> None:
@@ -226,9 +275,9 @@ def _publish_pending(root: NightRoot, state: NightState) -> None:
         if not target.exists():
             drop_stages(root.building)
             root.runs.mkdir(exist_ok=True)
-            root.building.rename(target)
-            sync_folder(root.runs)
-            sync_folder(root.path)
+            move_folder(root.building, target)
+        elif root.building.exists():  # it was copied to another disk, and not yet taken away
+            shutil.rmtree(root.building, ignore_errors=True)
     if state.publish:
         switch(root, state.pending)
     write_state(root, replace(state, pending="", publish=False))
@@ -253,7 +302,8 @@ def earlier_name(root: NightRoot, name: str) -> str:
     names = run_names(root)
     if before in names:
         return str(before)
-    older = [other for other in names if other < name and _was_published(root.run(other))]
+    made_before = names[: names.index(name)] if name in names else []
+    older = [other for other in made_before if _was_published(root.run(other))]
     return older[-1] if older else ""
 
 
@@ -264,35 +314,50 @@ def expired_names(root: NightRoot, keep_runs: int, keep_days: int, now: datetime
     """
     published = published_name(root)
     spared = {published, earlier_name(root, published)} if published else set()
-    oldest = new_name("", now - timedelta(days=keep_days))
+    names = run_names(root)
+    ages = ages_in_days(names, now)
     return [
         name
-        for name in run_names(root)[:-keep_runs]
-        if name not in spared and (not keep_days or name < oldest)
+        for name, age in list(zip(names, ages, strict=True))[:-keep_runs]
+        if name not in spared and age >= keep_days
     ]
 
 
 def delete_runs(root: NightRoot, names: list[str]) -> None:
-    """Delete nights: first out of sight in one step, then for good."""
-    with explain_os_errors(root.trash):
-        for name in names:
-            root.trash.mkdir(exist_ok=True)
-            root.run(name).rename(root.trash / name)
+    """Delete nights: first out of sight in one step, then for good. One that can't go stays."""
+    for name in names:
+        try:
+            with explain_os_errors(root.trash):
+                root.trash.mkdir(exist_ok=True)
+                root.run(name).rename(root.trash / name)
+        except (OSError, InputError, CapabilityError) as error:
+            log.warning("%s: this old night can't be pruned: %s", root.run(name), error)
     empty_trash(root)
 
 
 def empty_trash(root: NightRoot) -> None:
-    """Delete what an earlier start had no time to."""
-    shutil.rmtree(root.trash, ignore_errors=True)
+    """Delete what an earlier start had no time to, also where earlier versions put it."""
+    for trash in (root.trash, root.path / root.trash.name):
+        if trash.exists():
+            shutil.rmtree(trash, onerror=_say_what_stays)
+
+
+def _say_what_stays(_call: object, path: str, error: Any) -> None:
+    log.warning("%s: can't be deleted (%s); delete it by hand.", path, error[1])
 
 
 def _was_published(path: Path) -> bool:
-    return bool(_night(path).get("published"))
+    return _night(path).get("published") is True
+
+
+def _number(path: Path) -> int:
+    """A night's number; 0 where it is of a version that counted none, or damaged."""
+    number = _night(path).get("number")
+    return number if type(number) is int and 0 < number < HIGHEST else 0  # True is no number
 
 
 def _night(path: Path) -> Mapping[str, Any]:
-    try:
-        night = json.loads((path / NIGHT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return night if isinstance(night, dict) else {}
+    """nightly.json as far as order and retention read it; empty where it can't be read."""
+    with contextlib.suppress(InputError):
+        return read_table(path / NIGHT, "")
+    return {}

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -99,7 +100,47 @@ def sync_folder(folder: Path) -> None:
 def sweep_partials(folder: Path) -> None:
     """Remove what a killed writer left behind. The caller holds the folder's lock."""
     for partial in folder.glob(f".*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+        if partial.is_dir() and not partial.is_symlink():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Make the folder `source` appear at `target` whole and in one step, also on another disk.
+
+    On one disk it is renamed. Across disks (a link, a mount) it is copied beside `target`, synced,
+    renamed, and only then removed at its old place. Raises OSError; `source` is then as it was.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_across(source, target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def _copy_across(source: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}{PARTIAL}")
+    if partial.exists():
+        shutil.rmtree(partial)
+    try:
+        for path in (source, *sorted(source.rglob("*"))):
+            copy = partial / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir()
+            else:
+                shutil.copyfile(path, copy)
+        for path in (partial, *partial.rglob("*")):
+            sync_folder(path)  # a file is synced as a folder is
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+    shutil.rmtree(source, ignore_errors=True)
 
 
 def sha256_file(path: Path) -> str:
@@ -114,10 +155,11 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # NumPy writes arrays in C, and says without a number how many bytes did not go.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
             raise CapabilityError(
-                f"{path}: no room to write ({error.strerror}). Nothing half-written was left; free "
-                "some space and run the same command again, it resumes."
+                f"{path}: no room to write ({error.strerror or error}). Nothing half-written was "
+                "left; free some space and run the same command again, it resumes."
             ) from error
         if error.errno in (
             errno.EACCES,
@@ -126,10 +168,18 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             errno.ENOTDIR,
             errno.EEXIST,
             errno.EISDIR,
+            errno.ELOOP,
+            errno.ENAMETOOLONG,
+            errno.ENOENT,  # made by us a moment ago, and taken away since
         ):
             raise InputError(
                 f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
                 "or give this account the right to write there."
+            ) from error
+        if error.errno in (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT):
+            raise CapabilityError(
+                f"{path}: the disk or its server failed ({error.strerror}); see `dmesg`. Nothing "
+                "half-written was left; the same command resumes."
             ) from error
         raise
 

@@ -17,8 +17,8 @@ arguments give another result, and may have `READS`, the bundled data files that
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 import logging
 import sys
 import typing
@@ -33,6 +33,7 @@ from pydantic import BaseModel
 from rapids_rap.backend.protocol import Backend, Sizes
 from rapids_rap.data import data_path
 from rapids_rap.runs.files import digest, write_json
+from rapids_rap.runs.run import read_json
 from rapids_rap.runs.stages import COMMIT, StageCache, stage_key
 
 log = logging.getLogger(__name__)
@@ -181,8 +182,9 @@ class Job:
 def _mark(root: Path) -> None:
     """Say where stages were kept under keys of another making, which are never found again."""
     marker = root / _MARKER
-    if marker.exists() and json.loads(marker.read_text())["scheme"] == SCHEME:
-        return
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # as good as none
+        if read_json(marker)["scheme"] == SCHEME:
+            return
     if any(root.glob(f"*/*/{COMMIT}")):
         log.warning(
             "%s: stages were kept here by an earlier version, which knew them by other keys; they "

@@ -192,4 +192,7 @@ def explain_damage(path: Path) -> Iterator[None]:
 
 def read_json(path: Path) -> Any:
     """A JSON document. Raises OSError or ValueError."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

@@ -36,6 +36,7 @@ from rapids_rap.runs.files import (
     write_parquet,
 )
 from rapids_rap.runs.peak_memory import PeakMemory
+from rapids_rap.runs.run import read_json
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -200,12 +201,12 @@ def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
     """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
     if not dataclasses.is_dataclass(kind):
         return load_result(_Single, folder, backend).value
-    commit = json.loads((folder / COMMIT).read_text())
+    commit = read_json(folder / COMMIT)
     kinds: Mapping[str, str] = commit["kinds"]
     for file, content in commit["sha256"].items():
         if sha256_file(folder / file) != content:
             raise ValueError(f"{file} is not as it was written")
-    plain = json.loads((folder / "plain.json").read_text())
+    plain = read_json(folder / "plain.json")
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, how in kinds.items():

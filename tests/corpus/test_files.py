@@ -102,3 +102,12 @@ def test_links_out_of_the_folder_are_followed(tmp_path):
     files, warnings = find_files([tmp_path / "in"])
     assert [f.name for f in files] == ["b.txt"]
     assert "self.txt" in warnings[0]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "itself", "no/such/file", "file/within"])
+def test_a_path_that_cannot_be_reached_is_named(tmp_path, name):
+    """A name too long, a NUL, a link to itself, a file for a folder: a sentence, no traceback."""
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "file").write_text("歌词")
+    with pytest.raises(InputError, match=r"no such file|can't be reached"):
+        find_files([tmp_path / name])

@@ -3,8 +3,8 @@
 import json
 import logging
 
-from rapids_rap.night import afterwards
-from rapids_rap.night.afterwards import NightOutcome, keep_status, notify, split_command
+from rapids_rap.night import command
+from rapids_rap.night.afterwards import NightOutcome, keep_status, notify
 from rapids_rap.night.root import NightRoot
 
 GOOD = NightOutcome("published", "done", name="20261127T020000Z", figures={"lines": 3})
@@ -33,11 +33,31 @@ def test_what_cannot_be_kept_is_a_warning(tmp_path, caplog):
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
 
-def test_a_notify_command_that_hangs_is_stopped(tmp_path, caplog, monkeypatch):
-    """After its time it is killed, with a warning; one that reads nothing is fine."""
-    monkeypatch.setattr(afterwards, "NOTIFY_SECONDS", 0.2)
-    notify(split_command("sleep 60"), GOOD, tmp_path)
-    assert "stopped" in caplog.text
+def test_a_future_success_is_not_believed(tmp_path):
+    """A success that a clock in 2099 told doesn't keep alarms quiet once the clock is right."""
+    root = NightRoot(tmp_path)
+    keep_status(root, "", GOOD, 4e9)
+    keep_status(root, "", BAD, 200.0)
+    assert json.loads(root.status.read_text())["last_success"] == 200.0
+
+
+def test_how_a_command_ended_is_a_warning(tmp_path, caplog, monkeypatch):
+    """Its time was over, a signal, an exit code: each is said with its last words; success is not.
+
+    One that reads nothing of a long summary is fine.
+    """
+    monkeypatch.setattr(command, "SECONDS", 0.2)
+    monkeypatch.setattr(command, "GRACE", 0.0)
+    for script, said in (
+        ("echo working; sleep 60", "stopped, with all it had started. It said: working"),
+        ("echo oh; kill -9 $$", "signal 9. It said: oh"),
+        ("echo no; exit 7", "exit 7. It said: no"),
+    ):
+        notify(["sh", "-c", script], GOOD, tmp_path)
+        assert said in caplog.text
+        caplog.clear()
+    notify(["/no/such/command"], GOOD, tmp_path)
+    assert "can't be run" in caplog.text
     caplog.clear()
     huge = NightOutcome("published", "x" * 10**6)
     notify(["true"], huge, tmp_path)

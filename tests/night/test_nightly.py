@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from rapids_rap import pipeline
 from rapids_rap.corpus import ingest
 from rapids_rap.machine import device
-from rapids_rap.night import nightly, preflight
+from rapids_rap.night import preflight
 from rapids_rap.night.root import NightRoot, published_name, read_state, run_names
 from rapids_rap.runs.files import PARTIAL
 from rapids_rap.runs.lock import exclusive
@@ -289,23 +288,6 @@ def test_a_folder_that_cannot_be_written_is_named(nights, monkeypatch):
     outcome = rap("nightly", *tiny_night())
     assert outcome.code == 0
     assert published(nights) > before
-
-
-def test_a_clock_set_back_does_not_bring_names_back(nights, monkeypatch):
-    """A night whose clock shows 2020 is named a second after the newest, and prunes nothing."""
-
-    class LastYear(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime(2020, 1, 1, tzinfo=tz or UTC)
-
-    monkeypatch.setattr(nightly, "datetime", LastYear)
-    names = run_names(NightRoot(nights))
-    write_songs(LYRICS, 0, 12)
-    assert rap("nightly", *tiny_night()).code == 0
-    now = run_names(NightRoot(nights))
-    assert now[:-1] == names
-    assert now[-1] == published(nights) > names[-1]
 
 
 def test_a_truncated_shard_is_embedded_again(nights):

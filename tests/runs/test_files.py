@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import resource
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,7 +13,13 @@ import pytest
 
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs import files
-from rapids_rap.runs.files import give_usual_rights
+from rapids_rap.runs.files import (
+    PARTIAL,
+    give_usual_rights,
+    move_folder,
+    sweep_partials,
+    write_array,
+)
 
 
 def leftovers(folder):
@@ -115,3 +123,80 @@ def test_files_of_a_library_get_the_usual_rights(tmp_path):
         os.umask(old)
     assert stat.S_IMODE(weights.stat().st_mode) == 0o640
     assert stat.S_IMODE(weights.parent.stat().st_mode) == 0o750
+
+
+def make_folder(path):
+    """A folder with a folder in it, and two files."""
+    (path / "maps").mkdir(parents=True)
+    (path / "manifest.json").write_text("{}")
+    (path / "maps" / "a.png").write_bytes(b"png")
+    return path
+
+
+def contents(path):
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def no_rename(monkeypatch, tmp_path):
+    """Two disks: nothing can be renamed from `a` to `b`."""
+    rename = Path.rename
+    (tmp_path / "b").mkdir()
+
+    def refuse(path, target):
+        if path.parent != Path(target).parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    return tmp_path / "b"
+
+
+def test_a_folder_moves_to_another_disk_whole(tmp_path, no_rename):
+    """It is there with all its files, gone from its old place, and what a killed copy left too."""
+    source = make_folder(tmp_path / "a" / "night")
+    before = contents(source)
+    make_folder(no_rename / f".night{PARTIAL}")
+    move_folder(source, no_rename / "night")
+    assert contents(no_rename / "night") == before
+    assert [p.name for p in no_rename.iterdir()] == ["night"]
+    assert not source.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_move_that_fails_leaves_all_as_it_was(tmp_path, no_rename, monkeypatch, number):
+    """A full or broken disk: nothing half there, and the folder stays where it was."""
+    source = make_folder(tmp_path / "a" / "night")
+    before = contents(source)
+
+    def full(_source, target):
+        Path(target).write_bytes(b"{")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        move_folder(source, no_rename / "night")
+    assert contents(source) == before
+    assert list(no_rename.iterdir()) == []
+
+
+def test_half_copied_folders_are_swept(tmp_path):
+    """As half-written files are; a link is taken away, not what it leads to."""
+    kept = make_folder(tmp_path / "kept")
+    make_folder(tmp_path / f".night{PARTIAL}")
+    (tmp_path / f".link{PARTIAL}").symlink_to(kept)
+    sweep_partials(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+    assert contents(kept)
+
+
+def test_an_array_that_does_not_fit_is_no_room(tmp_path):
+    """NumPy says how many bytes did not go, without a number: exit 3, and nothing half there."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, old[1]))
+        with pytest.raises(CapabilityError, match="no room to write"):
+            write_array(tmp_path / "x.npy", np.zeros(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert list(tmp_path.iterdir()) == []
