@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rapids_rap.config import Config, Section
+from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.errors import ConfigError
 
 NOT_BUILT_SECTIONS = ("scale",)
@@ -33,6 +33,15 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
 def change_config(config: Config, settings: Sequence[str]) -> Config:
     """The configuration with some `section.key=value` settings changed; errors as `load_config`."""
     return _resolve(config.model_dump(mode="json"), "configuration", settings)
+
+
+def without_own_word(config: Config) -> Config:
+    """The configuration without what only its reader may decide (`config.OWN_WORD`): defaults."""
+    plain = Config().model_dump(mode="json")
+    defaults = [key.split(".") for key in OWN_WORD]
+    return change_config(
+        config, [f"{name}.{key}={json.dumps(plain[name][key])}" for name, key in defaults]
+    )
 
 
 def _resolve(tree: dict[str, Any], source: str, settings: Sequence[str]) -> Config:

@@ -41,6 +41,15 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="embedding.model: where the run's model lies now; embedding.trust_remote_code: "
+            "whether its code may run.",
+        ),
+    ] = None,
 ) -> None:
     """The nearest lines, songs or artists of a run.
 
@@ -51,7 +60,7 @@ def search(
     from rapids_rap.runs.run import open_run
 
     chosen = quiet_backend(backend, require_gpu=require_gpu)
-    print_table(search_run(open_run(run_folder), text, by, k, chosen))
+    print_table(search_run(open_run(run_folder), text, by, k, chosen, settings or []))
 
 
 def summary(
@@ -114,7 +123,12 @@ def assign(
     require_gpu: RequireGpuOption = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="INPUT.KEY=VALUE", help="How the new files are read."),
+        typer.Option(
+            "--set",
+            metavar="INPUT.KEY=VALUE",
+            help="How the new files are read; and embedding.model, embedding.trust_remote_code: "
+            "where the run's model lies now, whether its code may run.",
+        ),
     ] = None,
 ) -> None:
     """Place new lyrics into the clusters of a run, each with a confidence; nothing is re-clustered.

@@ -22,21 +22,25 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import ClusterNames, FlowChart, flow_chart
 from rapids_rap.maps.palette import Colour, theme_colours
 from rapids_rap.runs.files import explain_os_errors, sweep_partials, write_bytes, write_json
-from rapids_rap.runs.run import Run
 
 SCHEMA_VERSION = 1
 MARKER = "compare.json"
 OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
+PLAIN_MAPS = MapsConfig()
 TERMS = 3  # that name a cluster in the pictures
 
 
-def write_comparison(found: Comparison, out: Path, backend: Backend) -> list[Path]:
+def write_comparison(
+    found: Comparison, out: Path, backend: Backend, maps: MapsConfig = PLAIN_MAPS
+) -> list[Path]:
     """Write compare.json, the pictures and compare.html into `out`; returns their paths.
+
+    maps: the font. A font that only a run names is not parsed: who compares may give one.
 
     Each appears whole or not at all; compare.json, which vouches for the others, comes last.
     Raises `InputError` where `out` holds something else.
     """
-    pictures = draw_pictures(found, backend)
+    pictures = draw_pictures(found, backend, maps)
     page = render_comparison(found, pictures)
     _prepare(out)
     for name, png in pictures.items():
@@ -46,10 +50,11 @@ def write_comparison(found: Comparison, out: Path, backend: Backend) -> list[Pat
     return [out / name for name in (MARKER, "compare.html", *pictures)]
 
 
-def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
+def draw_pictures(
+    found: Comparison, backend: Backend, config: MapsConfig = PLAIN_MAPS
+) -> dict[str, bytes]:
     """PNG bytes of `maps.png`, `flow_themes.png` and `flow.png`."""
     a, b = found.sides
-    config = _maps_config(a.run)
     terms = (_terms(a), _terms(b))
     one = _map_side(found, 0, a.xy, terms[0])
     other = _map_side(found, 1, found.alignment.apply(b.xy), terms[1])
@@ -203,12 +208,6 @@ def _prepare(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         (out / MARKER).unlink(missing_ok=True)
         sweep_partials(out)
-
-
-def _maps_config(run: Run) -> MapsConfig:
-    """The font that drew A's maps, if it is still there; else the bundled one."""
-    font = str(run.manifest["config"].get("maps", {}).get("font", ""))
-    return MapsConfig(font=font if font and Path(font).is_file() else "")
 
 
 def _terms(side: Side) -> tuple[str, ...]:

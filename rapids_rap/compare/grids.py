@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from rapids_rap.config import Config, Section
+from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
 from rapids_rap.settings import change_config, parse_toml
@@ -38,6 +38,17 @@ class Cell(Section):
         if name.casefold() in OWN_FILES:
             raise ValueError(f"{name} is a file that the ablation writes; name the cell otherwise")
         return name
+
+    @field_validator("set")
+    @classmethod
+    def _keeps_to_results(cls, given: dict[str, Setting]) -> dict[str, Setting]:
+        for key in OWN_WORD:
+            if key in given:
+                raise ValueError(
+                    f"a grid can't set {key}: what may run and where files lie is said in the "
+                    "configuration or with --set"
+                )
+        return given
 
     def configure(self, config: Config) -> Config:
         """The configuration of this cell's run; its settings win over `config`'s.

@@ -30,7 +30,7 @@ from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.errors import ConfigError, InputError
-from rapids_rap.reading.run_space import run_config, run_space
+from rapids_rap.reading.run_space import SAID, run_config, run_space
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
 
@@ -114,18 +114,24 @@ def assign(run: Run, config: Config, backend: Backend, min_confidence: float = 0
 
 
 def assign_config(run: Run, inputs: Sequence[Path], settings: Sequence[str]) -> Config:
-    """The run's configuration with new inputs, all of them, and `input.key=value` settings.
+    """The run's configuration with new inputs, all of them, and settings of the command line.
 
-    Raises `ConfigError` for a setting of another section: the rest is as the run has it.
+    Those are `input.key=value` and what may be said of the run's model (`run_space.SAID`). Raises
+    `ConfigError` for others: the rest is as the run has it.
     """
+    reading: list[str] = []
+    said: list[str] = []
     for setting in settings:
-        if not setting.strip().startswith("input."):
+        key = setting.partition("=")[0].strip()
+        if not key.startswith("input.") and key not in SAID:
             raise ConfigError(
-                f"--set {setting}: assign takes input.key=value only; how lines are cleaned and "
-                "embedded is the run's own."
+                f"--set {setting}: assign takes input.key=value and {' and '.join(SAID)} only; how "
+                "lines are cleaned and embedded is the run's own."
             )
+        (said if key in SAID else reading).append(setting)
     paths = json.dumps([str(path) for path in inputs], ensure_ascii=False)
-    return change_config(run_config(run), [f"input.paths={paths}", "input.limit=0", *settings])
+    made = run_config(run, said)
+    return change_config(made, [f"input.paths={paths}", "input.limit=0", *reading])
 
 
 def ask_neighbours(

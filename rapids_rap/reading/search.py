@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,14 +20,17 @@ from rapids_rap.runs.run import Run
 Unit = Literal["line", "song", "artist"]
 
 
-def search_run(run: Run, text: str, by: Unit, k: int, backend: Backend) -> pd.DataFrame:
+def search_run(
+    run: Run, text: str, by: Unit, k: int, backend: Backend, said: Sequence[str] = ()
+) -> pd.DataFrame:
     """The k nearest units to `text`: rank, similarity (cosine), then what names the unit.
 
-    A song's or artist's vector is the mean over its lines, every occurrence counted. Raises
-    `InputError` for an empty text, for songs or artists a run does not have, and where the model
-    found now is not the one the run was made with.
+    said: settings of the run's model from the command line (`run_space.SAID`). A song's or artist's
+    vector is the mean over its lines, every occurrence counted. Raises `InputError` for an empty
+    text, for songs or artists a run does not have, and where the model found now is not the one the
+    run was made with.
     """
-    config = run_config(run)
+    config = run_config(run, said)
     if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
         raise InputError("The text to search for is not UTF-8.")
     query_text = normalize([text], config.corpus.script)[0]
