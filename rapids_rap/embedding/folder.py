@@ -13,6 +13,7 @@ from typing import Any
 
 from rapids_rap.data import data_path
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.runs.files import label_of
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,16 @@ def locate_model(name: str, *, download: bool = True) -> Path:
             raise CapabilityError("The bundled demo model is missing; reinstall rapids-rap.")
         return folder
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    try:
+        found, used = folder.is_dir(), folder.exists()
+    except (OSError, ValueError) as error:  # a NUL, a name longer than any may be, no right to look
+        raise InputError(
+            f"embedding.model: {label_of(folder)[:200]} can't be read ({error}). {OFFER}"
+        ) from None
+    if found:
         check_folder(transformer_folder(folder), name)
         return folder
-    if folder.exists() or not HUB_NAME.fullmatch(name) or name.startswith("."):
+    if used or not HUB_NAME.fullmatch(name) or name.startswith("."):
         raise InputError(f"embedding.model: there is no model folder at {name}. {OFFER}")
     return _from_hub(name, download)
 
@@ -103,6 +110,7 @@ def module_folder(root: Path, module: Mapping[str, Any]) -> Path:
     where = root / "modules.json"
     try:
         inner = root / str(module.get("path", ""))
+        inner.is_dir()
         inside = inner.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError) as error:  # a NUL, or a name longer than any may be
         raise InputError(f"{where}: path of a module: can't be read ({error}).") from None
