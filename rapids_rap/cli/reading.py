@@ -98,9 +98,13 @@ def export(
     """
     end_quietly_with_the_pipe()
     from rapids_rap.reading.summary import export_lines
+    from rapids_rap.runs.outputs import PLACED_COLUMNS, check_output_file
     from rapids_rap.runs.run import open_run
 
-    _hand_out(export_lines(open_run(run_folder), cluster, form), form, out_file)
+    run = open_run(run_folder)
+    if out_file is not None:
+        check_output_file(out_file, form, PLACED_COLUMNS, [run_folder / "lines.parquet"])
+    _hand_out(export_lines(run, cluster, form), form, out_file)
 
 
 def assign(
@@ -137,15 +141,20 @@ def assign(
     """
     end_quietly_with_the_pipe()
     from rapids_rap.backend import load_backend
+    from rapids_rap.corpus.files import find_files
     from rapids_rap.publish import count_table
     from rapids_rap.reading.assign import assign as assign_lyrics
     from rapids_rap.reading.assign import assign_config
     from rapids_rap.reading.summary import table_bytes
+    from rapids_rap.runs.outputs import PLACED_COLUMNS, check_output_file
     from rapids_rap.runs.run import open_run
 
     run = open_run(run_folder)
     config = assign_config(run, inputs, settings or [])
     form = form or _form_of(out_file)
+    if out_file is not None:
+        files, _ = find_files(inputs)
+        check_output_file(out_file, form, PLACED_COLUMNS, [*files, run_folder / "lines.parquet"])
     chosen = load_backend(resolve_backend(backend, require_gpu=require_gpu).backend)
     found = assign_lyrics(run, config, chosen, min_confidence)
     words = err if out_file is None else out  # standard output is for the lines alone

@@ -86,7 +86,7 @@ def compare(
     maps = MapsConfig(font=font)
     font_path(maps)
     if out_folder is not None:
-        check_folder(out_folder)
+        check_folder(out_folder, [run_a, run_b])
     chosen = quiet_backend(backend, require_gpu=require_gpu)
     found = compare_runs(open_run(run_a), open_run(run_b), chosen, sample=sample)
     print_table(figure_table(found))

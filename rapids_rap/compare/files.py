@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import ClusterNames, FlowChart, flow_chart
 from rapids_rap.maps.palette import Colour, theme_colours
 from rapids_rap.runs.files import explain_os_errors, sweep_partials, write_bytes, write_json
+from rapids_rap.runs.outputs import check_output_folder
 
 SCHEMA_VERSION = 1
 MARKER = "compare.json"
+BEGUN = ".compare"  # what lies beside it is a comparison's, also one that was killed
 OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
 PLAIN_MAPS = MapsConfig()
 TERMS = 3  # that name a cluster in the pictures
@@ -188,13 +190,19 @@ def _contrast_json(row: Contrast) -> dict[str, Any]:
     return {**asdict(row), **sides, "ahead": row.higher}
 
 
-def check_folder(out: Path) -> None:
-    """Raise `InputError` where `out` is not a folder that a comparison may be written into."""
+def check_folder(out: Path, runs: Sequence[Path] = ()) -> None:
+    """Raise `InputError` where `out` is not a folder that a comparison may be written into.
+
+    runs: the folders that are compared.
+    """
+    check_output_folder(out, runs)
     with explain_os_errors(out):
         if out.exists() and not out.is_dir():
             raise InputError(f"{out}: is a file; --out names a folder.")
         names = [path.name for path in out.iterdir()] if out.is_dir() else []
-    foreign = [name for name in names if name not in OWN_FILES and not name.startswith(".")]
+    ours = {BEGUN, MARKER} & set(names)  # else even a maps.png is somebody's
+    known = OWN_FILES if ours else ()
+    foreign = [name for name in names if name not in known and not name.startswith(".")]
     if foreign:
         raise InputError(
             f"{out}: holds files that are no comparison (such as {min(foreign)}). Choose an empty "
@@ -206,6 +214,7 @@ def _prepare(out: Path) -> None:
     check_folder(out)
     with explain_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        (out / BEGUN).touch()
         (out / MARKER).unlink(missing_ok=True)
         sweep_partials(out)
 
