@@ -20,7 +20,7 @@ from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreeme
 from rapids_rap.compare.grids import OWN_FILES, Cell, Grid
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Shared, find_shared
-from rapids_rap.compare.trained import judge_held_out, read_record
+from rapids_rap.compare.trained import judge_held_out, record_of
 from rapids_rap.compare.verdict import Contrast, Verdict, judge
 from rapids_rap.config import Config
 from rapids_rap.corpus.files import find_files
@@ -220,7 +220,7 @@ def _identity(config: dict[str, object]) -> str:
 
 
 def _training_of(cell: Cell, run: Run) -> Mapping[str, Any] | None:
-    return read_record(Path(run.manifest["config"]["embedding"]["model"])) if cell.view else None
+    return record_of(run) if cell.view else None
 
 
 def _check_units(grid: Grid, configs: Sequence[Config]) -> None:

@@ -97,7 +97,7 @@ def embed(
         texts=texts,
         config=config,
         spec=spec,
-        store=VectorStore(store_root, _space(spec, config, lane)),
+        store=VectorStore(store_root, _space(spec, config, lane), spec.dim),
         ids=hash_texts(texts),
         lane=lane,
         rows=backend.as_torch(matrix),

@@ -29,8 +29,8 @@ from rapids_rap.clustering.neighbors import count_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.corpus.ingest import ingest
-from rapids_rap.errors import ConfigError, InputError
-from rapids_rap.reading.run_space import SAID, run_config, run_space
+from rapids_rap.errors import ConfigError
+from rapids_rap.reading.run_space import SAID, check_rows, run_config, run_space
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
 
@@ -250,13 +250,8 @@ def _votes(labels: Array, near: Array, distances: Array) -> tuple[Array, Array]:
 def _base(run: Run) -> pd.DataFrame:
     """The run's distinct texts, row = text_id: text_norm, cluster, theme."""
     first = run.lines.drop_duplicates("text_id").sort_values("text_id")
-    first = first[["text_id", "text_norm", "cluster", "theme"]].reset_index(drop=True)
-    if len(first) != len(run.vectors) or (first["text_id"] != first.index).any():
-        raise InputError(
-            f"{run.path}: lines.parquet has {len(first):,} distinct texts and vectors.npy "
-            f"{len(run.vectors):,} rows; it is damaged, run the command of manifest.json again."
-        )
-    return first
+    check_rows(run)
+    return first[["text_id", "text_norm", "cluster", "theme"]].reset_index(drop=True)
 
 
 def _known(place: Int64s, labels: Int64s) -> pd.DataFrame:

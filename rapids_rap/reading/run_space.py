@@ -83,10 +83,11 @@ def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend)
         _refuse_unsaid_code(run, config.embedding.model)
     encoder = load_encoder(config.embedding, backend, download=said)
     made, found = run.manifest["model"], encoder.spec
-    if found.fingerprint != made["fingerprint"]:
+    expected = str(made.get("fingerprint", ""))
+    if found.fingerprint != expected:
         raise InputError(
             f"{run.path}: was made with another state of the model {config.embedding.model} "
-            f"(fingerprint {made['fingerprint'][:12]}, found {found.fingerprint[:12]}), so "
+            f"(fingerprint {expected[:12] or 'none'}, found {found.fingerprint[:12]}), so "
             "distances would mean nothing; run again with the present model, or put the earlier "
             "one back."
         )
@@ -96,6 +97,11 @@ def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend)
                 f"{run.path}: was made with {name} = {made[name]!r} of the model "
                 f"{config.embedding.model}, which now says {getattr(found, name)!r}; run again."
             )
+    if found.dim != run.vectors.shape[1]:
+        raise InputError(
+            f"{run.path / 'vectors'}: has vectors of {run.vectors.shape[1]} numbers, the model's "
+            f"have {found.dim}; it is damaged, run the command of manifest.json again."
+        )
     vectors = encoder.encode(texts)
     del encoder
     open_lane(backend.torch_device).release()
@@ -142,6 +148,16 @@ def stored_vectors(run: Run, backend: Backend) -> Array:
     for block in row_blocks(n, 8 * d):
         rows[block, :] = backend.from_host(np.array(run.vectors[block], dtype=np.float32))
     return rows
+
+
+def check_rows(run: Run) -> None:
+    """Raise `InputError` unless every distinct text has its row of vectors.npy, and no row more."""
+    ids = np.unique(run.lines["text_id"].to_numpy(dtype=np.int64))
+    if len(ids) != len(run.vectors) or not np.array_equal(ids, np.arange(len(ids))):
+        raise InputError(
+            f"{run.path}: lines.parquet has {len(ids):,} distinct texts and vectors.npy "
+            f"{len(run.vectors):,} rows; it is damaged, run the command of manifest.json again."
+        )
 
 
 def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
