@@ -23,7 +23,6 @@ from rapids_rap.backend import load_backend
 from rapids_rap.compare.grids import load_grid
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.embed import embed
-from rapids_rap.embedding.folder import fingerprint
 from rapids_rap.embedding.model import resolve_model
 from rapids_rap.errors import RapError
 from rapids_rap.machine.memory_plan import find_model_size
@@ -191,7 +190,8 @@ class Workshop:
     def _search(self, model: Path, rng: random.Random) -> Outcome:
         with contextlib.suppress(Exception):  # else it ends with another model's sentence
             manifest = json.loads((self.run / "manifest.json").read_text())
-            manifest["model"]["fingerprint"] = fingerprint(model)
+            spec = resolve_model(EmbeddingConfig(model=str(model)), "float32")
+            manifest["model"]["fingerprint"] = spec.fingerprint
             (self.run / "manifest.json").write_text(json.dumps(manifest))
         given = ("--backend", "cpu", "--set", f"embedding.model={model}")
         return rap("search", self.run, "人心梦", *given)

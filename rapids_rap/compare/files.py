@@ -26,7 +26,7 @@ from rapids_rap.runs.outputs import check_output_folder
 
 SCHEMA_VERSION = 1
 MARKER = "compare.json"
-BEGUN = ".compare"  # what lies beside it is a comparison's, also one that was killed
+BEGUN = ".compare"  # what lies beside it is of a comparison that is at work, or was killed
 OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
 PLAIN_MAPS = MapsConfig()
 TERMS = 3  # that name a cluster in the pictures
@@ -49,6 +49,7 @@ def write_comparison(
         write_bytes(out / name, png)
     write_bytes(out / "compare.html", page.encode("utf-8", "replace"))
     write_json(out / MARKER, as_json(found))
+    (out / BEGUN).unlink(missing_ok=True)
     return [out / name for name in (MARKER, "compare.html", *pictures)]
 
 

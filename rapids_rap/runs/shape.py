@@ -129,6 +129,9 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
 }
 
 
+UNIQUE = {"clusters.csv": "cluster", "themes.csv": "theme"}
+
+
 def check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     """Raise `InputError` that names the field where a manifest holds something else."""
     check_document(path, manifest, _Manifest)
@@ -148,6 +151,9 @@ def check_table(path: Path, table: pd.DataFrame, columns: Mapping[str, Kind]) ->
     """Raise `InputError` that names the column where a table lacks one or holds something else."""
     if table.columns.has_duplicates:
         raise InputError(f"{path}: has a column twice; {AGAIN}.")
+    key = UNIQUE.get(path.name)
+    if key in table.columns and table[key].duplicated().any():
+        raise InputError(f"{path}: lists a {key} twice; {AGAIN}.")
     others = {name: kind for name, kind in OPTIONAL.items() if name in table.columns}
     for name, kind in (others | dict(columns)).items():
         if name not in table.columns:
