@@ -35,13 +35,16 @@ def change_config(config: Config, settings: Sequence[str]) -> Config:
     return _resolve(config.model_dump(mode="json"), "configuration", settings)
 
 
+def own_words(config: Config) -> dict[str, Any]:
+    """What only the reader of a configuration may decide (`config.OWN_WORD`), by key."""
+    tree = config.model_dump(mode="json")
+    return {key: tree[key.partition(".")[0]][key.partition(".")[2]] for key in OWN_WORD}
+
+
 def without_own_word(config: Config) -> Config:
-    """The configuration without what only its reader may decide (`config.OWN_WORD`): defaults."""
-    plain = Config().model_dump(mode="json")
-    defaults = [key.split(".") for key in OWN_WORD]
-    return change_config(
-        config, [f"{name}.{key}={json.dumps(plain[name][key])}" for name, key in defaults]
-    )
+    """The configuration with defaults in place of its `own_words`."""
+    plain = own_words(Config())
+    return change_config(config, [f"{key}={json.dumps(value)}" for key, value in plain.items()])
 
 
 def _resolve(tree: dict[str, Any], source: str, settings: Sequence[str]) -> Config:

@@ -1,6 +1,7 @@
 """A run, a grid, a model folder from elsewhere decide nothing about code, commands, places."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from rapids_rap.backend import load_backend
+from rapids_rap.compare.grids import load_grid
 from rapids_rap.config import OWN_WORD, Config, EmbeddingConfig
 from rapids_rap.data import data_path
 from rapids_rap.embedding.embed import load_encoder
@@ -173,6 +175,36 @@ def test_a_grid_does_not_say_it_either(tmp_path, key):
     assert outcome.code == 2
     assert key in outcome.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        " embedding.trust_remote_code",
+        "embedding.trust_remote_code ",
+        "embedding.trust_remote_code=true #",
+        "embedding.trust_remote_code=true\n#",
+        "nightly.notify_command='touch x' #",
+    ],
+)
+def test_a_grid_does_not_say_it_by_an_odd_key(tmp_path, key):
+    """A key that becomes such a setting only when it is read is refused for what it came to."""
+    grid = tmp_path / "grid.toml"
+    lines = f"{json.dumps(key)} = true"
+    grid.write_text(f'question = "?"\n[[cells]]\nname = "a"\nset = {{ {lines} }}\n')
+    with pytest.raises(ConfigError):
+        load_grid(str(grid)).cells[0].configure(Config())
+
+
+@pytest.mark.parametrize("name", ["lexicon.path", "terms.user_words", "terms.stop_words"])
+def test_lists_of_words_that_a_run_names_are_files(received, tmp_path, name):
+    """A pipe would be waited for and a device read without end."""
+    os.mkfifo(tmp_path / "pipe")
+    section, key = name.split(".")
+    for path in (str(tmp_path / "pipe"), "/dev/zero", "/", "x" * 5000):
+        set_manifest(received, {}, **{section: {key: path}})
+        with pytest.raises(InputError, match="as a list of words, which is no file"):
+            run_config(open_run(received))
 
 
 PLAIN_TEXT = {  # the settings that are words and name nothing

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from rapids_rap.words.segment import load_words, segment
 DECIDING = ("fingerprint", "pooling", "causal", "prompt", "end_token", "max_tokens")
 
 # What the command line may say of a run's model: where it lies now, and whether its code may run.
+LARGEST_LIST = 64 * 2**20  # bytes
 SAID = ("embedding.model", "embedding.trust_remote_code")
 
 
@@ -60,6 +62,7 @@ def run_config(run: Run, said: Sequence[str] = ()) -> Config:
             )
     try:
         made = Config.model_validate(run.manifest["config"])
+        _check_lists(run, made)
         return change_config(without_own_word(made), said)
     except ValidationError as error:
         first = error.errors()[0]
@@ -67,6 +70,22 @@ def run_config(run: Run, said: Sequence[str] = ()) -> Config:
             f"{run.path / 'manifest.json'}: config.{'.'.join(map(str, first['loc']))}: "
             f"{first['msg'].lower()}; the run was made by another version, run it again."
         ) from None
+
+
+def _check_lists(run: Run, made: Config) -> None:
+    """The lists of words that a run names are files, and no larger than lists are."""
+    for name in (made.lexicon.path, made.terms.user_words, made.terms.stop_words):
+        path = Path(name)
+        try:
+            odd = path.exists() and not path.is_file()
+            large = path.is_file() and path.stat().st_size > LARGEST_LIST
+        except (OSError, ValueError):
+            odd, large = True, False
+        if name and (odd or large):
+            raise InputError(
+                f"{run.path / 'manifest.json'}: names {name[:200]} as a list of words, which is "
+                f"{'too large for one' if large else 'no file'}."
+            )
 
 
 def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend) -> Float32s:
