@@ -7,9 +7,12 @@ another file or ask the network. The rest is left to the library, whose refusal 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from rapids_rap.embedding.folder import read_json
 from rapids_rap.errors import InputError
@@ -22,7 +25,7 @@ SIZES = {  # of every family that names them so; the largest that a model is kno
     "num_attention_heads": 2**16,
     "num_key_value_heads": 2**16,
     "vocab_size": 2**26,
-    "max_position_embeddings": 2**26,
+    "max_position_embeddings": 2**24,
 }
 MAY_BE_NULL = ("head_dim", "num_key_value_heads")
 # Keys that name code, a file or a place of the network, and what would come of them.
@@ -61,6 +64,35 @@ def read_declared(folder: Path) -> dict[str, Any]:
     if isinstance(heads, int) and isinstance(width, int) and heads > width:
         raise InputError(f"{path}: num_attention_heads = {heads} exceeds hidden_size = {width}.")
     return config
+
+
+def check_weights_fit(folder: Path) -> None:
+    """Raise `InputError` where config.json describes far more than the weights hold.
+
+    A library would first build all of it, for hours, and then miss most of its tensors.
+    """
+    config = read_declared(folder)
+    inner = config.get("text_config")
+    described = inner if isinstance(inner, dict) else config
+    tensors = numbers = 0
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="numpy") as file:
+                shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+            tensors += len(shapes)
+            numbers += sum(math.prod(shape) for shape in shapes)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"The weights in {folder} can't be loaded ({error}). Copy or download the model again."
+        ) from None
+    for key, most in (("num_hidden_layers", tensors), ("vocab_size", numbers)):
+        value = described.get(key)
+        if isinstance(value, int) and value > most:
+            raise InputError(
+                f"{folder / 'config.json'}: {key} = {value:,} is more than the weights beside it "
+                f"hold ({tensors:,} tensors, {numbers:,} numbers). Copy or download the model "
+                "again."
+            )
 
 
 def check_tokenizer_settings(folder: Path) -> None:

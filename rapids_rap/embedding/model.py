@@ -24,6 +24,7 @@ from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.declared import (
     check_tokenizer_settings,
+    check_weights_fit,
     read_declared,
     read_object,
 )
@@ -308,6 +309,7 @@ def load_weights(spec: ModelSpec, lane: Lane) -> torch.nn.Module:
     for them.
     """
     quiet_transformers()
+    check_weights_fit(spec.folder)
     config = read_model_config(spec.folder, spec.trust_remote_code)
     config.is_causal = spec.causal  # transformers builds its own masks by this
     try:
