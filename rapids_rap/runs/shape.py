@@ -174,7 +174,9 @@ def _is_kind(column: pd.Series, kind: Kind) -> bool:
         return False
     if kind == "number":
         return types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype)
-    whole = types.is_integer_dtype(column.dtype) and (
-        kind == "whole or none" or not column.isna().any()
+    if kind == "int":
+        return types.is_integer_dtype(column.dtype) and not column.isna().any()
+    known = column.dropna()  # of a CSV file, numbers beside empty cells are read as decimals
+    return not len(known) or (
+        types.is_numeric_dtype(known.dtype) and bool((known.astype("float64") % 1 == 0).all())
     )
-    return whole or (kind == "whole or none" and bool(column.isna().all()))
