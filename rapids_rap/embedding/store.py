@@ -101,7 +101,9 @@ class VectorStore:
                 for part in ("ids.npy", "vectors.npy")
             )
             return whole and self._fits(name)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError):
+        except MemoryError:
+            raise
+        except Exception:  # NumPy's reader of headers raises what Python's own tokenizer does
             return False
 
     def _fits(self, name: str) -> bool:
@@ -127,7 +129,9 @@ class VectorStore:
             ids = np.load(self._path(name, "ids.npy"), allow_pickle=False)["id"]
             if ids.ndim == 1 and ids.dtype == ROW["id"] and _shard_name(ids) == name:
                 self.redo.append(ids)
-        except (OSError, ValueError, LookupError, EOFError, TypeError):
+        except MemoryError:
+            raise
+        except Exception:  # as above
             pass  # ids lost as well: the texts join the others that are missing
         for part in ("json", "ids.npy", "vectors.npy"):  # the commit first: it makes a shard count
             path = self._path(name, part)
