@@ -26,13 +26,14 @@ def bench(
     lyrics that are not there, `CapabilityError` for what a side needs and does not find.
     """
     from rapids_rap.bench.environment import describe_environment
-    from rapids_rap.bench.results import describe, save_session
+    from rapids_rap.bench.results import check_folder, describe, save_session
     from rapids_rap.bench.runner import run_scenario
     from rapids_rap.bench.scenario import load_scenario
 
     if lyrics is not None and not lyrics.exists():
         raise InputError(f"{lyrics}: no such file; --lyrics names a file or folder of lyrics.")
     scenarios = [load_scenario(name) for name in names]
+    check_folder(out, [scenario.name for scenario in scenarios])
     environment = describe_environment()
     missed = []
     for scenario in scenarios:
@@ -51,9 +52,10 @@ def write_summary(out: Path) -> list[Path]:
     Raises `InputError` where there is none.
     """
     from rapids_rap.bench.pictures import draw_ratios
-    from rapids_rap.bench.results import load_results, render_table
+    from rapids_rap.bench.results import check_folder, load_results, render_table
     from rapids_rap.runs.files import write_bytes
 
+    check_folder(out, ())
     records = load_results(out)
     if not records:
         raise InputError(f"{out}: no results; `rapids-rap bench SCENARIO --out {out}` makes them.")

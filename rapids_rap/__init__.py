@@ -4,6 +4,13 @@ Lyrics flow through a straight line of stages. Each stage is one file with one p
 only `pipeline` knows their order, only `backend` knows where arrays live, only `runs` knows files.
 """
 
+import os
+
+# Where the package `kernels` is installed, transformers would fetch code for some models from the
+# Hub and run it, by the name that a model folder gives its architecture. It reads this when it is
+# imported; whoever wants it says so in the environment.
+os.environ.setdefault("USE_HUB_KERNELS", "0")
+
 __version__: str
 
 

@@ -326,6 +326,21 @@ class NightlyConfig(Section):
     )
 
 
+# What names code, a command, or a file that is written or parsed by other than our own readers. A
+# run, a grid or any other file that comes from elsewhere never decides it: only the configuration
+# and the command line of whoever runs the program, now. docs/security.md lists every such setting.
+OWN_WORD = (
+    "embedding.trust_remote_code",
+    "embedding.store",
+    "input.paths",
+    "maps.font",
+    "report.certificate",
+    "nightly.root",
+    "nightly.metrics",
+    "nightly.notify_command",
+)
+
+
 class Config(Section):
     """The whole configuration of a run."""
 

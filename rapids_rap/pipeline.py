@@ -46,6 +46,12 @@ from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
 from rapids_rap.runs.job import Job, version_of
 from rapids_rap.runs.lock import exclusive
+from rapids_rap.runs.outputs import (
+    RUN_NAMES,
+    check_corpus_file,
+    check_output_folder,
+    named_files,
+)
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables.artists import ArtistTables, artist_tables, load_regions
 from rapids_rap.words.lexicon import Lexicon, count_hits, load_lexicon
@@ -103,7 +109,12 @@ class WordFindings:
 
 
 def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
-    """Read and clean; write the corpus and `dropped.parquet`; return the counts and the latter."""
+    """Read and clean; write the corpus and `dropped.parquet`; return the counts and the latter.
+
+    Raises `InputError` before anything is read where either would replace something else.
+    """
+    files, _ = find_files([Path(path) for path in config.input.paths])
+    check_corpus_file(out, [*files, *named_files(config)])
     corpus = _ingest(config)
     _warn(corpus)
     return count_table(corpus.files), write_corpus(out, corpus.lines, corpus.dropped)
@@ -129,6 +140,7 @@ def run(
     """
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
+    check_output_folder(out, [*files, *named_files(config)], RUN_NAMES)
     check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:

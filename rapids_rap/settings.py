@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rapids_rap.config import Config, Section
+from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.errors import ConfigError
 
 NOT_BUILT_SECTIONS = ("scale",)
@@ -33,6 +33,18 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
 def change_config(config: Config, settings: Sequence[str]) -> Config:
     """The configuration with some `section.key=value` settings changed; errors as `load_config`."""
     return _resolve(config.model_dump(mode="json"), "configuration", settings)
+
+
+def own_words(config: Config) -> dict[str, Any]:
+    """What only the reader of a configuration may decide (`config.OWN_WORD`), by key."""
+    tree = config.model_dump(mode="json")
+    return {key: tree[key.partition(".")[0]][key.partition(".")[2]] for key in OWN_WORD}
+
+
+def without_own_word(config: Config) -> Config:
+    """The configuration with defaults in place of its `own_words`."""
+    plain = own_words(Config())
+    return change_config(config, [f"{key}={json.dumps(value)}" for key, value in plain.items()])
 
 
 def _resolve(tree: dict[str, Any], source: str, settings: Sequence[str]) -> Config:

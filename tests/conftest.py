@@ -30,7 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--certificate", default="runs/parity", help="folder of the GPU certificate")
 
 
-LONGEST_FIRST = ("test_nightly_kills.py", "test_runner.py", "test_command.py", "test_end_to_end.py")
+LONGEST_FIRST = (
+    "test_nightly_kills.py",
+    "test_fuzz_folders.py",
+    "test_runner.py",
+    "test_command.py",
+    "test_end_to_end.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,7 +67,7 @@ class Sandbox:
             (inner / "rap.toml").write_bytes(case.toml)
         before = _tree(self.root)
         start = time.process_time()
-        with contextlib.chdir(here), _watched():
+        with contextlib.chdir(here), watched():
             kept = _ingest(case, source, out / "corpus.parquet", by_command=number % 7 == 0)
         tally = self.tally.setdefault(case.kind, Tally())
         tally.slowest = max(tally.slowest, time.process_time() - start)
@@ -113,7 +113,9 @@ def _ingest(case: Case, source: Path, out: Path, *, by_command: bool) -> int | N
 
 
 @contextlib.contextmanager
-def _watched():
+def watched():
+    """`Hang` where what is within takes too long, of CPU or of waiting."""
+
     def stop(number, frame):
         raise Hang(f"took more than {CPU_SECONDS} s of work or {WALL_SECONDS} s of waiting")
 

@@ -57,7 +57,9 @@ def make_run(
             "line_no": line_no.to_numpy(),
             "stanza": np.zeros(len(rows), dtype=np.int64),
             "text_id": rows,
+            "weight": np.asarray(times)[rows],
             "cluster": labels[rows],
+            "theme": np.where(labels < 0, -1, labels % 2)[rows],
             "x": xy[rows, 0],
             "y": xy[rows, 1],
         }

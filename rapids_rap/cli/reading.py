@@ -41,6 +41,15 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="embedding.model: where the run's model lies now; embedding.trust_remote_code: "
+            "whether its code may run.",
+        ),
+    ] = None,
 ) -> None:
     """The nearest lines, songs or artists of a run.
 
@@ -51,7 +60,7 @@ def search(
     from rapids_rap.runs.run import open_run
 
     chosen = quiet_backend(backend, require_gpu=require_gpu)
-    print_table(search_run(open_run(run_folder), text, by, k, chosen))
+    print_table(search_run(open_run(run_folder), text, by, k, chosen, settings or []))
 
 
 def summary(
@@ -89,9 +98,13 @@ def export(
     """
     end_quietly_with_the_pipe()
     from rapids_rap.reading.summary import export_lines
+    from rapids_rap.runs.outputs import PLACED_COLUMNS, check_output_file
     from rapids_rap.runs.run import open_run
 
-    _hand_out(export_lines(open_run(run_folder), cluster, form), form, out_file)
+    run = open_run(run_folder)
+    if out_file is not None:
+        check_output_file(out_file, form, PLACED_COLUMNS, [run_folder / "lines.parquet"])
+    _hand_out(export_lines(run, cluster, form), form, out_file)
 
 
 def assign(
@@ -114,7 +127,12 @@ def assign(
     require_gpu: RequireGpuOption = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="INPUT.KEY=VALUE", help="How the new files are read."),
+        typer.Option(
+            "--set",
+            metavar="INPUT.KEY=VALUE",
+            help="How the new files are read; and embedding.model, embedding.trust_remote_code: "
+            "where the run's model lies now, whether its code may run.",
+        ),
     ] = None,
 ) -> None:
     """Place new lyrics into the clusters of a run, each with a confidence; nothing is re-clustered.
@@ -123,15 +141,20 @@ def assign(
     """
     end_quietly_with_the_pipe()
     from rapids_rap.backend import load_backend
+    from rapids_rap.corpus.files import find_files
     from rapids_rap.publish import count_table
     from rapids_rap.reading.assign import assign as assign_lyrics
     from rapids_rap.reading.assign import assign_config
     from rapids_rap.reading.summary import table_bytes
+    from rapids_rap.runs.outputs import PLACED_COLUMNS, check_output_file
     from rapids_rap.runs.run import open_run
 
     run = open_run(run_folder)
     config = assign_config(run, inputs, settings or [])
     form = form or _form_of(out_file)
+    if out_file is not None:
+        files, _ = find_files(inputs)
+        check_output_file(out_file, form, PLACED_COLUMNS, [*files, run_folder / "lines.parquet"])
     chosen = load_backend(resolve_backend(backend, require_gpu=require_gpu).backend)
     found = assign_lyrics(run, config, chosen, min_confidence)
     words = err if out_file is None else out  # standard output is for the lines alone

@@ -66,6 +66,9 @@ def compare(
     sample: Annotated[
         int, typer.Option(min=0, metavar="N", help="Compare only N shared texts (0: all).")
     ] = 0,
+    font: Annotated[
+        str, typer.Option(metavar="FILE", help="A font for the pictures; default: the bundled one.")
+    ] = "",
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
 ) -> None:
@@ -76,16 +79,20 @@ def compare(
     end_quietly_with_the_pipe()
     from rapids_rap.compare.compare import compare_runs, figure_table, sentences
     from rapids_rap.compare.files import check_folder, write_comparison
+    from rapids_rap.config import MapsConfig
+    from rapids_rap.maps.fonts import font_path
     from rapids_rap.runs.run import open_run
 
+    maps = MapsConfig(font=font)
+    font_path(maps)
     if out_folder is not None:
-        check_folder(out_folder)
+        check_folder(out_folder, [run_a, run_b])
     chosen = quiet_backend(backend, require_gpu=require_gpu)
     found = compare_runs(open_run(run_a), open_run(run_b), chosen, sample=sample)
     print_table(figure_table(found))
     print_lines(sentences(found))
     if out_folder is not None:
-        print_lines(f"Wrote {path}." for path in write_comparison(found, out_folder, chosen))
+        print_lines(f"Wrote {path}." for path in write_comparison(found, out_folder, chosen, maps))
 
 
 def ablate(

@@ -17,10 +17,10 @@ from typing import Any
 from rapids_rap import pipeline
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreement
-from rapids_rap.compare.grids import Cell, Grid
+from rapids_rap.compare.grids import OWN_FILES, Cell, Grid
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Shared, find_shared
-from rapids_rap.compare.trained import judge_held_out, read_record
+from rapids_rap.compare.trained import judge_held_out, record_of
 from rapids_rap.compare.verdict import Contrast, Verdict, judge
 from rapids_rap.config import Config
 from rapids_rap.corpus.files import find_files
@@ -33,6 +33,7 @@ from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import hash_inputs
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.names import MANIFEST
+from rapids_rap.runs.outputs import check_output_folder, named_files
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.settings import change_config
 from rapids_rap.training.train import VERSION, require_trainable, train
@@ -108,6 +109,8 @@ def run_grid(
     _check_units(grid, configs)
     _check_training(grid, configs)
     files, _ = find_files([Path(path) for path in config.input.paths])
+    cells = [*(cell.name for cell in grid.cells), *OWN_FILES, ".store", ".stages", ".models"]
+    check_output_folder(out, [*files, *named_files(config)], cells)
     contents = sorted(content for _, content in hash_inputs(files))
     done: list[tuple[Cell, Run]] = []
     left_out = []
@@ -217,7 +220,7 @@ def _identity(config: dict[str, object]) -> str:
 
 
 def _training_of(cell: Cell, run: Run) -> Mapping[str, Any] | None:
-    return read_record(Path(run.manifest["config"]["embedding"]["model"])) if cell.view else None
+    return record_of(run) if cell.view else None
 
 
 def _check_units(grid: Grid, configs: Sequence[Config]) -> None:

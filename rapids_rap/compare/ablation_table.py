@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from rapids_rap.compare.ablate import Ablation, CellResult
-from rapids_rap.compare.grids import bundled_grids
+from rapids_rap.compare.grids import OWN_FILES, bundled_grids
 from rapids_rap.compare.trained import HELD_OUT, training_sentence
 from rapids_rap.compare.verdict import Contrast
 from rapids_rap.errors import InputError
@@ -18,6 +18,7 @@ from rapids_rap.report.html import Column, Row, format_cell, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.runs.files import sweep_partials, write_bytes
 from rapids_rap.runs.folder import write_csv
+from rapids_rap.runs.outputs import check_output_folder, header_of
 
 AT_ONCE = 3  # cells side by side in an 80-column terminal, the first among them
 _CLUSTERS = 5  # of each cell whose terms the page quotes
@@ -121,9 +122,17 @@ def render_ablation(found: Ablation) -> str:
 
 
 def check_folder(out: Path) -> None:
-    """Raise `InputError` where `out` is a file."""
+    """Raise `InputError` where `out` is a file, or has files that an ablation would replace."""
+    check_output_folder(out, ())
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; --out names a folder.")
+    csv, page = (out / name for name in OWN_FILES)
+    ours = csv.is_file() and header_of(csv)[:2] == ["cell", "settings"]
+    for path in (csv, page):  # the table is written first, so that a page of ours has one
+        if path.exists() and not ours:
+            raise InputError(
+                f"{path}: is not what an ablation writes and would be lost; choose another --out."
+            )
 
 
 def _csv_row(found: Ablation, result: CellResult) -> Row:

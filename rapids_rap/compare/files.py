@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,34 +22,42 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import ClusterNames, FlowChart, flow_chart
 from rapids_rap.maps.palette import Colour, theme_colours
 from rapids_rap.runs.files import explain_os_errors, sweep_partials, write_bytes, write_json
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.outputs import check_output_folder
 
 SCHEMA_VERSION = 1
 MARKER = "compare.json"
+BEGUN = ".compare"  # what lies beside it is of a comparison that is at work, or was killed
 OWN_FILES = (MARKER, "compare.html", "maps.png", "flow_themes.png", "flow.png")
+PLAIN_MAPS = MapsConfig()
 TERMS = 3  # that name a cluster in the pictures
 
 
-def write_comparison(found: Comparison, out: Path, backend: Backend) -> list[Path]:
+def write_comparison(
+    found: Comparison, out: Path, backend: Backend, maps: MapsConfig = PLAIN_MAPS
+) -> list[Path]:
     """Write compare.json, the pictures and compare.html into `out`; returns their paths.
+
+    maps: the font. A font that only a run names is not parsed: who compares may give one.
 
     Each appears whole or not at all; compare.json, which vouches for the others, comes last.
     Raises `InputError` where `out` holds something else.
     """
-    pictures = draw_pictures(found, backend)
+    pictures = draw_pictures(found, backend, maps)
     page = render_comparison(found, pictures)
     _prepare(out)
     for name, png in pictures.items():
         write_bytes(out / name, png)
     write_bytes(out / "compare.html", page.encode("utf-8", "replace"))
     write_json(out / MARKER, as_json(found))
+    (out / BEGUN).unlink(missing_ok=True)
     return [out / name for name in (MARKER, "compare.html", *pictures)]
 
 
-def draw_pictures(found: Comparison, backend: Backend) -> dict[str, bytes]:
+def draw_pictures(
+    found: Comparison, backend: Backend, config: MapsConfig = PLAIN_MAPS
+) -> dict[str, bytes]:
     """PNG bytes of `maps.png`, `flow_themes.png` and `flow.png`."""
     a, b = found.sides
-    config = _maps_config(a.run)
     terms = (_terms(a), _terms(b))
     one = _map_side(found, 0, a.xy, terms[0])
     other = _map_side(found, 1, found.alignment.apply(b.xy), terms[1])
@@ -183,13 +191,19 @@ def _contrast_json(row: Contrast) -> dict[str, Any]:
     return {**asdict(row), **sides, "ahead": row.higher}
 
 
-def check_folder(out: Path) -> None:
-    """Raise `InputError` where `out` is not a folder that a comparison may be written into."""
+def check_folder(out: Path, runs: Sequence[Path] = ()) -> None:
+    """Raise `InputError` where `out` is not a folder that a comparison may be written into.
+
+    runs: the folders that are compared.
+    """
+    check_output_folder(out, runs)
     with explain_os_errors(out):
         if out.exists() and not out.is_dir():
             raise InputError(f"{out}: is a file; --out names a folder.")
         names = [path.name for path in out.iterdir()] if out.is_dir() else []
-    foreign = [name for name in names if name not in OWN_FILES and not name.startswith(".")]
+    ours = {BEGUN, MARKER} & set(names)  # else even a maps.png is somebody's
+    known = OWN_FILES if ours else ()
+    foreign = [name for name in names if name not in known and not name.startswith(".")]
     if foreign:
         raise InputError(
             f"{out}: holds files that are no comparison (such as {min(foreign)}). Choose an empty "
@@ -201,14 +215,9 @@ def _prepare(out: Path) -> None:
     check_folder(out)
     with explain_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        (out / BEGUN).touch()
         (out / MARKER).unlink(missing_ok=True)
         sweep_partials(out)
-
-
-def _maps_config(run: Run) -> MapsConfig:
-    """The font that drew A's maps, if it is still there; else the bundled one."""
-    font = str(run.manifest["config"].get("maps", {}).get("font", ""))
-    return MapsConfig(font=font if font and Path(font).is_file() else "")
 
 
 def _terms(side: Side) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from rapids_rap.config import Config, Section
+from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
-from rapids_rap.settings import change_config, parse_toml
+from rapids_rap.settings import change_config, own_words, parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 OWN_FILES = ("ablation.csv", "ablation.html")  # beside the cells' folders
@@ -39,6 +39,17 @@ class Cell(Section):
             raise ValueError(f"{name} is a file that the ablation writes; name the cell otherwise")
         return name
 
+    @field_validator("set")
+    @classmethod
+    def _keeps_to_results(cls, given: dict[str, Setting]) -> dict[str, Setting]:
+        for key in OWN_WORD:
+            if key in given:
+                raise ValueError(
+                    f"a grid can't set {key}: what may run and where files lie is said in the "
+                    "configuration or with --set"
+                )
+        return given
+
     def configure(self, config: Config) -> Config:
         """The configuration of this cell's run; its settings win over `config`'s.
 
@@ -47,9 +58,16 @@ class Cell(Section):
         given = [f"{key}={json.dumps(value)}" for key, value in self.set.items()]
         given += [f"train.views={json.dumps([self.view])}"] if self.view else []
         try:
-            return change_config(config, given)
+            changed = change_config(config, given)
         except ConfigError as error:
             raise ConfigError(f"cell {self.name}: {error}") from None
+        # Whatever a key looks like (blanks, a comment): what it came to counts.
+        if own_words(changed) != own_words(config):
+            raise ConfigError(
+                f"cell {self.name}: sets what may run or where files lie ({', '.join(OWN_WORD)}), "
+                "which is said in the configuration or with --set."
+            )
+        return changed
 
 
 class Grid(Section):
@@ -107,6 +125,8 @@ def load_grid(name: str) -> Grid:
         near = difflib.get_close_matches(name, grids, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(list(grids))}."
         raise ConfigError(f"--grid {name}: no such grid; {hint} A file of your own ends in .toml.")
+    if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
+        raise ConfigError(f"{path}: can't be read: a folder, a device or a pipe, not a TOML file.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -25,7 +25,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
 from rapids_rap.quality.figures import Figure
-from rapids_rap.reading.run_space import stored_vectors
+from rapids_rap.reading.run_space import run_config, stored_vectors
 from rapids_rap.runs.run import Run
 from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
@@ -78,7 +78,7 @@ def used_vectors(run: Run, rows: Int64s, backend: Backend) -> Array:
 
     Post-processing and lexical vectors are fitted on all texts of the run again, as the run did.
     """
-    config = Config.model_validate(run.manifest["config"])
+    config = run_config(run)
     how, seed = config.embedding, config.random_seed
     try:
         if how.postprocess == "none" and how.lexical == "none":
@@ -198,7 +198,7 @@ class _Side:
 
     def _terms(self) -> dict[str, Figure]:
         """Of term lists made again from the shared texts by the run's own [terms] settings."""
-        settings = Config.model_validate(self.side.run.manifest["config"]).terms
+        settings = run_config(self.side.run).terms
         terms, note = self._term_lists(settings)
         own = terms.table[
             (terms.table["method"] == METHODS[0])

@@ -7,38 +7,85 @@ next-line retrieval on the songs that were held out from training stands in for 
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rapids_rap.compare.verdict import Contrast, Winner
 from rapids_rap.errors import InputError
 from rapids_rap.quality.figures import DECLARATIONS, Figure, declared, interval_of
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.run import Run, read_json
+from rapids_rap.runs.shape import Count, check_document
 from rapids_rap.training.record import sentences
 
 RECORD = "training.json"
+MEND = "train the model again"
 HELD_OUT = "held_out_next_line"
 SEEN = tuple(one.key for one in DECLARATIONS if one.memorised)
+
+
+Measured = float | None
+Span = Annotated[list[float], Field(min_length=2, max_length=2)] | None
+
+
+class _Intervals(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    dev_mrr_before: Span = None
+    dev_mrr_after: Span = None
+    dev_mrr_gain: Span = None
+
+
+class _Record(BaseModel):
+    """What of training.json is put into sentences, and what decides a comparison."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    train_lines: Count
+    steps: Count
+    views: list[str]
+    view_cosine: float
+    best_step: Count
+    dev_songs: Count
+    dev_pairs: Count
+    dev_mrr_before: Measured
+    dev_mrr_after: Measured
+    tfidf_mrr: Measured
+    chance_mrr: Measured
+    intervals: _Intervals
+
+    @model_validator(mode="after")
+    def _figures_come_together(self) -> Self:
+        own = (self.dev_mrr_before, self.dev_mrr_after, self.tfidf_mrr, self.chance_mrr)
+        if self.dev_mrr_after is not None and None in own:
+            raise ValueError("some of dev_mrr_before, tfidf_mrr and chance_mrr are missing")
+        return self
 
 
 def read_record(model: Path) -> Mapping[str, Any]:
     """The training.json of a model folder. Raises `InputError` where it can't be read."""
     path = model / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: can't be read ({error}); train the model again.") from None
-    return dict(record)
+        raise InputError(f"{path}: can't be read ({error}); {MEND}.") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: holds no JSON object; {MEND}.")
+    return record
 
 
 def record_of(run: Run) -> Mapping[str, Any] | None:
     """The training.json that `train` left in the model a run read; None where there is none."""
     model = Path(str(run.manifest["config"].get("embedding", {}).get("model", "")))
-    record = read_record(model) if (model / RECORD).is_file() else {}
-    return record if {"dev_mrr_before", "view_cosine"} <= record.keys() else None
+    with contextlib.suppress(OSError):  # a name too long for any disk
+        if (model / RECORD).is_file():
+            record = read_record(model)
+            if {"dev_mrr_before", "view_cosine"} <= record.keys():
+                check_document(model / RECORD, record, _Record, MEND)
+                return record
+    return None
 
 
 def memory_warning(name: str, record: Mapping[str, Any]) -> str:

@@ -97,7 +97,7 @@ def embed(
         texts=texts,
         config=config,
         spec=spec,
-        store=VectorStore(store_root, _space(spec, config, lane)),
+        store=VectorStore(store_root, _space(spec, config, lane), spec.dim),
         ids=hash_texts(texts),
         lane=lane,
         rows=backend.as_torch(matrix),
@@ -116,10 +116,14 @@ def embed(
     return Vectors(matrix, spec.fingerprint, spec.dim, report)
 
 
-def load_encoder(config: EmbeddingConfig, backend: Backend) -> Encoder:
-    """The stage's encoder, for a few texts: `encode(texts)` gives what the stage would store."""
+def load_encoder(config: EmbeddingConfig, backend: Backend, *, download: bool = True) -> Encoder:
+    """The stage's encoder, for a few texts: `encode(texts)` gives what the stage would store.
+
+    download: whether the network may be asked for a named model that is not on this machine.
+    """
     lane = open_lane(backend.torch_device)
-    return Encoder(resolve_model(config, lane.dtype), lane, config.attention, config.token_budget)
+    spec = resolve_model(config, lane.dtype, download=download)
+    return Encoder(spec, lane, config.attention, config.token_budget)
 
 
 def _space(spec: ModelSpec, config: EmbeddingConfig, lane: Lane) -> dict[str, object]:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from rapids_rap.arrays import Float32s, Int64s
-from rapids_rap.backend.failures import is_out_of_memory
+from rapids_rap.backend.failures import is_device_error, is_out_of_memory
 from rapids_rap.backend.lanes import Lane
+from rapids_rap.embedding.folder import first_line
 from rapids_rap.embedding.forward import BatchPlan, Runner, choose_plan
-from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights
+from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights, rows_of_words
 from rapids_rap.embedding.packing import TokenBatchIds, make_batch, plan_batches
 from rapids_rap.embedding.projection import load_projection
 from rapids_rap.embedding.tokenizing import TextTokenizer
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.kernels.pool import pool
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _explained(spec: ModelSpec) -> Iterator[None]:
+    """Turn what a model says that was put together wrongly, when it first runs, into a sentence."""
+    try:
+        yield
+    except RapError:
+        raise
+    except Exception as error:  # whatever the values of config.json do in the family's code
+        if is_device_error(error):
+            raise
+        raise InputError(
+            f"The model in {spec.folder} can't be run ({first_line(error)}): its config.json is "
+            "not that of its weights. Copy or download it again."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -41,8 +59,10 @@ class Encoder:
         self.spec = spec
         self.lane = lane
         self.tokenize = TextTokenizer(load_tokenizer(spec), spec)
-        self._runner = Runner(load_weights(spec, lane), lane)
-        with torch.inference_mode():
+        model = load_weights(spec, lane)
+        with torch.inference_mode(), _explained(spec):
+            self._words = rows_of_words(model)
+            self._runner = Runner(model, lane)
             self.plan: BatchPlan = choose_plan(self._runner, spec, attention)
         self._projection = (
             load_projection(spec.projection, spec.dim).to(lane.device) if spec.projection else None
@@ -75,6 +95,13 @@ class Encoder:
         Batches that find no memory are planned again with half the budget; raises `CapabilityError`
         if one text alone is too much.
         """
+        highest = int(tokens.ids.max(initial=0))
+        if highest >= self._words:  # on a GPU nothing could be run any more after such a look-up
+            raise InputError(
+                f"The tokenizer in {self.spec.folder} gives the token {highest}, but the model has "
+                f"vectors for {self._words}: the two are not of one model. Copy or download it "
+                "again."
+            )
         lengths = tokens.lengths
         waiting, done = np.arange(len(rows)), 0
         computed: list[tuple[Int64s, torch.Tensor]] = []

@@ -7,11 +7,13 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rapids_rap.data import data_path
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.runs.files import label_of
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +56,16 @@ def locate_model(name: str, *, download: bool = True) -> Path:
             raise CapabilityError("The bundled demo model is missing; reinstall rapids-rap.")
         return folder
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    try:
+        found, used = folder.is_dir(), folder.exists()
+    except (OSError, ValueError) as error:  # a NUL, a name longer than any may be, no right to look
+        raise InputError(
+            f"embedding.model: {label_of(folder)[:200]} can't be read ({error}). {OFFER}"
+        ) from None
+    if found:
         check_folder(transformer_folder(folder), name)
         return folder
-    if folder.exists() or not HUB_NAME.fullmatch(name) or name.startswith("."):
+    if used or not HUB_NAME.fullmatch(name) or name.startswith("."):
         raise InputError(f"embedding.model: there is no model folder at {name}. {OFFER}")
     return _from_hub(name, download)
 
@@ -83,7 +91,7 @@ def _from_hub(name: str, download: bool) -> Path:
     except Exception as error:  # the Hub client raises the errors of whichever HTTP library it uses
         raise CapabilityError(
             f"The model {name} is not on this machine and could not be downloaded "
-            f"({_first_line(error)}). {flaw}{OFFER}"
+            f"({first_line(error)}). {flaw}{OFFER}"
         ) from error
     check_folder(transformer_folder(folder), name)
     return folder
@@ -93,11 +101,22 @@ def transformer_folder(folder: Path) -> Path:
     """Where the transformer itself lies: sentence-transformers may keep it in a subfolder."""
     for module in read_modules(folder):
         if str(module.get("type", "")).endswith(".Transformer"):
-            inner = folder / str(module.get("path", ""))
-            if not inner.resolve().is_relative_to(folder.resolve()):
-                raise InputError(f"{folder / 'modules.json'}: {inner} is outside the model folder.")
-            return inner
+            return module_folder(folder, module)
     return folder
+
+
+def module_folder(root: Path, module: Mapping[str, Any]) -> Path:
+    """The folder of a step of modules.json. Raises `InputError` where it lies outside the model."""
+    where = root / "modules.json"
+    try:
+        inner = root / str(module.get("path", ""))
+        inner.is_dir()
+        inside = inner.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError) as error:  # a NUL, or a name longer than any may be
+        raise InputError(f"{where}: path of a module: can't be read ({error}).") from None
+    if not inside:
+        raise InputError(f"{where}: {inner} is outside the model folder.")
+    return inner
 
 
 def read_modules(folder: Path) -> list[dict[str, Any]]:
@@ -113,6 +132,8 @@ def read_json(path: Path) -> Any:
     """A JSON file of a model folder. Raises `InputError` naming it where it can't be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise InputError(f"{path}: can't be read as JSON (nested too deeply).") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read as JSON ({error}).") from error
 
@@ -193,6 +214,7 @@ def matching_files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """What a library says, in a line that can stand in a sentence of ours."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(".")

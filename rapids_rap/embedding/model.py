@@ -22,10 +22,17 @@ from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.backend.lanes import Lane
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import Pooling
+from rapids_rap.embedding.declared import (
+    check_tokenizer_settings,
+    check_weights_fit,
+    read_declared,
+    read_object,
+)
 from rapids_rap.embedding.folder import (
     fingerprint,
+    first_line,
     locate_model,
-    read_json,
+    module_folder,
     read_modules,
     transformer_folder,
 )
@@ -45,6 +52,8 @@ POOLING_MODES: dict[str, Pooling] = {  # both spellings of sentence-transformers
     "pooling_mode_lasttoken": "last",
 }
 # sentence-transformers steps that are done here; of Dense, what `projection.find_projection` takes.
+PLAIN_ATTENTION = (None, "eager", "sdpa")
+FEWEST_TOKENS = 4  # of a text, end token included; `echo` halves them
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize", DENSE_KIND)
 
 
@@ -73,19 +82,22 @@ class ModelSpec:
     projection: Path | None = None
 
 
-def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
+def resolve_model(config: EmbeddingConfig, auto_dtype: str, *, download: bool = True) -> ModelSpec:
     """Find the model and settle how it is read, without loading its weights.
 
-    `auto_dtype` is what `dtype = "auto"` means on the device.
+    `auto_dtype` is what `dtype = "auto"` means on the device; `download` whether the network may be
+    asked for a named model. Raises as `locate_model`, and `InputError` for a folder whose files say
+    what no model can be.
     """
-    root = locate_model(config.model)
+    root = locate_model(config.model, download=download)
     folder = transformer_folder(root)
     model_config = read_model_config(folder, config.trust_remote_code)
+    check_tokenizer_settings(folder)
     preset = PRESETS.get(config.model)
     pooling, pooling_source = _pooling(config, preset, root)
     causal, causal_source = _causal(config, preset, model_config)
     prompt, prompt_source = _prompt(config, preset, root)
-    dim = int(model_config.get_text_config().hidden_size)
+    dim = _vector_length(model_config, folder)
     projection = find_projection(root, dim)
     return ModelSpec(
         name=config.model,
@@ -110,24 +122,55 @@ def read_model_config(folder: Path, trust_remote_code: bool) -> Any:
     """The transformers configuration of a folder.
 
     Raises `CapabilityError` for an architecture that this transformers doesn't know or that has a
-    decoder of its own beside the encoder.
+    decoder of its own beside the encoder, `InputError` for values that no model can have.
     """
+    kind = read_declared(folder).get("model_type")
     try:
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+        config.get_text_config()
+    except Exception as error:  # each family checks its values in its own way
+        if isinstance(kind, str) and kind in transformers.CONFIG_MAPPING:
+            raise InputError(
+                f"{folder / 'config.json'}: a value is not what {kind} takes "
+                f"({first_line(error)}). Copy or download the model again."
+            ) from error
         raise CapabilityError(
             f"{folder}/config.json describes a model that transformers {transformers.__version__} "
-            f"can't build ({str(error).splitlines()[0]}). If the folder brings its own code and "
+            f"can't build ({first_line(error)}). If the folder brings its own code and "
             "you trust it, set embedding.trust_remote_code=true."
         ) from error
+    _use_plain_attention(config)
     if config.is_encoder_decoder:
         raise CapabilityError(
             f"{folder}: {config.model_type} is an encoder-decoder; give an encoder (BERT, XLM-R) "
             "or a decoder (Qwen2, Qwen3)."
         )
     return config
+
+
+def _use_plain_attention(config: Any) -> None:
+    """Take torch's own attention, whatever config.json names.
+
+    A name such as `owner/kernel` would be fetched from the Hub and run, and `flash_attention_2`
+    too where the package `kernels` is installed. How batches attend is decided in `forward`.
+    """
+    parts = [getattr(config, name, None) for name in config.sub_configs]
+    for one in (config, config.get_text_config(), *(part for part in parts if part is not None)):
+        if one._attn_implementation not in PLAIN_ATTENTION:
+            one._attn_implementation = None
+        one._experts_implementation = None
+
+
+def _vector_length(model_config: Any, folder: Path) -> int:
+    length = getattr(model_config.get_text_config(), "hidden_size", None)
+    if not isinstance(length, int) or length < 1:
+        raise InputError(
+            f"{folder / 'config.json'}: hidden_size, the length of a vector, is missing or no "
+            "whole number above 0."
+        )
+    return length
 
 
 def _pooling(config: EmbeddingConfig, preset: Preset | None, root: Path) -> Declared:
@@ -147,16 +190,17 @@ def _pooling(config: EmbeddingConfig, preset: Preset | None, root: Path) -> Decl
         return preset.pooling, "preset"
     for module in read_modules(root):
         if str(module.get("type", "")).endswith(".Pooling"):
-            path = root / str(module.get("path", "")) / "config.json"
+            path = module_folder(root, module) / "config.json"
             return _declared_pooling(path), f"{path.parent.name}/config.json"
     return "mean", "default, nothing declares it"
 
 
 def _declared_pooling(path: Path) -> Pooling:
     """The pooling that a sentence-transformers file declares, in its older or newer spelling."""
-    declared = read_json(path)
+    declared = read_object(path)
     named = declared.get("pooling_mode")
-    modes = [named] if isinstance(named, str) else list(named or ())
+    modes = [str(one) for one in named] if isinstance(named, list) else []
+    modes += [named] if isinstance(named, str) else []
     modes += [key for key, on in declared.items() if key.startswith("pooling_mode_") and on is True]
     if len(modes) != 1 or modes[0] not in POOLING_MODES:
         raise InputError(
@@ -188,11 +232,21 @@ def _prompt(config: EmbeddingConfig, preset: Preset | None, root: Path) -> Decla
         return preset.prompt, "preset"
     path = root / "config_sentence_transformers.json"
     if path.is_file():
-        declared = read_json(path)
-        name = declared.get("default_prompt_name")
+        declared = read_object(path)
+        name, prompts = declared.get("default_prompt_name"), declared.get("prompts") or {}
         if name:
-            return str(declared.get("prompts", {}).get(name, "")), path.name
+            prompt = prompts.get(name, "") if isinstance(prompts, dict) and _is_text(name) else None
+            if not _is_text(prompt):
+                raise InputError(
+                    f"{path}: default_prompt_name and prompts: expected a name and texts by name. "
+                    "Set embedding.prompt to choose one."
+                )
+            return prompt, path.name
     return "", "default, nothing declares one"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _max_tokens(wanted: int, model_config: Any, folder: Path) -> int:
@@ -205,7 +259,15 @@ def _max_tokens(wanted: int, model_config: Any, folder: Path) -> int:
         limits.append(positions - (int(model_config.pad_token_id or 0) + 1 if roberta else 0))
     declared = folder / "sentence_bert_config.json"
     if declared.is_file():
-        limits.append(int(read_json(declared).get("max_seq_length") or wanted))
+        limit = read_object(declared).get("max_seq_length")
+        if limit is not None and (not isinstance(limit, int) or limit is True):
+            raise InputError(f"{declared}: max_seq_length = {limit!r}: expected a whole number.")
+        limits.append(limit or wanted)
+    if min(limits) < FEWEST_TOKENS:
+        raise InputError(
+            f"{folder}: leaves room for {min(limits)} tokens of a text, {FEWEST_TOKENS} are the "
+            "least (max_position_embeddings, pad_token_id, max_seq_length)."
+        )
     if min(limits) < wanted:
         log.info("texts are cut at %d tokens, the model's own limit", min(limits))
     return min(limits)
@@ -225,6 +287,7 @@ def load_tokenizer(spec: ModelSpec) -> Any:
     left to folders without that file. Raises `InputError` where the tokenizer can't be built.
     """
     quiet_transformers()
+    check_tokenizer_settings(spec.folder)
     whole = (spec.folder / "tokenizer.json").is_file()
     kind = transformers.PreTrainedTokenizerFast if whole else transformers.AutoTokenizer
     try:
@@ -233,7 +296,8 @@ def load_tokenizer(spec: ModelSpec) -> Any:
         )
     except Exception as error:  # the Rust library raises bare Exception for a damaged file
         raise InputError(
-            f"The tokenizer in {spec.folder} can't be loaded ({str(error).splitlines()[0]})."
+            f"The tokenizer in {spec.folder} can't be loaded ({first_line(error)}). Copy or "
+            "download the model again."
         ) from error
 
 
@@ -245,6 +309,7 @@ def load_weights(spec: ModelSpec, lane: Lane) -> torch.nn.Module:
     for them.
     """
     quiet_transformers()
+    check_weights_fit(spec.folder)
     config = read_model_config(spec.folder, spec.trust_remote_code)
     config.is_causal = spec.causal  # transformers builds its own masks by this
     try:
@@ -264,7 +329,7 @@ def load_weights(spec: ModelSpec, lane: Lane) -> torch.nn.Module:
                 "bytes of weights); free some or choose a smaller model."
             ) from error
         raise InputError(
-            f"The weights in {spec.folder} can't be loaded ({str(error).splitlines()[0]}). Copy or "
+            f"The weights in {spec.folder} can't be loaded ({first_line(error)}). Copy or "
             "download the model again."
         ) from error
     # A pooler on top is not read here, so a folder without one is complete.
@@ -278,6 +343,11 @@ def load_weights(spec: ModelSpec, lane: Lane) -> torch.nn.Module:
         if hasattr(module, "is_causal"):
             module.is_causal = spec.causal
     return lane.place(model.eval(), spec.name)
+
+
+def rows_of_words(model: Any) -> int:
+    """For how many tokens a loaded model has vectors."""
+    return int(model.get_input_embeddings().weight.shape[0])
 
 
 def _weight_bytes(folder: Path) -> int:

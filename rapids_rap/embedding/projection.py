@@ -13,7 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from rapids_rap.embedding.folder import read_json, read_modules
+from rapids_rap.embedding.declared import read_object
+from rapids_rap.embedding.folder import module_folder, read_modules
 from rapids_rap.errors import InputError
 
 DENSE_KIND = "Dense"
@@ -34,10 +35,8 @@ def find_projection(root: Path, dim: int) -> Path | None:
     dense = [m for m in read_modules(root) if str(m.get("type", "")).endswith(f".{DENSE_KIND}")]
     if not dense:
         return None
-    folder = root / str(dense[0].get("path", ""))
-    if not folder.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{root / 'modules.json'}: {folder} is outside the model folder.")
-    declared = read_json(folder / "config.json")
+    folder = module_folder(root, dense[0])
+    declared = read_object(folder / "config.json")
     wanted = dense_description(dim)
     if len(dense) > 1 or any(declared.get(key) != value for key, value in wanted.items()):
         raise InputError(

@@ -60,10 +60,11 @@ class VectorStore:
 
     folder: where the shards are. damaged: how many shards failed verification when opened.
     redo: for each damaged shard whose ids survived, those ids in order; appending them as one shard
-    restores the same file.
+    restores the same file. dim: the length of its vectors; 0: whatever they have.
     """
 
-    def __init__(self, root: Path, space: Mapping[str, object]) -> None:
+    def __init__(self, root: Path, space: Mapping[str, object], dim: int = 0) -> None:
+        self._dim = dim
         space = {"format": FORMAT, **space}
         self.folder = root / space_key(space)
         self.damaged = 0
@@ -95,12 +96,28 @@ class VectorStore:
     def _is_sound(self, name: str) -> bool:
         try:
             record = json.loads(self._path(name, "json").read_text())
-            return record["format"] == FORMAT and all(
+            whole = record["format"] == FORMAT and all(
                 sha256_file(self._path(name, part)) == record["sha256"][part]
                 for part in ("ids.npy", "vectors.npy")
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError):
+            return whole and self._fits(name)
+        except MemoryError:
+            raise
+        except Exception:  # NumPy's reader of headers raises what Python's own tokenizer does
             return False
+
+    def _fits(self, name: str) -> bool:
+        """Whether a shard holds a row of ids for each vector; a store may come from elsewhere."""
+        rows = np.load(self._path(name, "ids.npy"), mmap_mode="r", allow_pickle=False)
+        vectors = np.load(self._path(name, "vectors.npy"), mmap_mode="r", allow_pickle=False)
+        return (
+            rows.dtype == ROW
+            and rows.ndim == 1
+            and vectors.ndim == 2
+            and vectors.dtype.kind == "f"
+            and len(rows) == len(vectors)
+            and self._dim in (0, vectors.shape[1])
+        )
 
     def _set_aside(self, name: str) -> None:
         log.warning(
@@ -110,9 +127,11 @@ class VectorStore:
         self.damaged += 1
         try:
             ids = np.load(self._path(name, "ids.npy"), allow_pickle=False)["id"]
-            if _shard_name(ids) == name:
+            if ids.ndim == 1 and ids.dtype == ROW["id"] and _shard_name(ids) == name:
                 self.redo.append(ids)
-        except (OSError, ValueError, IndexError, EOFError):
+        except MemoryError:
+            raise
+        except Exception:  # as above
             pass  # ids lost as well: the texts join the others that are missing
         for part in ("json", "ids.npy", "vectors.npy"):  # the commit first: it makes a shard count
             path = self._path(name, part)

@@ -14,7 +14,9 @@ from typing import Any
 from rapids_rap.backend.gpu_plan import TOKEN_ROW, Choice, graph_bytes, plan_run, vector_bytes
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Memory, Sizes
 from rapids_rap.config import EmbeddingConfig
-from rapids_rap.embedding.folder import locate_model, read_json, transformer_folder
+from rapids_rap.embedding.declared import SIZES, read_declared
+from rapids_rap.embedding.folder import locate_model, transformer_folder
+from rapids_rap.errors import InputError
 
 BASE = 1000 * 2**20  # the interpreter with torch and the other libraries loaded
 LISTS = 512 * 2**20  # a chunk of queries, the lists they search and what they found
@@ -80,7 +82,17 @@ def find_model_size(
     """
     folder = transformer_folder(locate_model(config.model, download=download))
     dtype = auto_dtype if config.dtype == "auto" else config.dtype
-    return model_size(config.model, read_json(folder / "config.json"), BYTES[dtype])
+    declared = read_declared(folder)
+    if "hidden_size" not in declared:  # a family of other names, which transformers translates
+        from rapids_rap.embedding.model import read_model_config
+
+        built = read_model_config(folder, config.trust_remote_code).get_text_config()
+        declared = {name: getattr(built, name) for name in SIZES if hasattr(built, name)}
+    if "hidden_size" not in declared:
+        raise InputError(
+            f"{folder / 'config.json'}: hidden_size, the length of a vector, is missing."
+        )
+    return model_size(config.model, declared, BYTES[dtype])
 
 
 def model_size(name: str, config: Mapping[str, Any], bytes_each: int) -> ModelSize:

@@ -13,6 +13,7 @@ import numpy as np
 from rapids_rap.config import Config
 from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.machine.memory_plan import MemoryPlan, gib
+from rapids_rap.night.metrics import PREFIX
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import explain_os_errors
 from rapids_rap.runs.run import Run
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 TEXT_BYTES = 20  # of lyrics that make a distinct text, about: a first night knows no better
 ROW = 1_500  # bytes of a distinct text in tables and kept stages (about 700 at 60,000), rounded up
 PAGES = 100 * 2**20  # maps, report and the like, however few texts
+METRICS_HEAD = f"# HELP {PREFIX}".encode()
 TOO_TIGHT = 1.5  # times the free memory: an estimate may be off by less
 
 
@@ -114,8 +116,29 @@ def check_place(root: NightRoot, config: Config) -> None:
                 f"nightly.root = {root.path}: lies inside the input {given}, and would be read as "
                 "lyrics; choose a folder elsewhere."
             )
+    check_metrics(config)
     store = config.embedding.store
     if store and Path(store).expanduser().resolve() != root.store.resolve():
         raise ConfigError(
             f"embedding.store = {store}: nights keep their vectors in {root.store}; leave it out."
+        )
+
+
+def check_metrics(config: Config) -> None:
+    """Raises `ConfigError` where nightly.metrics names a file that no night wrote."""
+    if not config.nightly.metrics:
+        return
+    path = Path(config.nightly.metrics).expanduser()
+    try:
+        old = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                old = file.read(64)
+        ours = not path.exists() or (path.is_file() and (not old or old.startswith(METRICS_HEAD)))
+    except OSError:  # said after the night, which it does not stop
+        return
+    if not ours:
+        raise ConfigError(
+            f"nightly.metrics = {path}: holds something else than a night's metrics, which would "
+            "be lost; name another file."
         )

@@ -29,8 +29,8 @@ from rapids_rap.clustering.neighbors import count_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.corpus.ingest import ingest
-from rapids_rap.errors import ConfigError, InputError
-from rapids_rap.reading.run_space import run_config, run_space
+from rapids_rap.errors import ConfigError
+from rapids_rap.reading.run_space import SAID, check_rows, run_config, run_space
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
 
@@ -114,18 +114,24 @@ def assign(run: Run, config: Config, backend: Backend, min_confidence: float = 0
 
 
 def assign_config(run: Run, inputs: Sequence[Path], settings: Sequence[str]) -> Config:
-    """The run's configuration with new inputs, all of them, and `input.key=value` settings.
+    """The run's configuration with new inputs, all of them, and settings of the command line.
 
-    Raises `ConfigError` for a setting of another section: the rest is as the run has it.
+    Those are `input.key=value` and what may be said of the run's model (`run_space.SAID`). Raises
+    `ConfigError` for others: the rest is as the run has it.
     """
+    reading: list[str] = []
+    said: list[str] = []
     for setting in settings:
-        if not setting.strip().startswith("input."):
+        key = setting.partition("=")[0].strip()
+        if not key.startswith("input.") and key not in SAID:
             raise ConfigError(
-                f"--set {setting}: assign takes input.key=value only; how lines are cleaned and "
-                "embedded is the run's own."
+                f"--set {setting}: assign takes input.key=value and {' and '.join(SAID)} only; how "
+                "lines are cleaned and embedded is the run's own."
             )
+        (said if key in SAID else reading).append(setting)
     paths = json.dumps([str(path) for path in inputs], ensure_ascii=False)
-    return change_config(run_config(run), [f"input.paths={paths}", "input.limit=0", *settings])
+    made = run_config(run, said)
+    return change_config(made, [f"input.paths={paths}", "input.limit=0", *reading])
 
 
 def ask_neighbours(
@@ -244,13 +250,8 @@ def _votes(labels: Array, near: Array, distances: Array) -> tuple[Array, Array]:
 def _base(run: Run) -> pd.DataFrame:
     """The run's distinct texts, row = text_id: text_norm, cluster, theme."""
     first = run.lines.drop_duplicates("text_id").sort_values("text_id")
-    first = first[["text_id", "text_norm", "cluster", "theme"]].reset_index(drop=True)
-    if len(first) != len(run.vectors) or (first["text_id"] != first.index).any():
-        raise InputError(
-            f"{run.path}: lines.parquet has {len(first):,} distinct texts and vectors.npy "
-            f"{len(run.vectors):,} rows; it is damaged, run the command of manifest.json again."
-        )
-    return first
+    check_rows(run)
+    return first[["text_id", "text_norm", "cluster", "theme"]].reset_index(drop=True)
 
 
 def _known(place: Int64s, labels: Int64s) -> pd.DataFrame:

@@ -7,8 +7,10 @@ are embedded in memory; nothing is written into the run or its store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -18,16 +20,23 @@ from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend
 from rapids_rap.backend.rows import row_blocks
 from rapids_rap.config import Config
+from rapids_rap.embedding.declared import brings_code
 from rapids_rap.embedding.embed import load_encoder
+from rapids_rap.embedding.folder import locate_model, transformer_folder
 from rapids_rap.embedding.fusion import lexical_vectors, put_beside
 from rapids_rap.embedding.postprocess import Postprocessed, apply_transform, postprocess
-from rapids_rap.errors import InputError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.runs.run import Run
+from rapids_rap.settings import change_config, without_own_word
 from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import load_words, segment
 
 # Of a model's description, what decides a vector besides the device.
 DECIDING = ("fingerprint", "pooling", "causal", "prompt", "end_token", "max_tokens")
+
+# What the command line may say of a run's model: where it lies now, and whether its code may run.
+LARGEST_LIST = 64 * 2**20  # bytes
+SAID = ("embedding.model", "embedding.trust_remote_code")
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,23 @@ class Space:
     asked: Array
 
 
-def run_config(run: Run) -> Config:
-    """The configuration that the run was made with.
+def run_config(run: Run, said: Sequence[str] = ()) -> Config:
+    """The configuration that the run was made with, but for what only its reader may decide.
 
-    Raises `InputError` where this version can't read it.
+    A run may come from elsewhere: code, commands and files to write are not what it says, but
+    defaults (`settings.without_own_word`), or `said`, settings from the command line now. Raises
+    `InputError` where this version can't read it, `ConfigError` for a setting beyond `SAID`.
     """
+    for setting in said:
+        if setting.partition("=")[0].strip() not in SAID:
+            raise ConfigError(
+                f"--set {setting}: how texts are embedded is the run's own; only "
+                f"{' and '.join(SAID)} may be said here."
+            )
     try:
-        return Config.model_validate(run.manifest["config"])
+        made = Config.model_validate(run.manifest["config"])
+        _check_lists(run, made)
+        return change_config(without_own_word(made), said)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(
@@ -53,17 +72,41 @@ def run_config(run: Run) -> Config:
         ) from None
 
 
+def _check_lists(run: Run, made: Config) -> None:
+    """The lists of words that a run names are files, and no larger than lists are."""
+    for name in (made.lexicon.path, made.terms.user_words, made.terms.stop_words):
+        path = Path(name)
+        try:
+            odd = path.exists() and not path.is_file()
+            large = path.is_file() and path.stat().st_size > LARGEST_LIST
+        except (OSError, ValueError):
+            odd, large = True, False
+        if name and (odd or large):
+            raise InputError(
+                f"{run.path / 'manifest.json'}: names {name[:200]} as a list of words, which is "
+                f"{'too large for one' if large else 'no file'}."
+            )
+
+
 def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend) -> Float32s:
     """(m, d) float32 on the host: the texts' vectors by the model of the run.
 
-    Raises `InputError` where the model that is found now is not the one the run was made with.
+    A model that only the run names is not downloaded. Raises `InputError` where the model that is
+    found now is not the one the run was made with, or where the run needs its code and nobody said
+    so; `CapabilityError` for a model that can't be had.
     """
-    encoder = load_encoder(config.embedding, backend)
+    said = config.embedding.model != _made_with(run).get("model")
+    if not said:
+        _require_model_here(run, config.embedding.model)
+    if not config.embedding.trust_remote_code:
+        _refuse_unsaid_code(run, config.embedding.model)
+    encoder = load_encoder(config.embedding, backend, download=said)
     made, found = run.manifest["model"], encoder.spec
-    if found.fingerprint != made["fingerprint"]:
+    expected = str(made.get("fingerprint", ""))
+    if found.fingerprint != expected:
         raise InputError(
             f"{run.path}: was made with another state of the model {config.embedding.model} "
-            f"(fingerprint {made['fingerprint'][:12]}, found {found.fingerprint[:12]}), so "
+            f"(fingerprint {expected[:12] or 'none'}, found {found.fingerprint[:12]}), so "
             "distances would mean nothing; run again with the present model, or put the earlier "
             "one back."
         )
@@ -73,10 +116,45 @@ def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend)
                 f"{run.path}: was made with {name} = {made[name]!r} of the model "
                 f"{config.embedding.model}, which now says {getattr(found, name)!r}; run again."
             )
+    if found.dim != run.vectors.shape[1]:
+        raise InputError(
+            f"{run.path / 'vectors'}: has vectors of {run.vectors.shape[1]} numbers, the model's "
+            f"have {found.dim}; it is damaged, run the command of manifest.json again."
+        )
     vectors = encoder.encode(texts)
     del encoder
     open_lane(backend.torch_device).release()
     return vectors
+
+
+def _made_with(run: Run) -> Mapping[str, Any]:
+    """The section [embedding] as the manifest has it."""
+    section = run.manifest["config"].get("embedding")
+    return section if isinstance(section, dict) else {}
+
+
+def _require_model_here(run: Run, name: str) -> None:
+    try:
+        locate_model(name, download=False)
+    except CapabilityError as error:
+        raise CapabilityError(
+            f"{run.path}: was made with the model {name}, which can't be had here ({error}) What a "
+            f"run names is not downloaded; a run of yours with --model {name} does so, and --set "
+            "embedding.model=DIR names a copy that lies elsewhere."
+        ) from None
+
+
+def _refuse_unsaid_code(run: Run, name: str) -> None:
+    """Where the run was made by code of its model, plain classes would give other vectors."""
+    if _made_with(run).get("trust_remote_code") is not True:
+        return
+    folder = transformer_folder(locate_model(name))
+    if brings_code(folder):
+        raise InputError(
+            f"{run.path}: was made by running Python code of the model {name}, which no run "
+            f"decides for you. If you trust what is in {folder}, say so: --set "
+            "embedding.trust_remote_code=true."
+        )
 
 
 def stored_vectors(run: Run, backend: Backend) -> Array:
@@ -89,6 +167,16 @@ def stored_vectors(run: Run, backend: Backend) -> Array:
     for block in row_blocks(n, 8 * d):
         rows[block, :] = backend.from_host(np.array(run.vectors[block], dtype=np.float32))
     return rows
+
+
+def check_rows(run: Run) -> None:
+    """Raise `InputError` unless every distinct text has its row of vectors.npy, and no row more."""
+    ids = np.unique(run.lines["text_id"].to_numpy(dtype=np.int64))
+    if len(ids) != len(run.vectors) or not np.array_equal(ids, np.arange(len(ids))):
+        raise InputError(
+            f"{run.path}: lines.parquet has {len(ids):,} distinct texts and vectors.npy "
+            f"{len(run.vectors):,} rows; it is damaged, run the command of manifest.json again."
+        )
 
 
 def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:

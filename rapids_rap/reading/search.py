@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,20 +14,23 @@ from rapids_rap.backend.protocol import Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
-from rapids_rap.reading.run_space import embed_like, fitted_vectors, run_config
+from rapids_rap.reading.run_space import check_rows, embed_like, fitted_vectors, run_config
 from rapids_rap.runs.run import Run
 
 Unit = Literal["line", "song", "artist"]
 
 
-def search_run(run: Run, text: str, by: Unit, k: int, backend: Backend) -> pd.DataFrame:
+def search_run(
+    run: Run, text: str, by: Unit, k: int, backend: Backend, said: Sequence[str] = ()
+) -> pd.DataFrame:
     """The k nearest units to `text`: rank, similarity (cosine), then what names the unit.
 
-    A song's or artist's vector is the mean over its lines, every occurrence counted. Raises
-    `InputError` for an empty text, for songs or artists a run does not have, and where the model
-    found now is not the one the run was made with.
+    said: settings of the run's model from the command line (`run_space.SAID`). A song's or artist's
+    vector is the mean over its lines, every occurrence counted. Raises `InputError` for an empty
+    text, for songs or artists a run does not have, and where the model found now is not the one the
+    run was made with.
     """
-    config = run_config(run)
+    config = run_config(run, said)
     if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
         raise InputError("The text to search for is not UTF-8.")
     query_text = normalize([text], config.corpus.script)[0]
@@ -36,6 +40,7 @@ def search_run(run: Run, text: str, by: Unit, k: int, backend: Backend) -> pd.Da
     # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
     # model's part of it.
     used = fitted_vectors(run, config, backend)
+    check_rows(run)
     vectors, units = _units(run, by, backend.to_host(used.matrix))
     found = backend.knn(
         backend.from_host(vectors),

@@ -10,6 +10,7 @@ import pandas as pd
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.run import Run
+from rapids_rap.runs.shape import Kind, check_table
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -75,6 +76,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
 
 def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     _check_cluster(run, cluster)
+    needed: dict[str, Kind] = {"distinct_lines": "int", "suggested_label": "text"}
+    check_table(run.path / "clusters.csv", run.clusters, needed)
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
     label = run.labels_of("cluster").get(cluster)

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Float32s, HostArray
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
 
 
 @dataclass(frozen=True)
@@ -29,31 +30,34 @@ class Run:
     @functools.cached_property
     def lines(self) -> pd.DataFrame:
         """One row an occurrence."""
-        with explain_damage(self.path / "lines.parquet"):
-            return pd.read_parquet(self.path / "lines.parquet")
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            table = pd.read_parquet(path)
+        check_table(path, table, LINES)
+        return table
 
     @functools.cached_property
     def texts(self) -> pd.DataFrame:
         """One row a distinct text, row = text_id: text_norm, weight, cluster, theme, x, y."""
         columns = ["text_id", "text_norm", "weight", "cluster", "theme", "x", "y"]
-        with explain_damage(self.path / "lines.parquet"):
-            table = pd.read_parquet(self.path / "lines.parquet", columns=columns)
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            table = pd.read_parquet(path, columns=columns)
+        check_table(path, table, {name: LINES[name] for name in columns})
         first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
         return first.drop(columns="text_id")
 
     @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
         """Every figure of quality.json."""
-        with explain_damage(self.path / "quality.json"):
-            return read_json(self.path / "quality.json")
+        return self._document("quality.json")
 
     @functools.cached_property
     def night(self) -> Mapping[str, Any] | None:
         """nightly.json; None where the run was not made by `rapids-rap nightly`."""
         if not (self.path / NIGHT).exists():
             return None
-        with explain_damage(self.path / NIGHT):
-            return read_json(self.path / NIGHT)
+        return self._document(NIGHT)
 
     @functools.cached_property
     def clusters(self) -> pd.DataFrame:
@@ -118,7 +122,8 @@ class Run:
         """(n_texts, d), memory-mapped, row = text_id."""
         path = self.path / "vectors" / "vectors.npy"
         with explain_damage(path):
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        return _checked_matrix(path, vectors)
 
     @functools.cached_property
     def reduced(self) -> Float32s | None:
@@ -127,7 +132,8 @@ class Run:
         if not path.exists():
             return None
         with explain_damage(path):
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+            places = np.load(path, allow_pickle=False)
+        return np.asarray(_checked_matrix(path, places), dtype=np.float32)
 
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
@@ -149,7 +155,16 @@ class Run:
                 na_values=[""],
                 dtype=dict.fromkeys((*text, "region"), "str"),
             )
-            return unescape_cells(table)
+            table = unescape_cells(table)
+        check_table(self.path / name, table, TABLES.get(name, {}))
+        return table
+
+    def _document(self, name: str) -> Mapping[str, Any]:
+        with explain_damage(self.path / name):
+            value = read_json(self.path / name)
+        if not isinstance(value, dict):
+            raise InputError(f"{self.path / name}: holds no JSON object; {AGAIN}.")
+        return value
 
     def _optional_table(self, name: str) -> pd.DataFrame | None:
         return self._table(name) if (self.path / name).exists() else None
@@ -169,22 +184,28 @@ def open_run(path: Path) -> Run:
     except (OSError, ValueError) as error:
         raise InputError(f"{manifest_path}: can't be read ({error}).") from None
     schema = manifest.get("schema_version", 0) if isinstance(manifest, dict) else 0
-    if schema > SCHEMA_VERSION:
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
         raise InputError(
             f"{path}: was written by a newer version (schema {schema}; this version reads "
             f"{SCHEMA_VERSION}); upgrade rapids-rap."
         )
     if not schema or not {"config", "counts", "model"} <= manifest.keys():
         raise InputError(f"{manifest_path}: is not the manifest of a run.")
+    check_manifest(manifest_path, manifest)
     return Run(path, manifest)
 
 
 @contextlib.contextmanager
 def explain_damage(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged file of a run raises into an `InputError`."""
+    """Turn what reading a damaged file of a run raises into an `InputError`.
+
+    Only a library's reader stands within: each raises errors of its own for what it can't read.
+    """
     try:
         yield
-    except (OSError, ValueError, EOFError) as error:
+    except (RapError, MemoryError):
+        raise
+    except Exception as error:
         raise InputError(
             f"{path}: is missing or damaged ({error}); run the command of manifest.json again."
         ) from None
@@ -196,3 +217,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _checked_matrix(path: Path, matrix: HostArray) -> HostArray:
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":
+        raise InputError(f"{path}: is no matrix of decimal numbers; {AGAIN}.")
+    return matrix

@@ -85,8 +85,8 @@ def _check_file(path: Path, name: str, entry: Mapping[str, Any]) -> Iterator[str
             yield f"{file}: is no PNG image."
     except FileNotFoundError:
         yield f"{file}: is missing."
-    except OSError as error:
-        yield f"{file}: can't be read ({error.strerror})."
+    except (OSError, ValueError) as error:  # a name with a NUL, or too long for any disk
+        yield f"{file}: can't be read ({getattr(error, 'strerror', error)})."
 
 
 def _starts_with(file: Path, magic: bytes) -> bool:
@@ -109,7 +109,14 @@ def _compare_numbers(run: Run) -> list[str]:
             faults += [f"{run.path}: {fault}" for fault in check(run)]
         except InputError as error:
             faults.append(str(error))
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+            OSError,
+        ) as error:
             faults.append(f"{run.path}: can't be compared ({type(error).__name__}: {error}).")
     return faults
 

@@ -126,14 +126,15 @@ def sentences(record: dict[str, Any]) -> Iterator[str]:
         yield "Next-line retrieval on held-out songs: not computed."
         return
     before, after = record["dev_mrr_before"], record["dev_mrr_after"]
-    low, high = record["intervals"]["dev_mrr_gain"]
+    gain = record["intervals"].get("dev_mrr_gain")  # null with too few songs
+    span = f"{gain[0]:+.4f} to {gain[1]:+.4f}" if gain else "not computed"
     yield (
         f"Next-line retrieval on {record['dev_pairs']:,} pairs of {record['dev_songs']:,} held-out "
         f"songs: MRR {before:.4f} before, {after:.4f} after (change {after - before:+.4f}, 95 % "
-        f"interval {low:+.4f} to {high:+.4f}); character TF-IDF {record['tfidf_mrr']:.4f}, chance "
+        f"interval {span}); character TF-IDF {record['tfidf_mrr']:.4f}, chance "
         f"{record['chance_mrr']:.4f}."
     )
-    yield _verdict(record, low)
+    yield _verdict(record, gain[0] if gain else 0.0)
 
 
 def _verdict(record: dict[str, Any], low: float) -> str:

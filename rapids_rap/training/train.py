@@ -14,6 +14,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from rapids_rap.backend.lanes import Lane, open_lane
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import Config, EmbeddingConfig
 from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.embedding.encoder import Encoder
+from rapids_rap.embedding.folder import DECIDING_FILES, DECLARING_FILES
 from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.machine.device import DeviceResolution
@@ -40,6 +43,7 @@ from rapids_rap.runs.files import (
     write_json,
 )
 from rapids_rap.runs.lock import exclusive
+from rapids_rap.runs.outputs import check_output_folder, named_files
 from rapids_rap.training.checkpoint import Checkpoints, TrainingState, as_plain
 from rapids_rap.training.dev import DevFigures, dev_baselines, dev_figures
 from rapids_rap.training.head import HeadLearner
@@ -65,6 +69,7 @@ RECORD = "training.json"
 # others. (With another `chunk_tokens` dropout is drawn in other chunks.)
 FREE_SETTINGS = {"chunk_tokens", "gradient_checkpointing", "checkpoint_every"}
 FEWEST_PAIRS = 10
+BESIDE = ("[0-9]_*", "generation_config.json", "chat_template*", ".*")  # what else a model has
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ def train(
     model or library that can't be had, for views without a difference and where memory runs out.
     """
     _refuse_used(out, overwrite)
+    files, _ = find_files([Path(path) for path in config.input.paths])
+    base = Path(config.embedding.model).expanduser()
+    read = [base / "config.json"] if config.embedding.model != "demo" and base.is_dir() else []
+    check_output_folder(out, [*files, *named_files(config), *read])
     require_trainable(config)
     backend = load_backend(resolution.backend)
     lane = open_lane(backend.torch_device)
@@ -209,6 +218,13 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
     if not overwrite:
         raise InputError(
             f"{out} holds a model that was trained already. Choose another --out, or --overwrite."
+        )
+    own = (*DECIDING_FILES, *DECLARING_FILES, RECORD, *BESIDE)
+    foreign = [p.name for p in out.iterdir() if not any(fnmatch(p.name, name) for name in own)]
+    if foreign:
+        raise InputError(
+            f"{out / min(foreign)}: is no part of a model, and --overwrite replaces the whole "
+            "folder; move it away first."
         )
 
 

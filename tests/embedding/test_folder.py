@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from rapids_rap.embedding import folder as folder_module
+from rapids_rap.embedding.declared import check_weights_fit, read_declared
 from rapids_rap.embedding.folder import fingerprint, locate_model, transformer_folder
 from rapids_rap.errors import CapabilityError, InputError
 
@@ -158,3 +159,26 @@ def test_a_broken_modules_file_is_named(copy):
     (copy / "modules.json").write_text("{")
     with pytest.raises(InputError, match=r"modules\.json"):
         locate_model(str(copy))
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "vocab_size"])
+def test_a_description_of_more_than_the_weights_is_refused(copy, key):
+    """Thousands of layers would be built one by one before the first was missed."""
+    config = json.loads((copy / "config.json").read_text())
+    check_weights_fit(copy)
+    (copy / "config.json").write_text(
+        json.dumps(config | {key: 4000 if "layers" in key else 2**25})
+    )
+    with pytest.raises(InputError, match=f"{key} = .* is more than the weights"):
+        check_weights_fit(copy)
+
+
+@pytest.mark.parametrize("value", ["x", -1, 0, 1.5, True, None, {"x": 1}, [], ["x"], 10**30])
+@pytest.mark.parametrize("key", ["hidden_size", "num_hidden_layers", "vocab_size"])
+def test_a_size_that_is_none_is_named(copy, key, value):
+    """Each family of a library fails in its own way; here the file and the field are named."""
+    config = json.loads((copy / "config.json").read_text())
+    for changed in ({key: value}, {"text_config": {key: value}}):
+        (copy / "config.json").write_text(json.dumps(config | changed))
+        with pytest.raises(InputError, match=rf"config\.json: (text_config\.)?{key} = .*expected"):
+            read_declared(copy)

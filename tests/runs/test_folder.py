@@ -19,7 +19,9 @@ def publish(folder, **changes):
         "lines": pd.DataFrame({"line_id": [0], "text": ["爱"], "cluster": [0]}),
         "dropped": pd.DataFrame({"file": ["f"], "line": [1], "text": ["x"], "rule": ["credit"]}),
         "tables": {
-            "clusters.csv": pd.DataFrame({"cluster": [0], "top_terms": ["null"]}),
+            "clusters.csv": pd.DataFrame(
+                {"cluster": [0], "lines": [1], "theme": [0], "top_terms": ["null"]}
+            ),
             "themes.csv": pd.DataFrame({"theme": [0], "label": ["NA"]}),
         },
         "vectors": np.ones((1, 2), np.float32),
