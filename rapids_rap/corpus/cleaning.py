@@ -47,7 +47,7 @@ _SET_APART = {Mark.ROW: "row", Mark.TRANSLATION: "translation"}  # other marks: 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
 _NOT_WORD = re.compile(r"[\W_]+")
-_BETWEEN_NAMES = re.compile(r"\s*(?:[/&+,、;|]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
+_BETWEEN_NAMES = re.compile(r"[/&+,、;|]|\bfeat\b\.?|\bft\b\.?", re.IGNORECASE)
 _SPEAKER = re.compile(
     r"[\[【〔]\s*([^\[\]【】()〔〕:∶]{1,40})\s*[:∶]?\s*[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
 )
