@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 _PARSER: Any = re._parser  # type: ignore[attr-defined]  # no public module parses expressions
-_SHORT, _TIMES = 2_000, 8
+_LARGEST = 16_384
 _NOTICED = 0.01  # seconds: below it nothing grows that matters, and nothing can be measured
 # 8 times the input: linear takes 8 times as long, quadratic 64 times.
 _MOST = 24.0
@@ -30,15 +30,22 @@ GENERIC = (
 )
 
 
-def grows_too_fast(function: Callable[[str], object], make: Callable[[int], str]) -> float | None:
+def grows_too_fast(
+    function: Callable[[str], object], make: Callable[[int], str], first: int = 64
+) -> float | None:
     """How many times longer eight times the input takes, where that is more than linear.
 
-    The least of three is taken each time: other processes only make a time longer.
+    The input doubles, so that what takes for ever is left early. The least of three is taken each
+    time: other processes only make a time longer.
     """
-    if _seconds(function, make(_SHORT * _TIMES), 1) < _NOTICED:
-        return None
-    ratio = _least(function, make(_SHORT * _TIMES)) / max(_least(function, make(_SHORT)), 1e-6)
-    return ratio if ratio > _MOST else None
+    size = first
+    while size <= _LARGEST:
+        if _seconds(function, make(size), 1) >= _NOTICED:
+            ratio = _least(function, make(size)) / max(_least(function, make(size // 8)), 1e-6)
+            if ratio > _MOST:
+                return ratio
+        size *= 2
+    return None
 
 
 def adversaries(pattern: re.Pattern[str]) -> list[tuple[str, str, str]]:

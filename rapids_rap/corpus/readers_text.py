@@ -22,7 +22,7 @@ _ARTIST = re.compile(
 )
 _LABEL = "姓"  # no line without this character opens an artist
 _OPENS_SONG = re.compile(
-    r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by)?\s*[:∶]|lyricist|原[词詞])",
+    r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by\s*)?[:∶]|lyricist|原[词詞])",
     re.IGNORECASE,
 )
 _BOOK_MARKS = re.compile(r"《([^《》]+)》")
