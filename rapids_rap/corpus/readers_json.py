@@ -255,9 +255,7 @@ def _transposed(document: Any, config: InputConfig) -> Any:
         return document
     # Only what is read: there may be as many columns as rows.
     columns = {
-        key: document[key]
-        for key in wanted_columns(config)
-        if isinstance(document.get(key), dict)
+        key: document[key] for key in wanted_columns(config) if isinstance(document.get(key), dict)
     }
     return [{key: value.get(row) for key, value in columns.items()} for row in cells]
 

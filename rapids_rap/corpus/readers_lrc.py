@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rapids_rap.corpus.markers import is_marker
 from rapids_rap.corpus.markup import is_lrc_tag, unescape
+from rapids_rap.corpus.normalize import unicode_form
 from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
 from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
 
@@ -137,7 +138,9 @@ def _tag(line: str, *, any_name: bool) -> tuple[str, str] | None:
     if not line.startswith("["):
         return None
     match = _TAG.fullmatch(line)
-    if match is None or not (is_lrc_tag(line) or (any_name and not is_marker(line))):
+    if match is None:
+        return None
+    if not is_lrc_tag(line) and not (any_name and not is_marker(unicode_form([line])[0])):
         return None
     key = match[1].strip().lower()
     return _NAMES.get(key, key), name_of(unescape(match[2])) or ""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -51,9 +53,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a JSON document whole or not at all; NaN and infinity are refused, not written."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """A JSON document as it is written."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     # A file name that isn't UTF-8 has lone surrogates in Python; JSON writes those as escapes.
-    write_bytes(path, text.encode(errors="backslashreplace") + b"\n")
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def write_array(path: Path, array: HostArray) -> None:
@@ -103,9 +110,58 @@ def sweep_partials(folder: Path) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError, also for what is no file."""
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_plain(path: Path) -> io.BufferedReader:
+    """A file opened for reading. Raises OSError, also for what is no file.
+
+    A pipe may never begin and a device never end, also where a link leads to one.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    descriptor = os.open(path, flags)  # not blocking: a pipe without a writer would wait for one
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    kind = next((name for is_it, name in _KINDS if is_it(mode)), "no file")
+    raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+MOST_TEXT = 2**28  # bytes of a document that is read at once, such as a manifest or a word list
+
+
+def read_plain(path: Path, most: int = MOST_TEXT) -> bytes:
+    """A file's bytes. Raises OSError, also for what is no file and for more than `most` bytes."""
+    with open_plain(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EINVAL, f"it is larger than {readable_bytes(most)}", str(path))
+    return data
+
+
+def readable_bytes(size: float, beside: float = 0) -> str:
+    """Bytes for reading, with as many digits as tell them from the size that stands beside them."""
+    unit, name = next((u, n) for u, n in _UNITS if max(size, beside) >= u or u == 1)
+    for digits in (1, 2, 3):
+        text = f"{size / unit:,.{digits}f}"
+        if size == beside or text != f"{beside / unit:,.{digits}f}":
+            return f"{text} {name}"
+    return f"{size:,.0f} bytes"
+
+
+_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ from rapids_rap.runs.names import (
     TABLES,
 )
 from rapids_rap.runs.run import Run, read_json
+from rapids_rap.runs.seal import write_manifest
 
 
 class RunFolder:
@@ -124,7 +125,7 @@ class RunFolder:
             for p in sorted(self.path.rglob("*"))
             if p.is_file() and not str(p.relative_to(self.path)).startswith(".")
         }
-        write_json(self.path / MANIFEST, {**self._manifest, "files": files})
+        write_manifest(self.path, {**self._manifest, "files": files})
 
     def preview(self) -> Run:
         """The run as written so far, for the report, which is its last file."""
@@ -180,7 +181,7 @@ def add_document(path: Path, name: str, value: object) -> None:
     write_json(path / name, value)
     entry = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
     manifest["files"] = dict(sorted({**manifest["files"], name: entry}.items()))
-    write_json(path / MANIFEST, manifest)
+    write_manifest(path, manifest)
 
 
 def drop_stages(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import pandas as pd
 from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import unescape_cells
+from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+from rapids_rap.runs.received import load_array, read_parquet
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,14 @@ class Run:
     def lines(self) -> pd.DataFrame:
         """One row an occurrence."""
         with explain_damage(self.path / "lines.parquet"):
-            return pd.read_parquet(self.path / "lines.parquet")
+            return read_parquet(self.path / "lines.parquet")
 
     @functools.cached_property
     def texts(self) -> pd.DataFrame:
         """One row a distinct text, row = text_id: text_norm, weight, cluster, theme, x, y."""
         columns = ["text_id", "text_norm", "weight", "cluster", "theme", "x", "y"]
         with explain_damage(self.path / "lines.parquet"):
-            table = pd.read_parquet(self.path / "lines.parquet", columns=columns)
+            table = read_parquet(self.path / "lines.parquet", columns=columns)
         first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
         return first.drop(columns="text_id")
 
@@ -111,14 +114,14 @@ class Run:
     @functools.cached_property
     def maps(self) -> Mapping[str, bytes]:
         """PNG bytes by file name."""
-        return {p.name: p.read_bytes() for p in sorted((self.path / "maps").glob("*.png"))}
+        return {p.name: read_plain(p) for p in sorted((self.path / "maps").glob("*.png"))}
 
     @functools.cached_property
     def vectors(self) -> HostArray:
         """(n_texts, d), memory-mapped, row = text_id."""
         path = self.path / "vectors" / "vectors.npy"
         with explain_damage(path):
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            return load_array(path, mapped=True)
 
     @functools.cached_property
     def reduced(self) -> Float32s | None:
@@ -127,7 +130,7 @@ class Run:
         if not path.exists():
             return None
         with explain_damage(path):
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+            return np.asarray(load_array(path), dtype=np.float32)
 
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
@@ -144,7 +147,7 @@ class Run:
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(
-                self.path / name,
+                io.BytesIO(read_plain(self.path / name)),
                 keep_default_na=False,
                 na_values=[""],
                 dtype=dict.fromkeys((*text, "region"), "str"),
@@ -192,4 +195,7 @@ def explain_damage(path: Path) -> Iterator[None]:
 
 def read_json(path: Path) -> Any:
     """A JSON document. Raises OSError or ValueError."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(read_plain(path).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
