@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rapids_rap.config import Config
-from rapids_rap.errors import CapabilityError, ConfigError
-from rapids_rap.machine.memory_plan import MemoryPlan, gib
+from rapids_rap.errors import CapabilityError, ConfigError, readable_bytes
+from rapids_rap.machine.memory_plan import MemoryPlan
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import explain_os_errors
 from rapids_rap.runs.run import Run
@@ -51,7 +51,8 @@ def check_disk(root: NightRoot, needed: int) -> None:
         free = shutil.disk_usage(there).free
     if free < needed:
         raise CapabilityError(
-            f"{root.path}: tonight writes about {gib(needed)} and {gib(free)} are free. Free some "
+            f"{root.path}: tonight writes about {readable_bytes(needed, free)} and "
+            f"{readable_bytes(free, needed)} are free. Free some "
             "space, lower nightly.keep_runs, or set embedding.store_dtype=float16; the published "
             "run is untouched."
         )

@@ -15,13 +15,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import HostArray
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, readable_bytes
 
 PARTIAL = ".partial"  # suffix of files in the making; swept away by the next writer
 
@@ -35,7 +35,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     with explain_os_errors(path):
         try:
             with partial.open("wb") as file:
-                write(file)
+                _write_through(file, write)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
@@ -44,6 +44,38 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             with contextlib.suppress(OSError):
                 partial.unlink()
             raise
+
+
+class _Output(io.RawIOBase):
+    """A file being written that remembers what the system said, whatever a library makes of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _write_through(file: IO[bytes], write: Callable[[IO[bytes]], object]) -> None:
+    """Write; where that fails, raise what the system said: NumPy's error has no number."""
+    output = _Output(file)
+    try:
+        write(cast(IO[bytes], output))
+    except Exception as error:
+        if output.error is None:
+            raise
+        raise output.error from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -151,17 +183,15 @@ def read_plain(path: Path, most: int = MOST_TEXT) -> bytes:
     return data
 
 
-def readable_bytes(size: float, beside: float = 0) -> str:
-    """Bytes for reading, with as many digits as tell them from the size that stands beside them."""
-    unit, name = next((u, n) for u, n in _UNITS if max(size, beside) >= u or u == 1)
-    for digits in (1, 2, 3):
-        text = f"{size / unit:,.{digits}f}"
-        if size == beside or text != f"{beside / unit:,.{digits}f}":
-            return f"{text} {name}"
-    return f"{size:,.0f} bytes"
-
-
-_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAILING = (
+    *(errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN),
+)
+_NOT_ALLOWED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EINVAL),
+)
 
 
 @contextlib.contextmanager
@@ -170,22 +200,21 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        said = error.strerror or str(error)
+        if error.errno in _NO_ROOM:
             raise CapabilityError(
-                f"{path}: no room to write ({error.strerror}). Nothing half-written was left; free "
+                f"{path}: no room to write ({said}). Nothing half-written was left; free "
                 "some space and run the same command again, it resumes."
             ) from error
-        if error.errno in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EEXIST,
-            errno.EISDIR,
-        ):
+        if error.errno in _FAILING:
+            raise CapabilityError(
+                f"{path}: the machine failed to write it ({said}). Nothing half-written was left; "
+                "see the system's log, and run the same command again."
+            ) from error
+        if error.errno in _NOT_ALLOWED:
             raise InputError(
-                f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
-                "or give this account the right to write there."
+                f"{path}: can't be written ({said}). Give this account the right to write there, "
+                "or name another place."
             ) from error
         raise
 

@@ -148,13 +148,13 @@ class RunFolder:
         if not self.path.exists():
             return
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: is a file; --out names a folder.")
+            raise InputError(f"{self.path}: is a file; a run is a folder.")
         ours = self._known_inputs() is not None
         others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".store")]
         if others and not ours:
             raise InputError(
                 f"{self.path}: holds files that are no run (such as {min(others)}). "
-                "Choose an empty or new folder with --out."
+                "Name an empty or new folder."
             )
 
     def _known_inputs(self) -> list[str] | None:

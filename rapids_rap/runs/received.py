@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from rapids_rap.arrays import HostArray
 from rapids_rap.backend.host import host_memory
-from rapids_rap.errors import CapabilityError
-from rapids_rap.runs.files import open_plain, readable_bytes
+from rapids_rap.errors import CapabilityError, readable_bytes
+from rapids_rap.runs.files import open_plain
 
 CELL = 60  # bytes of main memory that a cell takes in a table of texts, at least
 _ROWS = 16_384  # are measured at a time

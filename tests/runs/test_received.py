@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rapids_rap.backend import host
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, readable_bytes
 from rapids_rap.runs import received
-from rapids_rap.runs.files import open_plain, read_plain, readable_bytes, sha256_file
+from rapids_rap.runs.files import open_plain, read_plain, sha256_file
 from rapids_rap.runs.received import load_array, read_parquet, require_room
 from rapids_rap.runs.run import open_run, read_json
 from rapids_rap.runs.verify import find_faults
