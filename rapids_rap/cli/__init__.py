@@ -17,7 +17,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from rapids_rap.cli import job, night, reading, study
-from rapids_rap.cli.console import err, harmless, print_lines, start_logging
+from rapids_rap.cli.console import err, harmless, print_lines, start_logging, stdout
+from rapids_rap.cli.streams import escape_what_does_not_fit
 from rapids_rap.errors import CapabilityError, RapError, Stopped
 
 log = logging.getLogger("rapids_rap.cli")
@@ -70,6 +71,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "config": job.print_config,
     "bench": study.bench,
 }
+_ANSWERS = ("search", "summary", "doctor", "config")  # do nothing but print
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
 _not_built("view", "the interactive map in a browser")
@@ -79,16 +81,29 @@ def main() -> NoReturn:
     """Entry point: run a command and turn what went wrong into a sentence and an exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    escape_what_does_not_fit()
     arguments = _globals_first(sys.argv[1:])
-    code = 0
+    code: int | str | None = 0
     try:
         app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
+    except SystemExit as ended:
+        stdout.flush()
+        code = ended.code or _said_nothing(arguments)
     except Stopped as stopped:
         code = stopped.exit_code
         log.warning("Stopped. What was finished is kept; the same command resumes.")
     except Exception as error:
         code = _explain(error, debug="--debug" in arguments)
     sys.exit(code)
+
+
+def _said_nothing(arguments: list[str]) -> int:
+    """3 where an answer was all that was asked for and standard output could not be written."""
+    verb = next((argument for argument in arguments if argument in _VERBS), "")
+    if stdout.lost is None or verb not in _ANSWERS:
+        return 0
+    err.print(f"Error: standard output can't be written ({stdout.lost}).", style="red")
+    return CapabilityError.exit_code
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

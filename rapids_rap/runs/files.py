@@ -135,6 +135,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted, however deep; links to folders are not followed."""
+    found, waiting = [], [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_file():
+                    found.append(Path(entry.path))
+    return sorted(found)
+
+
 def sweep_partials(folder: Path) -> None:
     """Remove what a killed writer left behind. The caller holds the folder's lock."""
     for partial in folder.glob(f".*{PARTIAL}"):

@@ -20,6 +20,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.files import (
     explain_os_errors,
+    files_below,
     label_of,
     sha256_file,
     sweep_partials,
@@ -122,8 +123,8 @@ class RunFolder:
         write_bytes(self.path / "report.html", report.encode(errors="replace"))
         files = {
             str(p.relative_to(self.path)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)}
-            for p in sorted(self.path.rglob("*"))
-            if p.is_file() and not str(p.relative_to(self.path)).startswith(".")
+            for p in files_below(self.path)
+            if not str(p.relative_to(self.path)).startswith(".")
         }
         write_manifest(self.path, {**self._manifest, "files": files})
 
