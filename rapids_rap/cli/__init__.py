@@ -82,6 +82,7 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     escape_what_does_not_fit()
+    stdout.lost = None
     arguments = _globals_first(sys.argv[1:])
     code: int | str | None = 0
     try:

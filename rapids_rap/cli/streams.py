@@ -62,8 +62,9 @@ class PatientStream(io.TextIOBase):
         self.lost = self.lost or error
         # What the stream still holds would fail once more when the interpreter ends.
         with contextlib.suppress(OSError, ValueError, AttributeError):
+            descriptor = self._stream.fileno()
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
+            os.dup2(nowhere, descriptor)
             os.close(nowhere)
 
 
