@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from rapids_rap.config import Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
+from rapids_rap.runs.files import read_plain
 from rapids_rap.settings import change_config, parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -108,7 +109,7 @@ def load_grid(name: str) -> Grid:
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(list(grids))}."
         raise ConfigError(f"--grid {name}: no such grid; {hint} A file of your own ends in .toml.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from typing import Any
 from rapids_rap.compare.verdict import Contrast, Winner
 from rapids_rap.errors import InputError
 from rapids_rap.quality.figures import DECLARATIONS, Figure, declared, interval_of
+from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.run import Run
 from rapids_rap.training.record import sentences
 
@@ -28,7 +29,7 @@ def read_record(model: Path) -> Mapping[str, Any]:
     """The training.json of a model folder. Raises `InputError` where it can't be read."""
     path = model / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_plain(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read ({error}); train the model again.") from None
     return dict(record)

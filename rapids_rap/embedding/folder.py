@@ -12,6 +12,7 @@ from typing import Any
 
 from rapids_rap.data import data_path
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.runs.files import read_plain
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def read_modules(folder: Path) -> list[dict[str, Any]]:
 def read_json(path: Path) -> Any:
     """A JSON file of a model folder. Raises `InputError` naming it where it can't be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_plain(path).decode("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read as JSON ({error}).") from error
 

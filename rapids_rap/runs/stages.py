@@ -29,6 +29,7 @@ from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import (
     digest,
     explain_os_errors,
+    read_plain,
     sha256_file,
     sweep_partials,
     write_array,
@@ -200,12 +201,12 @@ def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
     """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
     if not dataclasses.is_dataclass(kind):
         return load_result(_Single, folder, backend).value
-    commit = json.loads((folder / COMMIT).read_text())
+    commit = json.loads(read_plain(folder / COMMIT))
     kinds: Mapping[str, str] = commit["kinds"]
     for file, content in commit["sha256"].items():
         if sha256_file(folder / file) != content:
             raise ValueError(f"{file} is not as it was written")
-    plain = json.loads((folder / "plain.json").read_text())
+    plain = json.loads(read_plain(folder / "plain.json"))
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, how in kinds.items():
