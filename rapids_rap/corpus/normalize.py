@@ -36,6 +36,9 @@ _MAX_ROUNDS = 4
 _MOST_MARKS = 30
 _MARKS = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
 _TOO_MANY_MARKS = re.compile(f"([{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]+")
+# Runs of what is neither Latin nor Chinese: told quickly, and no run of marks is outside them.
+_NEITHER = "[^\x00-\u02ff\u3041-\u3098\u309b-\ua66e\uac00-\ufb1d\uff01-\uffff]"
+_PERHAPS_MARKS = re.compile(f"{_NEITHER}{_NEITHER}{{{_MOST_MARKS},}}")
 # What OpenCC's t2s leaves in Taiwan's and Hong Kong's spelling.
 _SPELLINGS = {"甚么": "什么", "妳": "你", "牠": "它", "衹": "只", "衞": "卫"}
 _SPELLING = re.compile("|".join(_SPELLINGS))
@@ -61,7 +64,9 @@ def shown(text: str) -> str:
 
 def bearable(text: str) -> str:
     """The text with no more than `_MOST_MARKS` combining marks in a row: the others go."""
-    return text if text.isascii() else _TOO_MANY_MARKS.sub(r"\1", text)
+    if text.isascii():
+        return text
+    return _PERHAPS_MARKS.sub(lambda run: _TOO_MANY_MARKS.sub(r"\1", run[0]), text)
 
 
 def unicode_form(texts: Sequence[str]) -> list[str]:
