@@ -19,7 +19,7 @@ import typer
 from rapids_rap.cli import job, night, reading, study
 from rapids_rap.cli.console import err, harmless, print_lines, start_logging, stdout
 from rapids_rap.cli.streams import escape_what_does_not_fit
-from rapids_rap.errors import CapabilityError, RapError, Stopped
+from rapids_rap.errors import CapabilityError, ConfigError, RapError, Stopped
 
 log = logging.getLogger("rapids_rap.cli")
 
@@ -94,7 +94,7 @@ def main() -> NoReturn:
         code = stopped.exit_code
         log.warning("Stopped. What was finished is kept; the same command resumes.")
     except Exception as error:
-        code = _explain(error, debug="--debug" in arguments)
+        code = _explain(_told_apart(error), debug="--debug" in arguments)
     sys.exit(code)
 
 
@@ -105,6 +105,18 @@ def _said_nothing(arguments: list[str]) -> int:
         return 0
     err.print(f"Error: standard output can't be written ({stdout.lost}).", style="red")
     return CapabilityError.exit_code
+
+
+def _told_apart(error: Exception) -> Exception:
+    """What a stream or a disk said to a library, as an error of ours; any other as it is."""
+    if not isinstance(error, OSError):
+        return error
+    usage = error.__context__  # a mistyped option, which could not be printed: of Typer's own kind
+    if hasattr(usage, "format_message"):
+        return ConfigError(usage.format_message())
+    from rapids_rap.runs.files import machine_failure
+
+    return machine_failure(error, error.filename or "a file or stream") or error
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

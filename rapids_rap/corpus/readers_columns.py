@@ -26,6 +26,7 @@ from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.runs.received import measure_parquet, require_room
 
 _CELL = 150  # bytes of main memory that a cell takes in Python, its row and line included
+_CHECKED = 1_000  # rows between two looks at the memory
 _MOST_ROWS = 2**20  # of a sheet of Excel
 
 
@@ -150,11 +151,14 @@ def _measure_archive(data: bytes, name: str) -> None:
 def _cells_of(sheet: Any, name: str) -> list[tuple[Any, ...]]:
     """The rows of a sheet, as far as they go: a sheet may say that it is larger than it is."""
     sheet.reset_dimensions()
-    rows = []
+    rows, texts = [], 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > _MOST_ROWS:
             raise InputError(f"{name}: has more than {_MOST_ROWS:,} rows, the most of a sheet.")
         rows.append(row)
+        texts += sum(len(cell) for cell in row if isinstance(cell, str))  # shared in the file
+        if number % _CHECKED == 0:
+            require_room(name, 4 * texts, f"{texts:,} characters in {number:,} rows")
     return rows
 
 

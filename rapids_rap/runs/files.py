@@ -207,23 +207,32 @@ _NOT_ALLOWED = (
 )
 
 
+def machine_failure(error: OSError, place: object) -> CapabilityError | None:
+    """The sentence for a disk that is full or fails; None where the error is of another kind."""
+    said = error.strerror or str(error)
+    if error.errno in _NO_ROOM:
+        return CapabilityError(
+            f"{place}: no room to write ({said}). Nothing half-written was left; free some space "
+            "and run the same command again, it resumes."
+        )
+    if error.errno in _FAILING:
+        return CapabilityError(
+            f"{place}: the machine failed to write it ({said}). Nothing half-written was left; see "
+            "the system's log, and run the same command again."
+        )
+    return None
+
+
 @contextlib.contextmanager
 def explain_os_errors(path: Path) -> Iterator[None]:
     """Turn what the operating system says about writing `path` into a sentence and an exit code."""
     try:
         yield
     except OSError as error:
+        failure = machine_failure(error, path)
+        if failure is not None:
+            raise failure from error
         said = error.strerror or str(error)
-        if error.errno in _NO_ROOM:
-            raise CapabilityError(
-                f"{path}: no room to write ({said}). Nothing half-written was left; free "
-                "some space and run the same command again, it resumes."
-            ) from error
-        if error.errno in _FAILING:
-            raise CapabilityError(
-                f"{path}: the machine failed to write it ({said}). Nothing half-written was left; "
-                "see the system's log, and run the same command again."
-            ) from error
         if error.errno in _NOT_ALLOWED:
             raise InputError(
                 f"{path}: can't be written ({said}). Give this account the right to write there, "

@@ -58,6 +58,7 @@ def test_a_stream_that_cannot_be_written_does_not_end_finished_work(shell, lyric
     assert (tmp_path / "out.parquet").exists()
     wrong = command("ingest", tmp_path / "none.txt", "--out", tmp_path / "o", shell=shell)
     assert wrong.returncode == 2
+    assert command("ingest", "--nonsense", shell=shell).returncode == 2
 
 
 def test_a_closed_pipe_does_not_end_finished_work(lyrics, tmp_path):
@@ -79,6 +80,13 @@ def test_an_answer_that_is_lost_is_said(verb, tmp_path):
     assert done.returncode == 3
     assert b"standard output" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_help_that_is_lost_is_no_defect():
+    """The command line's own library prints it."""
+    done = command("--help", shell="> /dev/full")
+    assert done.returncode == 3
+    assert b"no room to write" in done.stderr
 
 
 def test_a_patient_stream_remembers_why(monkeypatch):

@@ -183,6 +183,21 @@ def test_a_workbook_bomb_ends_in_a_sentence(tmp_path, small_machine):
     assert codes == {"rows": 2, "size": 3, "wide": 0}
 
 
+def test_a_workbook_that_shares_one_long_text_is_counted(tmp_path, small_machine):
+    """In the file it stands once, in a table as often as there are rows."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["artist", "song", "text"])
+    for _ in range(12_000):
+        sheet.append(["a", "b", "爱" * 30_000])
+    book.save(tmp_path / "a.xlsx")
+    assert (tmp_path / "a.xlsx").stat().st_size < 2**20
+    outcome = rap("ingest", tmp_path / "a.xlsx", "--out", tmp_path / "a.parquet")
+    assert outcome.code == 3
+    assert "characters in" in outcome.err
+
+
 def test_sizes_beside_each_other_never_read_the_same():
     """No 'needs 0.1 GiB and 0.1 GiB are free'."""
     pairs = [(101 * 2**20, 100 * 2**20), (2**30 + 1, 2**30), (5 * GIB, 4.99 * GIB), (900, 899)]
