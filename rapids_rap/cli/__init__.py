@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -111,7 +111,7 @@ def _told_apart(error: Exception) -> Exception:
     """What a stream or a disk said to a library, as an error of ours; any other as it is."""
     if not isinstance(error, OSError):
         return error
-    usage = error.__context__  # a mistyped option, which could not be printed: of Typer's own kind
+    usage: Any = error.__context__  # a mistyped option that could not be printed, of Typer's kind
     if hasattr(usage, "format_message"):
         return ConfigError(usage.format_message())
     from rapids_rap.runs.files import machine_failure

@@ -189,10 +189,21 @@ def test_a_workbook_that_shares_one_long_text_is_counted(tmp_path, small_machine
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["artist", "song", "text"])
-    for _ in range(12_000):
-        sheet.append(["a", "b", "爱" * 30_000])
-    book.save(tmp_path / "a.xlsx")
-    assert (tmp_path / "a.xlsx").stat().st_size < 2**20
+    book.save(tmp_path / "one.xlsx")
+    row = b'<row><c t="s"><v>3</v></c><c t="s"><v>3</v></c><c t="s"><v>3</v></c></row>'
+    long = f"<si><t>{'爱' * 30_000}</t></si></sst>".encode()
+    with (
+        zipfile.ZipFile(tmp_path / "one.xlsx") as old,
+        zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for part in old.namelist():
+            data = old.read(part)
+            if "sheet1" in part:
+                data = data.replace(b"</sheetData>", row * 4_000 + b"</sheetData>")
+            if "sharedStrings" in part:
+                data = data.replace(b"</sst>", long)
+            new.writestr(part, data)
+    assert (tmp_path / "a.xlsx").stat().st_size < 2**16
     outcome = rap("ingest", tmp_path / "a.xlsx", "--out", tmp_path / "a.parquet")
     assert outcome.code == 3
     assert "characters in" in outcome.err
