@@ -25,7 +25,7 @@ from rapids_rap.corpus.source import Source
 from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.runs.received import measure_parquet, require_room
 
-_CELL = 150  # bytes of main memory that a cell takes in Python, its row and line included
+_UNPACKED = 15  # bytes of main memory that a byte of a workbook's XML takes as cells
 _CHECKED = 1_000  # rows between two looks at the memory
 _MOST_ROWS = 2**20  # of a sheet of Excel
 
@@ -36,7 +36,7 @@ def read_parquet(
     """A Parquet file from its bytes. Raises InputError if it isn't one or has no text column."""
     wanted = wanted_columns(config)
     try:
-        measure_parquet(pa.BufferReader(data), name, wanted, _CELL)
+        measure_parquet(pa.BufferReader(data), name, wanted)
         file = pq.ParquetFile(pa.BufferReader(data))
         names = file.schema_arrow.names
         require_text(names, name, config)
@@ -145,7 +145,7 @@ def _measure_archive(data: bytes, name: str) -> None:
     """Refuse a workbook that says it unpacks to more than fits; zlib holds it to what it says."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         size = sum(part.file_size for part in archive.infolist())
-    require_room(name, _CELL / 10 * size, f"{size:,} bytes, unpacked,")
+    require_room(name, _UNPACKED * size, f"{size:,} bytes, unpacked,")
 
 
 def _cells_of(sheet: Any, name: str) -> list[tuple[Any, ...]]:

@@ -22,7 +22,8 @@ from rapids_rap.backend.host import host_memory
 from rapids_rap.errors import CapabilityError, readable_bytes
 from rapids_rap.runs.files import open_plain
 
-CELL = 60  # bytes of main memory that a cell takes in a table of texts, at least
+CELL = 150  # bytes of main memory that a text takes beside its characters, with what is made of it
+_NUMBER = 16  # the same of a number
 _ROWS = 16_384  # are measured at a time
 _NESTED_ROWS = 256  # the same, where a cell is a list, which is not measured by its dictionary
 _UNKNOWN = 2**34  # bytes, where the system doesn't tell how much memory is free
@@ -43,25 +44,25 @@ def measure_parquet(
     file: IO[bytes] | pa.NativeFile,
     name: str,
     columns: Sequence[str] | None = None,
-    cell: int = CELL,
 ) -> None:
     """Refuse a Parquet file whose columns don't fit into main memory; the file is rewound.
 
-    columns: those that will be read; None: all. cell: bytes that a cell takes beside its text.
-    Raises `CapabilityError`, and what pyarrow raises for a file that is none.
+    columns: those that will be read; None: all. Raises `CapabilityError`, and what pyarrow raises
+    for a file that is none.
     """
     opened = pq.ParquetFile(file)
     schema, rows = opened.schema_arrow, opened.metadata.num_rows
     chosen = [field for field in schema if columns is None or field.name in columns]
-    needed = float(rows * cell * max(1, len(chosen)))
+    kinds = [pa.types.is_primitive(field.type) for field in chosen]
+    needed = float(rows * sum(_NUMBER if number else CELL for number in kinds))
     require_room(name, needed, f"{rows:,} rows of {len(chosen)} columns")
     texts = [field.name for field in chosen if not pa.types.is_primitive(field.type)]
     if not texts:
         file.seek(0)
         return
-    nested = any(pa.types.is_nested(field.type) for field in chosen)
+    nested = {field.name for field in chosen if pa.types.is_nested(field.type)}
     file.seek(0)
-    again = pq.ParquetFile(file, read_dictionary=texts)
+    again = pq.ParquetFile(file, read_dictionary=[one for one in texts if one not in nested])
     size = _NESTED_ROWS if nested else _ROWS
     for batch in again.iter_batches(size, columns=texts, use_threads=False):
         needed += sum(_expanded(column) for column in batch.columns)
