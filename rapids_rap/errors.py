@@ -59,3 +59,16 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by signal {signal_number}")
         self.exit_code = 128 + signal_number
+
+
+_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))
+
+
+def readable_bytes(size: float, beside: float = 0) -> str:
+    """Bytes for reading, with as many digits as tell them from the size that stands beside them."""
+    unit, name = next((u, n) for u, n in _UNITS if max(size, beside) >= u or u == 1)
+    for digits in (1, 2, 3):
+        text = f"{size / unit:,.{digits}f}"
+        if size == beside or text != f"{beside / unit:,.{digits}f}":
+            return f"{text} {name}"
+    return f"{size:,.0f} bytes"

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from rapids_rap.arrays import Float32s
-from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.failures import device_failure, is_device_error
 from rapids_rap.backend.gpu_plan import GIB, RESERVE, plan_vectors, vector_bytes
+from rapids_rap.backend.host import host_memory
 from rapids_rap.backend.protocol import Array, Memory, Sizes
 from rapids_rap.errors import CapabilityError, RapError
 

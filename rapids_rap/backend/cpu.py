@@ -20,9 +20,9 @@ from rapids_rap.arrays import HostArray
 from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
-from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
 from rapids_rap.backend._cpu_umap import layouts
+from rapids_rap.backend.host import host_memory
 from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,

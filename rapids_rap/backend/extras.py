@@ -20,6 +20,8 @@ _DISTRIBUTIONS: dict[Extra, dict[str, str]] = {
         "cuvs": "cuvs-cu13",
     },
 }
+# What the dynamic linker says where a library is there and can't be mapped.
+_NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "cannot map zero-fill pages")
 _MACHINES: dict[Extra, str] = {"cpu": "the CPU", "gpu": "a GPU"}
 
 
@@ -29,7 +31,12 @@ def require(module: str, purpose: str, extra: Extra = "cpu") -> ModuleType:
     name = _DISTRIBUTIONS[extra].get(root, root)
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, MemoryError) as error:
+        if any(words in str(error) for words in _NO_MEMORY) or isinstance(error, MemoryError):
+            raise CapabilityError(
+                f"{purpose} on {_MACHINES[extra]} needs {name}, and main memory does not suffice "
+                f"to load it ({error}). Stop what else runs, or raise this account's limit."
+            ) from error
         raise CapabilityError(
             f"{purpose} on {_MACHINES[extra]} needs {name} ({error}); install it with "
             f"`pip install rapids-rap[{extra}]`."

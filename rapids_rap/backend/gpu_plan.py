@@ -17,6 +17,7 @@ from typing import Literal
 
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Engine, Sizes
 from rapids_rap.backend.rows import BLOCK_BYTES
+from rapids_rap.errors import readable_bytes
 
 GIB = 2**30
 RESERVE = GIB  # workspaces of cuBLAS and cuSOLVER, and what the RMM pool keeps of freed blocks
@@ -371,8 +372,9 @@ def _judged(choice: Choice, free: int) -> Choice:
     if choice.peak <= free:
         return choice
     because = (
-        f"{choice.because}; does not fit: it needs {_gib(choice.peak)} GiB of device memory and "
-        f"{_gib(free)} GiB are free, so use a larger GPU or fewer lines (--limit)"
+        f"{choice.because}; does not fit: it needs {readable_bytes(choice.peak, free)} of device "
+        f"memory and {readable_bytes(free, choice.peak)} are free, so use a larger GPU or fewer "
+        "lines (--limit)"
     )
     return replace(choice, fits=False, because=because)
 

@@ -11,14 +11,15 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from rapids_rap import stopping
 from rapids_rap.cli import job, night, reading, study
-from rapids_rap.cli.console import err, harmless, print_lines, start_logging
-from rapids_rap.errors import CapabilityError, RapError, Stopped
+from rapids_rap.cli.console import err, harmless, print_lines, start_logging, stdout
+from rapids_rap.cli.streams import escape_what_does_not_fit
+from rapids_rap.errors import CapabilityError, ConfigError, RapError, Stopped
 
 log = logging.getLogger("rapids_rap.cli")
 
@@ -70,6 +71,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "config": job.print_config,
     "bench": study.bench,
 }
+_ANSWERS = ("search", "summary", "doctor", "config")  # do nothing but print
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
 _not_built("view", "the interactive map in a browser")
@@ -79,6 +81,8 @@ def main() -> NoReturn:
     """Entry point: run a command and turn what went wrong into a sentence and an exit code."""
     try:
         stopping.raise_once()
+        escape_what_does_not_fit()
+        stdout.lost = None
         code = _command(_globals_first(sys.argv[1:]))
         stopping.keep_exit_code(code)
     except Stopped as stopped:
@@ -93,10 +97,33 @@ def _command(arguments: list[str]) -> int:
     try:
         app(arguments, prog_name="rapids-rap")  # exits by itself, with 2 on a usage error
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        stdout.flush()
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return code or _said_nothing(arguments)
     except Exception as error:
-        return _explain(error, debug="--debug" in arguments)
+        return _explain(_told_apart(error), debug="--debug" in arguments)
     return 0
+
+
+def _said_nothing(arguments: list[str]) -> int:
+    """3 where an answer was all that was asked for and standard output could not be written."""
+    verb = next((argument for argument in arguments if argument in _VERBS), "")
+    if stdout.lost is None or verb not in _ANSWERS:
+        return 0
+    err.print(f"Error: standard output can't be written ({stdout.lost}).", style="red")
+    return CapabilityError.exit_code
+
+
+def _told_apart(error: Exception) -> Exception:
+    """What a stream or a disk said to a library, as an error of ours; any other as it is."""
+    if not isinstance(error, OSError):
+        return error
+    usage: Any = error.__context__  # a mistyped option that could not be printed, of Typer's kind
+    if hasattr(usage, "format_message"):
+        return ConfigError(usage.format_message())
+    from rapids_rap.runs.files import machine_failure
+
+    return machine_failure(error, error.filename or "a file or stream") or error
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

@@ -8,16 +8,19 @@ import re
 import signal
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
 
+from rapids_rap.cli.streams import PatientStream
+
 if TYPE_CHECKING:
     import pandas as pd
 
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
+stdout, stderr = PatientStream("stdout"), PatientStream("stderr")
+out = Console(file=cast(IO[str], stdout), highlight=False, markup=False)
+err = Console(file=cast(IO[str], stderr), highlight=False, markup=False)
 
 # Controls but tab and line feed, and the marks that override or isolate a direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -51,7 +54,7 @@ class _PlainFormatter(logging.Formatter):
 
 def start_logging(*, debug: bool, as_json: bool) -> None:
     """All logs to standard error, in words or as JSON lines; as JSON, nothing else goes there."""
-    handler: logging.Handler = logging.StreamHandler()
+    handler: logging.Handler = logging.StreamHandler(stderr)
     err.quiet = as_json
     if as_json:
         handler.setFormatter(_JsonLines())

@@ -84,11 +84,12 @@ def verify(run: RunArgument) -> None:
     Example: rapids-rap verify /srv/rap/latest
     """
     from rapids_rap.errors import InputError
-    from rapids_rap.runs.verify import find_faults
+    from rapids_rap.runs.verify import find_faults, find_remarks
 
     faults = find_faults(run)
     print_lines(faults[1:])
     if faults:
         more = f" (and {len(faults) - 1} more, above)" if len(faults) > 1 else ""
         raise InputError(faults[0] + more)
+    print_lines(find_remarks(run))
     print_lines([f"{run}: whole; every file is as it was written, and the counts add up."])

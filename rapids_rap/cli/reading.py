@@ -177,6 +177,7 @@ def _form_of(out_file: Path | None) -> Form:
 
 def _hand_out(data: bytes, form: Form, out_file: Path | None) -> None:
     """To a file, or to standard output, where a terminal gets nothing that it would obey."""
+    from rapids_rap.runs.files import explain_os_errors
     from rapids_rap.runs.folder import write_export
 
     if out_file is not None:
@@ -187,5 +188,6 @@ def _hand_out(data: bytes, form: Form, out_file: Path | None) -> None:
         if form == "parquet":
             raise InputError("Parquet is not for a terminal; name a file with --out.")
         data = harmless(data.decode()).encode()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    with explain_os_errors(Path("standard output")):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

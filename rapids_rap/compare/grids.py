@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.data import data_path
 from rapids_rap.errors import ConfigError
+from rapids_rap.runs.files import read_plain
 from rapids_rap.settings import change_config, own_words, parse_toml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -128,7 +129,7 @@ def load_grid(name: str) -> Grid:
     if path.exists() and not path.is_file():  # a device may never end, a pipe never begin
         raise ConfigError(f"{path}: can't be read: a folder, a device or a pipe, not a TOML file.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file.") from None
     except (OSError, UnicodeDecodeError) as error:

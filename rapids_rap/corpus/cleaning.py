@@ -47,9 +47,9 @@ _SET_APART = {Mark.ROW: "row", Mark.TRANSLATION: "translation"}  # other marks: 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
 _NOT_WORD = re.compile(r"[\W_]+")
-_BETWEEN_NAMES = re.compile(r"\s*(?:[/&+,、;|]|\bfeat\b\.?|\bft\b\.?)\s*", re.IGNORECASE)
+_BETWEEN_NAMES = re.compile(r"[/&+,、;|]|\bfeat\b\.?|\bft\b\.?", re.IGNORECASE)
 _SPEAKER = re.compile(
-    r"[\[【〔]\s*([^\[\]【】()〔〕:∶]{1,40})\s*[:∶]?\s*[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
+    r"[\[【〔]([^\[\]【】()〔〕:∶]{1,44})(?:[:∶]\s*)?[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
 )
 _LYRICS = ("lyrics", "歌词", "歌詞", "lrc歌词")
 _HEADER_LINES = 12  # how far down a song its page header is looked for

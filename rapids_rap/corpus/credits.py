@@ -44,6 +44,7 @@ NOT_CREDIT, CREDIT, HEADER = 0, 1, 2
 _FARTHEST = 100  # lines up and down in which the credits around a label are looked for
 _LONGEST = 300
 _BARS = "|丨│┃¦"
+_BAR = re.compile(f"[{_BARS}]")
 _HINT = re.compile(
     rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~–—-]|\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean|samp|inter|contain)"
     r"|^[作填词谱编混缩母制监录出原曲配總总采採取本]",
@@ -237,7 +238,7 @@ def _by_colon(body: str) -> Credit:
 
 
 def _by_bar(body: str) -> Credit:
-    parts = [part.strip() for part in re.split(f"[{_BARS}]", body)]
+    parts = [part.strip() for part in _BAR.split(body)]
     if len(parts) < 2 or not all((parts[0], parts[-1])):
         return Credit.NONE
     ranks = {label_rank(parts[0]), label_rank(parts[-1])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ KNOWN_SUFFIXES = (
     *(".txt", ".lrc", ".krc", ".qrc", ".yrc", ".srt", ".vtt", ".ass", ".ssa"),
     *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm"),
 )
+
+_SHOWN = 200  # characters of a path in a sentence
 
 
 @dataclass
@@ -91,7 +94,7 @@ def _add_file(path: Path, found: _Found) -> None:
 
 def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
     before = len(found.files) + len(found.repeated)
-    for path in _walk(folder, set()):
+    for path in _walk(folder):
         if path.suffix.lower() not in KNOWN_SUFFIXES:
             found.skipped.append(path)
         elif path.is_file():
@@ -102,24 +105,55 @@ def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
         warnings.append(f"no lyric file in the folder {label_of(folder)}")
 
 
-def _walk(folder: Path, visited: set[str]) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     """Every file under the folder that isn't hidden, sorted by name within each folder.
 
-    What this program wrote is no input: run folders, and lists of dropped lines.
+    What this program wrote is no input: run folders, and lists of dropped lines. Each folder once,
+    by its number on its disk; as deep as the system lets folders lie.
     """
-    real = os.path.realpath(folder)
-    if real in visited:
-        return
-    visited.add(real)
+    visited = {_number(folder)}  # a run folder that is named is read
+    waiting = [_entries(folder)]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+        elif _is_folder(path):
+            number = _number(path)
+            if number is not None and number not in visited:
+                visited.add(number)
+                waiting.append(_entries(path))
+        elif path.name != DROPPED:
+            yield path
+
+
+def _entries(folder: Path) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         raise InputError(f"{label_of(folder)}: can't be listed ({error.strerror}).") from error
-    for path in entries:
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if not (path / IDENTITY).exists():
-                yield from _walk(path, visited)
-        elif path.name != DROPPED:
-            yield path
+    return iter([path for path in entries if not path.name.startswith(".")])
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what keeps a path from being looked at, its length perhaps, into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        shown = label_of(path)
+        shown = shown if len(shown) <= _SHOWN else "…" + shown[-_SHOWN:]
+        raise InputError(f"{shown}: can't be looked at ({error.strerror}).") from error
+
+
+def _is_folder(path: Path) -> bool:
+    with _explained(path):
+        return path.is_dir()
+
+
+def _number(folder: Path) -> tuple[int, int] | None:
+    """The folder's number on its disk; None for a run folder."""
+    with _explained(folder):
+        if (folder / IDENTITY).exists():
+            return None
+        known = folder.stat()
+        return known.st_dev, known.st_ino

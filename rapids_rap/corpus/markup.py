@@ -18,6 +18,7 @@ _TAG_NAMES = (
 )
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]{{0,400}})?/?>|<!--[^<>]{{0,400}}-->", re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_NO_CHARACTER = re.compile(r"&#(?:\d{20,}|[xX][0-9a-fA-F]{20,});?")
 # What ends a line beside the line feed: HTML's breaks, Unicode's, entities of both, Excel's escaped
 # carriage return, and a line feed spelled out by a program that escaped it once too often.
 _BREAK = re.compile(
@@ -71,6 +72,11 @@ _NOTICE_HINT = re.compile(
 )
 
 
+def unescape(text: str) -> str:
+    """The text with its entities resolved; a number of too many digits is no character."""
+    return html.unescape(_NO_CHARACTER.sub("\ufffd", text))
+
+
 def break_lines(line: str) -> list[str]:
     """The line cut wherever something but a line feed ends one; nearly always the line itself."""
     if _BREAK_HINT.search(line) is None:
@@ -92,7 +98,7 @@ def _bracket(piece: str) -> str:
     """The piece with its entities resolved if that makes it begin with a stamp or a tag."""
     if "&" not in piece or _OPENS_BRACKET.match(piece.lstrip()) is None:
         return piece
-    plain = html.unescape(piece).strip()
+    plain = unescape(piece).strip()
     return plain if is_stamped(plain) or is_lrc_tag(plain) else piece
 
 

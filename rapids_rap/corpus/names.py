@@ -10,12 +10,14 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import overload
 
 from rapids_rap.arrays import Int64s
-from rapids_rap.corpus.normalize import shown, simplify, unicode_form
+from rapids_rap.corpus.normalize import bearable, shown, simplify, unicode_form
 from rapids_rap.corpus.source import Group
 from rapids_rap.runs.files import listed
 
+_LONGEST = 1_000  # characters of a name: each of its lines has it beside it
 _SHOWN = 60  # characters of a name in a sentence
 
 
@@ -28,7 +30,20 @@ def visible_name(name: str | None) -> str | None:
     """The name as it looks: composed (NFC), without what can't be seen; None if nothing is left."""
     if name is None or (name.isascii() and name.isprintable()):
         return name
-    return unicodedata.normalize("NFC", shown(name)).strip() or None
+    return unicodedata.normalize("NFC", bearable(shown(name))).strip() or None
+
+
+@overload
+def shortened(name: str) -> str: ...
+
+
+@overload
+def shortened(name: str | None) -> str | None: ...
+
+
+def shortened(name: str | None) -> str | None:
+    """The name, cut where it is so long that it is none."""
+    return name if name is None or len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 def brief(name: str) -> str:
@@ -52,16 +67,21 @@ def one_name_an_artist(groups: Sequence[Group], lines: Int64s) -> tuple[list[Gro
     for name in sorted(weight, key=lambda name: (-weight[name], name)):
         spellings[name_key(name)].append(name)
     chosen = {name: alike[0] for alike in spellings.values() for name in alike}
+    chosen = {name: shortened(one) for name, one in chosen.items()}
     settled = [
         replace(
             group,
             artist=None if name is None else chosen[name],
-            title=visible_name(group.title),
+            title=shortened(visible_name(group.title)),
         )
         for group, name in zip(groups, named, strict=True)
     ]
     merged = [" = ".join(map(brief, alike)) for alike in spellings.values() if len(alike) > 1]
     said = [f"artist names that look alike are one artist: {listed(merged)}"] if merged else []
+    names = [*weight, *(group.title for group in groups if group.title is not None)]
+    long = [brief(name) for name in dict.fromkeys(names) if len(name) > _LONGEST]
+    if long:
+        said.append(f"names longer than {_LONGEST:,} characters are cut there: {listed(long)}")
     return settled, said + _said_apart(sorted(set(chosen.values())))
 
 

@@ -9,6 +9,7 @@ carry style. Everything runs on one joined string, several times faster than a c
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -30,6 +31,14 @@ _HIDDEN = re.compile(f"[{_INVISIBLE}]+")
 _SPACES = re.compile(r"(?: [^\S\n]|[^\S\n ])[^\S\n]*")  # anything but one ordinary blank
 _VISIBLE = re.compile(rf"[^\s{_INVISIBLE}]")
 _MAX_ROUNDS = 4
+# A run of combining marks is sorted in time quadratic in its length; no letter of any language
+# bears as many as these (Unicode Annex 15, Stream-Safe Text Format).
+_MOST_MARKS = 30
+_MARKS = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
+_TOO_MANY_MARKS = re.compile(f"([{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]+")
+# Runs of what is neither Latin nor Chinese: told quickly, and no run of marks is outside them.
+_NEITHER = "[^\x00-\u02ff\u3041-\u3098\u309b-\ua66e\uac00-\ufb1d\uff01-\uffff]"
+_PERHAPS_MARKS = re.compile(f"{_NEITHER}{_NEITHER}{{{_MOST_MARKS},}}")
 # What OpenCC's t2s leaves in Taiwan's and Hong Kong's spelling.
 _SPELLINGS = {"甚么": "什么", "妳": "你", "牠": "它", "衹": "只", "衞": "卫"}
 _SPELLING = re.compile("|".join(_SPELLINGS))
@@ -51,6 +60,13 @@ def is_blank(text: str) -> bool:
 def shown(text: str) -> str:
     """The text without its invisible characters."""
     return _HIDDEN.sub("", text)
+
+
+def bearable(text: str) -> str:
+    """The text with no more than `_MOST_MARKS` combining marks in a row: the others go."""
+    if text.isascii():
+        return text
+    return _PERHAPS_MARKS.sub(lambda run: _TOO_MANY_MARKS.sub(r"\1", run[0]), text)
 
 
 def unicode_form(texts: Sequence[str]) -> list[str]:
@@ -96,7 +112,7 @@ def _simplified(joined: str) -> str:
 
 
 def _unicode_form(joined: str) -> str:
-    visible = _HIDDEN.sub("", joined)
+    visible = bearable(_HIDDEN.sub("", joined))
     composed = visible if visible.isascii() else unicodedata.normalize("NFKC", characters(visible))
     hidden = _HIDDEN.sub("", composed)
     spaced = _SPACES.sub(" ", hidden)

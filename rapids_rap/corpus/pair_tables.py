@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rapids_rap.corpus.decode import decode
 from rapids_rap.errors import InputError
+from rapids_rap.runs.files import read_plain
 
 
 def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int, str, str]]:
@@ -41,7 +42,7 @@ def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = decode(path.read_bytes(), str(path), "auto").text
+        text = decode(read_plain(path), str(path), "auto").text
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; expected a CSV file with the columns {expected}."

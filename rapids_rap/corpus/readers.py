@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 
 from rapids_rap.config import InputConfig
 from rapids_rap.corpus.decode import decode
-from rapids_rap.corpus.markup import spells_out_breaks
+from rapids_rap.corpus.markup import spells_out_breaks, unescape
 from rapids_rap.corpus.readers_columns import read_parquet, read_xlsx
 from rapids_rap.corpus.readers_json import looks_like_json, read_json, read_json_lines
 from rapids_rap.corpus.readers_lrc import read_lrc
@@ -85,4 +84,4 @@ def _from_xml(text: str, path: Path, label: str) -> Source:
         raise InputError(
             f"{label}: is XML (TTML, perhaps), which is not read; convert it to LRC or SRT."
         )
-    return read_lrc(numbered_lines(html.unescape(content[1])), path)
+    return read_lrc(numbered_lines(unescape(content[1])), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,12 @@ from rapids_rap.corpus.rows import (
     wanted_columns,
 )
 from rapids_rap.corpus.source import Source
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, RapError
+from rapids_rap.runs.received import measure_parquet, require_room
+
+_UNPACKED = 15  # bytes of main memory that a byte of a workbook's XML takes as cells
+_CHECKED = 1_000  # rows between two looks at the memory
+_MOST_ROWS = 2**20  # of a sheet of Excel
 
 
 def read_parquet(
@@ -30,6 +36,7 @@ def read_parquet(
     """A Parquet file from its bytes. Raises InputError if it isn't one or has no text column."""
     wanted = wanted_columns(config)
     try:
+        measure_parquet(pa.BufferReader(data), name, wanted)
         file = pq.ParquetFile(pa.BufferReader(data))
         names = file.schema_arrow.names
         require_text(names, name, config)
@@ -102,8 +109,8 @@ def read_xlsx(
 ) -> Source:
     """An Excel workbook from its bytes: every sheet whose first row names the text column.
 
-    Raises CapabilityError without openpyxl, the extra `[xlsx]`, and InputError where no sheet has
-    the column.
+    Raises CapabilityError without openpyxl, the extra `[xlsx]`, and for a workbook that does not
+    fit into main memory, InputError where no sheet has the column.
     """
     try:
         import openpyxl
@@ -113,8 +120,11 @@ def read_xlsx(
             "save the sheet as CSV UTF-8."
         ) from None
     try:
+        _measure_archive(data, name)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+        sheets = {sheet.title: _cells_of(sheet, name) for sheet in book.worksheets}
+    except RapError:
+        raise
     except Exception as error:  # whatever a damaged archive makes its parsers raise
         raise InputError(f"{name}: can't be read as an Excel workbook ({error}).") from error
     headers = {
@@ -129,6 +139,27 @@ def read_xlsx(
     if left_out:
         source.notes.append(f'sheets without a column "{config.text}": {", ".join(left_out)}')
     return source
+
+
+def _measure_archive(data: bytes, name: str) -> None:
+    """Refuse a workbook that says it unpacks to more than fits; zlib holds it to what it says."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    require_room(name, _UNPACKED * size, f"{size:,} bytes, unpacked,")
+
+
+def _cells_of(sheet: Any, name: str) -> list[tuple[Any, ...]]:
+    """The rows of a sheet, as far as they go: a sheet may say that it is larger than it is."""
+    sheet.reset_dimensions()
+    rows, texts = [], 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number > _MOST_ROWS:
+            raise InputError(f"{name}: has more than {_MOST_ROWS:,} rows, the most of a sheet.")
+        rows.append(row)
+        texts += sum(len(cell) for cell in row if isinstance(cell, str))  # shared in the file
+        if number % _CHECKED == 0:
+            require_room(name, 4 * texts, f"{texts:,} characters in {number:,} rows")
+    return rows
 
 
 def _sheet_rows(

@@ -253,7 +253,10 @@ def _transposed(document: Any, config: InputConfig) -> Any:
     cells = document.get(config.text)
     if not isinstance(cells, dict) or "lyric" in cells:
         return document
-    columns = {key: value for key, value in document.items() if isinstance(value, dict)}
+    # Only what is read: there may be as many columns as rows.
+    columns = {
+        key: document[key] for key in wanted_columns(config) if isinstance(document.get(key), dict)
+    }
     return [{key: value.get(row) for key, value in columns.items()} for row in cells]
 
 

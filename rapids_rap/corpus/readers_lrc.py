@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import bisect
 import itertools
 import re
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from rapids_rap.corpus.markers import is_marker
-from rapids_rap.corpus.markup import is_lrc_tag
+from rapids_rap.corpus.markup import is_lrc_tag, unescape
+from rapids_rap.corpus.normalize import unicode_form
 from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
 from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
 
@@ -21,6 +22,8 @@ _TAG = re.compile(r"\[\s*([A-Za-z#][\w #.-]{0,30})\s*[:：](.*)\]")
 _BEFORE_ALL = -(10**9)  # milliseconds: a line above the first stamp
 _JITTER = 1_000  # milliseconds that a clock may go back without meaning it
 _LEAST_RUN = 3  # lines on average, where a clock starts again more than once
+_MOST_RUNS = 1_000  # each is compared with the song so far
+_MOST_STAMPS = 100  # of a line: each makes a line of its own
 _LEAST_SWITCHES = 3  # two songs whose lines would alternate: A B A B
 
 
@@ -35,12 +38,14 @@ class _Entry(NamedTuple):
 class _Song:
     """One song as far as it was read: its tags, the lines of its format, its words in time.
 
+    crowded: the numbers of lines with more stamps than are read.
     single: no line has several stamps, so the lines may be meant to stand in the file's order.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
     syntax: list[tuple[int, str]] = field(default_factory=list)
     entries: list[_Entry] = field(default_factory=list)
+    crowded: list[int] = field(default_factory=list)
     single: bool = True
     timed: bool = False
     now: int = _BEFORE_ALL
@@ -48,7 +53,7 @@ class _Song:
     @property
     def names(self) -> dict[str, str]:
         """The tags that say whose song it is and what it is called."""
-        return {key: value for key, value in self.tags.items() if key in ("ar", "ti") and value}
+        return {key: self.tags[key] for key in ("ar", "ti") if self.tags.get(key)}
 
 
 def looks_like_lrc(lines: Sequence[str]) -> bool:
@@ -81,6 +86,10 @@ def read_lrc(lines: Lines, path: PurePath) -> Source:
         for number, line in song.syntax:
             source.add(line, number, i, block, Mark.SYNTAX)
         block = _add(source, song, i, block + 1) + 1
+        source.notes += [
+            f"line {number:,}: has more than {_MOST_STAMPS} stamps, read at the first of them"
+            for number in song.crowded
+        ]
         artist = title = None  # the file's name is the first song's at most
         if i and not song.names:
             source.notes.append(
@@ -129,10 +138,12 @@ def _tag(line: str, *, any_name: bool) -> tuple[str, str] | None:
     if not line.startswith("["):
         return None
     match = _TAG.fullmatch(line)
-    if match is None or not (is_lrc_tag(line) or (any_name and not is_marker(line))):
+    if match is None:
+        return None
+    if not is_lrc_tag(line) and not (any_name and not is_marker(unicode_form([line])[0])):
         return None
     key = match[1].strip().lower()
-    return _NAMES.get(key, key), name_of(html.unescape(match[2])) or ""
+    return _NAMES.get(key, key), name_of(unescape(match[2])) or ""
 
 
 def _add_line(song: _Song, number: int, line: str, hours: bool) -> None:
@@ -143,13 +154,18 @@ def _add_line(song: _Song, number: int, line: str, hours: bool) -> None:
     song.timed = True
     song.single &= len(found.times) == 1
     song.now = found.times[0]
-    song.entries += [_Entry(time, number, found.text, time) for time in found.times]
+    times = found.times[:_MOST_STAMPS]
+    if len(times) < len(found.times):
+        song.crowded.append(number)
+    song.entries += [_Entry(time, number, found.text, time) for time in times]
 
 
 def _join(song: _Song, more: _Song) -> None:
-    song.tags = more.tags | song.tags
+    for key, value in more.tags.items():
+        song.tags.setdefault(key, value)
     song.syntax += more.syntax
     song.entries += more.entries
+    song.crowded += more.crowded
     song.single &= more.single
 
 
@@ -159,14 +175,18 @@ def _at_restarts(song: _Song) -> list[_Song]:
         return [song]
     song.entries = _steady(song.entries)
     runs = _runs(song.entries)
-    if len(runs) == 1 or (len(runs) > 2 and len(song.entries) < _LEAST_RUN * len(runs)):
+    disorder = len(runs) > 2 and len(song.entries) < _LEAST_RUN * len(runs)
+    if len(runs) == 1 or disorder or len(runs) > _MOST_RUNS:
         return [song]  # lines in no order at all
     parts = [_Song(song.tags, song.syntax, runs[0])]
+    clock = _Clock(runs[0])
     for run in runs[1:]:
-        if _is_another(parts[-1].entries, run):
+        if clock.is_of_another(run):
             parts.append(_Song(entries=run))
+            clock = _Clock(run)
         else:
-            parts[-1].entries = parts[-1].entries + run
+            parts[-1].entries += run
+            clock.add(run)
     return parts
 
 
@@ -193,21 +213,39 @@ def _runs(entries: list[_Entry]) -> list[list[_Entry]]:
     return runs
 
 
-def _is_another(song: list[_Entry], run: list[_Entry]) -> bool:
-    """Whether a run is another song: it begins early, and its lines would fall between others.
+class _Clock:
+    """When the lines of a song stand, as far as it was read."""
 
-    At the same stamps it is a translation; within one gap it is a passage of the same song that
-    stands at the file's end.
-    """
-    times = [entry.time for entry in song if entry.time > _BEFORE_ALL]
-    if len(times) < 2 or len(run) < 2 or 2 * run[0].time > times[0] + times[-1]:
-        return False
-    known = set(times)
-    if 2 * sum(entry.time in known for entry in run) >= len(run):
-        return False
-    order = sorted([(time, 0) for time in times] + [(entry.time, 1) for entry in run])
-    switches = sum(a[1] != b[1] for a, b in itertools.pairwise(order))
-    return switches >= _LEAST_SWITCHES
+    def __init__(self, run: list[_Entry]) -> None:
+        self._last = _BEFORE_ALL
+        self._sorted: list[int] = []
+        self._known: set[int] = set()
+        self.add(run)
+        self._first = self._sorted[0] if self._sorted else _BEFORE_ALL
+
+    def add(self, run: list[_Entry]) -> None:
+        """Go on with a run, in which the clock never goes back."""
+        times = [entry.time for entry in run if entry.time > _BEFORE_ALL]
+        self._last = times[-1] if times else self._last
+        self._known.update(times)
+        self._sorted += times
+        self._sorted.sort()  # two sorted stretches: linear
+
+    def is_of_another(self, run: list[_Entry]) -> bool:
+        """Whether a run is another song: it begins early, its lines would fall between others.
+
+        At the same stamps it is a translation; within one gap it is a passage of the same song that
+        stands at the file's end.
+        """
+        few = len(self._sorted) < 2 or len(run) < 2
+        if few or 2 * run[0].time > self._first + self._last:
+            return False
+        if 2 * sum(entry.time in self._known for entry in run) >= len(run):
+            return False
+        places = [bisect.bisect_right(self._sorted, entry.time) for entry in run]
+        between = sum(a != b for a, b in itertools.pairwise(places))
+        ends = (places[0] > 0) + (places[-1] < len(self._sorted))
+        return 2 * between + ends >= _LEAST_SWITCHES
 
 
 def _add(source: Source, song: _Song, group: int, block: int) -> int:

@@ -16,6 +16,7 @@ _FORMAT = re.compile(r"Format\s*:(.*)", re.I)
 _ASS_HEAD = re.compile(r"\[(?:Script Info|V4\+? Styles|Events)\]", re.I)
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
 _CODE = re.compile(r"\{\\[^{}]*\}")  # of ASS, which SubRip files borrow: `{\an8}`
+_LINE_BREAK = re.compile(r"\\[Nn]")
 _DRAWING = re.compile(r"\\p[1-9]")
 _ASS_FIELDS = 10  # of a Dialogue line; the last, its text, may hold commas
 _VOICE = re.compile(r"</?(?:v|c|lang|ruby|rt)(?:[ .][^<>]{0,200})?>", re.I)
@@ -92,7 +93,7 @@ def _ass(lines: Lines) -> Pieces:
             continue
         text = cells[-1]
         words = "" if _DRAWING.search(text) else _OVERRIDE.sub("", text)
-        parts = [part.replace("\\h", " ").strip() for part in re.split(r"\\[Nn]", words)]
+        parts = [part.replace("\\h", " ").strip() for part in _LINE_BREAK.split(words)]
         said = [part for part in parts if part]
         if not said:
             yield number, line, Mark.SYNTAX, False

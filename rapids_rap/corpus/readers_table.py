@@ -221,25 +221,27 @@ class _QuotedCells:
 
     def __init__(self, lines: Sequence[str], width: int) -> None:
         n = len(lines)
-        self._lines, self._width = lines, width
+        self._width = width
         self._tabs = [0] * (n + 1)  # in all lines before
-        self._close, self._full = [n] * (n + 1), [n] * (n + 1)  # the next such line from here on
         for i, line in enumerate(lines):
             self._tabs[i + 1] = self._tabs[i] + line.count("\t")
+        # Where the quotes that a line opens are closed at last, those opened on the way included;
+        # None where they never are, or a record of its own stands in between.
+        self._last: list[int | None] = [None] * n
+        close, full = n, n  # the next line that closes a quote, that is a record by itself
         for i in range(n - 1, -1, -1):
-            tabs = self._tabs[i + 1] - self._tabs[i]
-            self._close[i] = i if _closes(lines[i].partition("\t")[0]) else self._close[i + 1]
-            self._full[i] = i if tabs + 1 == width else self._full[i + 1]
+            if width < 2 or not _opens(lines[i].rpartition("\t")[2]):
+                self._last[i] = i
+            elif close < full:
+                self._last[i] = self._last[close]
+            close = i if _closes(lines[i].partition("\t")[0]) else close
+            full = i if self._tabs[i + 1] - self._tabs[i] + 1 == width else full
 
     def end(self, i: int) -> int:
         """The last line of the record that begins on line i."""
-        end = i
-        while self._width > 1 and _opens(self._lines[end].rpartition("\t")[2]):
-            close = self._close[end + 1]
-            if close >= self._full[end + 1] or self._tabs[close + 1] - self._tabs[i] >= self._width:
-                return i
-            end = close
-        return end if self._tabs[end + 1] - self._tabs[i] == self._width - 1 else i
+        end = self._last[i]
+        whole = end is not None and self._tabs[end + 1] - self._tabs[i] == self._width - 1
+        return end if whole and end is not None else i
 
 
 def _with_tabs(line: str, width: int) -> list[str] | None:
@@ -253,11 +255,12 @@ def _with_tabs(line: str, width: int) -> list[str] | None:
 
 def _fields_of(lines: Sequence[str]) -> list[str]:
     """The fields of a record that spans these lines."""
-    fields = lines[0].split("\t")
-    for line in lines[1:]:
-        more = line.split("\t")
-        fields = [*fields[:-1], f"{fields[-1]}\n{more[0]}", *more[1:]]
-    return fields
+    cells: list[list[str]] = [[]]
+    for line in lines:
+        first, *more = line.split("\t")
+        cells[-1].append(first)
+        cells += [[field] for field in more]
+    return ["\n".join(cell) for cell in cells]
 
 
 def _opens(cell: str) -> bool:

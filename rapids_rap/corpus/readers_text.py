@@ -22,9 +22,10 @@ _ARTIST = re.compile(
 )
 _LABEL = "姓"  # no line without this character opens an artist
 _OPENS_SONG = re.compile(
-    r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by)?\s*[:∶]|lyricist|原[词詞])",
+    r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by\s*)?[:∶]|lyricist|原[词詞])",
     re.IGNORECASE,
 )
+_BOOK_MARKS = re.compile(r"《([^《》]+)》")
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
 
 
@@ -126,5 +127,5 @@ def _matches(pattern: re.Pattern[str], texts: Sequence[str]) -> list[tuple[int, 
 def _title(line: str) -> str:
     """The title without a label `歌名：` and without the book marks around all of it."""
     title = _TITLE_LABEL.sub("", line, count=1).strip()
-    whole = re.fullmatch(r"《([^《》]+)》", title)
+    whole = _BOOK_MARKS.fullmatch(title)
     return whole[1] if whole else title

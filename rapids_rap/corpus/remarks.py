@@ -37,7 +37,7 @@ def repeated_songs(kept: KeptLines) -> list[str]:
     for norm, group in zip(kept.norm, kept.group.tolist(), strict=True):
         if kept.names[group].is_song:
             lines_of[group].append(norm)
-    artists_of: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
+    artists_of: dict[tuple[str, ...], dict[str | None, None]] = defaultdict(dict)
     repeated: list[str] = []
     elsewhere: list[str] = []
     for group, norms in lines_of.items():
@@ -46,8 +46,8 @@ def repeated_songs(kept: KeptLines) -> list[str]:
         if artist in others:
             repeated.append(title)
         elif others:
-            elsewhere.append(f"{title} ({_who(artist)}, {_who(others[0])})")
-        others.append(artist)
+            elsewhere.append(f"{title} ({_who(artist)}, {_who(next(iter(others)))})")
+        others[artist] = None
     said = []
     if repeated:
         said.append(f"songs that repeat an earlier one line for line: {listed(repeated)}")

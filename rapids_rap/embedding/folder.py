@@ -13,7 +13,7 @@ from typing import Any
 
 from rapids_rap.data import data_path
 from rapids_rap.errors import CapabilityError, InputError
-from rapids_rap.runs.files import label_of
+from rapids_rap.runs.files import label_of, read_plain
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def read_modules(folder: Path) -> list[dict[str, Any]]:
 def read_json(path: Path) -> Any:
     """A JSON file of a model folder. Raises `InputError` naming it where it can't be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_plain(path).decode("utf-8"))
     except RecursionError:
         raise InputError(f"{path}: can't be read as JSON (nested too deeply).") from None
     except (OSError, ValueError) as error:

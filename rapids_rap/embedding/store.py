@@ -28,11 +28,13 @@ from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import (
     explain_os_errors,
+    read_plain,
     sha256_file,
     sweep_partials,
     write_bytes,
     write_json,
 )
+from rapids_rap.runs.received import load_array
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +97,7 @@ class VectorStore:
 
     def _is_sound(self, name: str) -> bool:
         try:
-            record = json.loads(self._path(name, "json").read_text())
+            record = json.loads(read_plain(self._path(name, "json")))
             whole = record["format"] == FORMAT and all(
                 sha256_file(self._path(name, part)) == record["sha256"][part]
                 for part in ("ids.npy", "vectors.npy")
@@ -126,7 +128,7 @@ class VectorStore:
         )
         self.damaged += 1
         try:
-            ids = np.load(self._path(name, "ids.npy"), allow_pickle=False)["id"]
+            ids = load_array(self._path(name, "ids.npy"))["id"]
             if ids.ndim == 1 and ids.dtype == ROW["id"] and _shard_name(ids) == name:
                 self.redo.append(ids)
         except MemoryError:

@@ -16,7 +16,7 @@ from rapids_rap.backend.protocol import DEFAULT_SIZES, Memory, Sizes
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.declared import SIZES, read_declared
 from rapids_rap.embedding.folder import locate_model, transformer_folder
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, readable_bytes
 
 BASE = 1000 * 2**20  # the interpreter with torch and the other libraries loaded
 LISTS = 512 * 2**20  # a chunk of queries, the lists they search and what they found
@@ -144,11 +144,13 @@ class MemoryPlan:
         """What is expected, in a sentence for the log."""
         largest = max(self.stages, key=lambda stage: stage.peak)
         text = (
-            f"{largest.stage} needs the most memory, about {gib(self.peak)} of {gib(self.free)} "
+            f"{largest.stage} needs the most memory, about "
+            f"{readable_bytes(self.peak, self.free)} of {readable_bytes(self.free, self.peak)} "
             f"free on the {self.device.upper()}"
         )
         if self.device == "gpu":
-            text += f", and main memory about {gib(self.host)} of {gib(self.host_free)}"
+            text += f", and main memory about {readable_bytes(self.host, self.host_free)}"
+            text += f" of {readable_bytes(self.host_free, self.host)}"
         return text
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rapids_rap.errors import InputError
+from rapids_rap.runs.files import read_plain
 
 COLUMNS = ("kind", "id", "label")
 LONGEST = 200  # characters of a label
@@ -31,7 +32,7 @@ def read_labels(path: Path, next_cluster: int, next_theme: int) -> Labels:
     if not path.exists():
         return Labels()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}).") from None
     except UnicodeDecodeError:

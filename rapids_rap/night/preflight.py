@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from rapids_rap.config import Config
-from rapids_rap.errors import CapabilityError, ConfigError, InputError
-from rapids_rap.machine.memory_plan import MemoryPlan, gib
+from rapids_rap.errors import CapabilityError, ConfigError, InputError, readable_bytes
+from rapids_rap.machine.memory_plan import MemoryPlan
 from rapids_rap.night.metrics import PREFIX
 from rapids_rap.night.root import NightRoot
 from rapids_rap.runs.files import explain_os_errors
@@ -56,9 +56,10 @@ def check_disk(root: NightRoot, needed: int) -> None:
     for room, place in free.values():
         if room < needed:
             raise CapabilityError(
-                f"{place}: tonight writes about {gib(needed)} and {gib(room)} are free. Free some "
-                "space, lower nightly.keep_runs, or set embedding.store_dtype=float16; the "
-                "published run is untouched."
+                f"{place}: tonight writes about {readable_bytes(needed, room)} and "
+                f"{readable_bytes(room, needed)} are free. Free some space, lower "
+                "nightly.keep_runs, or set embedding.store_dtype=float16; the published run is "
+                "untouched."
             )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 _OPENS_FORMULA = r"^('*[=+\-@\t\r\n＝＋－＠])"
 _ESCAPED = r"^'('*[=+\-@\t\r\n＝＋－＠])"
+_APOSTROPHE = re.compile(_ESCAPED)
 
 
 def escape_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -41,4 +42,4 @@ def _replaced(table: pd.DataFrame, pattern: str, by: str) -> pd.DataFrame:
 
 def unescape_cell(cell: str) -> str:
     """One cell as it was before `escape_cells`."""
-    return re.sub(_ESCAPED, r"\1", cell) if cell.startswith("'") else cell
+    return _APOSTROPHE.sub(r"\1", cell) if cell.startswith("'") else cell

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import write_bytes
+from rapids_rap.runs.files import read_plain, write_bytes
 
 NAMES = ("parity.json", "parity.md")
 Verdict = Literal["passed", "incomplete", "failed"]
@@ -80,7 +80,7 @@ def write_certificate(folder: Path, certificate: Certificate) -> tuple[Path, Pat
 def read_certificate(path: str | Path) -> Certificate:
     """The certificate in a `parity.json`. Raises `InputError` for a file that is not one."""
     try:
-        return Certificate.model_validate_json(Path(path).read_bytes())
+        return Certificate.model_validate_json(read_plain(Path(path)))
     except FileNotFoundError:
         raise InputError(
             f"report.certificate: {path}: no such file; `make test-gpu` writes a parity.json."

@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import HostArray
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, readable_bytes
 
 PARTIAL = ".partial"  # suffix of files in the making; swept away by the next writer
 
@@ -34,7 +36,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     with explain_os_errors(path):
         try:
             with partial.open("wb") as file:
-                write(file)
+                _write_through(file, write)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
@@ -45,6 +47,38 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             raise
 
 
+class _Output(io.RawIOBase):
+    """A file being written that remembers what the system said, whatever a library makes of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _write_through(file: IO[bytes], write: Callable[[IO[bytes]], object]) -> None:
+    """Write; where that fails, raise what the system said: NumPy's error has no number."""
+    output = _Output(file)
+    try:
+        write(cast(IO[bytes], output))
+    except Exception as error:
+        if output.error is None:
+            raise
+        raise output.error from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes whole or not at all."""
     write_whole(path, lambda file: file.write(data))
@@ -52,9 +86,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a JSON document whole or not at all; NaN and infinity are refused, not written."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """A JSON document as it is written."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     # A file name that isn't UTF-8 has lone surrogates in Python; JSON writes those as escapes.
-    write_bytes(path, text.encode(errors="backslashreplace") + b"\n")
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def write_array(path: Path, array: HostArray) -> None:
@@ -95,6 +134,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted, however deep; links to folders are not followed."""
+    found, waiting = [], [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_file():
+                    found.append(Path(entry.path))
+    return sorted(found)
 
 
 def sweep_partials(folder: Path) -> None:
@@ -144,9 +196,72 @@ def _copy_across(source: Path, target: Path) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError, also for what is no file."""
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_plain(path: Path) -> io.BufferedReader:
+    """A file opened for reading. Raises OSError, also for what is no file.
+
+    A pipe may never begin and a device never end, also where a link leads to one.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    descriptor = os.open(path, flags)  # not blocking: a pipe without a writer would wait for one
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    kind = next((name for is_it, name in _KINDS if is_it(mode)), "no file")
+    raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+MOST_TEXT = 2**28  # bytes of a document that is read at once, such as a manifest or a word list
+
+
+def read_plain(path: Path, most: int = MOST_TEXT) -> bytes:
+    """A file's bytes. Raises OSError, also for what is no file and for more than `most` bytes."""
+    with open_plain(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EINVAL, f"it is larger than {readable_bytes(most)}", str(path))
+    return data
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAILING = (
+    *(errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN),
+)
+_NOT_ALLOWED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.EINVAL),
+)
+
+
+def machine_failure(error: OSError, place: object) -> CapabilityError | None:
+    """The sentence for a disk that is full or fails; None where the error is of another kind."""
+    said = error.strerror or str(error)
+    if error.errno in _NO_ROOM:
+        return CapabilityError(
+            f"{place}: no room to write ({said}). Nothing half-written was left; free some space "
+            "and run the same command again, it resumes."
+        )
+    if error.errno in _FAILING:
+        return CapabilityError(
+            f"{place}: the machine failed to write it ({said}). Nothing half-written was left; see "
+            "the system's log, and run the same command again."
+        )
+    return None
 
 
 @contextlib.contextmanager
@@ -155,31 +270,14 @@ def explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # NumPy writes arrays in C, and says without a number how many bytes did not go.
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
-            raise CapabilityError(
-                f"{path}: no room to write ({error.strerror or error}). Nothing half-written was "
-                "left; free some space and run the same command again, it resumes."
-            ) from error
-        if error.errno in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EEXIST,
-            errno.EISDIR,
-            errno.ELOOP,
-            errno.ENAMETOOLONG,
-            errno.ENOENT,  # made by us a moment ago, and taken away since
-        ):
+        failure = machine_failure(error, path)
+        if failure is not None:
+            raise failure from error
+        said = error.strerror or str(error)
+        if error.errno in _NOT_ALLOWED:
             raise InputError(
-                f"{path}: can't be written ({error.strerror}). Choose another folder with --out, "
-                "or give this account the right to write there."
-            ) from error
-        if error.errno in (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT):
-            raise CapabilityError(
-                f"{path}: the disk or its server failed ({error.strerror}); see `dmesg`. Nothing "
-                "half-written was left; the same command resumes."
+                f"{path}: can't be written ({said}). Give this account the right to write there, "
+                "or name another place."
             ) from error
         raise
 

@@ -20,6 +20,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.files import (
     explain_os_errors,
+    files_below,
     label_of,
     sha256_file,
     sweep_partials,
@@ -41,6 +42,7 @@ from rapids_rap.runs.names import (
     TABLES,
 )
 from rapids_rap.runs.run import Run, read_json
+from rapids_rap.runs.seal import write_manifest
 
 
 class RunFolder:
@@ -121,10 +123,10 @@ class RunFolder:
         write_bytes(self.path / "report.html", report.encode(errors="replace"))
         files = {
             str(p.relative_to(self.path)): {"bytes": p.stat().st_size, "sha256": sha256_file(p)}
-            for p in sorted(self.path.rglob("*"))
-            if p.is_file() and not str(p.relative_to(self.path)).startswith(".")
+            for p in files_below(self.path)
+            if not str(p.relative_to(self.path)).startswith(".")
         }
-        write_json(self.path / MANIFEST, {**self._manifest, "files": files})
+        write_manifest(self.path, {**self._manifest, "files": files})
 
     def preview(self) -> Run:
         """The run as written so far, for the report, which is its last file."""
@@ -147,13 +149,13 @@ class RunFolder:
         if not self.path.exists():
             return
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: is a file; --out names a folder.")
+            raise InputError(f"{self.path}: is a file; a run is a folder.")
         ours = self._known_inputs() is not None
         others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".store")]
         if others and not ours:
             raise InputError(
                 f"{self.path}: holds files that are no run (such as {min(others)}). "
-                "Choose an empty or new folder with --out."
+                "Name an empty or new folder."
             )
 
     def _known_inputs(self) -> list[str] | None:
@@ -180,7 +182,7 @@ def add_document(path: Path, name: str, value: object) -> None:
     write_json(path / name, value)
     entry = {"bytes": (path / name).stat().st_size, "sha256": sha256_file(path / name)}
     manifest["files"] = dict(sorted({**manifest["files"], name: entry}.items()))
-    write_json(path / MANIFEST, manifest)
+    write_manifest(path, manifest)
 
 
 def drop_stages(path: Path) -> None:

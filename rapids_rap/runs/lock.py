@@ -29,8 +29,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "unknown"
             raise LockHeldError(
-                f"{folder}: another run is writing there (process {holder}). Wait for it, or "
-                "choose another folder."
+                f"{folder}: another run is writing there (process {holder}). Wait for it to end."
             ) from None
         with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
             os.ftruncate(descriptor, 0)

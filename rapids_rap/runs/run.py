@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import pandas as pd
 from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.cells import unescape_cells
+from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+from rapids_rap.runs.received import load_array, read_parquet
 from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
 
 
@@ -32,7 +35,7 @@ class Run:
         """One row an occurrence."""
         path = self.path / "lines.parquet"
         with explain_damage(path):
-            table = pd.read_parquet(path)
+            table = read_parquet(path)
         check_table(path, table, LINES)
         return table
 
@@ -42,7 +45,7 @@ class Run:
         columns = ["text_id", "text_norm", "weight", "cluster", "theme", "x", "y"]
         path = self.path / "lines.parquet"
         with explain_damage(path):
-            table = pd.read_parquet(path, columns=columns)
+            table = read_parquet(path, columns=columns)
         check_table(path, table, {name: LINES[name] for name in columns})
         first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
         return first.drop(columns="text_id")
@@ -115,14 +118,14 @@ class Run:
     @functools.cached_property
     def maps(self) -> Mapping[str, bytes]:
         """PNG bytes by file name."""
-        return {p.name: p.read_bytes() for p in sorted((self.path / "maps").glob("*.png"))}
+        return {p.name: read_plain(p) for p in sorted((self.path / "maps").glob("*.png"))}
 
     @functools.cached_property
     def vectors(self) -> HostArray:
         """(n_texts, d), memory-mapped, row = text_id."""
         path = self.path / "vectors" / "vectors.npy"
         with explain_damage(path):
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+            vectors = load_array(path, mapped=True)
         return _checked_matrix(path, vectors)
 
     @functools.cached_property
@@ -132,7 +135,7 @@ class Run:
         if not path.exists():
             return None
         with explain_damage(path):
-            places = np.load(path, allow_pickle=False)
+            places = load_array(path)
         return np.asarray(_checked_matrix(path, places), dtype=np.float32)
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -150,7 +153,7 @@ class Run:
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(
-                self.path / name,
+                io.BytesIO(read_plain(self.path / name)),
                 keep_default_na=False,
                 na_values=[""],
                 dtype=dict.fromkeys((*text, "region"), "str"),
@@ -214,9 +217,9 @@ def explain_damage(path: Path) -> Iterator[None]:
 def read_json(path: Path) -> Any:
     """A JSON document. Raises OSError or ValueError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_plain(path).decode("utf-8"))
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def _checked_matrix(path: Path, matrix: HostArray) -> HostArray:

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import sha256_file
+from rapids_rap.runs.files import open_plain, sha256_file
 from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED
+from rapids_rap.runs.received import read_parquet
 from rapids_rap.runs.run import Run, open_run
+from rapids_rap.runs.seal import seal_faults, seal_remarks
 
 NEEDED = (
     "lines.parquet",
@@ -45,7 +47,8 @@ def find_faults(path: Path) -> list[str]:
         listed = _listed_files(run)
     except InputError as error:
         return [str(error)]
-    faults = [fault for name in listed for fault in _check_file(path, name, listed[name])]
+    faults = seal_faults(path, run.manifest)
+    faults += [fault for name in listed for fault in _check_file(path, name, listed[name])]
     faults += [
         f"{path / name}: is missing, and {MANIFEST} does not list it."
         for name in NEEDED
@@ -57,6 +60,11 @@ def find_faults(path: Path) -> list[str]:
         if name not in listed and (path / name).exists()
     ]
     return faults or _compare_numbers(run)
+
+
+def find_remarks(path: Path) -> list[str]:
+    """What can't be vouched for in a run without a fault, a sentence each."""
+    return seal_remarks(path, open_run(path).manifest)
 
 
 def _listed_files(run: Run) -> Mapping[str, Mapping[str, Any]]:
@@ -90,7 +98,7 @@ def _check_file(path: Path, name: str, entry: Mapping[str, Any]) -> Iterator[str
 
 
 def _starts_with(file: Path, magic: bytes) -> bool:
-    with file.open("rb") as opened:
+    with open_plain(file) as opened:
         return opened.read(len(magic)) == magic
 
 
@@ -154,7 +162,7 @@ def _count_read(run: Run) -> Iterator[str]:
     for file in run.manifest["inputs"]:
         parts = file["kept"] + sum(file["dropped"].values())
         yield from _differ(f"read of input {file['path']}", file["read"], "kept + dropped", parts)
-    rows = len(pd.read_parquet(run.path / "dropped.parquet"))
+    rows = len(read_parquet(run.path / "dropped.parquet", ["rule"]))
     yield from _differ("rows of dropped.parquet", rows, "counts.dropped", dropped)
 
 

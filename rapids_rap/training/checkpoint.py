@@ -7,12 +7,13 @@ torch's own format, read back with `weights_only=True`, which runs no code from 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from torch.optim import Optimizer
 
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import PARTIAL, sync_folder, write_json
+from rapids_rap.runs.files import PARTIAL, sync_folder, write_json, write_whole
 from rapids_rap.training import Weights
 from rapids_rap.training.writing import explain_tensor_errors, sync_files
 
@@ -96,11 +97,12 @@ class Checkpoints:
         """Write the newest checkpoint, then remove what it replaces."""
         name = f"checkpoint-{state.steps:09d}"
         beside = self.folder / (name + PARTIAL)
-        with explain_tensor_errors(self.folder):
+        with explain_tensor_errors(self.folder), _nothing_left(beside):
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir()
             save_file(trained_weights(module), beside / "weights.safetensors")
-            torch.save(optimizer.state_dict(), beside / "optimizer.pt")
+            moments = optimizer.state_dict()
+            write_whole(beside / "optimizer.pt", lambda file: torch.save(moments, file))
             write_json(beside / "state.json", asdict(state))
             sync_files(beside)
             shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -156,7 +158,7 @@ class Checkpoints:
         """Keep the weights of this step; a checkpoint that refers to them keeps them alive."""
         path = self._best(step)
         beside = path.with_name(path.name + PARTIAL)
-        with explain_tensor_errors(self.folder):
+        with explain_tensor_errors(self.folder), _nothing_left(beside):
             save_file(trained_weights(module), beside)
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
@@ -180,6 +182,19 @@ class Checkpoints:
         for path in self.folder.glob("best-*"):
             if path != kept:
                 path.unlink()
+
+
+@contextlib.contextmanager
+def _nothing_left(beside: Path) -> Iterator[None]:
+    """Take a half-written file or folder away again, for a full disk needs the room."""
+    try:
+        yield
+    except BaseException:
+        if beside.is_dir():
+            shutil.rmtree(beside, ignore_errors=True)
+        else:
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def _load_moments(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import DECIDING_FILES, matching_files, read_json
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer
 from rapids_rap.embedding.projection import DENSE_KIND, dense_description
-from rapids_rap.runs.files import write_json
+from rapids_rap.runs.files import write_bytes, write_json
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _append_end_token(spec: ModelSpec, folder: Path) -> None:
     core.post_processor = processors.Sequence([old, closing]) if old else closing
     core.no_padding()
     core.no_truncation()
-    core.save(str(folder / "tokenizer.json"))
+    write_bytes(folder / "tokenizer.json", core.to_str(pretty=True).encode())
 
 
 def _let_auto_tokenizer_agree(folder: Path) -> None:

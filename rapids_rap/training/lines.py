@@ -19,6 +19,7 @@ import pandas as pd
 from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import InputError
 from rapids_rap.quality.lines import follow_on
+from rapids_rap.runs.files import read_plain
 from rapids_rap.training import generator
 from rapids_rap.training.masks import UNKNOWN, near_form
 
@@ -131,7 +132,7 @@ def _hash_share(name: tuple[str, str]) -> float:
 
 def _read_list(path: Path) -> set[tuple[str, str]]:
     try:
-        rows = path.read_text(encoding="utf-8-sig").splitlines()
+        rows = read_plain(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"train.heldout: {path}: can't be read as UTF-8 text ({error}).") from None
     wanted = set()

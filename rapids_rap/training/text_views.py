@@ -24,14 +24,14 @@ MOST_SWAPPED = 0.3  # of the characters that have a homophone
 _LATIN = r"[^\W_\u3400-\u9fff]+"
 _UNIT = re.compile(rf"{_LATIN}(?:['’]{_LATIN})*|\s+|.", re.DOTALL)
 _BLANK_BY_HAN = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
-_BRACKETS = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]|【[^【】]*】)\s*")
+_BRACKETS = re.compile(r"(?<!\s)\s*(?:\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]|【[^【】]*】)\s*")
 _CALL = re.compile(
     r"(?:ye+a+h*|ya+h*|ay+e*|ey+|hey+|uh+|huh|woo+|oo+h|oh+|skrr+t*|brr+|yo+|whoa|ha+|la+|"
     r"哎+|诶+|欸+|嘿+|哟+|哦+|噢+|喔+|呜+|啊+|嗯+|嘻+|哈哈+)",
     re.IGNORECASE,
 )
 _BETWEEN_EDGES = re.compile(r"[^\s,，.。!！?？~～、]+")
-_INNER_MARKS = re.compile(r"\s*[,，、;；:：]\s*")
+_INNER_MARKS = re.compile(r"(?<!\s)\s*[,，、;；:：]\s*")
 # From the first mark of a run, and whole: a line of 20,000 marks would take a minute where each of
 # them is tried as a beginning.
 _LAST_MARKS = re.compile(r"(?<![\s。！？!?.~～…])[\s。！？!?.~～…]++$")

@@ -347,7 +347,11 @@ def _save(learner: Learner, model: Path) -> None:
     with explain_tensor_errors(model.parent):
         shutil.rmtree(model, ignore_errors=True)
         model.mkdir()
-        learner.save(model)
+        try:
+            learner.save(model)
+        except BaseException:
+            shutil.rmtree(model, ignore_errors=True)  # a full disk needs the room
+            raise
         give_usual_rights(model)
 
 

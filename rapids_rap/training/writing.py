@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import explain_os_errors, sync_folder
 
+_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 FULL = 64 * 1024  # bytes: with less than this left, a write that failed failed for want of room
 
 
@@ -26,7 +27,7 @@ def explain_tensor_errors(folder: Path) -> Iterator[None]:
         with explain_os_errors(folder):
             yield
     except (SafetensorError, RuntimeError) as error:
-        said = "No space left on device" in str(error)
+        said = any(words in str(error) for words in _NO_ROOM)
         if not said and (not folder.is_dir() or shutil.disk_usage(folder).free > FULL):
             raise
         raise CapabilityError(

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it when the same arguments give another result
 
+_LONGEST_WORD = 200  # it is looked for in every way of cutting it: its length squared
+
 UNDECIDED = "未判定"
 """The label of a cluster without a hit."""
 
@@ -63,6 +65,11 @@ def load_lexicon(
     found: dict[str, dict[str, int]] = {}
     for line, category, cell in read_pairs(source, ("category", "word")):
         word = fold(normalize([cell], script)[0])
+        if len(word) > _LONGEST_WORD:
+            raise InputError(
+                f"{source}:{line}: the word has {len(word):,} characters; a lexicon holds words of "
+                f"{_LONGEST_WORD} characters at most."
+            )
         words = found.setdefault(category, {})
         if word in words:
             log.warning(

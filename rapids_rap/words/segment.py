@@ -23,6 +23,7 @@ import rjieba
 from rapids_rap.arrays import Bools, Int32s, Int64s, UInt8s
 from rapids_rap.data import data_path
 from rapids_rap.errors import InputError
+from rapids_rap.runs.files import read_plain
 
 VERSION = 2  # raise it when the same texts and words give other tokens
 READS = ("slang.txt",)
@@ -138,7 +139,7 @@ def load_words(path: str | Path) -> tuple[str, ...]:
     Raises `InputError` where the file can't be read.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_plain(Path(path)).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a word list, a word a line.") from None
     except (OSError, UnicodeDecodeError) as error:

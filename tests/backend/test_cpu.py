@@ -13,8 +13,8 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from rapids_rap.backend import _cpu_dense, _cpu_knn, load_backend
-from rapids_rap.backend._cpu_memory import host_memory
 from rapids_rap.backend.extras import require
+from rapids_rap.backend.host import host_memory
 from rapids_rap.backend.protocol import UmapSpec
 from rapids_rap.errors import CapabilityError
 

@@ -1,10 +1,13 @@
 """`text_norm`: one form for lines that a reader would call the same."""
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rapids_rap.corpus.normalize import is_blank, normalize, simplify, unicode_form
+from rapids_rap.corpus.normalize import bearable, is_blank, normalize, simplify, unicode_form
 
 MIXED = st.text(
     st.one_of(
@@ -118,3 +121,18 @@ def test_radicals_are_the_characters_they_stand_for():
     every = "".join(map(chr, range(0x2E80, 0x2EF4)))
     left = [c for c in unicode_form([every])[0] if "\u2e80" <= c <= "\u2eff"]
     assert "".join(left) == "\u2e80\u2e9a"
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u3099", "\ua66f", "\ufb1e", "\u20d0", "\U0001d165"])
+def test_a_letter_bears_thirty_marks_at_most(mark):
+    """Marks by the thousand take time quadratic in their number; fewer are left as they are."""
+    assert bearable(f"爱{mark * 30}x") == f"爱{mark * 30}x"
+    assert bearable(f"爱{mark * 40_000}x") == f"爱{mark * 30}x"
+    once = unicode_form([f"e{mark}{chr(0x323)}" * 3 + (mark + "\u0323") * 9_000])
+    assert unicode_form(once) == once
+
+
+def test_every_combining_mark_is_told():
+    """The quick look before the exact one passes none over."""
+    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c)]
+    assert [c for c in marks if len(bearable(c * 40)) != 30] == []

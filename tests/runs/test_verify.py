@@ -8,7 +8,8 @@ import pytest
 
 from rapids_rap.runs.files import sha256_file
 from rapids_rap.runs.run import open_run
-from rapids_rap.runs.verify import find_faults
+from rapids_rap.runs.seal import write_manifest
+from rapids_rap.runs.verify import find_faults, find_remarks
 from tests.conftest import rap
 
 
@@ -22,7 +23,7 @@ def rewrite(run, change):
     """Change manifest.json by a function, as somebody would who knows the format."""
     manifest = json.loads((run / "manifest.json").read_text())
     change(manifest)
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(run, manifest)
 
 
 def vouch(run, name):
@@ -138,3 +139,33 @@ def test_a_manifest_without_files_vouches_for_nothing(run):
     """Without checksums nothing can be checked, and that is a fault."""
     rewrite(run, lambda manifest: manifest.update(files={}))
     assert "nothing can be checked" in find_faults(run)[0]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", ".run.json"])
+def test_no_byte_of_what_vouches_changes_unseen(run, name):
+    """Any flipped bit of the manifest, its seal's own included, and of the hidden marker."""
+    whole = (run / name).read_bytes()
+    places = {*range(0, len(whole), max(1, len(whole) // 40)), len(whole) - 2}
+    places |= (
+        {whole.rfind(b'"seal"') + i for i in (1, 12, 70)} if name == "manifest.json" else set()
+    )
+    for place in sorted(places):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        (run / name).write_bytes(bytes(changed))
+        assert any(name in fault for fault in find_faults(run)), place
+    (run / name).write_bytes(whole)
+    assert find_faults(run) == []
+
+
+def test_a_run_of_an_earlier_version_still_verifies_and_says_so(run):
+    """Its manifest has no seal; a copy that lost the hidden marker is whole too."""
+    (run / ".run.json").unlink()
+    assert find_faults(run) == []
+    assert "lost .run.json" in find_remarks(run)[0]
+    manifest = json.loads((run / "manifest.json").read_text())
+    older = {key: value for key, value in manifest.items() if key not in ("seal", "marker")}
+    (run / "manifest.json").write_text(json.dumps(older))
+    outcome = rap("verify", run)
+    assert outcome.code == 0
+    assert "nothing vouches for manifest.json" in outcome.out
