@@ -36,7 +36,8 @@ _FOLDER = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _OPENS_BRACKET = re.compile(r"(?:\[|&#0{0,4}91;|&#x0{0,4}5b;|&lbrack;|&lsqb;)[^;]", re.I)
 _LRC_TAG = re.compile(
     r"\[(?:ti|ar|al|au|by|offset|re|ve|length|la|id|hash|sign|qq|total|kana|language|"
-    r"tool|encoding|lr|#)\s*:[^\[\]]*\]",
+    r"tool|encoding|lr|#|artist|title|album|source|t_time|manualoffset|"
+    r"歌[手名曲](?:姓?名[称稱]?)?|曲名|[标標][题題]|[艺藝]人|演唱者?|专辑|專輯)\s*:[^\[\]]*\]",
     re.I,
 )
 

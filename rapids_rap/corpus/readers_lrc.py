@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-import html
-import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import NamedTuple
 
-from rapids_rap.corpus.markers import is_marker
-from rapids_rap.corpus.markup import is_lrc_tag
-from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
+from rapids_rap.corpus.credits import NOT_CREDIT, credit_mask
+from rapids_rap.corpus.normalize import unicode_form
+from rapids_rap.corpus.restarts import BEFORE_ALL, Entry, at_restarts
+from rapids_rap.corpus.source import Group, Lines, Mark, Source
 from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
+from rapids_rap.corpus.tags import Tag, name_label, name_of_file, tags_of
 
 _STAMPED_ENOUGH = 3
-_NAMES = {"artist": "ar", "singer": "ar", "title": "ti"}
-_TAG = re.compile(r"\[\s*([A-Za-z#][\w #.-]{0,30})\s*[:：](.*)\]")
-_BEFORE_ALL = -(10**9)  # milliseconds: a line above the first stamp
-_JITTER = 1_000  # milliseconds that a clock may go back without meaning it
-_LEAST_RUN = 3  # lines on average, where a clock starts again more than once
-_LEAST_SWITCHES = 3  # two songs whose lines would alternate: A B A B
-
-
-class _Entry(NamedTuple):
-    time: int  # milliseconds, by which the song's lines are ordered
-    line: int
-    text: str
-    stamp: int | None  # milliseconds; None: the line has no stamp of its own
+_HEAD = 8  # lines of a song without tags in which its names are looked for
+_NAMES = ("ar", "ti")
 
 
 @dataclass
 class _Song:
     """One song as far as it was read: its tags, the lines of its format, its words in time.
 
-    single: no line has several stamps, so the lines may be meant to stand in the file's order.
+    by_label: a line `歌手：NAME` began it, not a tag.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
     syntax: list[tuple[int, str]] = field(default_factory=list)
-    entries: list[_Entry] = field(default_factory=list)
-    single: bool = True
+    entries: list[Entry] = field(default_factory=list)
     timed: bool = False
-    now: int = _BEFORE_ALL
+    now: int = BEFORE_ALL
+    by_label: bool = False
 
     @property
     def names(self) -> dict[str, str]:
         """The tags that say whose song it is and what it is called."""
-        return {key: value for key, value in self.tags.items() if key in ("ar", "ti") and value}
+        return {key: value for key, value in self.tags.items() if key in _NAMES and value}
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any line has words."""
+        return any(entry.text for entry in self.entries)
+
+    @property
+    def has_lyric(self) -> bool:
+        """Whether any line has words that are no credits."""
+        forms = unicode_form([entry.text for entry in self.entries if entry.text])
+        return NOT_CREDIT in credit_mask(forms, [0] * len(forms))
 
 
 def looks_like_lrc(lines: Sequence[str]) -> bool:
@@ -59,21 +57,29 @@ def looks_like_lrc(lines: Sequence[str]) -> bool:
     )
 
 
+def names_a_song(line: str) -> bool:
+    """Whether the line is `[ti:TITLE]` or `[ar:NAME]`, whatever stands beside it."""
+    return any(key in _NAMES and value for key, value in tags_of(line, any_name=False))
+
+
 def read_lrc(lines: Lines, path: PurePath) -> Source:
     """Songs with time stamps, each in the order of its stamps; a line with several stands at each.
 
-    Artist and title come from `[ar:]` and `[ti:]`, else from a file name `ARTIST - TITLE.lrc`,
-    else the title is the file's name. `[offset:]` moves all stamps alike, so it changes nothing.
-    Any tag above a song's first stamp is one. A stamp without text separates stanzas, as a blank
-    line does. Another `[ti:]` or `[ar:]` below timed lines begins another song, and so does a clock
-    that starts again and would mix the lines of both; such a song has no name, which is said. A
-    clock that starts again at the same stamps holds translations. Of several lines at one stamp all
-    but the first are in `Source.second`.
+    Artist and title come from `[ar:]` and `[ti:]`, or lines `歌手：NAME` and `歌名：TITLE`, else
+    from a file name `ARTIST - TITLE.lrc`, else the title is the file's name. `[offset:]` moves all
+    stamps alike, so it changes nothing. Any tag above a song's first stamp is one. A stamp without
+    text separates stanzas, as a blank line does. Another `[ti:]` or `[ar:]` below the lines of a
+    song begins another song, and so does a clock that starts again and would mix the lines of both;
+    such a song has no name, which is said. A clock that starts again at the same stamps holds
+    translations. Of several lines at one stamp all but the first are in `Source.second`.
     """
     hours = any(has_hours(line) for _, line in lines)
-    songs = [part for song in _songs(lines, hours) for part in _at_restarts(song)]
-    artist, title = name_of_file(path)
     source = Source("lrc")
+    songs = [part for song in _songs(lines, hours) for part in _at_restarts(song, source.notes)]
+    artist, title = name_of_file(path, songs[0].tags)
+    if artist is None:
+        labels = _labels(songs[0].entries)
+        artist, title = labels.get("ar"), labels.get("ti", title)
     block = 0
     for i, song in enumerate(songs):
         names = (song.tags.get("ar") or artist, song.tags.get("ti") or title)
@@ -82,132 +88,98 @@ def read_lrc(lines: Lines, path: PurePath) -> Source:
             source.add(line, number, i, block, Mark.SYNTAX)
         block = _add(source, song, i, block + 1) + 1
         artist = title = None  # the file's name is the first song's at most
-        if i and not song.names:
-            source.notes.append(
-                f"line {song.entries[0].line:,}: the clock starts again, read as another song "
-                "without a name (put [ar:] and [ti:] above it)"
-            )
     return source
 
 
-def name_of_file(path: PurePath) -> tuple[str | None, str | None]:
-    """(artist, title) of a file called `ARTIST - TITLE.lrc`; else its name is the title."""
-    stem = path.stem.strip()
-    artist, dash, title = stem.partition(" - ")
-    if dash and artist.strip() and title.strip():
-        return name_of(artist), name_of(title)
-    return None, name_of(stem)
-
-
 def _songs(lines: Lines, hours: bool) -> list[_Song]:
-    """The file cut where tags name another song; tags that repeat the names cut nothing."""
+    """The file cut where names are those of another song; names that are repeated cut nothing."""
     songs = [_Song()]
     has_stamps = any(is_stamped(line) for _, line in lines)
     for number, line in lines:
         song = songs[-1]
-        tag = _tag(line, any_name=has_stamps and not song.timed)
-        if tag is None:
+        tags = tags_of(line, any_name=has_stamps and not song.timed)
+        label = None if tags or line.startswith("[") else name_label(line)
+        if not tags and label is None:
             _add_line(song, number, line, hours)
             continue
-        key, value = tag
-        if song.timed and key in ("ar", "ti"):
-            song = _Song()
+        names = [tag for tag in (label, *tags) if tag and tag[0] in _NAMES]
+        if names and _begins_another(song, names, has_stamps, by_label=label is not None):
+            song = _Song(by_label=label is not None)
             songs.append(song)
-        song.tags.setdefault(key, value)
+        for key, value in names if label else tags:
+            song.tags.setdefault(key, value)
         song.syntax.append((number, line))
     joined = songs[:1]
     for song in songs[1:]:
-        if song.timed and not song.names.items() <= joined[-1].names.items():
-            joined.append(song)
-        else:
+        if _is_one(joined[-1], song):
             _join(joined[-1], song)
+        else:
+            joined.append(song)
     return joined
 
 
-def _tag(line: str, *, any_name: bool) -> tuple[str, str] | None:
-    """(short key, value) of an identification tag; with `any_name` one of any name is one."""
-    if not line.startswith("["):
-        return None
-    match = _TAG.fullmatch(line)
-    if match is None or not (is_lrc_tag(line) or (any_name and not is_marker(line))):
-        return None
-    key = match[1].strip().lower()
-    return _NAMES.get(key, key), name_of(html.unescape(match[2])) or ""
+def _begins_another(song: _Song, names: Sequence[Tag], has_stamps: bool, *, by_label: bool) -> bool:
+    """Whether names below the lines of a song are another's.
+
+    Without a stamp above them they may be its own, below its first credits.
+    """
+    if song.timed:
+        return True
+    if any(song.tags.get(key, value) != value for key, value in names):
+        return song.has_words
+    return not has_stamps and not by_label and song.has_lyric
+
+
+def _is_one(song: _Song, more: _Song) -> bool:
+    """Whether what stands below other names belongs to the song above them after all."""
+    if not more.has_words or more.names.items() <= song.names.items():
+        return True
+    first = min((entry.time for entry in more.entries if entry.stamp is not None), default=None)
+    return more.by_label and first is not None and first > song.now
 
 
 def _add_line(song: _Song, number: int, line: str, hours: bool) -> None:
     found = stamped(line, hours=hours)
     if found is None:
-        song.entries.append(_Entry(song.now, number, line, None))
+        song.entries.append(Entry(song.now, number, line, None))
         return
     song.timed = True
-    song.single &= len(found.times) == 1
     song.now = found.times[0]
-    song.entries += [_Entry(time, number, found.text, time) for time in found.times]
+    again = len(found.times) > 1
+    song.entries += [Entry(time, number, found.text, time, again) for time in found.times]
 
 
 def _join(song: _Song, more: _Song) -> None:
     song.tags = more.tags | song.tags
     song.syntax += more.syntax
     song.entries += more.entries
-    song.single &= more.single
+    song.timed |= more.timed
+    song.now = more.now if more.timed else song.now
 
 
-def _at_restarts(song: _Song) -> list[_Song]:
+def _at_restarts(song: _Song, notes: list[str]) -> list[_Song]:
     """The song, or the songs where its clock starts again and would mix the lines of two."""
-    if not song.single:
-        return [song]
-    song.entries = _steady(song.entries)
-    runs = _runs(song.entries)
-    if len(runs) == 1 or (len(runs) > 2 and len(song.entries) < _LEAST_RUN * len(runs)):
-        return [song]  # lines in no order at all
-    parts = [_Song(song.tags, song.syntax, runs[0])]
-    for run in runs[1:]:
-        if _is_another(parts[-1].entries, run):
-            parts.append(_Song(entries=run))
-        else:
-            parts[-1].entries = parts[-1].entries + run
+    found = at_restarts(song.entries)
+    if found.back is not None:
+        notes.append(
+            f"line {found.back:,}: the clock goes back, read as one song in the order of its stamps"
+        )
+    song.entries = found.songs[0]
+    parts = [song]
+    for entries in found.songs[1:]:
+        tags = _labels(entries)
+        named = f"called {' - '.join(tags.values())}" if tags else "without a name"
+        notes.append(
+            f"line {entries[0].line:,}: the clock starts again, read as another song {named} "
+            "(put [ar:] and [ti:] above it)"
+        )
+        parts.append(_Song(tags, entries=entries))
     return parts
 
 
-def _steady(entries: list[_Entry]) -> list[_Entry]:
-    """The entries with a clock that doesn't go back by less than a second.
-
-    Kugou writes hundredths without their zeros (lyswhut/lx-music-desktop#2855: .90 beside .653).
-    """
-    steady: list[_Entry] = []
-    for entry in entries:
-        before = steady[-1].time if steady else _BEFORE_ALL
-        back = before - entry.time
-        steady.append(entry._replace(time=before) if 0 < back < _JITTER else entry)
-    return steady
-
-
-def _runs(entries: list[_Entry]) -> list[list[_Entry]]:
-    """The entries cut wherever their clock goes back."""
-    runs: list[list[_Entry]] = [[]]
-    for entry in entries:
-        if runs[-1] and entry.time < runs[-1][-1].time:
-            runs.append([])
-        runs[-1].append(entry)
-    return runs
-
-
-def _is_another(song: list[_Entry], run: list[_Entry]) -> bool:
-    """Whether a run is another song: it begins early, and its lines would fall between others.
-
-    At the same stamps it is a translation; within one gap it is a passage of the same song that
-    stands at the file's end.
-    """
-    times = [entry.time for entry in song if entry.time > _BEFORE_ALL]
-    if len(times) < 2 or len(run) < 2 or 2 * run[0].time > times[0] + times[-1]:
-        return False
-    known = set(times)
-    if 2 * sum(entry.time in known for entry in run) >= len(run):
-        return False
-    order = sorted([(time, 0) for time in times] + [(entry.time, 1) for entry in run])
-    switches = sum(a[1] != b[1] for a, b in itertools.pairwise(order))
-    return switches >= _LEAST_SWITCHES
+def _labels(entries: Sequence[Entry]) -> dict[str, str]:
+    """The names that timed lines above a song give: `[00:00.00]歌手：NAME`."""
+    return dict(filter(None, (name_label(entry.text) for entry in entries[:_HEAD])))
 
 
 def _add(source: Source, song: _Song, group: int, block: int) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from rapids_rap.corpus.readers_lrc import name_of_file
 from rapids_rap.corpus.source import Group, Lines, Mark, Source
+from rapids_rap.corpus.tags import name_of_file
 
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")

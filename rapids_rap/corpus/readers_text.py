@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from rapids_rap.corpus.credits import CREDIT, NOT_CREDIT, credit_mask
 from rapids_rap.corpus.normalize import unicode_form
-from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
+from rapids_rap.corpus.readers_lrc import looks_like_lrc, names_a_song, read_lrc
 from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
 
 # What can't be seen, brackets, dashes and bullets may stand around the label, and any sign for a
@@ -32,11 +32,14 @@ def read_text(lines: Lines, path: PurePath) -> Source:
     """A text file in whichever of the three layouts it is.
 
     A `歌手姓名` line anywhere: the researchers' layout. A `.lrc` file, or three lines with a time
-    stamp (or half of the lines of a short file): LRC. Otherwise plain lines.
+    stamp (or half of the lines of a short file), or a tag that names a song: LRC. Otherwise plain
+    lines.
     """
     if any(_LABEL in line and _ARTIST.match(line) for _, line in lines):
         return read_songbook(lines)
     if path.suffix.lower() == ".lrc" or looks_like_lrc([line for _, line in lines]):
+        return read_lrc(lines, path)
+    if any(names_a_song(line) for _, line in lines):
         return read_lrc(lines, path)
     return read_plain(lines)
 
