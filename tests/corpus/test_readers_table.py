@@ -194,3 +194,44 @@ def test_a_named_column_that_is_missing_is_an_error(tmp_path, caplog):
     assert "input.artist=NAME" in caplog.text
     found = ingest([path], InputConfig(artist="singer"), CorpusConfig())
     assert found.lines["artist"].tolist() == ["甲"]
+
+
+def test_words_for_a_missing_cell(tmp_path):
+    """What only a program writes is nothing; what may be a name or a line stays and is said."""
+    content = "artist,song,text\n"
+    content += "".join(f"{name},桥,桥洞里\n" for name in ("\\N", "#N/A", "<NA>", "nan", "None"))
+    content += "某甲,桥,\\N\n某甲,桥,None\n某甲,桥,Nancy\n"
+    corpus = read(write(tmp_path, "a.csv", content))
+    assert [row[0] for row in songs(corpus)] == [None, None, None, "nan", "None", "某甲", "某甲"]
+    assert norms(corpus)[-2:] == ["None", "Nancy"]
+    assert dict(corpus.files[0].dropped) == {"header": 1}
+    said = [warning for warning in corpus.warnings if "where nothing is known" in warning]
+    assert len(said) == 2
+    assert '"nan" 1 times, "None" 1 times' in said[0]
+    assert "Nancy" not in "".join(said)
+
+
+def test_a_song_under_names_that_look_alike_is_one(tmp_path):
+    """Width, case and composition of an artist's name divide no song of a line a row."""
+    names = ["MC \u00c2", "mc \u00e2", "MC A\u0302", "ＭＣ \u00c2"]
+    content = "artist,song,text\n" + "".join(f"{name},Caf\u00e9,走{name}\n" for name in names)
+    content += "MC \u00c2,Cafe\u0301,停\nMC A,Caf\u00e9,来\n"
+    assert read(write(tmp_path, "a.csv", content)).lines["song_id"].tolist() == [0] * 5 + [1]
+
+
+def test_titles_without_an_artist_that_come_back_are_said(tmp_path):
+    """One title in two places may be two songs where nobody says whose they are."""
+    path = write(tmp_path, "a.csv", "song,text\n桥,走\n渡口,来\n桥,停\n")
+    assert any("come back" in warning and "桥" in warning for warning in read(path).warnings)
+    path = write(tmp_path, "b.csv", "artist,song,text\n甲,桥,走\n甲,渡口,来\n甲,桥,停\n")
+    assert not any("come back" in warning for warning in read(path).warnings)
+
+
+def test_sheets_without_artists_share_no_song(tmp_path):
+    """The same title on two sheets of a workbook is two songs."""
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for sheet in ("甲", "乙"):
+            frame = pd.DataFrame({"song": ["桥", "桥"], "text": [f"{sheet}在桥上", f"{sheet}走了"]})
+            frame.to_excel(book, sheet_name=sheet, index=False)
+    assert read(path).lines["song_id"].tolist() == [0, 0, 1, 1]
