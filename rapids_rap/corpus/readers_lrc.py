@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -14,6 +15,7 @@ from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
 from rapids_rap.corpus.tags import Tag, name_label, name_of_file, tags_of
 
 _STAMPED_ENOUGH = 3
+_HOUR = re.compile(r"[\[［【]\s?\d{1,2}[:：]\d{2}\s?[\]］】](?!\s?[\[［【])")
 _HEAD = 8  # lines of a song without tags in which its names are looked for
 _NAMES = ("ar", "ti")
 
@@ -50,10 +52,14 @@ class _Song:
 
 
 def looks_like_lrc(lines: Sequence[str]) -> bool:
-    """Whether enough lines begin with a time stamp: three, or half of those that aren't blank."""
-    count = sum(map(is_stamped, lines))
-    return count >= _STAMPED_ENOUGH or (
-        count > 0 and 2 * count >= sum(bool(line) for line in lines)
+    """Whether enough lines begin with a time stamp: three, or half of those that aren't blank.
+
+    `[12:30]` may be the time of a day in a lyric: such stamps must be on half of the lines.
+    """
+    found = [line for line in lines if is_stamped(line)]
+    exact = sum(_HOUR.match(line) is None for line in found)
+    return exact >= _STAMPED_ENOUGH or (
+        len(found) > 0 and 2 * len(found) >= sum(bool(line) for line in lines)
     )
 
 

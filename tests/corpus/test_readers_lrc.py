@@ -174,6 +174,14 @@ def test_short_files_need_half_of_their_lines_stamped():
     assert not looks_like_lrc(["[三点半]走", "桥洞里"])
 
 
+def test_times_of_a_day_are_lyric(tmp_path):
+    """A text that tells what happened when keeps the order of its lines."""
+    text = "[23:50]他出门\n桥下没有人\n[12:30]他醒来\n灯还亮着\n[01:15]他睡了\n雪停了\n没有船\n"
+    corpus = read(write(tmp_path, "a.txt", text))
+    assert corpus.files[0].format == "plain"
+    assert corpus.lines["text"].tolist() == text.split("\n")[:-1]
+
+
 @pytest.mark.parametrize("name", ["x.lrc", "x.txt"])
 @pytest.mark.parametrize(
     "text",
