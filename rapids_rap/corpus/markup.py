@@ -21,7 +21,9 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 # What ends a line beside the line feed: HTML's breaks, Unicode's, entities of both, Excel's escaped
 # carriage return, and a line feed spelled out by a program that escaped it once too often.
 _BREAK = re.compile(
-    r"<br\s{0,9}/?>|(?<=</p>)(?=.)|[\x0b\x0c\x85\u2028\u2029]"
+    r"</?br(?:\s[^<>]{0,100})?/?>|&lt;br\s{0,9}/?&gt;|(?<=</p>)(?=.)|(?<=</div>)(?=.)"
+    r"|(?<=</li>)(?=.)|(?<=[^\s>])(?=<(?:p|div|li)[\s>])"
+    r"|[\x0b\x0c\x85\u2028\u2029]"
     r"|(?:&#0{0,4}1[03];|&#x0{0,4}[ad];|&NewLine;)+|(?:_x000[AD]_)+",
     re.I,
 )

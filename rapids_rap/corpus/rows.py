@@ -9,10 +9,12 @@ rows can't be read, the table is refused.
 
 from __future__ import annotations
 
+import base64
 import logging
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from urllib.parse import unquote
 
@@ -30,6 +32,10 @@ _MISSING = frozenset(("\\N", "#N/A", "#NA", "<NA>", "<na>", "#N/A N/A", "#NULL!"
 # ... and pandas, R and SQL what may be somebody's name, or a whole line of a song.
 _PERHAPS_MISSING = frozenset(
     ("nan", "-nan", "na", "n/a", "null", "none", "nil", "nat", "inf", "-inf", "infinity")
+)
+_CODED = 48  # characters; a shorter word may be one
+_CODE = re.compile(
+    r"[0-9A-Fa-f]+|(?=.{0,200}[0-9+/])(?=.{0,200}[a-z])(?=.{0,200}[A-Z])[A-Za-z0-9+/]+={0,2}"
 )
 _EXACT = 2**53  # a float beyond this is no whole number that anybody wrote
 
@@ -101,6 +107,8 @@ class _Table:
     doubtful: dict[str, dict[str, int]] = field(default_factory=dict)
     again: dict[str, None] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    coded: int = 0
+    ciphers: int = 0
     line: int = 0
     sheet: int = 0  # of a workbook: its rows are numbered anew
 
@@ -135,6 +143,12 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
         raise InputError(first)
     if broken:
         table.source.notes.append(f"rows dropped, because they can't be read: {broken:,} ({first})")
+    _say(table)
+    return table.source
+
+
+def _say(table: _Table) -> None:
+    """Note what was decided about the rows as a whole."""
     for found, words in (
         (table.shared, "stands for songs of several names, kept apart"),
         (table.returned, "comes back after other songs and nothing names it, taken for one song"),
@@ -154,11 +168,17 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
             f"{column} {said}: what programs write where nothing is known, kept as it is (empty "
             "the cell if nothing is meant)"
         )
+    if table.ciphers:
+        table.source.notes.append(
+            f"rows dropped, because their lyrics are in code (QQ's QRC, perhaps), which must be "
+            f"decoded first: {table.ciphers:,}"
+        )
+    if table.coded:
+        table.source.notes.append(f"lyrics decoded from Base64 in {table.coded:,} cells")
     if table.spelled_out:
         table.source.notes.append(
             f"the two characters \\n are read as line breaks in {table.spelled_out:,} cells"
         )
-    return table.source
 
 
 def _add_row(table: _Table, row: Row) -> None:
@@ -168,6 +188,9 @@ def _add_row(table: _Table, row: Row) -> None:
         return
     table.sheet += row.line < table.line
     table.line = row.line
+    if _is_coded(row.text):
+        _add_coded(table, row)
+        return
     for column, value in (("artist", row.artist), ("title", row.title), ("lyric", row.text)):
         table.doubt(column, value)
     lines = [(row.line, line) for _, line in numbered_lines(row.text)]
@@ -189,6 +212,32 @@ def _add_row(table: _Table, row: Row) -> None:
     for _, line in numbered_lines(row.translation) if row.translation else ():
         if line:
             source.add(line, row.line, group, table.block, Mark.TRANSLATION)
+
+
+def _is_coded(text: str) -> bool:
+    """Whether a cell is one long word of Base64 or of hexadecimal digits, which no lyric is."""
+    return len(text) >= _CODED and text.isascii() and _CODE.fullmatch(text.strip()) is not None
+
+
+def _decoded(text: str) -> str | None:
+    """The lyrics in Base64, as QQ Music and Kugou send them; None where they aren't."""
+    try:
+        plain = base64.b64decode(text.strip(), validate=True).decode("utf-8-sig")
+    except ValueError:
+        return None
+    shown = "".join(plain.split())
+    return plain if shown and shown.isprintable() else None
+
+
+def _add_coded(table: _Table, row: Row) -> None:
+    """The row with its lyrics decoded, or set apart if they are a cipher."""
+    text = _decoded(row.text)
+    if text is None or _is_coded(text):
+        table.ciphers += 1
+        _add_apart(table, SetApart(row.line, row.text[:200], "in code"))
+        return
+    table.coded += 1
+    _add_row(table, replace(row, text=text))
 
 
 def _add_apart(table: _Table, row: SetApart) -> None:

@@ -1,5 +1,6 @@
 """Tables: any layout that names its text column, and a clear word about every other."""
 
+import base64
 import json
 
 import pandas as pd
@@ -235,3 +236,27 @@ def test_sheets_without_artists_share_no_song(tmp_path):
             frame = pd.DataFrame({"song": ["桥", "桥"], "text": [f"{sheet}在桥上", f"{sheet}走了"]})
             frame.to_excel(book, sheet_name=sheet, index=False)
     assert read(path).lines["song_id"].tolist() == [0, 0, 1, 1]
+
+
+def test_lyrics_in_code(tmp_path):
+    """Base64 of a platform is read and said; a cipher is no lyric; a long word stays."""
+    coded = base64.b64encode("[ti:桥]\n[ar:某甲]\n[00:01.00]桥洞里\n[00:02.00]有人唱".encode())
+    corpus = read(write(tmp_path, "a.json", json.dumps({"retcode": 0, "lyric": coded.decode()})))
+    assert [row[::3] for row in songs(corpus)] == [("某甲", "桥洞里"), ("某甲", "有人唱")]
+    assert any("Base64" in warning for warning in corpus.warnings)
+    rows = [{"lyric": "9F1A0C" * 20}, {"lyric": "走吧"}, {"lyric": "la" * 40}, {"lyric": "走" * 60}]
+    corpus = read(write(tmp_path, "b.json", json.dumps(rows)))
+    assert norms(corpus) == ["走吧", "la" * 40, "走" * 60]
+    assert dict(corpus.files[0].dropped) == {"row": 1}
+
+
+def test_folders_name_what_a_text_does_not(tmp_path):
+    """`artist=NAME` above a text, a timed song or subtitles says whose they are."""
+    for name, text in (
+        ("p.txt", "桥洞里\n"),
+        ("q.lrc", "[00:01.00]桥洞里\n"),
+        ("r.srt", "1\n00:00:01,000 --> 00:00:02,000\n桥洞里\n"),
+        ("s.lrc", "[ar:某乙]\n[00:01.00]桥洞里\n"),
+    ):
+        write(tmp_path / "artist=某甲", name, text)
+    assert read(tmp_path).lines["artist"].tolist() == ["某甲", "某甲", "某甲", "某乙"]
