@@ -16,6 +16,11 @@ from rapids_rap.corpus.tags import Tag, name_label, name_of_file, tags_of
 
 _STAMPED_ENOUGH = 3
 _HOUR = re.compile(r"[\[［【]\s?\d{1,2}[:：]\d{2}\s?[\]］】](?!\s?[\[［【])")
+# Walaoke's women, men and duets, where two lines begin so; what LRCX and Apple's lyrics wrap.
+_VOICE = re.compile(r"\A(?:F|M|D|Both|男/女|众|眾|全)\s?[:：]\s{0,9}(?=\S)")
+_LEAST_VOICES = 2
+_BACKGROUND = re.compile(r"\[bg:\s{0,9}([^\[\]]*)\]")
+_TIMES_ONLY = re.compile(r"\[tt\](?:<\d+,\d+>|\s)*")
 _HEAD = 8  # lines of a song without tags in which its names are looked for
 _NAMES = ("ar", "ti")
 
@@ -100,13 +105,14 @@ def read_lrc(lines: Lines, path: PurePath) -> Source:
 def _songs(lines: Lines, hours: bool) -> list[_Song]:
     """The file cut where names are those of another song; names that are repeated cut nothing."""
     songs = [_Song()]
+    voices = _has_voices(lines)
     has_stamps = any(is_stamped(line) for _, line in lines)
     for number, line in lines:
         song = songs[-1]
         tags = tags_of(line, any_name=has_stamps and not song.timed)
         label = None if tags or line.startswith("[") else name_label(line)
         if not tags and label is None:
-            _add_line(song, number, line, hours)
+            _add_line(song, number, line, hours, voices=voices)
             continue
         names = [tag for tag in (label, *tags) if tag and tag[0] in _NAMES]
         if names and _begins_another(song, names, has_stamps, by_label=label is not None):
@@ -144,15 +150,27 @@ def _is_one(song: _Song, more: _Song) -> bool:
     return more.by_label and first is not None and first > song.now
 
 
-def _add_line(song: _Song, number: int, line: str, hours: bool) -> None:
+def _has_voices(lines: Lines) -> bool:
+    """Whether stamped lines say who sings them, `F:` or `M:`, as Walaoke's do."""
+    spoken = (found.text for _, line in lines if ":" in line and (found := stamped(line)))
+    return sum(_VOICE.match(text) is not None for text in spoken) >= _LEAST_VOICES
+
+
+def _add_line(song: _Song, number: int, line: str, hours: bool, *, voices: bool) -> None:
     found = stamped(line, hours=hours)
     if found is None:
-        song.entries.append(Entry(song.now, number, line, None))
+        background = _BACKGROUND.fullmatch(line)
+        text = background[1].strip() if background else line
+        song.entries.append(Entry(song.now, number, text, None))
         return
     song.timed = True
     song.now = found.times[0]
+    if _TIMES_ONLY.fullmatch(found.text):
+        song.syntax.append((number, line))
+        return
     again = len(found.times) > 1
-    song.entries += [Entry(time, number, found.text, time, again) for time in found.times]
+    text = _VOICE.sub("", found.text, count=1) if voices else found.text
+    song.entries += [Entry(time, number, text, time, again) for time in found.times]
 
 
 def _join(song: _Song, more: _Song) -> None:

@@ -309,3 +309,20 @@ def test_many_restarts_take_linear_work():
     """A clock that goes back at every third line is read in one pass."""
     text = "".join(f"[{900 - i % 900}:{i % 60:02d}.00]桥{i}\n" for i in range(20_000))
     assert len(songs(text)) == 20_000
+
+
+def test_who_sings_is_no_lyric():
+    """Walaoke's letters come off where lines begin so; one such line alone is a lyric."""
+    text = "[00:01.00]F: 桥洞里\n[00:02.00]M:有人唱\n[00:03.00]D：没有船\n[00:04.00]A: 好\n"
+    assert [line for *_, line in songs(text)] == ["桥洞里", "有人唱", "没有船", "A: 好"]
+    text = "[00:01.00]M: 桥洞里\n[00:02.00]有人唱\n"
+    assert [line for *_, line in songs(text)] == ["M: 桥洞里", "有人唱"]
+
+
+def test_what_other_players_wrap_around_words(tmp_path):
+    """Background vocals are words, times of words without words are not."""
+    text = "[00:01.00]桥洞里\n[bg: <00:01.50>有人<00:01.80>唱]\n[00:02.00][tt]<0,0><240,1>\n"
+    text += "[00:03.00]没有船\n[t_time:(03:00)]\n[manualoffset:0]\n[source:某站]\n"
+    corpus = read(write(tmp_path, "a.lrc", text))
+    assert norms(corpus) == ["桥洞里", "有人唱", "没有船"]
+    check_accounts(corpus)
