@@ -23,6 +23,7 @@ from rapids_rap.corpus.markup import spells_out_breaks
 from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
 from rapids_rap.corpus.source import Group, Mark, Source, name_of, numbered_lines, visible
+from rapids_rap.corpus.stamps import unflattened
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import listed
 
@@ -193,7 +194,7 @@ def _add_row(table: _Table, row: Row) -> None:
         return
     for column, value in (("artist", row.artist), ("title", row.title), ("lyric", row.text)):
         table.doubt(column, value)
-    lines = [(row.line, line) for _, line in numbered_lines(row.text)]
+    lines = [(row.line, line) for _, line in numbered_lines(unflattened(row.text))]
     many = sum(bool(line) for _, line in lines) > 1
     table.spelled_out += many and spells_out_breaks(row.text)
     timed = many and looks_like_lrc([line for _, line in lines])

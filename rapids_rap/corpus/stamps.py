@@ -26,6 +26,10 @@ _WORD_TIMED = re.compile(r"\[(\d{1,9}),(\d{1,9})\]")
 _WORD = re.compile(r"[(<]\d{1,9},\d{1,9}(?:,-?\d{1,9})?[)>]")
 
 
+_FLAT = re.compile(r"(?:^|\s)\[(\d{1,3}):(\d{2})[.:]\d{1,3}\]")
+_BETWEEN_FLAT = re.compile(r"\s{1,9}(?=\[\d{1,3}:\d{2}[.:]\d{1,3}\])")
+
+
 class Stamped(NamedTuple):
     """Where a line stands on the clock, in milliseconds, once for each stamp, and its words."""
 
@@ -69,6 +73,19 @@ def strip_stamps(text: str) -> str:
     if words is not None:
         text = _WORD.sub("", text[words.end() :])
     return _ANY_STAMP.sub("", text)
+
+
+def unflattened(text: str) -> str:
+    """A song whose line breaks became blanks, `[00:01.00]LINE [00:05.00]LINE`, with its lines.
+
+    Stamps of words follow each other faster, a second at most.
+    """
+    if "[" not in text or "\n" in text:
+        return text
+    found = [60 * int(minutes) + int(seconds) for minutes, seconds in _FLAT.findall(text)]
+    if len(found) < 2 or found[-1] - found[0] <= len(found):
+        return text
+    return _BETWEEN_FLAT.sub("\n", text)
 
 
 def _word_timed(line: str) -> re.Match[str] | None:

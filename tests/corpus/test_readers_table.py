@@ -260,3 +260,18 @@ def test_folders_name_what_a_text_does_not(tmp_path):
     ):
         write(tmp_path / "artist=某甲", name, text)
     assert read(tmp_path).lines["artist"].tolist() == ["某甲", "某甲", "某甲", "某乙"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("[00:01.00]桥洞里 [00:05.00]有人唱 [00:09.00]没有船", ["桥洞里", "有人唱", "没有船"]),
+        ("[00:01.00]桥 [00:01.40]洞 [00:01.90]里", ["桥 洞 里"]),
+        ("桥洞里 [Hook] 有人唱", ["桥洞里 [Hook] 有人唱"]),
+    ],
+)
+def test_a_timed_song_whose_breaks_became_blanks(tmp_path, cell, lines):
+    """A cell without line breaks is cut at the stamps of its lines, not at those of words."""
+    corpus = read(write(tmp_path, "a.csv", f"artist,song,text\n某甲,桥,{cell}\n"))
+    assert norms(corpus) == lines
+    assert set(corpus.lines["song"]) == {"桥"}
