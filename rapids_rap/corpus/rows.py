@@ -34,6 +34,7 @@ _MISSING = frozenset(("\\N", "#N/A", "#NA", "<NA>", "<na>", "#N/A N/A", "#NULL!"
 _PERHAPS_MISSING = frozenset(
     ("nan", "-nan", "na", "n/a", "null", "none", "nil", "nat", "inf", "-inf", "infinity")
 )
+_WHOLE = re.compile(r"(\d{3,})\.0")  # of a number that pandas wrote beside a gap
 _CODED = 48  # characters; a shorter word may be one
 _CODE = re.compile(
     r"[0-9A-Fa-f]+|(?=.{0,200}[0-9+/])(?=.{0,200}[a-z])(?=.{0,200}[A-Z])[A-Za-z0-9+/]+={0,2}"
@@ -80,6 +81,8 @@ def row_of(
 ) -> Row:
     """The row whose cells are in the order of `wanted_columns`; folders name what cells do not."""
     artist, title, song_id, stanza, line_no = map(cell_name, cells[1:])
+    if song_id is not None and song_id.endswith(".0"):
+        song_id = song_id.removesuffix(".0")
     artist = artist or folders.get(config.artist)
     title = title or folders.get(config.song)
     text = cells[0] or ""
@@ -118,7 +121,8 @@ class _Table:
         if name is None:
             return None
         if name not in self.keys:
-            self.keys[name] = name_key(name)
+            whole = _WHOLE.fullmatch(name)
+            self.keys[name] = whole[1] if whole else name_key(name)
         return self.keys[name]
 
     def doubt(self, column: str, value: str | None) -> None:

@@ -13,14 +13,14 @@ import re
 from typing import NamedTuple
 
 _OPEN, _CLOSE, _COLON = r"[\[［【]", r"[\]］】]", r"[:：∶]"
-_CLOCK = rf"-?\d{{1,4}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{1,6}})?"
+_CLOCK = rf"-?\d{{1,4}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{0,6}})?"
 _STAMP = rf"{_OPEN}\s?{_CLOCK}(?:\s?[-–~]\s?(?:{_CLOCK}|\d{{1,3}}))?\s?{_CLOSE}"
 _STAMPS = re.compile(rf"(?:\s{{0,9}}{_STAMP})+")
 _ANY_STAMP = re.compile(
     rf"{_STAMP}|<\d{{1,3}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{1,6}})?>"
 )
 _START = re.compile(
-    rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{1,6}}))?"
+    rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{0,6}}))?"
 )
 _WORD_TIMED = re.compile(r"\[(\d{1,9}),(\d{1,9})\]")
 _WORD = re.compile(r"[(<]\d{1,9},\d{1,9}(?:,-?\d{1,9})?[)>]")

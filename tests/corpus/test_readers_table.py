@@ -275,3 +275,11 @@ def test_a_timed_song_whose_breaks_became_blanks(tmp_path, cell, lines):
     corpus = read(write(tmp_path, "a.csv", f"artist,song,text\n某甲,桥,{cell}\n"))
     assert norms(corpus) == lines
     assert set(corpus.lines["song"]) == {"桥"}
+
+
+def test_numbers_with_and_without_a_point(tmp_path):
+    """1989.0 and 1989 are one title, 1.0 and 1 one id; a version 2.0 is not 2."""
+    content = "artist,song,text\n甲,1989.0,走\n甲,1989,停\n甲,2.0,来\n甲,2,去\n甲,桥,好\n"
+    assert read(write(tmp_path, "a.csv", content)).lines["song_id"].tolist() == [0, 0, 1, 2, 3]
+    content = "song,text,song_id\n桥,走,1.0\n桥,停,1\n渡口,来,2\n"
+    assert read(write(tmp_path, "b.csv", content)).lines["song_id"].tolist() == [0, 0, 1]
