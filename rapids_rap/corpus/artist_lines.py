@@ -53,7 +53,8 @@ def artist_line(text: str, form: str) -> ArtistLine | None:
     if ARTIST_HINT.search(form) is None:
         return None
     bare = strip_markup(form)
-    sure = "姓" in bare and (_SURE.match(strip_markup(text)) or _SURE.match(bare))
+    raw = strip_markup(text) if "<" in text or "&" in text else text  # the name as written
+    sure = "姓" in bare and (_SURE.match(raw) or _SURE.match(bare))
     if sure:
         return ArtistLine(_name(sure[1]), sure=True, labelled=True)
     loose = "姓" in bare and _NO_COLON.fullmatch(bare)

@@ -60,6 +60,12 @@ def test_what_is_sure_needs_no_song_below(tmp_path, line):
     ]
 
 
+def test_a_name_stays_as_it_is_written(tmp_path):
+    """Wide letters and blanks in an artist's name are not touched."""
+    text = "歌手姓名：ＭＣ\u3000某甲\n桥\n作词：某甲\n桥洞里\n"
+    assert names(read(write(tmp_path, "a.txt", text)))[0][0] == "ＭＣ\u3000某甲"
+
+
 def test_artists_under_another_label_alone(tmp_path):
     """A file in which all artists stand behind `歌手：` has its artists and songs."""
     text = "歌手：某甲\n\n桥\n作词：某甲\n桥洞里\n\n歌手：某乙\n\n渡口\n作词：某乙\n没有船\n"
