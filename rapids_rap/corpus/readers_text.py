@@ -32,6 +32,7 @@ _OPENS_SONG = re.compile(
 _BELOW_TITLE = re.compile(
     r"\(?(?:feat|ft|featuring|prod)[. :].{1,60}|\([^()]{1,30}\)|\[[^\[\]]{1,30}\]", re.IGNORECASE
 )
+_MARKUP = re.compile(r"[<&]|^[\[［【]")
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
 
 
@@ -180,6 +181,7 @@ def _song_starts(
 
 def _title(line: str) -> str:
     """The title without a label `歌名：` and without the book marks around all of it."""
-    title = _TITLE_LABEL.sub("", strip_markup(line), count=1).strip()
+    written = strip_markup(line) if _MARKUP.search(line) else line
+    title = _TITLE_LABEL.sub("", written, count=1).strip()
     whole = re.fullmatch(r"《([^《》]+)》", title)
     return whole[1] if whole else title

@@ -61,9 +61,9 @@ def test_what_is_sure_needs_no_song_below(tmp_path, line):
 
 
 def test_a_name_stays_as_it_is_written(tmp_path):
-    """Wide letters and blanks in an artist's name are not touched."""
-    text = "歌手姓名：ＭＣ\u3000某甲\n桥\n作词：某甲\n桥洞里\n"
-    assert names(read(write(tmp_path, "a.txt", text)))[0][0] == "ＭＣ\u3000某甲"
+    """Wide letters and blanks in an artist's name and a title are not touched."""
+    text = "歌手姓名：ＭＣ\u3000某甲\n桥  其五\n作词：某甲\n桥洞里\n"
+    assert names(read(write(tmp_path, "a.txt", text)))[0][:2] == ("ＭＣ\u3000某甲", "桥  其五")
 
 
 def test_artists_under_another_label_alone(tmp_path):
