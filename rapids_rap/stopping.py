@@ -71,7 +71,7 @@ def keep_exit_code(code: int) -> None:
 
     _asked.clear()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or None
             stream.flush()
     _answer(leave)
 

@@ -22,7 +22,9 @@ _NO_CHARACTER = re.compile(r"&#(?:\d{20,}|[xX][0-9a-fA-F]{20,});?")
 # What ends a line beside the line feed: HTML's breaks, Unicode's, entities of both, Excel's escaped
 # carriage return, and a line feed spelled out by a program that escaped it once too often.
 _BREAK = re.compile(
-    r"<br\s{0,9}/?>|(?<=</p>)(?=.)|[\x0b\x0c\x85\u2028\u2029]"
+    r"</?br(?:\s[^<>]{0,100})?/?>|&lt;br\s{0,9}/?&gt;|(?<=</p>)(?=.)|(?<=</div>)(?=.)"
+    r"|(?<=</li>)(?=.)|(?<=[^\s>])(?=<(?:p|div|li)[\s>])"
+    r"|[\x0b\x0c\x85\u2028\u2029]"
     r"|(?:&#0{0,4}1[03];|&#x0{0,4}[ad];|&NewLine;)+|(?:_x000[AD]_)+",
     re.I,
 )
@@ -37,7 +39,8 @@ _FOLDER = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _OPENS_BRACKET = re.compile(r"(?:\[|&#0{0,4}91;|&#x0{0,4}5b;|&lbrack;|&lsqb;)[^;]", re.I)
 _LRC_TAG = re.compile(
     r"\[(?:ti|ar|al|au|by|offset|re|ve|length|la|id|hash|sign|qq|total|kana|language|"
-    r"tool|encoding|lr|#)\s*:[^\[\]]*\]",
+    r"tool|encoding|lr|#|artist|title|album|source|t_time|manualoffset|"
+    r"歌[手名曲](?:姓?名[称稱]?)?|曲名|[标標][题題]|[艺藝]人|演唱者?|专辑|專輯)\s*:[^\[\]]*\]",
     re.I,
 )
 

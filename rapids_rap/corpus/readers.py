@@ -15,7 +15,7 @@ from rapids_rap.corpus.readers_subtitles import is_subtitles, read_subtitles
 from rapids_rap.corpus.readers_table import header_delimiter, read_table
 from rapids_rap.corpus.readers_text import read_text
 from rapids_rap.corpus.rows import folder_values
-from rapids_rap.corpus.source import Source, numbered_lines
+from rapids_rap.corpus.source import Group, Source, numbered_lines
 from rapids_rap.errors import InputError
 
 _XML = re.compile(r"\s*(?:<\?xml|<tt[\s>]|<QrcInfos)", re.I)
@@ -60,8 +60,11 @@ def _from_text(
         return _from_xml(text, path, label)
     lines = numbered_lines(text)
     if is_subtitles([line for _, line in lines[:100]]):
-        return read_subtitles(lines, path)
+        source = read_subtitles(lines, path)
+        _name_by_folders(source, folders, config)
+        return source
     source = read_text(lines, path)
+    _name_by_folders(source, folders, config)
     if "\\n" in text:
         count = sum(map(spells_out_breaks, text.split("\n")))
         if count:
@@ -75,6 +78,16 @@ def _from_text(
             f"among them the lyrics (--set input.text=NAME) and an artist or a song"
         )
     return source
+
+
+def _name_by_folders(source: Source, folders: dict[str, str | None], config: InputConfig) -> None:
+    """Give what folders called `artist=NAME` say to the lines that nothing else names."""
+    artist, title = folders.get(config.artist), folders.get(config.song)
+    if artist or title:
+        source.groups[:] = [
+            Group(group.artist or artist, group.title or title, group.is_song or bool(title))
+            for group in source.groups
+        ]
 
 
 def _from_xml(text: str, path: Path, label: str) -> Source:

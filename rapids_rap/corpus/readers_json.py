@@ -17,7 +17,6 @@ from pathlib import PurePath
 from typing import Any
 
 from rapids_rap.config import InputConfig
-from rapids_rap.corpus.readers_lrc import name_of_file
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -29,6 +28,7 @@ from rapids_rap.corpus.rows import (
     wanted_columns,
 )
 from rapids_rap.corpus.source import Group, Source, name_of
+from rapids_rap.corpus.tags import name_of_file
 from rapids_rap.errors import InputError
 
 Record = dict[str, Any]

@@ -2,83 +2,98 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import NamedTuple
 
-from rapids_rap.corpus.markers import is_marker
-from rapids_rap.corpus.markup import is_lrc_tag, unescape
+from rapids_rap.corpus.credits import NOT_CREDIT, credit_mask
 from rapids_rap.corpus.normalize import unicode_form
-from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
+from rapids_rap.corpus.restarts import BEFORE_ALL, Entry, at_restarts
+from rapids_rap.corpus.source import Group, Lines, Mark, Source
 from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
+from rapids_rap.corpus.tags import Tag, name_label, name_of_file, tags_of
 
 _STAMPED_ENOUGH = 3
-_NAMES = {"artist": "ar", "singer": "ar", "title": "ti"}
-_TAG = re.compile(r"\[\s*([A-Za-z#][\w #.-]{0,30})\s*[:：](.*)\]")
-_BEFORE_ALL = -(10**9)  # milliseconds: a line above the first stamp
-_JITTER = 1_000  # milliseconds that a clock may go back without meaning it
-_LEAST_RUN = 3  # lines on average, where a clock starts again more than once
-_MOST_RUNS = 1_000  # each is compared with the song so far
 _MOST_STAMPS = 100  # of a line: each makes a line of its own
-_LEAST_SWITCHES = 3  # two songs whose lines would alternate: A B A B
-
-
-class _Entry(NamedTuple):
-    time: int  # milliseconds, by which the song's lines are ordered
-    line: int
-    text: str
-    stamp: int | None  # milliseconds; None: the line has no stamp of its own
+_HOUR = re.compile(r"[\[［【]\s?\d{1,2}[:：]\d{2}\s?[\]］】](?!\s?[\[［【])")
+# Walaoke's women, men and duets, where two lines begin so; what LRCX and Apple's lyrics wrap.
+_VOICE = re.compile(r"\A(?:F|M|D|Both|男/女|众|眾|全)\s?[:：]\s{0,9}(?=\S)")
+_LEAST_VOICES = 2
+_BACKGROUND = re.compile(r"\[bg:\s{0,9}([^\[\]]*)\]")
+_TIMES_ONLY = re.compile(r"\[tt\](?:<\d+,\d+>|\s)*")
+_HEAD = 8  # lines of a song without tags in which its names are looked for
+_NAMES = ("ar", "ti")
 
 
 @dataclass
 class _Song:
     """One song as far as it was read: its tags, the lines of its format, its words in time.
 
-    crowded: the numbers of lines with more stamps than are read.
-    single: no line has several stamps, so the lines may be meant to stand in the file's order.
+    by_label: a line `歌手：NAME` began it, not a tag. crowded: the numbers of lines that have more
+    stamps than are read.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
     syntax: list[tuple[int, str]] = field(default_factory=list)
-    entries: list[_Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     crowded: list[int] = field(default_factory=list)
-    single: bool = True
     timed: bool = False
-    now: int = _BEFORE_ALL
+    now: int = BEFORE_ALL
+    by_label: bool = False
 
     @property
     def names(self) -> dict[str, str]:
         """The tags that say whose song it is and what it is called."""
-        return {key: self.tags[key] for key in ("ar", "ti") if self.tags.get(key)}
+        return {key: value for key, value in self.tags.items() if key in _NAMES and value}
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any line has words."""
+        return any(entry.text for entry in self.entries)
+
+    @property
+    def has_lyric(self) -> bool:
+        """Whether any line has words that are no credits."""
+        forms = unicode_form([entry.text for entry in self.entries if entry.text])
+        return NOT_CREDIT in credit_mask(forms, [0] * len(forms))
 
 
 def looks_like_lrc(lines: Sequence[str]) -> bool:
-    """Whether enough lines begin with a time stamp: three, or half of those that aren't blank."""
-    count = sum(map(is_stamped, lines))
-    return count >= _STAMPED_ENOUGH or (
-        count > 0 and 2 * count >= sum(bool(line) for line in lines)
+    """Whether enough lines begin with a time stamp: three, or half of those that aren't blank.
+
+    `[12:30]` may be the time of a day in a lyric: such stamps must be on half of the lines.
+    """
+    found = [line for line in lines if is_stamped(line)]
+    exact = sum(_HOUR.match(line) is None for line in found)
+    return exact >= _STAMPED_ENOUGH or (
+        len(found) > 0 and 2 * len(found) >= sum(bool(line) for line in lines)
     )
+
+
+def names_a_song(line: str) -> bool:
+    """Whether the line is `[ti:TITLE]` or `[ar:NAME]`, whatever stands beside it."""
+    return any(key in _NAMES and value for key, value in tags_of(line, any_name=False))
 
 
 def read_lrc(lines: Lines, path: PurePath) -> Source:
     """Songs with time stamps, each in the order of its stamps; a line with several stands at each.
 
-    Artist and title come from `[ar:]` and `[ti:]`, else from a file name `ARTIST - TITLE.lrc`,
-    else the title is the file's name. `[offset:]` moves all stamps alike, so it changes nothing.
-    Any tag above a song's first stamp is one. A stamp without text separates stanzas, as a blank
-    line does. Another `[ti:]` or `[ar:]` below timed lines begins another song, and so does a clock
-    that starts again and would mix the lines of both; such a song has no name, which is said. A
-    clock that starts again at the same stamps holds translations. Of several lines at one stamp all
-    but the first are in `Source.second`.
+    Artist and title come from `[ar:]` and `[ti:]`, or lines `歌手：NAME` and `歌名：TITLE`, else
+    from a file name `ARTIST - TITLE.lrc`, else the title is the file's name. `[offset:]` moves all
+    stamps alike, so it changes nothing. Any tag above a song's first stamp is one. A stamp without
+    text separates stanzas, as a blank line does. Another `[ti:]` or `[ar:]` below the lines of a
+    song begins another song, and so does a clock that starts again and would mix the lines of both;
+    such a song has no name, which is said. A clock that starts again at the same stamps holds
+    translations. Of several lines at one stamp all but the first are in `Source.second`.
     """
     hours = any(has_hours(line) for _, line in lines)
-    songs = [part for song in _songs(lines, hours) for part in _at_restarts(song)]
-    artist, title = name_of_file(path)
     source = Source("lrc")
+    songs = [part for song in _songs(lines, hours) for part in _at_restarts(song, source.notes)]
+    artist, title = name_of_file(path, songs[0].tags)
+    if artist is None:
+        labels = _labels(songs[0].entries)
+        artist, title = labels.get("ar"), labels.get("ti", title)
     block = 0
     for i, song in enumerate(songs):
         names = (song.tags.get("ar") or artist, song.tags.get("ti") or title)
@@ -91,73 +106,81 @@ def read_lrc(lines: Lines, path: PurePath) -> Source:
             for number in song.crowded
         ]
         artist = title = None  # the file's name is the first song's at most
-        if i and not song.names:
-            source.notes.append(
-                f"line {song.entries[0].line:,}: the clock starts again, read as another song "
-                "without a name (put [ar:] and [ti:] above it)"
-            )
     return source
 
 
-def name_of_file(path: PurePath) -> tuple[str | None, str | None]:
-    """(artist, title) of a file called `ARTIST - TITLE.lrc`; else its name is the title."""
-    stem = path.stem.strip()
-    artist, dash, title = stem.partition(" - ")
-    if dash and artist.strip() and title.strip():
-        return name_of(artist), name_of(title)
-    return None, name_of(stem)
-
-
 def _songs(lines: Lines, hours: bool) -> list[_Song]:
-    """The file cut where tags name another song; tags that repeat the names cut nothing."""
+    """The file cut where names are those of another song; names that are repeated cut nothing."""
     songs = [_Song()]
+    voices = _has_voices(lines)
     has_stamps = any(is_stamped(line) for _, line in lines)
     for number, line in lines:
         song = songs[-1]
-        tag = _tag(line, any_name=has_stamps and not song.timed)
-        if tag is None:
-            _add_line(song, number, line, hours)
+        tags = tags_of(line, any_name=has_stamps and not song.timed)
+        label = None if tags or line.startswith("[") else name_label(line)
+        if not tags and label is None:
+            _add_line(song, number, line, hours, voices=voices)
             continue
-        key, value = tag
-        if song.timed and key in ("ar", "ti"):
-            song = _Song()
+        names = [tag for tag in (label, *tags) if tag and tag[0] in _NAMES]
+        if names and _begins_another(song, names, has_stamps, by_label=label is not None):
+            song = _Song(by_label=label is not None)
             songs.append(song)
-        song.tags.setdefault(key, value)
+        for key, value in names if label else tags:
+            song.tags.setdefault(key, value)
         song.syntax.append((number, line))
     joined = songs[:1]
     for song in songs[1:]:
-        if song.timed and not song.names.items() <= joined[-1].names.items():
-            joined.append(song)
-        else:
+        if _is_one(joined[-1], song):
             _join(joined[-1], song)
+        else:
+            joined.append(song)
     return joined
 
 
-def _tag(line: str, *, any_name: bool) -> tuple[str, str] | None:
-    """(short key, value) of an identification tag; with `any_name` one of any name is one."""
-    if not line.startswith("["):
-        return None
-    match = _TAG.fullmatch(line)
-    if match is None:
-        return None
-    if not is_lrc_tag(line) and not (any_name and not is_marker(unicode_form([line])[0])):
-        return None
-    key = match[1].strip().lower()
-    return _NAMES.get(key, key), name_of(unescape(match[2])) or ""
+def _begins_another(song: _Song, names: Sequence[Tag], has_stamps: bool, *, by_label: bool) -> bool:
+    """Whether names below the lines of a song are another's.
+
+    Without a stamp above them they may be its own, below its first credits.
+    """
+    if song.timed:
+        return True
+    if any(song.tags.get(key, value) != value for key, value in names):
+        return song.has_words
+    return not has_stamps and not by_label and song.has_lyric
 
 
-def _add_line(song: _Song, number: int, line: str, hours: bool) -> None:
+def _is_one(song: _Song, more: _Song) -> bool:
+    """Whether what stands below other names belongs to the song above them after all."""
+    if not more.has_words or more.names.items() <= song.names.items():
+        return True
+    first = min((entry.time for entry in more.entries if entry.stamp is not None), default=None)
+    return more.by_label and first is not None and first > song.now
+
+
+def _has_voices(lines: Lines) -> bool:
+    """Whether stamped lines say who sings them, `F:` or `M:`, as Walaoke's do."""
+    spoken = (found.text for _, line in lines if ":" in line and (found := stamped(line)))
+    return sum(_VOICE.match(text) is not None for text in spoken) >= _LEAST_VOICES
+
+
+def _add_line(song: _Song, number: int, line: str, hours: bool, *, voices: bool) -> None:
     found = stamped(line, hours=hours)
     if found is None:
-        song.entries.append(_Entry(song.now, number, line, None))
+        background = _BACKGROUND.fullmatch(line)
+        text = background[1].strip() if background else line
+        song.entries.append(Entry(song.now, number, text, None))
         return
     song.timed = True
-    song.single &= len(found.times) == 1
     song.now = found.times[0]
+    if _TIMES_ONLY.fullmatch(found.text):
+        song.syntax.append((number, line))
+        return
     times = found.times[:_MOST_STAMPS]
     if len(times) < len(found.times):
         song.crowded.append(number)
-    song.entries += [_Entry(time, number, found.text, time) for time in times]
+    again = len(times) > 1
+    text = _VOICE.sub("", found.text, count=1) if voices else found.text
+    song.entries += [Entry(time, number, text, time, again) for time in times]
 
 
 def _join(song: _Song, more: _Song) -> None:
@@ -166,86 +189,33 @@ def _join(song: _Song, more: _Song) -> None:
     song.syntax += more.syntax
     song.entries += more.entries
     song.crowded += more.crowded
-    song.single &= more.single
+    song.timed |= more.timed
+    song.now = more.now if more.timed else song.now
 
 
-def _at_restarts(song: _Song) -> list[_Song]:
+def _at_restarts(song: _Song, notes: list[str]) -> list[_Song]:
     """The song, or the songs where its clock starts again and would mix the lines of two."""
-    if not song.single:
-        return [song]
-    song.entries = _steady(song.entries)
-    runs = _runs(song.entries)
-    disorder = len(runs) > 2 and len(song.entries) < _LEAST_RUN * len(runs)
-    if len(runs) == 1 or disorder or len(runs) > _MOST_RUNS:
-        return [song]  # lines in no order at all
-    parts = [_Song(song.tags, song.syntax, runs[0])]
-    clock = _Clock(runs[0])
-    for run in runs[1:]:
-        if clock.is_of_another(run):
-            parts.append(_Song(entries=run))
-            clock = _Clock(run)
-        else:
-            parts[-1].entries += run
-            clock.add(run)
+    found = at_restarts(song.entries)
+    if found.back is not None:
+        notes.append(
+            f"line {found.back:,}: the clock goes back, read as one song in the order of its stamps"
+        )
+    song.entries = found.songs[0]
+    parts = [song]
+    for entries in found.songs[1:]:
+        tags = _labels(entries)
+        named = f"called {' - '.join(tags.values())}" if tags else "without a name"
+        notes.append(
+            f"line {entries[0].line:,}: the clock starts again, read as another song {named} "
+            "(put [ar:] and [ti:] above it)"
+        )
+        parts.append(_Song(tags, entries=entries))
     return parts
 
 
-def _steady(entries: list[_Entry]) -> list[_Entry]:
-    """The entries with a clock that doesn't go back by less than a second.
-
-    Kugou writes hundredths without their zeros (lyswhut/lx-music-desktop#2855: .90 beside .653).
-    """
-    steady: list[_Entry] = []
-    for entry in entries:
-        before = steady[-1].time if steady else _BEFORE_ALL
-        back = before - entry.time
-        steady.append(entry._replace(time=before) if 0 < back < _JITTER else entry)
-    return steady
-
-
-def _runs(entries: list[_Entry]) -> list[list[_Entry]]:
-    """The entries cut wherever their clock goes back."""
-    runs: list[list[_Entry]] = [[]]
-    for entry in entries:
-        if runs[-1] and entry.time < runs[-1][-1].time:
-            runs.append([])
-        runs[-1].append(entry)
-    return runs
-
-
-class _Clock:
-    """When the lines of a song stand, as far as it was read."""
-
-    def __init__(self, run: list[_Entry]) -> None:
-        self._last = _BEFORE_ALL
-        self._sorted: list[int] = []
-        self._known: set[int] = set()
-        self.add(run)
-        self._first = self._sorted[0] if self._sorted else _BEFORE_ALL
-
-    def add(self, run: list[_Entry]) -> None:
-        """Go on with a run, in which the clock never goes back."""
-        times = [entry.time for entry in run if entry.time > _BEFORE_ALL]
-        self._last = times[-1] if times else self._last
-        self._known.update(times)
-        self._sorted += times
-        self._sorted.sort()  # two sorted stretches: linear
-
-    def is_of_another(self, run: list[_Entry]) -> bool:
-        """Whether a run is another song: it begins early, its lines would fall between others.
-
-        At the same stamps it is a translation; within one gap it is a passage of the same song that
-        stands at the file's end.
-        """
-        few = len(self._sorted) < 2 or len(run) < 2
-        if few or 2 * run[0].time > self._first + self._last:
-            return False
-        if 2 * sum(entry.time in self._known for entry in run) >= len(run):
-            return False
-        places = [bisect.bisect_right(self._sorted, entry.time) for entry in run]
-        between = sum(a != b for a, b in itertools.pairwise(places))
-        ends = (places[0] > 0) + (places[-1] < len(self._sorted))
-        return 2 * between + ends >= _LEAST_SWITCHES
+def _labels(entries: Sequence[Entry]) -> dict[str, str]:
+    """The names that timed lines above a song give: `[00:00.00]歌手：NAME`."""
+    return dict(filter(None, (name_label(entry.text) for entry in entries[:_HEAD])))
 
 
 def _add(source: Source, song: _Song, group: int, block: int) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from rapids_rap.corpus.readers_lrc import name_of_file
 from rapids_rap.corpus.source import Group, Lines, Mark, Source
+from rapids_rap.corpus.tags import name_of_file
 
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
@@ -20,6 +20,7 @@ _LINE_BREAK = re.compile(r"\\[Nn]")
 _DRAWING = re.compile(r"\\p[1-9]")
 _ASS_FIELDS = 10  # of a Dialogue line; the last, its text, may hold commas
 _VOICE = re.compile(r"</?(?:v|c|lang|ruby|rt)(?:[ .][^<>]{0,200})?>", re.I)
+_NOTE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _HEAD = 40  # lines in which the first cue is looked for
 
 
@@ -56,24 +57,43 @@ Pieces = Iterator[tuple[int, str, Mark, bool]]
 
 
 def _cues(lines: Lines) -> Pieces:
-    """Line number, text, mark, and whether it stands below another line of its cue."""
-    inside, before = False, False
+    """Line number, text, mark, and whether it stands below another line of its cue.
+
+    A blank line ends a cue only where another begins, with its number, or its name directly above
+    its times: some programs put a blank line inside a cue or below every line.
+    """
+    inside, before, note = False, False, False
+    below = _next_words(lines)
+    blank = True
     for i, (number, line) in enumerate(lines):
         if _CUE.match(line):
-            inside, before = True, False
+            inside, before, note = True, False, False
             yield number, line, Mark.SYNTAX, False
         elif not line:
-            inside = False
-        elif not inside or (line.isdigit() and _cue_follows(lines, i)):
+            note = False
+        elif (
+            not inside
+            or note
+            or (below[i] and (line.isdigit() or (blank and _CUE.match(lines[i + 1][1]))))
+        ):
+            yield number, line, Mark.SYNTAX, False
+        elif blank and _NOTE.match(line):
+            note = True
             yield number, line, Mark.SYNTAX, False
         else:
             text = _CODE.sub("", _VOICE.sub("", line)).strip()
             yield number, text or line, Mark.TEXT if text else Mark.SYNTAX, before
             before = True
+        blank = not line
 
 
-def _cue_follows(lines: Lines, i: int) -> bool:
-    return i + 1 < len(lines) and _CUE.match(lines[i + 1][1]) is not None
+def _next_words(lines: Lines) -> list[bool]:
+    """For each line whether the next one that isn't blank holds the times of a cue."""
+    found, times = [], False
+    for _, line in reversed(lines):
+        found.append(times)
+        times = _CUE.match(line) is not None if line else times
+    return found[::-1]
 
 
 def _ass(lines: Lines) -> Pieces:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.lone_quotes import LoneQuotes
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -47,9 +48,11 @@ def read_table(
     """A CSV or TSV file from its decoded text. Raises InputError where it has no text column."""
     is_tsv = suffix == ".tsv"
     bare = is_tsv and not _all_quoted(text)
+    said: list[str] = []
     with _huge_cells():
-        records = _tsv_records(text) if bare else _csv_records(text, name, config)
+        records = _tsv_records(text) if bare else _csv_records(text, name, config, said)
         source = from_rows("tsv" if is_tsv else "csv", _rows(records, name, config, folders))
+    source.notes += said
     _whole_titles(source)
     return source
 
@@ -146,8 +149,11 @@ def _other_delimiter(fields: Sequence[str]) -> str:
     return f": its first line holds {found[0]} and no commas; is another delimiter meant"
 
 
-def _csv_records(text: str, name: str, config: InputConfig) -> Records:
-    """(line, fields) of every record; one that isn't valid gives up its first line alone."""
+def _csv_records(text: str, name: str, config: InputConfig, said: list[str]) -> Records:
+    """(line, fields) of every record; one that isn't valid gives up its first line alone.
+
+    What was decided about quote marks is added to `said`, when all records were read.
+    """
     lines = io.StringIO(text, newline="").readlines()
     start, delimiter = 0, ","
     first = next((i for i, line in enumerate(lines) if line.strip(" \t\r\n\ufeff,")), 0)
@@ -158,15 +164,18 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
     elif lines:
         delimiter = header_delimiter(lines[first], config) or _only_text(lines[first], config)
     left = _MOST_READINGS * len(lines)
+    quotes = LoneQuotes(lines, delimiter)
     while start < len(lines):
         rest = (lines[i] for i in range(start, len(lines)))
         reader = csv.reader(rest, delimiter=delimiter, strict=True)
         begin = start + 1
         try:
             for fields in reader:
-                yield begin, fields
-                begin = start + reader.line_num + 1
-            return
+                end = start + reader.line_num
+                rows = quotes.rows(fields, begin - 1, end) or [fields]
+                yield from enumerate(rows, start=begin)
+                begin = end + 1
+            break
         except csv.Error as error:
             why = (
                 f"{name}: the row that begins on line {begin:,} is not valid CSV ({error}); a cell "
@@ -177,6 +186,7 @@ def _csv_records(text: str, name: str, config: InputConfig) -> Records:
                 raise InputError(why) from error
             yield begin, SetApart(begin, lines[begin - 1], why)
             start = begin
+    said += quotes.said()
 
 
 def _only_text(line: str, config: InputConfig) -> str:

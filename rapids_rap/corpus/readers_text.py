@@ -6,26 +6,34 @@ Each takes the numbered lines of a file (`source.numbered_lines`) and returns a 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import PurePath
 
-from rapids_rap.corpus.credits import CREDIT, NOT_CREDIT, credit_mask
-from rapids_rap.corpus.normalize import unicode_form
-from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
-from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of
-
-# What can't be seen, brackets, dashes and bullets may stand around the label, and any sign for a
-# colon behind it; a letter before it makes it a sentence.
-_COLONS = ":：∶﹕︓꞉ː=＝—–→-"
-_ARTIST = re.compile(
-    rf"\W{{0,12}}歌\W?手\W?姓\W?名(?:(?![{_COLONS}])\W){{0,6}}[{_COLONS}]+(?:\*\*)?(.*)", re.DOTALL
+from rapids_rap.corpus.artist_lines import (
+    ARTIST_HINT,
+    ArtistLine,
+    artist_line,
+    names_below,
+    placed_artists,
 )
-_LABEL = "姓"  # no line without this character opens an artist
+from rapids_rap.corpus.credits import CREDIT, NOT_CREDIT, credit_mask
+from rapids_rap.corpus.markup import strip_markup
+from rapids_rap.corpus.normalize import unicode_form
+from rapids_rap.corpus.readers_lrc import looks_like_lrc, names_a_song, read_lrc
+from rapids_rap.corpus.source import Group, Lines, Mark, Source
+from rapids_rap.corpus.stamps import is_stamped, strip_stamps
+from rapids_rap.runs.files import listed
+
 _OPENS_SONG = re.compile(
     r"[\[【(〔]?\s*(?:[作填]\s*[词詞]|[词詞](?:曲)?\s*[:∶/]|[词詞]曲|lyrics?\s*(?:by\s*)?[:∶]|lyricist|原[词詞])",
     re.IGNORECASE,
 )
 _BOOK_MARKS = re.compile(r"《([^《》]+)》")
+# What stands between a title and its credits: who else is heard, a year, a version.
+_BELOW_TITLE = re.compile(
+    r"\(?(?:feat|ft|featuring|prod)[. :].{1,60}|\([^()]{1,30}\)|\[[^\[\]]{1,30}\]", re.IGNORECASE
+)
+_MARKUP = re.compile(r"[<&]|^[\[［【]")
 _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[:：]\s*(?=\S)")
 
 
@@ -33,13 +41,26 @@ def read_text(lines: Lines, path: PurePath) -> Source:
     """A text file in whichever of the three layouts it is.
 
     A `歌手姓名` line anywhere: the researchers' layout. A `.lrc` file, or three lines with a time
-    stamp (or half of the lines of a short file): LRC. Otherwise plain lines.
+    stamp (or half of the lines of a short file), or a tag that names a song: LRC. Otherwise plain
+    lines.
     """
-    if any(_LABEL in line and _ARTIST.match(line) for _, line in lines):
+    found = [artist_line(line, unicode_form([line])[0]) for line in _maybe_artists(lines)]
+    if any(line and line.sure for line in found):
         return read_songbook(lines)
     if path.suffix.lower() == ".lrc" or looks_like_lrc([line for _, line in lines]):
         return read_lrc(lines, path)
+    if any(names_a_song(line) for _, line in lines):
+        return read_lrc(lines, path)
+    if any(found):
+        source = read_songbook(lines)
+        if any(group.artist and group.is_song for group in source.groups):
+            return source
     return read_plain(lines)
+
+
+def _maybe_artists(lines: Lines) -> list[str]:
+    """The lines that may name an artist, for a quick look at the whole file."""
+    return [line for _, line in lines if ARTIST_HINT.search(line)]
 
 
 def read_plain(lines: Lines) -> Source:
@@ -57,52 +78,91 @@ def read_plain(lines: Lines) -> Source:
 def read_songbook(lines: Lines) -> Source:
     """The researchers' layout: artists, each with songs, in one file.
 
-    `歌手姓名：NAME` (either colon) starts an artist. A song starts at its `作词：…` line, or at the
-    first credit of the block that this line is in; its title is the line before. Lines that
+    `歌手姓名：NAME` starts an artist (`artist_lines`). A song starts at its `作词：…` line, or at
+    the first credit of the block that this line is in; its title is the line before. Lines that
     precede an artist's first song belong to no song.
     """
     source = read_plain(lines)
     source.format = "songbook"
-    source.groups = []
-    artists = {i: _artist_name(match[1]) for i, match in _matches(_ARTIST, source.text)}
-    starts = _song_starts(source, artists)
+    source.groups = [Group(None, None, is_song=False)]
+    forms = _forms(source.text)
+    mask = credit_mask(forms, source.block)
+    named = {i: line for i, form in enumerate(forms) if (line := artist_line(source.text[i], form))}
+    sure = {i for i, line in named.items() if line.sure}
+    starts = _song_starts(forms, mask, source.block, sure)
+    artists = placed_artists(named, starts, mask, source.block)
+    artists |= (below := names_below(artists, source.text, starts, mask, source.block))
+    source.notes += _said(source, named, artists, below)
     artist: str | None = None
-    source.groups.append(Group(None, None, is_song=False))
     for i, text in enumerate(source.text):
         if i in artists:
             artist = artists[i]
             source.mark[i] = Mark.SYNTAX
             source.groups.append(Group(artist, None, is_song=False))
+            if i in starts:  # a song without a title, directly below
+                source.groups.append(Group(artist, None, is_song=True))
         elif i in starts:
-            has_title = starts[i]
-            source.mark[i] = Mark.TITLE if has_title else Mark.TEXT
-            source.groups.append(Group(artist, _title(text) if has_title else None, is_song=True))
+            title = _title(text) if starts[i] else None
+            source.mark[i] = Mark.TEXT if title is None else Mark.TITLE
+            source.groups.append(Group(artist, title, is_song=True))
+            for j in range(i + 1, starts[i] or 0):
+                source.mark[j] = Mark.SYNTAX
         source.group[i] = len(source.groups) - 1
     return source
 
 
-def _artist_name(written: str) -> str | None:
-    """The name behind the label, without a bracket opened before it: `【歌手姓名：NAME】`."""
-    name = written.strip()
-    for opening, closing in ("[]", "【】", "()", "（）"):
-        if name.endswith(closing) and opening not in name:
-            name = name.removesuffix(closing)
-    return name_of(name)
+def _said(
+    source: Source,
+    named: Mapping[int, ArtistLine],
+    artists: Mapping[int, str | None],
+    below: Mapping[int, str | None],
+) -> list[str]:
+    """What the user should know of artist lines that name nobody, or that are taken for none."""
+    nobody = [i for i, name in artists.items() if name is None and i + 1 not in below]
+    none = [i for i, line in named.items() if line.labelled and i not in artists]
+    return [
+        f"{words}: {listed([f'line {source.line[i]:,}' for i in found])}"
+        for found, words in (
+            (nobody, "歌手姓名 without a name, so that the songs below have no artist"),
+            (none, "taken for lyric, though 歌手姓名 stands at its beginning (a colon is missing)"),
+        )
+        if found
+    ]
 
 
-def _song_starts(source: Source, artists: dict[int, str | None]) -> dict[int, bool]:
-    """Positions at which a song starts -> whether the line there is its title.
+def _forms(texts: Sequence[str]) -> list[str]:
+    """The lines in Unicode's form, without stamps, by which credits and titles are known."""
+    forms = unicode_form(texts)
+    for i, form in enumerate(forms):
+        if form.startswith("[") and is_stamped(form):
+            forms[i] = strip_stamps(form).strip()
+    return forms
+
+
+def _song_starts(
+    forms: Sequence[str], mask: Sequence[int], blocks: Sequence[int], artists: Container[int]
+) -> dict[int, int]:
+    """Positions at which a song starts -> where its credits start if the line is its title, else 0.
 
     Walks from every `作词` line up over the credits above it (a block may begin with 作曲). Where
     that meets the newest song's own 作词 line, the line belongs to that song.
     """
-    forms = unicode_form(source.text)
-    mask = credit_mask(forms, source.block)
 
     def is_title(i: int) -> bool:
         return mask[i] == NOT_CREDIT or _TITLE_LABEL.match(forms[i]) is not None
 
-    starts: dict[int, bool] = {}
+    def is_below_title(i: int) -> bool:
+        """Whether line i stands between a title, on top of its block, and the credits."""
+        return (
+            i > 0
+            and blocks[i - 1] == blocks[i]
+            and i - 1 not in artists
+            and is_title(i - 1)
+            and (i == 1 or i - 2 in artists or blocks[i - 2] != blocks[i - 1])
+            and _BELOW_TITLE.fullmatch(forms[i]) is not None
+        )
+
+    starts: dict[int, int] = {}
     newest = -1
     for i, form in enumerate(forms):
         if mask[i] != CREDIT or not _OPENS_SONG.match(form):
@@ -114,18 +174,15 @@ def _song_starts(source: Source, artists: dict[int, str | None]) -> dict[int, bo
                 break
         if first != newest:
             has_title = first > 0 and first - 1 not in artists
-            starts[first - 1 if has_title else first] = has_title
+            title = first - 1 - (has_title and is_below_title(first - 1))
+            starts[title if has_title else first] = first if has_title else 0
         newest = i
     return starts
 
 
-def _matches(pattern: re.Pattern[str], texts: Sequence[str]) -> list[tuple[int, re.Match[str]]]:
-    found = ((i, pattern.match(text)) for i, text in enumerate(texts) if _LABEL in text)
-    return [(i, match) for i, match in found if match]
-
-
 def _title(line: str) -> str:
     """The title without a label `歌名：` and without the book marks around all of it."""
-    title = _TITLE_LABEL.sub("", line, count=1).strip()
+    written = strip_markup(line) if _MARKUP.search(line) else line
+    title = _TITLE_LABEL.sub("", written, count=1).strip()
     whole = _BOOK_MARKS.fullmatch(title)
     return whole[1] if whole else title

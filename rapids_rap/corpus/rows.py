@@ -9,21 +9,36 @@ rows can't be read, the table is refused.
 
 from __future__ import annotations
 
+import base64
 import logging
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from urllib.parse import unquote
 
 from rapids_rap.config import InputConfig
 from rapids_rap.corpus.markup import spells_out_breaks
+from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
 from rapids_rap.corpus.source import Group, Mark, Source, name_of, numbered_lines, visible
+from rapids_rap.corpus.stamps import unflattened
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import listed
 
 _SONG_ID, _STANZA, _LINE_NO = "song_id", "stanza", "line_no"
+# What programs write for a missing cell: databases, Excel and pandas something that is no word ...
+_MISSING = frozenset(("\\N", "#N/A", "#NA", "<NA>", "<na>", "#N/A N/A", "#NULL!"))
+# ... and pandas, R and SQL what may be somebody's name, or a whole line of a song.
+_PERHAPS_MISSING = frozenset(
+    ("nan", "-nan", "na", "n/a", "null", "none", "nil", "nat", "inf", "-inf", "infinity")
+)
+_WHOLE = re.compile(r"(\d{3,})\.0")  # of a number that pandas wrote beside a gap
+_CODED = 48  # characters; a shorter word may be one
+_CODE = re.compile(
+    r"[0-9A-Fa-f]+|(?=.{0,200}[0-9+/])(?=.{0,200}[a-z])(?=.{0,200}[A-Z])[A-Za-z0-9+/]+={0,2}"
+)
 _EXACT = 2**53  # a float beyond this is no whole number that anybody wrote
 
 log = logging.getLogger(__name__)
@@ -65,10 +80,19 @@ def row_of(
     translation: str = "",
 ) -> Row:
     """The row whose cells are in the order of `wanted_columns`; folders name what cells do not."""
-    artist, title, song_id, stanza, line_no = map(name_of, cells[1:])
+    artist, title, song_id, stanza, line_no = map(cell_name, cells[1:])
+    if song_id is not None and song_id.endswith(".0"):
+        song_id = song_id.removesuffix(".0")
     artist = artist or folders.get(config.artist)
     title = title or folders.get(config.song)
-    return Row(line, cells[0] or "", artist, title, song_id, stanza, line_no, translation)
+    text = cells[0] or ""
+    return Row(line, text, artist, title, song_id, stanza, line_no, translation)
+
+
+def cell_name(cell: str | None) -> str | None:
+    """The name in a cell; None where it holds what a program writes for nothing."""
+    name = name_of(cell)
+    return None if name in _MISSING else name
 
 
 @dataclass
@@ -84,6 +108,28 @@ class _Table:
     block: int = 0
     last: tuple[int | None, str | None] = (None, None)
     spelled_out: int = 0
+    doubtful: dict[str, dict[str, int]] = field(default_factory=dict)
+    again: dict[str, None] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    coded: int = 0
+    ciphers: int = 0
+    line: int = 0
+    sheet: int = 0  # of a workbook: its rows are numbered anew
+
+    def key(self, name: str | None) -> str | None:
+        """The form in which the name is compared with those of other rows."""
+        if name is None:
+            return None
+        if name not in self.keys:
+            whole = _WHOLE.fullmatch(name)
+            self.keys[name] = whole[1] if whole else name_key(name)
+        return self.keys[name]
+
+    def doubt(self, column: str, value: str | None) -> None:
+        """Count a value that may stand for a missing one."""
+        if value is not None and len(value) <= 8 and value.casefold() in _PERHAPS_MISSING:
+            counts = self.doubtful.setdefault(column, {})
+            counts[value] = counts.get(value, 0) + 1
 
 
 def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
@@ -102,6 +148,12 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
         raise InputError(first)
     if broken:
         table.source.notes.append(f"rows dropped, because they can't be read: {broken:,} ({first})")
+    _say(table)
+    return table.source
+
+
+def _say(table: _Table) -> None:
+    """Note what was decided about the rows as a whole."""
     for found, words in (
         (table.shared, "stands for songs of several names, kept apart"),
         (table.returned, "comes back after other songs and nothing names it, taken for one song"),
@@ -109,16 +161,44 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
         if found:
             which = listed([number[:40] for number in found])
             table.source.notes.append(f"song_id {words}: {which}")
+    if table.again:
+        which = listed([title[:40] for title in table.again])
+        table.source.notes.append(
+            "no artist, and titles that come back after other songs, each taken for one song: "
+            f"{which}"
+        )
+    for column, counts in table.doubtful.items():
+        said = ", ".join(f'"{value}" {count:,} times' for value, count in counts.items())
+        table.source.notes.append(
+            f"{column} {said}: what programs write where nothing is known, kept as it is (empty "
+            "the cell if nothing is meant)"
+        )
+    if table.ciphers:
+        table.source.notes.append(
+            f"rows dropped, because their lyrics are in code (QQ's QRC, perhaps), which must be "
+            f"decoded first: {table.ciphers:,}"
+        )
+    if table.coded:
+        table.source.notes.append(f"lyrics decoded from Base64 in {table.coded:,} cells")
     if table.spelled_out:
         table.source.notes.append(
             f"the two characters \\n are read as line breaks in {table.spelled_out:,} cells"
         )
-    return table.source
 
 
 def _add_row(table: _Table, row: Row) -> None:
     source = table.source
-    lines = [(row.line, line) for _, line in numbered_lines(row.text)]
+    if row.text.strip() in _MISSING:
+        _add_apart(table, SetApart(row.line, row.text))
+        return
+    table.sheet += row.line < table.line
+    table.line = row.line
+    if _is_coded(row.text):
+        _add_coded(table, row)
+        return
+    for column, value in (("artist", row.artist), ("title", row.title), ("lyric", row.text)):
+        table.doubt(column, value)
+    lines = [(row.line, line) for _, line in numbered_lines(unflattened(row.text))]
     many = sum(bool(line) for _, line in lines) > 1
     table.spelled_out += many and spells_out_breaks(row.text)
     timed = many and looks_like_lrc([line for _, line in lines])
@@ -137,6 +217,32 @@ def _add_row(table: _Table, row: Row) -> None:
     for _, line in numbered_lines(row.translation) if row.translation else ():
         if line:
             source.add(line, row.line, group, table.block, Mark.TRANSLATION)
+
+
+def _is_coded(text: str) -> bool:
+    """Whether a cell is one long word of Base64 or of hexadecimal digits, which no lyric is."""
+    return len(text) >= _CODED and text.isascii() and _CODE.fullmatch(text.strip()) is not None
+
+
+def _decoded(text: str) -> str | None:
+    """The lyrics in Base64, as QQ Music and Kugou send them; None where they aren't."""
+    try:
+        plain = base64.b64decode(text.strip(), validate=True).decode("utf-8-sig")
+    except ValueError:
+        return None
+    shown = "".join(plain.split())
+    return plain if shown and shown.isprintable() else None
+
+
+def _add_coded(table: _Table, row: Row) -> None:
+    """The row with its lyrics decoded, or set apart if they are a cipher."""
+    text = _decoded(row.text)
+    if text is None or _is_coded(text):
+        table.ciphers += 1
+        _add_apart(table, SetApart(row.line, row.text[:200], "in code"))
+        return
+    table.coded += 1
+    _add_row(table, replace(row, text=text))
 
 
 def _add_apart(table: _Table, row: SetApart) -> None:
@@ -167,11 +273,15 @@ def _add_lrc(table: _Table, lines: Sequence[tuple[int, str]], group: int) -> Non
 def _group(row: Row, many: bool, table: _Table) -> int:
     """The group of a row: a known song or a new one."""
     is_song = row.song_id is not None or row.title is not None or many
-    key: tuple[str | None, ...] = ("rows", row.artist, row.title)
+    key: tuple[str | None, ...] = ("rows", table.key(row.artist), table.key(row.title))
     if row.song_id is not None:
         key = _numbered_song(row, table)
     elif many:
         key = ("cell", str(len(table.source.groups)))
+    elif row.artist is None and row.title is not None:
+        key = (*key, str(table.sheet))
+        if key in table.known and table.last[0] != table.known[key]:
+            table.again[row.title] = None
     if key not in table.known:
         table.known[key] = len(table.source.groups)
         table.source.groups.append(Group(row.artist, row.title, is_song))
@@ -185,7 +295,7 @@ def _numbered_song(row: Row, table: _Table) -> tuple[str | None, ...]:
     time is a song of the next corpus.
     """
     assert row.song_id is not None
-    names = (row.artist, row.title)
+    names = (table.key(row.artist), table.key(row.title))
     if table.owner.setdefault(row.song_id, names) != names:
         table.shared[row.song_id] = None
     key = ("song_id", row.song_id, *names)

@@ -13,17 +13,21 @@ import re
 from typing import NamedTuple
 
 _OPEN, _CLOSE, _COLON = r"[\[［【]", r"[\]］】]", r"[:：∶]"
-_CLOCK = rf"-?\d{{1,4}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{1,6}})?"
+_CLOCK = rf"-?\d{{1,4}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{0,6}})?"
 _STAMP = rf"{_OPEN}\s?{_CLOCK}(?:\s?[-–~]\s?(?:{_CLOCK}|\d{{1,3}}))?\s?{_CLOSE}"
 _STAMPS = re.compile(rf"(?:\s{{0,9}}{_STAMP})+")
 _ANY_STAMP = re.compile(
     rf"{_STAMP}|<\d{{1,3}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{1,6}})?>"
 )
 _START = re.compile(
-    rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{1,6}}))?"
+    rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{0,6}}))?"
 )
 _WORD_TIMED = re.compile(r"\[(\d{1,9}),(\d{1,9})\]")
 _WORD = re.compile(r"[(<]\d{1,9},\d{1,9}(?:,-?\d{1,9})?[)>]")
+
+
+_FLAT = re.compile(r"(?:^|\s)\[(\d{1,3}):(\d{2})[.:]\d{1,3}\]")
+_BETWEEN_FLAT = re.compile(r"\s{1,9}(?=\[\d{1,3}:\d{2}[.:]\d{1,3}\])")
 
 
 class Stamped(NamedTuple):
@@ -69,6 +73,19 @@ def strip_stamps(text: str) -> str:
     if words is not None:
         text = _WORD.sub("", text[words.end() :])
     return _ANY_STAMP.sub("", text)
+
+
+def unflattened(text: str) -> str:
+    """A song whose line breaks became blanks, `[00:01.00]LINE [00:05.00]LINE`, with its lines.
+
+    Stamps of words follow each other faster, a second at most.
+    """
+    if "[" not in text or "\n" in text:
+        return text
+    found = [60 * int(minutes) + int(seconds) for minutes, seconds in _FLAT.findall(text)]
+    if len(found) < 2 or found[-1] - found[0] <= len(found):
+        return text
+    return _BETWEEN_FLAT.sub("\n", text)
 
 
 def _word_timed(line: str) -> re.Match[str] | None:

@@ -34,10 +34,11 @@ def translations(
             continue
         if original is None:
             original = i
-        elif _script(texts[i]) != _script(texts[original]):
+        elif script(texts[i]) != script(texts[original]):
             found.append(i)
     return found
 
 
-def _script(text: str) -> str:
+def script(text: str) -> str:
+    """The script that a line is in, "" if it has no letter."""
     return next((name for name, pattern in _SCRIPTS if pattern.search(text)), "")

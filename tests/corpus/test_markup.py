@@ -3,6 +3,7 @@
 import pytest
 
 from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
+from tests.corpus.helpers import norms, read, write
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,25 @@ def test_lrc_tags():
     assert is_lrc_tag("[offset:+500]")
     assert not is_lrc_tag("[Hook: 某甲]")
     assert not is_lrc_tag("[00:12.00]")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<div>桥洞里</div><div>有人唱</div>",
+        "<ul><li>桥洞里</li><li>有人唱</li></ul>",
+        "<p>桥洞里<p>有人唱",
+        '桥洞里<br clear="all">有人唱',
+        "桥洞里</br>有人唱",
+        "桥洞里&lt;br /&gt;有人唱",
+    ],
+)
+def test_what_html_puts_on_lines_of_their_own(tmp_path, line):
+    """Blocks, items and breaks in any spelling glue no two lines."""
+    assert norms(read(write(tmp_path, "a.txt", line + "\n"))) == ["桥洞里", "有人唱"]
+
+
+@pytest.mark.parametrize("line", ["<breath>桥洞里", "<b>桥</b>洞里", "<palm>桥洞里"])
+def test_what_html_puts_inside_a_line(tmp_path, line):
+    """Tags inside a line, and words that begin as a break does, cut nothing."""
+    assert len(norms(read(write(tmp_path, "a.txt", line + "\n")))) == 1

@@ -52,3 +52,18 @@ def test_lines_that_only_look_like_subtitles(tmp_path, line):
     """An arrow or a number below other lyrics makes no subtitle file."""
     corpus = read(write(tmp_path, "a.txt", f"桥洞里\n{line}\n有人唱\n"))
     assert corpus.files[0].format == "plain"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.srt", SRT.replace("桥洞里\n", "桥洞里\n\n也没有车\n")),
+        ("a.srt", SRT.replace("桥洞里\n", "桥洞里\n\n也没有车\n").replace("\n", "\r\r\n")),
+        ("a.vtt", VTT.replace("桥洞里\n", "桥洞里\n \n也没有车\n\nNOTE\n不是词\n")),
+    ],
+)
+def test_blank_lines_inside_a_cue_lose_no_line(tmp_path, name, text):
+    """What stands below a blank line is lyric until the next cue or note."""
+    corpus = read(write(tmp_path, name, text))
+    assert norms(corpus) == ["桥洞里", "也没有车", "有人唱", "没有人听"]
+    check_accounts(corpus)

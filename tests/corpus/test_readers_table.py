@@ -1,5 +1,6 @@
 """Tables: any layout that names its text column, and a clear word about every other."""
 
+import base64
 import json
 
 import pandas as pd
@@ -194,3 +195,91 @@ def test_a_named_column_that_is_missing_is_an_error(tmp_path, caplog):
     assert "input.artist=NAME" in caplog.text
     found = ingest([path], InputConfig(artist="singer"), CorpusConfig())
     assert found.lines["artist"].tolist() == ["甲"]
+
+
+def test_words_for_a_missing_cell(tmp_path):
+    """What only a program writes is nothing; what may be a name or a line stays and is said."""
+    content = "artist,song,text\n"
+    content += "".join(f"{name},桥,桥洞里\n" for name in ("\\N", "#N/A", "<NA>", "nan", "None"))
+    content += "某甲,桥,\\N\n某甲,桥,None\n某甲,桥,Nancy\n"
+    corpus = read(write(tmp_path, "a.csv", content))
+    assert [row[0] for row in songs(corpus)] == [None, None, None, "nan", "None", "某甲", "某甲"]
+    assert norms(corpus)[-2:] == ["None", "Nancy"]
+    assert dict(corpus.files[0].dropped) == {"header": 1}
+    said = [warning for warning in corpus.warnings if "where nothing is known" in warning]
+    assert len(said) == 2
+    assert '"nan" 1 times, "None" 1 times' in said[0]
+    assert "Nancy" not in "".join(said)
+
+
+def test_a_song_under_names_that_look_alike_is_one(tmp_path):
+    """Width, case and composition of an artist's name divide no song of a line a row."""
+    names = ["MC \u00c2", "mc \u00e2", "MC A\u0302", "ＭＣ \u00c2"]
+    content = "artist,song,text\n" + "".join(f"{name},Caf\u00e9,走{name}\n" for name in names)
+    content += "MC \u00c2,Cafe\u0301,停\nMC A,Caf\u00e9,来\n"
+    assert read(write(tmp_path, "a.csv", content)).lines["song_id"].tolist() == [0] * 5 + [1]
+
+
+def test_titles_without_an_artist_that_come_back_are_said(tmp_path):
+    """One title in two places may be two songs where nobody says whose they are."""
+    path = write(tmp_path, "a.csv", "song,text\n桥,走\n渡口,来\n桥,停\n")
+    assert any("come back" in warning and "桥" in warning for warning in read(path).warnings)
+    path = write(tmp_path, "b.csv", "artist,song,text\n甲,桥,走\n甲,渡口,来\n甲,桥,停\n")
+    assert not any("come back" in warning for warning in read(path).warnings)
+
+
+def test_sheets_without_artists_share_no_song(tmp_path):
+    """The same title on two sheets of a workbook is two songs."""
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for sheet in ("甲", "乙"):
+            frame = pd.DataFrame({"song": ["桥", "桥"], "text": [f"{sheet}在桥上", f"{sheet}走了"]})
+            frame.to_excel(book, sheet_name=sheet, index=False)
+    assert read(path).lines["song_id"].tolist() == [0, 0, 1, 1]
+
+
+def test_lyrics_in_code(tmp_path):
+    """Base64 of a platform is read and said; a cipher is no lyric; a long word stays."""
+    coded = base64.b64encode("[ti:桥]\n[ar:某甲]\n[00:01.00]桥洞里\n[00:02.00]有人唱".encode())
+    corpus = read(write(tmp_path, "a.json", json.dumps({"retcode": 0, "lyric": coded.decode()})))
+    assert [row[::3] for row in songs(corpus)] == [("某甲", "桥洞里"), ("某甲", "有人唱")]
+    assert any("Base64" in warning for warning in corpus.warnings)
+    rows = [{"lyric": "9F1A0C" * 20}, {"lyric": "走吧"}, {"lyric": "la" * 40}, {"lyric": "走" * 60}]
+    corpus = read(write(tmp_path, "b.json", json.dumps(rows)))
+    assert norms(corpus) == ["走吧", "la" * 40, "走" * 60]
+    assert dict(corpus.files[0].dropped) == {"row": 1}
+
+
+def test_folders_name_what_a_text_does_not(tmp_path):
+    """`artist=NAME` above a text, a timed song or subtitles says whose they are."""
+    for name, text in (
+        ("p.txt", "桥洞里\n"),
+        ("q.lrc", "[00:01.00]桥洞里\n"),
+        ("r.srt", "1\n00:00:01,000 --> 00:00:02,000\n桥洞里\n"),
+        ("s.lrc", "[ar:某乙]\n[00:01.00]桥洞里\n"),
+    ):
+        write(tmp_path / "artist=某甲", name, text)
+    assert read(tmp_path).lines["artist"].tolist() == ["某甲", "某甲", "某甲", "某乙"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("[00:01.00]桥洞里 [00:05.00]有人唱 [00:09.00]没有船", ["桥洞里", "有人唱", "没有船"]),
+        ("[00:01.00]桥 [00:01.40]洞 [00:01.90]里", ["桥 洞 里"]),
+        ("桥洞里 [Hook] 有人唱", ["桥洞里 [Hook] 有人唱"]),
+    ],
+)
+def test_a_timed_song_whose_breaks_became_blanks(tmp_path, cell, lines):
+    """A cell without line breaks is cut at the stamps of its lines, not at those of words."""
+    corpus = read(write(tmp_path, "a.csv", f"artist,song,text\n某甲,桥,{cell}\n"))
+    assert norms(corpus) == lines
+    assert set(corpus.lines["song"]) == {"桥"}
+
+
+def test_numbers_with_and_without_a_point(tmp_path):
+    """1989.0 and 1989 are one title, 1.0 and 1 one id; a version 2.0 is not 2."""
+    content = "artist,song,text\n甲,1989.0,走\n甲,1989,停\n甲,2.0,来\n甲,2,去\n甲,桥,好\n"
+    assert read(write(tmp_path, "a.csv", content)).lines["song_id"].tolist() == [0, 0, 1, 2, 3]
+    content = "song,text,song_id\n桥,走,1.0\n桥,停,1\n渡口,来,2\n"
+    assert read(write(tmp_path, "b.csv", content)).lines["song_id"].tolist() == [0, 0, 1]

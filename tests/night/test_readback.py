@@ -20,6 +20,7 @@ from rapids_rap.night.readback import (
 )
 from rapids_rap.night.root import NightRoot, read_state, run_names
 from rapids_rap.runs.files import sha256_file
+from rapids_rap.runs.seal import write_manifest
 from rapids_rap.runs.verify import find_faults
 from tests.conftest import rap
 from tests.tiny_nights import tiny_night, write_songs
@@ -70,7 +71,7 @@ def write_night(run, document):
     manifest = json.loads((run / "manifest.json").read_text())
     entry = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     manifest["files"]["nightly.json"] = entry
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(run, manifest)
 
 
 @pytest.mark.parametrize("name", ["state.json", "status.json", "nightly.json"])
