@@ -267,4 +267,4 @@ def _line(part: Any, where: str) -> str:
             return _line(part[key], where)
         if len(texts) == 1:
             return texts[0]
-    raise InputError(f"{where} must be a list of lines, found in it {keys_in(part)}.")
+    raise InputError(f"{where} must be text, found a list with {keys_in(part)}.")

@@ -41,7 +41,7 @@ from rapids_rap.corpus.rows import (
     wanted_columns,
 )
 from rapids_rap.corpus.source import Group, Source, name_of
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, NoLyricsError
 from rapids_rap.runs.files import listed
 
 _TRANSLATIONS = ("tlyric", "ytlrc", "romalrc", "trans", "translation", "roma")
@@ -78,7 +78,7 @@ def read_json(
         document = {config.text: document}
     found = songs_in(transposed(document, config), config)
     if not any(isinstance(one, dict) for one in found):
-        raise InputError(
+        raise NoLyricsError(
             f"{name}: is JSON and holds no song in a known shape (it has {keys_in(document)}); "
             "name its column of lyrics with --set input.text=NAME, or leave the file out."
         )
