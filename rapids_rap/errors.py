@@ -17,6 +17,10 @@ class InputError(RapError):
     exit_code = 2
 
 
+class NoLyricsError(InputError):
+    """A file holds no lyrics that could be read, and is sound otherwise. Exit code 2."""
+
+
 class NoViewError(InputError):
     """None of the views that were asked for can be made of these lyrics. Exit code 2."""
 

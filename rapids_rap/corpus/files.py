@@ -16,6 +16,7 @@ KNOWN_SUFFIXES = (
     *(".txt", ".lrc", ".krc", ".qrc", ".yrc", ".srt", ".vtt", ".ass", ".ssa"),
     *(".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm"),
 )
+_LOCK = "~$"  # how the names begin of the files with which Office locks a document
 
 _SHOWN = 200  # characters of a path in a sentence
 
@@ -27,13 +28,15 @@ class _Found:
     repeated: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     unusual: list[Path] = field(default_factory=list)
+    locks: list[Path] = field(default_factory=list)
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """The files to read, in the order given (folders: recursive, sorted), and what to say about it.
 
-    A file is read once however often it is reached. In a folder, hidden files and files without a
-    known suffix are left out (the latter are listed); a file named by the user is always read.
+    A file is read once however often it is reached. In a folder, hidden files, files without a
+    known suffix and Office's locks are left out (all but the first listed); a file named by the
+    user is always read.
     Links are followed wherever they lead, each folder once, so that a loop of links ends. Pipes and
     devices, which may never begin or never end, are no files: left out and listed.
     Raises InputError for a path that doesn't exist and when nothing is left to read.
@@ -53,20 +56,7 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
                 f"{label_of(path)} is neither a file nor a folder (a pipe or a device); write the "
                 "lyrics to a file first."
             )
-    if found.skipped:
-        warnings.append(
-            f"not read, because the suffix is none of {' '.join(KNOWN_SUFFIXES)}: "
-            f"{listed([label_of(path) for path in found.skipped])}"
-        )
-    if found.unusual:
-        warnings.append(
-            "not read, because they are no files (pipes, devices, links to nothing): "
-            f"{listed([label_of(path) for path in found.unusual])}"
-        )
-    if found.repeated:
-        warnings.append(
-            f"given more than once, read once: {listed([label_of(p) for p in found.repeated])}"
-        )
+    warnings += _left_out(found)
     if not found.files:
         raise InputError("; ".join(["No lyric file to read", *warnings]) + ".")
     return found.files, warnings
@@ -83,6 +73,22 @@ def _refuse_unreachable(path: Path) -> None:
         raise InputError(f"{label_of(path)[:200]}: can't be reached ({reason}).") from None
 
 
+def _left_out(found: _Found) -> list[str]:
+    """What to say about the files that are not read, by reason."""
+    reasons = (
+        (found.skipped, f"not read, because the suffix is none of {' '.join(KNOWN_SUFFIXES)}"),
+        (found.locks, "not read, because Office writes them while a document is open"),
+        (
+            found.unusual,
+            "not read, because they are no files (pipes, devices, links to nothing)",
+        ),
+        (found.repeated, "given more than once, read once"),
+    )
+    return [
+        f"{why}: {listed([label_of(path) for path in paths])}" for paths, why in reasons if paths
+    ]
+
+
 def _add_file(path: Path, found: _Found) -> None:
     real = os.path.realpath(path)
     if real in found.seen:
@@ -95,7 +101,9 @@ def _add_file(path: Path, found: _Found) -> None:
 def _add_folder(folder: Path, found: _Found, warnings: list[str]) -> None:
     before = len(found.files) + len(found.repeated)
     for path in _walk(folder):
-        if path.suffix.lower() not in KNOWN_SUFFIXES:
+        if path.name.startswith(_LOCK):
+            found.locks.append(path)
+        elif path.suffix.lower() not in KNOWN_SUFFIXES:
             found.skipped.append(path)
         elif path.is_file():
             _add_file(path, found)

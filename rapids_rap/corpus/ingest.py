@@ -22,7 +22,7 @@ from rapids_rap.corpus.remarks import damaged_lines, repeated_songs
 from rapids_rap.corpus.source import Group, Source
 from rapids_rap.corpus.translations import translations
 from rapids_rap.corpus.units import KeptLines, make_units
-from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.errors import CapabilityError, InputError, NoLyricsError
 from rapids_rap.runs.files import label_of, listed, open_plain
 from rapids_rap.runs.received import require_room
 
@@ -39,6 +39,7 @@ class _ReadFile:
     sha256: str
     encoding: str
     source: Source
+    without: str = ""  # why no lyrics could be read from it, where none could
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     ends = np.cumsum([len(file.source.text) for file in files])
     counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
     keep = np.flatnonzero(rule == KEPT)
+    without = [file.without for file in files if file.without]
+    if without and not lines.text:
+        raise InputError(without[0])
     if not len(keep):
         raise InputError(_nothing_left(counts))
     kept = KeptLines(
@@ -150,7 +154,10 @@ def _read(path: Path, config: InputConfig) -> _ReadFile:
             "split the file."
         ) from None
     digest = hashlib.sha256(data).hexdigest()
-    source, encoding = read_source(data, path, label, config)
+    try:
+        source, encoding = read_source(data, path, label, config)
+    except NoLyricsError as error:
+        return _ReadFile(label, digest, "utf-8", Source("other"), str(error))
     return _ReadFile(label, digest, encoding, source)
 
 
@@ -258,7 +265,10 @@ def _dropped(
 
 def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> list[str]:
     said = []
-    empty = [file.label for file in files if not file.source.text]
+    said += [
+        f"left out, because it holds no lyrics: {file.without}" for file in files if file.without
+    ]
+    empty = [file.label for file in files if not file.source.text and not file.without]
     if empty:
         said.append(f"no line in {listed(empty)}")
     for encoding in sorted({file.encoding for file in files} - {"utf-8"}):

@@ -42,14 +42,16 @@ def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = decode(read_plain(path), str(path), "auto").text
+        decoded = decode(read_plain(path), str(path), "auto")
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; expected a CSV file with the columns {expected}."
         ) from None
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}).") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
+    if decoded.note:
+        raise InputError(f"{path}: {decoded.note}; repair it.")
+    reader = csv.reader(io.StringIO(decoded.text, newline=""))
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]

@@ -16,26 +16,46 @@ from rapids_rap.corpus.readers_table import header_delimiter, read_table
 from rapids_rap.corpus.readers_text import read_text
 from rapids_rap.corpus.rows import folder_values
 from rapids_rap.corpus.source import Group, Source, numbered_lines
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, NoLyricsError
 
 _XML = re.compile(r"\s*(?:<\?xml|<tt[\s>]|<QrcInfos)", re.I)
 _QRC = re.compile(r'LyricContent="([^"]*)"')
-_ENCRYPTED = {b"krc1": "Kugou's encrypted KRC", b"\xd0\xcf\x11\xe0": "Excel's format before 2007"}
+_NOT_READ = {
+    b"krc1": "Kugou's encrypted KRC",
+    b"\xd0\xcf\x11\xe0": "Excel's format before 2007 (or Word's)",
+    b"{\\rt": "RTF",
+    b"%PDF": "a PDF",
+}
+_HTML = re.compile(
+    r"\s*(?:<\?xml[^<>]{0,200}>\s*)?(?:<!--[^<>]{0,400}-->\s*)?"
+    r"<(?:!doctype\s{1,9}html\b[^<>]{0,400}|(?:html|head|body|meta|script)(?:\s[^<>]{0,200}=[^<>]{0,400})?)>",
+    re.I,
+)
 
 
 def read_source(data: bytes, path: Path, label: str, config: InputConfig) -> tuple[Source, str]:
     """The lines of a file and the encoding that it was read in. Raises InputError, naming it."""
     suffix, folders = path.suffix.lower(), folder_values(path)
+    if not data and suffix in (".parquet", ".xlsx", ".xlsm", ".json"):
+        kind = suffix.removeprefix(".").capitalize()
+        raise NoLyricsError(f"{label}: can't be read as {kind}: it is empty.")
     if suffix == ".parquet" or (not suffix and data.startswith(b"PAR1")):
         return read_parquet(data, label, config, folders), "utf-8"
     if suffix in (".xlsx", ".xlsm"):
         return read_xlsx(data, label, config, folders), "utf-8"
-    if data[:4] in _ENCRYPTED:
+    found = _NOT_READ.get(
+        data.lstrip(b"\xef\xbb\xbf \t\r\n")[:4] if data[:1] in b"\xef \t\r\n" else data[:4]
+    )
+    if found:
         raise InputError(
-            f"{label}: is {_ENCRYPTED[data[:4]]}, which is not read; save it as LRC, XLSX or CSV."
+            f"{label}: is {found}, which is not read; save it as text, LRC, XLSX or CSV."
         )
     decoded = decode(data, label, config.encoding)
     text = decoded.text
+    if _HTML.match(text):
+        raise InputError(
+            f"{label}: is a web page (HTML), which is not read; save its lyrics as text."
+        )
     if suffix in (".jsonl", ".ndjson"):
         source = read_json_lines(text, label, config, folders)
     elif suffix in (".csv", ".tsv"):
@@ -44,6 +64,7 @@ def read_source(data: bytes, path: Path, label: str, config: InputConfig) -> tup
         source = read_json(text, path, label, config, folders)
     else:
         source = _from_text(text, path, label, config, folders)
+    source.notes += filter(None, [decoded.note])
     return source, decoded.encoding
 
 

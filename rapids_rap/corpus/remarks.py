@@ -11,12 +11,16 @@ from rapids_rap.runs.files import listed
 
 # What text looks like that was decoded wrongly and then saved: characters replaced (U+FFFD, and
 # 锟斤拷, which is U+FFFD in UTF-8 read as GBK), UTF-8 read as GBK (its ，。“ and byte order mark),
-# and UTF-8 read as Latin-1 or Windows-1252 (two Chinese characters in a row, or quotation marks).
+# UTF-8 read as Latin-1 or Windows-1252 (two Chinese characters in a row, or quotation marks), and
+# GBK read as either (two in a row, whose bytes are not all letters).
 _BYTES = (
     "\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 )
-_ODD = re.compile("[\ufffd锟斤锛銆鈥锘â\xe4-\xe9]")  # found quickly, where there is nothing
-_DAMAGED = re.compile(f"\ufffd|锟斤|斤拷|锛|銆|鈥|锘|â€|(?:[\xe4-\xe9][{_BYTES}]{{2}}){{2}}")
+_GBK = "(?=[\xa1-\xfe]{0,3}[\xa1-\xbf\xd7\xf7])(?:[\xb0-\xd7][\xa1-\xfe]){2}"
+_ODD = re.compile(
+    "[\ufffd锟斤锛銆鈥锘â\xb0-\xbe\xc4-\xe9]"
+)  # found quickly, where there is nothing
+_DAMAGED = re.compile(f"\ufffd|锟斤|斤拷|锛|銆|鈥|锘|â€|(?:[\xe4-\xe9][{_BYTES}]{{2}}){{2}}|{_GBK}")
 
 
 def damaged_lines(kept: KeptLines) -> list[str]:

@@ -24,7 +24,7 @@ from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
 from rapids_rap.corpus.source import Group, Mark, Source, name_of, numbered_lines, visible
 from rapids_rap.corpus.stamps import unflattened
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, NoLyricsError
 from rapids_rap.runs.files import listed
 
 _SONG_ID, _STANZA, _LINE_NO = "song_id", "stanza", "line_no"
@@ -323,7 +323,8 @@ def require_text(names: Sequence[str], name: str, config: InputConfig) -> None:
         return
     problem = "two columns" if config.text in names else "no column"
     has = ", ".join(f'"{column[:40]}"' for column in list(names)[:12]) or "none"
-    raise InputError(
+    kind = InputError if config.text in names else NoLyricsError
+    raise kind(
         f'{name}: {problem} named "{config.text}" for the lyrics; it has {has}. '
         f"Say which one it is: --set input.text=NAME"
     )

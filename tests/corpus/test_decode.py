@@ -41,11 +41,47 @@ def test_big5_is_refused_rather_than_garbled():
         decode(("我們說過的話 你會來這裡的\n" * 5).encode("big5"), "a.txt", "auto")
 
 
-def test_a_broken_place_in_utf8_is_named():
-    """A file that is UTF-8 but for one byte is an error with its line, not GB18030."""
-    data = CHINESE.encode() + b"\xe6\x88\n" + CHINESE.encode()
-    with pytest.raises(InputError, match=r"a\.txt: line 7 is not valid UTF-8 \(byte \d+ is 0xE6\)"):
-        decode(data, "a.txt", "auto")
+@pytest.mark.parametrize(
+    ("encoding", "broken", "name"),
+    [("utf-8", b"\xe6\x88", "UTF-8"), ("gb18030", b"\xff\xff", "GB18030")],
+)
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_a_broken_place_costs_itself_alone(encoding, broken, name, at_the_end):
+    """One bad byte, or an end that was cut off, is said with its line; the rest is read."""
+    rest = b"" if at_the_end else b"\n" + CHINESE.encode(encoding)
+    decoded = decode(CHINESE.encode(encoding) + broken + rest, "a.txt", "auto")
+    assert decoded.text.startswith(CHINESE + "\ufffd")
+    assert decoded.encoding == encoding
+    assert f"bytes that are not {name} on 1 lines" in decoded.note
+    assert "(line 7)" in decoded.note
+
+
+@pytest.mark.parametrize("encoding", ["auto", "utf-8"])
+def test_too_many_broken_places_are_refused(encoding):
+    """More than a line in ten is no accident; the advice names no encoding that would not do."""
+    data = (CHINESE.encode() + b"\xe6\x88\n\xff\n") * 2
+    with pytest.raises(InputError, match=r"a\.txt: line 7 is not .*save the file as UTF-8\.$"):
+        decode(data, "a.txt", encoding)
+
+
+def test_western_texts():
+    """Typographic quotes and accents of Windows-1252 make no Chinese characters."""
+    text = "I’m on the bridge\nC’est la vie, un café\n"
+    decoded = decode(text.encode("cp1252"), "a.txt", "auto")
+    assert (decoded.text, decoded.encoding) == (text, "windows-1252")
+    assert decode("桥 love\n".encode("gbk"), "a.txt", "auto").text == "桥 love\n"
+
+
+def test_shift_jis_is_refused_rather_than_garbled():
+    """Japanese bytes are often valid GB18030."""
+    with pytest.raises(InputError, match=r"looks like Shift-JIS.*iconv"):
+        decode("はしのしたでうたう\nだれもいない\n".encode("shift_jis"), "a.txt", "auto")
+
+
+def test_utf16_without_its_mark_is_named():
+    """The advice for a text is to save it again, not to leave it out."""
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        decode("桥洞里\n有人唱\n".encode("utf-16-le"), "a.txt", "auto")
 
 
 def test_the_encoding_asked_for_is_insisted_on():

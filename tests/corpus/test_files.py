@@ -6,7 +6,7 @@ import pytest
 
 from rapids_rap.corpus.files import find_files
 from rapids_rap.errors import InputError
-from tests.corpus.helpers import write
+from tests.corpus.helpers import norms, read, write
 
 
 def test_a_folder_is_read_in_order(tmp_path):
@@ -111,3 +111,57 @@ def test_a_path_that_cannot_be_reached_is_named(tmp_path, name):
     (tmp_path / "file").write_text("歌词")
     with pytest.raises(InputError, match=r"no such file|can't be reached"):
         find_files([tmp_path / name])
+
+
+SIDE_FILES = {
+    "~$a.xlsx": b"\x05Some One",
+    "nolyric.json": b'{"nolyric": true, "code": 200}',
+    "empty answer.json": b'{"lrc": {}}',
+    "404.json": b'{"code": 404, "name": "TrackNotFound", "message": "Not found"}',
+    "empty.json": b"",
+    "empty.parquet": b"",
+    "regions.csv": "artist,region\n某甲,华东\n".encode(),
+    "stats.tsv": b"song\tplays\n1\t2\n",
+}
+
+
+def test_side_files_end_no_run(tmp_path):
+    """What holds no lyrics beside files that do is left out and said, each with its reason."""
+    for name, data in SIDE_FILES.items():
+        write(tmp_path, name, data)
+    write(tmp_path, "a.txt", "桥洞里\n")
+    corpus = read(tmp_path)
+    assert norms(corpus) == ["桥洞里"]
+    said = " ".join(corpus.warnings)
+    assert all(name in said for name in SIDE_FILES)
+
+
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_a_side_file_alone_is_refused(tmp_path, name):
+    """Where nothing else is read, its reason is the error."""
+    with pytest.raises(InputError, match=r"No lyric|no column|no song|empty|not in a known|Excel"):
+        read(write(tmp_path, name, SIDE_FILES[name]))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"<!DOCTYPE html>\n<html><body><p>a</p></body></html>", "web page"),
+        (b"\xef\xbb\xbf\r\n<html lang='zh'><head><title>x</title></head>", "web page"),
+        (b"{\\rtf1\\ansi\\ansicpg936 \\'c7\\'c5}", "RTF"),
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.lrc", "a.csv"])
+def test_documents_that_are_no_text_are_refused(tmp_path, data, kind, name):
+    """Their tags and control words are no lyric, whatever the suffix says."""
+    with pytest.raises(InputError, match=rf"{name}: is .*{kind}"):
+        read(write(tmp_path, name, data))
+
+
+@pytest.mark.parametrize(
+    "line", ["<b>桥洞里</b>", "<body of a song> 桥", "我是 HTML <html>", "{\\r}"]
+)
+def test_lines_with_tags_are_text(tmp_path, line):
+    """A tag in a line, or a word in angle brackets, makes no web page."""
+    assert len(read(write(tmp_path, "a.txt", f"{line}\n有人唱\n")).files) == 1

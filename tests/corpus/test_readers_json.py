@@ -85,6 +85,7 @@ def test_json_lines_without_a_suffix(tmp_path):
         ('[{"text": "桥洞里"}', "begins as JSON does but is not valid JSON"),
         ("[1, 2]", "holds no song"),
         ('{"text": {"a": 1}', "not valid JSON"),
+        (f'[{{"text": {"[" * 400}"桥"{"]" * 400}}}]', "nested more than 100 deep"),
     ],
 )
 def test_json_that_is_no_lyric_is_refused(tmp_path, text, message):
@@ -134,3 +135,64 @@ def test_the_configured_columns_come_first(tmp_path):
     path = write(tmp_path, "a.json", text)
     corpus = ingest([path], InputConfig(text="词", artist="歌手"), CorpusConfig())
     assert songs(corpus) == [("某甲", None, "桥洞里")]
+
+
+LINES = [{"time": 1, "text": "桥洞里"}, {"time": 2, "text": "有人唱"}]
+
+
+@pytest.mark.parametrize(
+    "song",
+    [
+        {"lyric": "", "lyrics": "桥洞里\n有人唱"},
+        {"text": None, "lyrics": "桥洞里\n有人唱"},
+        {"Lyrics": "桥洞里\n有人唱"},
+        {"lyrics": {"zh": "桥洞里\n有人唱"}},
+        {"lyrics": {"en": "Under the bridge", "zh": ["桥洞里", "有人唱"]}},
+        {"lyrics": [["桥洞里"], ["有人唱"]]},
+        {"text": [{"l": "桥洞里"}, {"l": "有人唱"}]},
+        {"lines": LINES},
+        {"lyrics": {"syncType": "LINE_SYNCED", "lines": LINES}},
+        {"lyrics": [{"singer": "某乙", "words": line["text"]} for line in LINES]},
+        {"lines": [{"name": "某乙", **line} for line in LINES]},
+        {
+            "lrc": {"lyric": ""},
+            "yrc": {"lyric": "[1,200](1,90,0)桥洞里\n[300,200](300,90,0)有人唱"},
+        },
+    ],
+)
+def test_lyrics_under_any_key_and_in_any_shape(tmp_path, song):
+    """The lyrics are where they are filled in, lines may be objects, and the names stay theirs."""
+    document = [{"title": "桥", "artist": "某甲", **song}]
+    corpus = read(write(tmp_path, "a.json", json.dumps(document, ensure_ascii=False)))
+    assert [(a, s, n) for a, s, n in songs(corpus)] == BRIDGE
+    assert set(gone(corpus).values()) <= {"translation"}
+    check_accounts(corpus)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"artist": "某甲", "songs": [{"title": "桥", "lyrics": "桥洞里\n有人唱"}]}],
+        {"artist": "某甲", "lyrics": [{"title": "桥", "lyrics": "桥洞里\n有人唱"}]},
+        {"songs": [{"name": "桥", "ar": [{"name": "某甲"}]}], "lrc": {"lyric": "桥洞里\n有人唱"}},
+        {"title": "桥", "primary_artist": {"name": "某甲"}, "lyrics": "桥洞里\n有人唱"},
+        {"singer": {"a": "某甲"}, "title": {"a": "桥"}, "lyric": {"a": "桥洞里\n有人唱"}},
+    ],
+)
+def test_names_that_stand_around_or_beside_a_song(tmp_path, document):
+    """A song without an artist is by the one whose songs these are."""
+    corpus = read(write(tmp_path, "a.json", json.dumps(document, ensure_ascii=False)))
+    assert songs(corpus) == BRIDGE
+
+
+def test_nothing_among_songs_vanishes(tmp_path):
+    """What can't be read is a row in the account, what has no lyrics is named."""
+    good = [{"artist": "某甲", "song": "桥", "text": line} for line in ("桥洞里", "有人唱", "走了")]
+    odd = ["没有船", {"song": "渡口", "body": "没有船\n没有灯"}, {"song": "路", "text": 5}]
+    empty = [{"artist": "某乙", "song": "夜"}, None, {"song": "雨", "text": None}]
+    text = json.dumps([*good, *odd, *empty], ensure_ascii=False)
+    corpus = read(write(tmp_path, "a.json", text))
+    assert norms(corpus) == ["桥洞里", "有人唱", "走了"]
+    assert list(gone(corpus).values()) == ["row"] * 3
+    assert any('song 7 ("artist", "song")' in warning for warning in corpus.warnings)
+    check_accounts(corpus)

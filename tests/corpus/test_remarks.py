@@ -42,6 +42,7 @@ def test_a_song_twice_under_one_artist_is_said_as_such(tmp_path):
     [
         "天亮了\ufffd",
         "锟斤拷锟斤拷",
+        "ÇÅ¶´Àï",
         "天亮了锛屼笅闆ㄤ簡",
         "天亮了".encode().decode("latin-1"),
         "天亮了".encode().decode("cp1252", "replace"),
@@ -59,7 +60,17 @@ def test_damaged_lines_are_kept_and_said(tmp_path, line):
 
 @pytest.mark.parametrize(
     "line",
-    ["Café à la carte, déjà vu", "« fermé »", "naïve… señor", "烫烫烫", "锟铻", "ça va", "Ärger"],
+    [
+        "Café à la carte, déjà vu",
+        "« fermé »",
+        "naïve… señor",
+        "烫烫烫",
+        "锟铻",
+        "ça va",
+        "Ärger",
+        "ÄÖÜß",
+        "½¼¾",
+    ],
 )
 def test_whole_lines_are_not_called_damaged(tmp_path, line):
     """Accents, foreign quotation marks and rare characters are no damage."""
