@@ -48,9 +48,9 @@ def grows_too_fast(
     return None
 
 
-def adversaries(pattern: re.Pattern[str]) -> list[tuple[str, str, str]]:
+def adversaries(pattern: re.Pattern[Any]) -> list[tuple[str, str, str]]:
     """(before, repeated, after) of strings that try an expression, each once, in a fixed order."""
-    chance = random.Random(pattern.pattern)
+    chance = random.Random(ascii(pattern.pattern))
     tree = _PARSER.parse(pattern.pattern, pattern.flags & ~re.UNICODE.value)
     found: dict[tuple[str, str, str], None] = {}
     for before, body in _repeats(tree, "", chance):

@@ -25,6 +25,7 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BROKEN = re.compile("[\udc80-\udcff]+")
 _FEW = 5  # lines; one broken place in a shorter file is too much of it
 _HEAD = 4096
+_NUL = re.compile(b"\0")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 
@@ -163,7 +164,7 @@ def _mostly_utf8(data: bytes) -> bool:
 
 def _refuse_binary(data: bytes, name: str) -> NoReturn:
     offset = data.index(0)
-    sides = {match.start() % 2 for match in re.finditer(b"\0", data[:_HEAD])}
+    sides = {match.start() % 2 for match in _NUL.finditer(data[:_HEAD])}
     hint = "leave it out"
     if len(data) % 2 == 0 and len(sides) == 1 and b"\0\0" not in data[:_HEAD]:
         hint = "save it as UTF-8 (it looks like UTF-16 without a byte order mark)"
