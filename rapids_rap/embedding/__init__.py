@@ -19,14 +19,16 @@ BatchLayout = Literal["dense", "packed", "padded"]
 class EmbeddingReport:
     """How the vectors were made; every field can go into a manifest as it is.
 
-    texts = embedded + reused. `tokens` and `truncated` count all texts, `tokens_per_second` only
-    those embedded now. `attention` is the layout of the batches (dense: texts of equal length;
-    packed: end to end; padded) and `attention_reason` a sentence. The `*_source` fields say who
-    declared a setting. `token_budget` is what a batch held in the end, after any memory shortage;
-    it is 0 where every text was reused and no model was loaded.
+    origin: where the model's files are from. texts = embedded + reused. `tokens` and `truncated`
+    count all texts, `tokens_per_second` only those embedded now. `attention` is the layout of the
+    batches (dense: texts of equal length; packed: end to end; padded) and `attention_reason` a
+    sentence. The `*_source` fields say who declared a setting. `token_budget` is what a batch held
+    in the end, after any memory shortage; it is 0 where every text was reused and no model was
+    loaded.
     """
 
     model: str
+    origin: str
     fingerprint: str
     space: str
     device: str

@@ -244,6 +244,7 @@ def _report(job: _Embedding, seconds: float) -> EmbeddingReport:
     rate = job.embedded_tokens / job.encode_seconds if job.encode_seconds else 0.0
     return EmbeddingReport(
         model=spec.name,
+        origin=spec.origin,
         fingerprint=spec.fingerprint,
         space=job.store.folder.name,
         device=str(job.rows.device),

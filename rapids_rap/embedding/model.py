@@ -25,6 +25,7 @@ from rapids_rap.embedding import Pooling
 from rapids_rap.embedding.folder import (
     fingerprint,
     locate_model,
+    origin_of,
     read_json,
     read_modules,
     transformer_folder,
@@ -52,11 +53,12 @@ KNOWN_MODULES = ("Transformer", "Pooling", "Normalize", DENSE_KIND)
 class ModelSpec:
     """A model and everything besides the text that decides its vectors.
 
-    folder: the transformer's own files. dim: length of a vector. dtype: of weights and activations.
-    projection: folder of a step after pooling, or None.
+    origin: where its files are from. folder: the transformer's own files. dim: length of a vector.
+    dtype: of weights and activations. projection: folder of a step after pooling, or None.
     """
 
     name: str
+    origin: str
     folder: Path
     fingerprint: str
     dim: int
@@ -89,6 +91,7 @@ def resolve_model(config: EmbeddingConfig, auto_dtype: str) -> ModelSpec:
     projection = find_projection(root, dim)
     return ModelSpec(
         name=config.model,
+        origin=origin_of(config.model, root),
         folder=folder,
         fingerprint=fingerprint(folder, projection),
         dim=dim,
