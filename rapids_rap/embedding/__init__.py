@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rapids_rap.arrays import UInt64s
 from rapids_rap.backend.protocol import Array
 
 Pooling = Literal["mean", "last", "cls", "echo"]
@@ -59,10 +60,12 @@ class Vectors:
     """One vector a distinct text.
 
     matrix: (n, dim) float32, rows of length 1, in `text_id` order, in the backend's memory.
-    fingerprint: SHA-256 of the model's files.
+    fingerprint: SHA-256 of the model's files. trained_on: (m,) what the model says that it was
+    trained on (`trained_on.read_trained_on`), on the host.
     """
 
     matrix: Array
     fingerprint: str
     dim: int
     report: EmbeddingReport
+    trained_on: UInt64s
