@@ -61,7 +61,11 @@ def retrieve(
     if lines is None or seen is None or not len(seen):
         return Retrieval(figures)
     songs = int(lines["song_id"].nunique())
-    told = {"note": left_out_note(songs, len(seen)), "songs_left_out": len(seen)}
-    unseen = found(without_songs(lines, seen)) if songs - len(seen) >= FEWEST else found(None)
-    memorised = [one.key for one in DECLARATIONS if one.memorised and one.key in unseen]
-    return Retrieval(figures | {key: unseen[key] | told for key in memorised})
+    enough = songs - len(seen) >= FEWEST
+    unseen = found(without_songs(lines, seen) if enough else None)
+    told = left_out_note(songs, len(seen))
+    for key in (one.key for one in DECLARATIONS if one.memorised and one.key in unseen):
+        own = unseen[key].get("note")
+        note = f"{own}; {told}" if own and enough else told
+        figures[key] = unseen[key] | {"note": note, "songs_left_out": len(seen)}
+    return Retrieval(figures)
