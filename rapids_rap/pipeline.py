@@ -43,6 +43,7 @@ from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
 from rapids_rap.quality.retrieval import Retrieval, retrieve
 from rapids_rap.runs.certificate import Certificate, read_certificate
+from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
 from rapids_rap.runs.job import Job, version_of
 from rapids_rap.runs.lock import exclusive
@@ -246,6 +247,8 @@ def _embed(
     with exclusive(store), job.cache.measured("embedding") as kept:
         vectors = embed(corpus.texts, config.embedding, job.backend, store, progress.advance, sizes)
         kept.extend([True] * (vectors.report.embedded == 0))
+    # By itself, not by the space: the same weights may say later what they were trained on.
+    job.know(vectors.trained_on, "trained_on", digest(vectors.trained_on.tobytes()))
     return job.know(vectors, "embedding", corpus.texts, vectors.report.space)
 
 
@@ -278,6 +281,7 @@ def _place_and_group(
         corpus.lines,
         corpus.texts,
         tokens,
+        vectors.trained_on,
         config.quality.retrieval,
         backend,
         seed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rapids_rap.arrays import UInt64s
 from rapids_rap.backend.protocol import Array
 
 Pooling = Literal["mean", "last", "cls", "echo"]
@@ -19,14 +20,16 @@ BatchLayout = Literal["dense", "packed", "padded"]
 class EmbeddingReport:
     """How the vectors were made; every field can go into a manifest as it is.
 
-    texts = embedded + reused. `tokens` and `truncated` count all texts, `tokens_per_second` only
-    those embedded now. `attention` is the layout of the batches (dense: texts of equal length;
-    packed: end to end; padded) and `attention_reason` a sentence. The `*_source` fields say who
-    declared a setting. `token_budget` is what a batch held in the end, after any memory shortage;
-    it is 0 where every text was reused and no model was loaded.
+    origin: where the model's files are from. texts = embedded + reused. `tokens` and `truncated`
+    count all texts, `tokens_per_second` only those embedded now. `attention` is the layout of the
+    batches (dense: texts of equal length; packed: end to end; padded) and `attention_reason` a
+    sentence. The `*_source` fields say who declared a setting. `token_budget` is what a batch held
+    in the end, after any memory shortage; it is 0 where every text was reused and no model was
+    loaded.
     """
 
     model: str
+    origin: str
     fingerprint: str
     space: str
     device: str
@@ -57,10 +60,12 @@ class Vectors:
     """One vector a distinct text.
 
     matrix: (n, dim) float32, rows of length 1, in `text_id` order, in the backend's memory.
-    fingerprint: SHA-256 of the model's files.
+    fingerprint: SHA-256 of the model's files. trained_on: (m,) what the model says that it was
+    trained on (`trained_on.read_trained_on`), on the host.
     """
 
     matrix: Array
     fingerprint: str
     dim: int
     report: EmbeddingReport
+    trained_on: UInt64s

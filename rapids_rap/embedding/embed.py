@@ -34,6 +34,7 @@ from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.embedding.overlap import BackgroundQueue, one_ahead
 from rapids_rap.embedding.packing import TokenBatchIds
 from rapids_rap.embedding.store import ROW, Ids, VectorStore, hash_texts
+from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import CapabilityError
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def embed(
             lane.release()
     report = _report(job, time.perf_counter() - start)
     log.info("%d texts: %d embedded, %d reused", report.texts, report.embedded, report.reused)
-    return Vectors(matrix, spec.fingerprint, spec.dim, report)
+    return Vectors(matrix, spec.fingerprint, spec.dim, report, read_trained_on(spec.folder))
 
 
 def load_encoder(config: EmbeddingConfig, backend: Backend, *, download: bool = True) -> Encoder:
@@ -248,6 +249,7 @@ def _report(job: _Embedding, seconds: float) -> EmbeddingReport:
     rate = job.embedded_tokens / job.encode_seconds if job.encode_seconds else 0.0
     return EmbeddingReport(
         model=spec.name,
+        origin=spec.origin,
         fingerprint=spec.fingerprint,
         space=job.store.folder.name,
         device=str(job.rows.device),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.data import data_path
+from rapids_rap.embedding import e5_small
 from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs.files import label_of, read_plain
 
@@ -35,15 +36,19 @@ DECIDING_FILES = (
 )
 DECLARING_FILES = ("modules.json", "*_Pooling/config.json", "*sentence*.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken")
+_PATTERNS = [*DECIDING_FILES, *DECLARING_FILES]
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 ADAPTER = "adapter_config.json"
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 CHUNK = 16 * 2**20  # bytes hashed at a time
-OFFER = "Use --model demo (bundled, offline) or the path of a folder that holds the model."
+OFFER = (
+    "Use --model e5-small (a real encoder from a Python package), --model demo (bundled) or the "
+    "path of a folder that holds the model."
+)
 
 
 def locate_model(name: str, *, download: bool = True) -> Path:
-    """The folder of `demo`, of a local path, or of a Hugging Face name, checked for completeness.
+    """The folder of `demo`, `e5-small`, a local path or a Hugging Face name, found complete.
 
     The local cache of the Hub is asked first, and the network only if the model isn't there and
     `download` allows it.
@@ -55,6 +60,8 @@ def locate_model(name: str, *, download: bool = True) -> Path:
         if not (folder / "config.json").is_file():
             raise CapabilityError("The bundled demo model is missing; reinstall rapids-rap.")
         return folder
+    if name == "e5-small":
+        return _cached(e5_small.HUB_NAME) or e5_small.locate_e5_small()
     folder = Path(name).expanduser()
     try:
         found, used = folder.is_dir(), folder.exists()
@@ -70,24 +77,47 @@ def locate_model(name: str, *, download: bool = True) -> Path:
     return _from_hub(name, download)
 
 
+def origin_of(name: str, folder: Path) -> str:
+    """Where the files of a model that `locate_model` found are from, in words."""
+    if name == "demo":
+        return "bundled with rapids-rap"
+    if name == "e5-small":
+        converted = folder.name == e5_small.FOLDER
+        return e5_small.ORIGIN if converted else f"{e5_small.HUB_NAME} in the Hugging Face cache"
+    return "a folder" if Path(name).expanduser().is_dir() else "the Hugging Face cache"
+
+
+def _cached(name: str) -> Path | None:
+    """The snapshot of a named model in the local cache; None where there is none.
+
+    Raises `InputError` for one that can't be used.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    check_folder(transformer_folder(folder), name)
+    return folder
+
+
 def _from_hub(name: str, download: bool) -> Path:
     """The snapshot of a named model: the cached one if it is complete, else downloaded."""
     from huggingface_hub import snapshot_download
 
-    patterns = [*DECIDING_FILES, *DECLARING_FILES]
+    flaw = ""
     try:
-        folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
-        check_folder(transformer_folder(folder), name)
-        return folder
+        folder = _cached(name)
+        if folder is not None:
+            return folder
     except InputError as error:
         flaw = f"The copy in the local cache can't be used: {error} "
-    except (OSError, ValueError):
-        flaw = ""
     if not download:
         raise CapabilityError(f"{flaw}not whole in the local cache; a run would download it.")
     log.info("%s is not whole in the local model cache; asking the Hugging Face Hub", name)
     try:
-        folder = Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=10))
+        folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, etag_timeout=10))
     except Exception as error:  # the Hub client raises the errors of whichever HTTP library it uses
         raise CapabilityError(
             f"The model {name} is not on this machine and could not be downloaded "

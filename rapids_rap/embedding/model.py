@@ -33,6 +33,7 @@ from rapids_rap.embedding.folder import (
     first_line,
     locate_model,
     module_folder,
+    origin_of,
     read_modules,
     transformer_folder,
 )
@@ -61,11 +62,12 @@ KNOWN_MODULES = ("Transformer", "Pooling", "Normalize", DENSE_KIND)
 class ModelSpec:
     """A model and everything besides the text that decides its vectors.
 
-    folder: the transformer's own files. dim: length of a vector. dtype: of weights and activations.
-    projection: folder of a step after pooling, or None.
+    origin: where its files are from. folder: the transformer's own files. dim: length of a vector.
+    dtype: of weights and activations. projection: folder of a step after pooling, or None.
     """
 
     name: str
+    origin: str
     folder: Path
     fingerprint: str
     dim: int
@@ -101,6 +103,7 @@ def resolve_model(config: EmbeddingConfig, auto_dtype: str, *, download: bool = 
     projection = find_projection(root, dim)
     return ModelSpec(
         name=config.model,
+        origin=origin_of(config.model, root),
         folder=folder,
         fingerprint=fingerprint(folder, projection),
         dim=dim,

@@ -27,6 +27,8 @@ PRESETS = {
     "Qwen/Qwen2-1.5B": Preset("mean", causal=True),
     "Qwen/Qwen3-Embedding-0.6B": Preset("last", causal=True, end_token="<|endoftext|>"),
     "Alibaba-NLP/gte-Qwen2-1.5B-instruct": Preset("last", causal=False, end_token="<|endoftext|>"),
+    # Its card puts `query: ` before texts; lines compared with lines do as well without it.
+    "e5-small": Preset("mean", causal=False),
     "BAAI/bge-m3": Preset("cls", causal=False),
     "BAAI/bge-small-zh-v1.5": Preset("cls", causal=False),
 }

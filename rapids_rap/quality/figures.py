@@ -171,6 +171,7 @@ DECLARATIONS = (
         lower_is_better=True,
         may_decide=False,
         watched=True,
+        memorised=True,
     ),
     Declaration(
         key="uniformity",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ from pathlib import Path
 from rapids_rap.errors import LockHeldError
 from rapids_rap.runs.files import explain_os_errors
 
+log = logging.getLogger(__name__)
+
 
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Make `folder` and hold its lock; the operating system drops it, also when we crash.
 
-    Raises `LockHeldError` naming the holder's process, `InputError` where it can't be written.
+    wait: for whoever holds it, which is said; else raises `LockHeldError` naming that process.
+    Raises `InputError` where it can't be written.
     """
     with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -28,9 +32,12 @@ def exclusive(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "unknown"
-            raise LockHeldError(
-                f"{folder}: another run is writing there (process {holder}). Wait for it to end."
-            ) from None
+            if not wait:
+                raise LockHeldError(
+                    f"{folder}: another run is writing there (process {holder}). Wait for it to end."
+                ) from None
+            log.info("%s: waiting for process %s, which is writing there", folder, holder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):  # the note of who holds it is a courtesy
             os.ftruncate(descriptor, 0)
             now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Bools, Int64s
+from rapids_rap.arrays import Bools, Int64s, UInt64s
+from rapids_rap.embedding.trained_on import are_among, hash_pairs
 from rapids_rap.errors import InputError
 from rapids_rap.quality.lines import follow_on
 from rapids_rap.runs.files import read_plain
@@ -175,6 +176,19 @@ def split_lines(
         dev_songs=len(held_out),
         leaking_songs=len(leaking),
         leaking_pairs=len(starts) - int(clean.sum()),
+    )
+
+
+def unseen_pairs(dev: DevPairs, trained_on: UInt64s) -> DevPairs:
+    """The pairs of songs of which the base model has read none; trained_on: (h,) its hashes."""
+    pairs = hash_pairs(zip(dev.queries, dev.targets, strict=True))
+    seen = dev.song[are_among(pairs, trained_on)]
+    kept = np.flatnonzero(~np.isin(dev.song, seen)).tolist()
+    return DevPairs(
+        tuple(dev.queries[i] for i in kept),
+        tuple(dev.targets[i] for i in kept),
+        dev.song[kept],
+        dev.target_id[kept],
     )
 
 

@@ -18,9 +18,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
+from rapids_rap.arrays import UInt64s
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.backend.lanes import Lane, open_lane
@@ -32,6 +34,13 @@ from rapids_rap.corpus.ingest import ingest
 from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.folder import DECIDING_FILES, DECLARING_FILES
 from rapids_rap.embedding.model import ModelSpec, resolve_model
+from rapids_rap.embedding.trained_on import (
+    hash_lines,
+    hash_pairs,
+    is_long,
+    read_trained_on,
+    write_trained_on,
+)
 from rapids_rap.errors import CapabilityError, ConfigError, InputError
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.progress import StageProgress
@@ -51,9 +60,11 @@ from rapids_rap.training.learner import EncoderLearner, Learner, refuse_random_e
 from rapids_rap.training.lines import (
     DevPairs,
     HeldOutSplit,
+    TrainingLines,
     held_out_songs,
     make_lines,
     split_lines,
+    unseen_pairs,
 )
 from rapids_rap.training.loop import TrainingRun, train_steps
 from rapids_rap.training.record import Evaluation, make_record, sentences
@@ -123,6 +134,7 @@ def train(
         record = make_record(config, spec, resolution, state, judgement, plan.views)
         record["not_possible"] = list(plan.not_possible)
         write_json(model / RECORD, as_plain(record))
+        write_trained_on(model, _trained_on(spec, plan.split.train))
         _publish(model, place)
         _empty(work)
     shutil.rmtree(work, ignore_errors=True)
@@ -147,13 +159,14 @@ def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _TrainingPlan:
     split = _split(corpus, config)
     material = view_sources(split.train, settings.objective)
     anchors, left_out = find_anchors(material, chosen_views(config))
+    dev = unseen_pairs(split.dev, read_trained_on(spec.folder))
     return _TrainingPlan(
         split,
-        split.dev if len(split.dev.queries) >= FEWEST_PAIRS else None,
+        dev if len(dev.queries) >= FEWEST_PAIRS else None,
         PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
         tuple(one.name for one in anchors),
         corpus.warnings,
-        (*_missing_figures(split), *left_out),
+        (*_missing_figures(split, dev), *left_out),
         _identity(config, spec, corpus, split),
     )
 
@@ -191,6 +204,14 @@ def _train_into(
     after = _measured(plan.dev, trained, lane, progress)
     baselines = dev_baselines(plan.dev, backend) if plan.dev else None
     return state, Evaluation(plan.split, plan.dev, before, after, baselines)
+
+
+def _trained_on(spec: ModelSpec, lines: TrainingLines) -> UInt64s:
+    """What the new model was trained on: what its base was, and these lines."""
+    ends = zip(lines.text, lines.following.tolist(), strict=True)
+    pairs = hash_pairs((text, lines.text[after]) for text, after in ends if after >= 0)
+    long = hash_lines(text for text in lines.text if is_long(text))
+    return np.concatenate([read_trained_on(spec.folder), pairs, long])
 
 
 def chosen_views(config: Config) -> tuple[str, ...]:
@@ -276,12 +297,15 @@ def _split(corpus: Corpus, config: Config) -> HeldOutSplit:
     return split
 
 
-def _missing_figures(split: HeldOutSplit) -> list[str]:
-    if len(split.dev.queries) >= FEWEST_PAIRS:
+def _missing_figures(split: HeldOutSplit, dev: DevPairs) -> list[str]:
+    """Why nothing can be judged by; dev: the held-out pairs that the base model has not read."""
+    if len(dev.queries) >= FEWEST_PAIRS:
         return []
+    seen = len(split.dev.queries) - len(dev.queries)
+    read = f", {seen} of which the base model was trained on itself" if seen else ""
     why = (
         f"{split.dev_songs} of {split.songs} songs are held out, with {len(split.dev.queries)} "
-        f"pairs of neighbouring lines, and {FEWEST_PAIRS} are the least"
+        f"pairs of neighbouring lines{read}, and {FEWEST_PAIRS} are the least"
         if split.songs
         else "the lyrics have no songs (plain text has none)"
     )

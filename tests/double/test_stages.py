@@ -241,7 +241,15 @@ def test_quality_is_the_cpus(stages, sample, words):
         evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
         songs = songs_of(sample.texts)
         retrieval = retrieve(
-            f.vectors, f.vectors, songs, sample.texts, words[1], config.retrieval, f.backend, 7
+            f.vectors,
+            f.vectors,
+            songs,
+            sample.texts,
+            words[1],
+            np.zeros(0, np.uint64),
+            config.retrieval,
+            f.backend,
+            7,
         )
         figures.append(assess(evidence, retrieval, config, f.backend, 7).figures)
     close(*figures)

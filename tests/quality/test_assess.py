@@ -15,6 +15,7 @@ from rapids_rap.words.segment import segment
 from rapids_rap.words.terms import cluster_terms, stop_words
 from tests.strict_backend import StrictBackend
 
+NOTHING = np.zeros(0, np.uint64)  # that a model was trained on
 BACKEND = CpuBackend()
 
 
@@ -47,7 +48,15 @@ def evidence(labels, *, seed=0, raw=None):
 def judged(found, config, backend, seed):
     """Every figure of texts of which no song is known."""
     retrieval = retrieve(
-        found.vectors, found.raw_vectors, None, (), found.tokens, config.retrieval, backend, seed
+        found.vectors,
+        found.raw_vectors,
+        None,
+        (),
+        found.tokens,
+        NOTHING,
+        config.retrieval,
+        backend,
+        seed,
     )
     return assess(found, retrieval, config, backend, seed).figures
 

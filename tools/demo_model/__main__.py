@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from rapids_rap.bench.corpora import cache_folder, held_out_split, load_poems
+from rapids_rap.embedding.trained_on import write_trained_on
 from tools.demo_model.lyrics import read_lyrics
-from tools.demo_model.phases import Config, Texts, run_phases
+from tools.demo_model.phases import Config, Texts, run_phases, what_is_read
 
 EXAMPLES = Path("examples")
 
@@ -34,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--warmup-steps", type=int, default=default.warmup.steps)
     parser.add_argument("--contrastive-steps", type=int, default=default.contrastive.steps)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only-trained-on", action="store_true", help="write what it has read")
     options = parser.parse_args(arguments)
+    if options.only_trained_on:
+        write_trained_on(options.out, what_is_read(read_texts()))
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     config = replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, field
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import torch
 from transformers import Qwen2Model
 
+from rapids_rap.arrays import UInt64s
 from rapids_rap.bench.corpora import PACKAGE, SHA256, Poem
+from rapids_rap.embedding.trained_on import hash_pairs, write_trained_on
 from tools.demo_model.checkpoint import load_json, load_state, save_json, save_state, write_safely
 from tools.demo_model.contrastive import ContrastiveConfig, train_contrastive
 from tools.demo_model.data import Lines, PairSampler, Recipe, tokenize
@@ -120,6 +123,16 @@ def figures_phase(
     return figures
 
 
+def what_is_read(texts: Texts) -> UInt64s:
+    """Hashes of what is trained on: of a poem its opening, of the sample lyrics every two lines.
+
+    Corpora of verse hold whole poems, so that the opening tells them.
+    """
+    openings = ((poem.lines[0], poem.lines[1]) for poem in texts.poems if len(poem.lines) > 1)
+    stanzas = (pair for stanza in texts.lyrics for pair in pairwise(stanza.lines))
+    return hash_pairs(chain(openings, stanzas))
+
+
 def run_phases(
     texts: Texts, config: Config, work: Path, out: Path, stop_after: str = "contrastive"
 ) -> dict[str, Any]:
@@ -153,6 +166,7 @@ def run_phases(
         "figures": _rounded(figures_phase(texts, vocabulary, config, work, stages)),
     }
     export_folder(model, vocabulary, training, out)
+    write_trained_on(out, what_is_read(texts))
     return training
 
 
