@@ -72,4 +72,5 @@ def escape_what_does_not_fit() -> None:
     """Let both streams write escapes for what their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with contextlib.suppress(OSError):  # it was a file, and leads into a pipe now
+                stream.reconfigure(errors="backslashreplace")

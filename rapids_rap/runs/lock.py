@@ -34,7 +34,8 @@ def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
             holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "unknown"
             if not wait:
                 raise LockHeldError(
-                    f"{folder}: another run is writing there (process {holder}). Wait for it to end."
+                    f"{folder}: another run is writing there (process {holder}). Wait for it to "
+                    "end."
                 ) from None
             log.info("%s: waiting for process %s, which is writing there", folder, holder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)

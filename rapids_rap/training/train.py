@@ -34,6 +34,7 @@ from rapids_rap.corpus.ingest import ingest
 from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.folder import DECIDING_FILES, DECLARING_FILES
 from rapids_rap.embedding.model import ModelSpec, resolve_model
+from rapids_rap.embedding.trained_on import FILE as TRAINED_ON
 from rapids_rap.embedding.trained_on import (
     hash_lines,
     hash_pairs,
@@ -240,7 +241,7 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
         raise InputError(
             f"{out} holds a model that was trained already. Choose another --out, or --overwrite."
         )
-    own = (*DECIDING_FILES, *DECLARING_FILES, RECORD, *BESIDE)
+    own = (*DECIDING_FILES, *DECLARING_FILES, RECORD, TRAINED_ON, *BESIDE)
     foreign = [p.name for p in out.iterdir() if not any(fnmatch(p.name, name) for name in own)]
     if foreign:
         raise InputError(

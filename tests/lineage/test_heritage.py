@@ -20,6 +20,8 @@ from tests.strict_backend import StrictBackend
 CPU = load_backend("cpu")
 TEXTS = ["丙", "乙", "甲"]  # by code point: 丙 4e19, 乙 4e59, 甲 7532
 
+NOTHING = np.zeros(0, np.uint64)  # that a model was trained on
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -115,7 +117,7 @@ def named(run, backend, space="s"):
         )
     )
     matrix = backend.from_host(np.eye(4, dtype=np.float32))
-    vectors = Vectors(matrix, "f", 4, SimpleNamespace(space=space))
+    vectors = Vectors(matrix, "f", 4, SimpleNamespace(space=space), NOTHING)
     weights = backend.from_host(np.array([1, 2, 1, 1], dtype=np.int64))
     heritage = Heritage(run, 9, 5, {4: "码头", 3: "谁"}, {1: "江湖"})
     return name_groups(texts, weights, clusters, vectors, heritage, NightlyConfig(), backend)
@@ -144,7 +146,7 @@ def test_no_cluster_at_all_has_no_name(run):
     clusters = Clusters(
         labels, labels, np.zeros(3, np.float32), none, none.astype(np.int64), np.zeros((0, 4))
     )
-    vectors = Vectors(np.eye(3, 4, dtype=np.float32), "f", 4, SimpleNamespace(space="s"))
+    vectors = Vectors(np.eye(3, 4, dtype=np.float32), "f", 4, SimpleNamespace(space="s"), NOTHING)
     weights = np.ones(3, dtype=np.int64)
     found = name_groups(TEXTS, weights, clusters, vectors, Heritage(run), NightlyConfig(), CPU)
     assert found.record["clusters"]["dead"] == [4]
