@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from rapids_rap.config import InputConfig
 from rapids_rap.corpus.headers import header_of, repeats
+from rapids_rap.corpus.printed_lists import lines_of_list
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -144,6 +145,7 @@ def _sheet_rows(
             yield SetApart(number, " ".join(fields))
             continue
         cells = [_cell(row[p]) if p is not None and p < len(row) else None for p in header.places]
+        cells[0] = cells[0] and lines_of_list(cells[0])
         yield row_of(number, cells, config, folders)
 
 

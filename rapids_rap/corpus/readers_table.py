@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from rapids_rap.config import InputConfig
 from rapids_rap.corpus.headers import Header, header_of, repeats
+from rapids_rap.corpus.printed_lists import lines_of_list
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -91,6 +92,8 @@ class _Header:
         cells = [None if place is None else fields[place] for place in self.columns.places]
         if self.ours:
             cells = [cell if cell is None else unescape_cell(cell) for cell in cells]
+        if cells[0] is not None and "[" in cells[0]:
+            cells[0] = lines_of_list(cells[0])
         return cells
 
 
