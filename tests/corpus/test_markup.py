@@ -78,3 +78,18 @@ def test_lrc_tags():
     assert is_lrc_tag("[offset:+500]")
     assert not is_lrc_tag("[Hook: 某甲]")
     assert not is_lrc_tag("[00:12.00]")
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("[C]桥洞[Am7]里", "桥洞里"),
+        ("[F#m]有人[D/A]唱[Gsus4]", "有人唱"),
+        ("[A]", "[A]"),
+        ("[C]桥洞里", "[C]桥洞里"),
+        ("[Hello][Goodbye]", "[Hello][Goodbye]"),
+    ],
+)
+def test_chords_go_where_there_are_several(line, left):
+    """One letter in brackets may be a section; two chords are a song book's."""
+    assert strip_markup(line) == left
