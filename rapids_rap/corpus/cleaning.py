@@ -58,6 +58,7 @@ _SPEAKER = re.compile(
 )
 _NAMES = re.compile(r"[:∶/、,，&+;；]|\s{1,9}by\s{1,9}", re.IGNORECASE)
 _LABELS = 20  # lines with labels between a section's name and a credit, at most
+_NOBODY: frozenset[str] = frozenset()
 _LYRICS = ("lyrics", "歌词", "歌詞", "lrc歌词")
 _HEADER_LINES = 12  # how far down a song its page header is looked for
 
@@ -276,21 +277,22 @@ def _drop_performers(
     rule: Int8s,
 ) -> None:
     """Who performs: the song's artist alone in square brackets, before or after a colon."""
-    speakers = {one: _speaker(one, judged[one]) for one in judged}
+    speakers = {one: who for one in judged if (who := _speaker(one, judged[one]))}
     for i, one in enumerate(body):
-        speaker = speakers[one]
-        if rule[i] == KEPT and not speaker.isdisjoint(_performers(names[groups[i]].artist or "")):
+        if rule[i] != KEPT or one not in speakers:
+            continue
+        if not speakers[one].isdisjoint(_performers(names[groups[i]].artist or "")):
             rule[i] = _CODE["marker"]
 
 
 def _speaker(body: str, judgement: _LineState) -> frozenset[str]:
     """Who may be named before the line, or alone on it: the name, and those it is made of."""
     if len(body) > 60:
-        return frozenset()
+        return _NOBODY
     if judgement.label:
         return frozenset((_key(judgement.rest),)) - {""}  # `Verse 1：NAME`
     match = _SPEAKER.fullmatch(body)
-    return _performers(match[1] or match[2]) if match else frozenset()
+    return _performers(match[1] or match[2]) if match else _NOBODY
 
 
 @lru_cache(maxsize=4096)
@@ -348,7 +350,8 @@ def _drop_page_headers(
         end = start
         while end < len(body) and end < start + _HEADER_LINES and groups[end] == group:
             if rule[end] == KEPT:
-                key = next((k for k in _spellings(body[end]) if k in both), _key(body[end]))
+                keys = _spellings(body[end])
+                key = next((one for one in keys if one in both), keys[0] if keys else "")
                 above_credit = end + 1 < len(body) and rule[end + 1] in (
                     _CODE["credit"],
                     _CODE["header"],
@@ -361,10 +364,12 @@ def _drop_page_headers(
             end += 1
 
 
-def _spellings(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _spellings(name: str) -> tuple[str, ...]:
     """The keys of a name: whole, and without what brackets and `feat.` add to it."""
     bare = _ADDED.sub("", name)
-    return list(dict.fromkeys(filter(None, (_key(name), _key(bare)))))
+    keys = (_key(name),) if bare == name else (_key(name), _key(bare))
+    return tuple(filter(None, keys))
 
 
 def _run_starts(groups: Sequence[int]) -> Iterable[int]:
