@@ -20,11 +20,12 @@ import numpy as np
 
 from rapids_rap.arrays import Bools, Int8s
 from rapids_rap.config import CorpusConfig
-from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, judge_credits, label_rank
+from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, is_name, judge_credits
 from rapids_rap.corpus.furniture import beside_furniture, is_contact, is_left_label, strip_furniture
 from rapids_rap.corpus.markers import find_marker
 from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
 from rapids_rap.corpus.normalize import normalize, unicode_form
+from rapids_rap.corpus.roles import label_rank
 from rapids_rap.corpus.source import Group, Mark
 
 RULES = (
@@ -46,11 +47,18 @@ _SET_APART = {Mark.ROW: "row", Mark.TRANSLATION: "translation"}  # other marks: 
 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
+_LABELLED = re.compile(r"[^:∶{}]{1,40}[:∶]\s*\S.{0,100}")
 _NOT_WORD = re.compile(r"[\W_]+")
 _BETWEEN_NAMES = re.compile(r"[/&+,、;|]|\bfeat\b\.?|\bft\b\.?", re.IGNORECASE)
+_ADDED = re.compile(
+    r"[(（\[【][^()（）\[\]【】]{0,60}[)）\]】]|\b(?:feat|ft)\b\.?[^-–—(（]{0,60}", re.IGNORECASE
+)
 _SPEAKER = re.compile(
     r"[\[【〔]([^\[\]【】()〔〕:∶]{1,44})(?:[:∶]\s*)?[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
 )
+_NAMES = re.compile(r"[:∶/、,，&+;；]|\s{1,9}by\s{1,9}", re.IGNORECASE)
+_LABELS = 20  # lines with labels between a section's name and a credit, at most
+_NOBODY: frozenset[str] = frozenset()
 _LYRICS = ("lyrics", "歌词", "歌詞", "lrc歌词")
 _HEADER_LINES = 12  # how far down a song its page header is looked for
 
@@ -108,6 +116,14 @@ def clean(
             rule[i] = judged[one].rule
     if config.credits or config.headers:
         _drop_credits(body, blocks, judged, rule, decided_by, config)
+    if config.credits:  # what NetEase writes as timed JSON is a credit, whatever its role
+        rule[
+            [
+                i
+                for i, (text, one) in enumerate(zip(texts, body, strict=True))
+                if text.startswith('{"t":') and rule[i] == KEPT and _LABELLED.fullmatch(one)
+            ]
+        ] = _CODE["credit"]
     if config.markers:
         _drop_performers(body, groups, names, judged, rule)
     _drop_marked(texts, marks, rest, rule, decided_by, config)
@@ -151,6 +167,8 @@ def _judge(body: str, config: CorpusConfig) -> _LineState:
     """What the line is by itself, credits aside."""
     if config.headers and is_lrc_tag(body):
         return _LineState("", _CODE["header"])
+    if config.links and body.startswith("(") and is_notice(body):
+        return _LineState("", _CODE["copyright"])  # `(C) 2019 COMPANY` has no section C
     marked = find_marker(body) if config.markers else None
     if marked is not None and not marked.rest:
         return _LineState("", _CODE["marker"], marked.label, section=True)
@@ -200,14 +218,55 @@ def _drop_labels(
     decided_by: dict[int, int],
     mask: Sequence[int],
 ) -> None:
-    """Section names with a colon that are credits among credits: `Rap：某某`."""
+    """Section names with a colon that are credits among credits: `Rap：某某`.
+
+    Beside a credit those that roles share; `Hook：某某` between two, or with a name that a credit
+    of its block gives.
+    """
     for i, one in enumerate(body):
-        if rule[i] != KEPT or not judged[one].label or label_rank(judged[one].label) != "shared":
+        if rule[i] != KEPT or not judged[one].label:
+            continue
+        if label_rank(judged[one].label) != "shared":
+            credit = _credit_around(i, body, blocks, judged, mask)
+            if credit is not None:
+                rule[i] = _CODE["credit"]
+                decided_by[i] = credit
             continue
         for j in (i - 1, i + 1):
             if 0 <= j < len(body) and blocks[j] == blocks[i] and mask[j] != NOT_CREDIT:
                 rule[i] = _CODE["credit"]
                 decided_by.setdefault(i, j)
+
+
+def _credit_around(
+    i: int,
+    body: Sequence[str],
+    blocks: Sequence[int],
+    judged: dict[str, _LineState],
+    mask: Sequence[int],
+) -> int | None:
+    """The credit that shows that a section's name with a name behind it is one, too."""
+    name = judged[body[i]].rest
+    if not is_name(name):
+        return None
+    ends = []
+    for step in (-1, 1):
+        j, far = i + step, 0
+        while far < _LABELS and 0 <= j < len(body) and blocks[j] == blocks[i]:
+            if mask[j] != NOT_CREDIT:
+                ends.append(j)
+                break
+            if not judged[body[j]].label:
+                break
+            j, far = j + step, far + 1
+    if len(ends) == 2:
+        return ends[0]
+    return next((j for j in ends if _names(body[j], name)), None)
+
+
+def _names(credit: str, name: str) -> bool:
+    """Whether a credit gives the name, alone or among others."""
+    return name in (part.strip() for part in _NAMES.split(credit))
 
 
 def _drop_performers(
@@ -218,20 +277,22 @@ def _drop_performers(
     rule: Int8s,
 ) -> None:
     """Who performs: the song's artist alone in square brackets, before or after a colon."""
-    speakers = {one: _speaker(one, judged[one]) for one in judged}
+    speakers = {one: who for one in judged if (who := _speaker(one, judged[one]))}
     for i, one in enumerate(body):
-        speaker = speakers[one]
-        if speaker and rule[i] == KEPT and speaker in _performers(names[groups[i]].artist or ""):
+        if rule[i] != KEPT or one not in speakers:
+            continue
+        if not speakers[one].isdisjoint(_performers(names[groups[i]].artist or "")):
             rule[i] = _CODE["marker"]
 
 
-def _speaker(body: str, judgement: _LineState) -> str:
+def _speaker(body: str, judgement: _LineState) -> frozenset[str]:
+    """Who may be named before the line, or alone on it: the name, and those it is made of."""
     if len(body) > 60:
-        return ""
+        return _NOBODY
     if judgement.label:
-        return _key(judgement.rest)  # `Verse 1：NAME`
+        return frozenset((_key(judgement.rest),)) - {""}  # `Verse 1：NAME`
     match = _SPEAKER.fullmatch(body)
-    return _key(match[1] or match[2]) if match else ""
+    return _performers(match[1] or match[2]) if match else _NOBODY
 
 
 @lru_cache(maxsize=4096)
@@ -279,13 +340,18 @@ def _drop_page_headers(
         if group in seen or not title:
             continue
         seen.add(group)
-        artist = _key(names[group].artist or "")
-        both = {title + artist, artist + title} if artist else set()
+        both = {
+            pair
+            for t in _spellings(names[group].title or "")
+            for a in _spellings(names[group].artist or "")
+            for pair in (t + a, a + t)
+        }
         both |= {one + word for one in (title, *both) for word in _LYRICS}
         end = start
         while end < len(body) and end < start + _HEADER_LINES and groups[end] == group:
             if rule[end] == KEPT:
-                key = _key(body[end])
+                keys = _spellings(body[end])
+                key = next((one for one in keys if one in both), keys[0] if keys else "")
                 above_credit = end + 1 < len(body) and rule[end + 1] in (
                     _CODE["credit"],
                     _CODE["header"],
@@ -296,6 +362,14 @@ def _drop_page_headers(
                 if key not in both:
                     decided_by[end] = end + 1
             end += 1
+
+
+@lru_cache(maxsize=4096)
+def _spellings(name: str) -> tuple[str, ...]:
+    """The keys of a name: whole, and without what brackets and `feat.` add to it."""
+    bare = _ADDED.sub("", name)
+    keys = (_key(name),) if bare == name else (_key(name), _key(bare))
+    return tuple(filter(None, keys))
 
 
 def _run_starts(groups: Sequence[int]) -> Iterable[int]:

@@ -12,18 +12,12 @@ All functions take lines in `normalize.unicode_form`.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
-from typing import Literal
 
 from rapids_rap.corpus.markers import find_marker, is_marker
-from rapids_rap.corpus.normalize import simplify
-from rapids_rap.data import data_path
-
-Rank = Literal["strong", "role", "header", "shared"]
+from rapids_rap.corpus.roles import label_rank, role_words
 
 
 class Credit(IntEnum):
@@ -46,7 +40,7 @@ _LONGEST = 300
 _BARS = "|丨│┃¦"
 _BAR = re.compile(f"[{_BARS}]")
 _HINT = re.compile(
-    rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~–—-]|\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean|samp|inter|contain)"
+    rf"[:∶{_BARS}\[【(〔「《@/=>→⇒~–—-]|\bby\b|^(?:prod|rec|mix|mas|isrc|upc|ean|a&r|samp|inter|contain)"
     r"|^[作填词谱编混缩母制监录出原曲配總总采採取本]",
     re.I,
 )
@@ -55,8 +49,6 @@ _ENDS = frozenset("司室片牌媒社台臺品行作供划制製发")
 _LAST_WORDS = frozenset(
     ("records", "entertainment", "studio", "studios", "publishing", "group", "ltd", "inc", "llc")
 )
-_LABEL_TOKENS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
-_LABEL = re.compile(r"[a-z\u3400-\u9fff\s/&+,.、·\-_()'\"]+")
 _WRAPPED = re.compile(r"[\[【(〔「《{<](.*)[\]】)〕」》}>]")
 _HEADING = re.compile(
     r"(?:lyrics|歌词|歌詞)\s*[:∶]"
@@ -97,10 +89,16 @@ _COMPANY = re.compile(
     r"|[^我你他她它咱俺们們的了吗嗎吧呢]{2,30}\s(?:荣誉|榮譽|联合|聯合|独家|獨家)?(?:出品|发行|發行)",
     re.I,
 )
+# A line of which these are the words is more likely sung: whoever is credited has a name.
+_SENTENCE_WORDS = re.compile(r"[我你您他她它咱了吗嗎吧呢]|\b(?:i|you|my|your|we|they)\b", re.I)
+_SUNG_LABELS = frozenset(("感谢", "感謝", "beat", "beats"))
+_NO_NAME = re.compile(
+    r"[我你您他她它咱谁誰自]|(?:me|my|myself|us|our|you|your|him|his|her|them|their|it)\b", re.I
+)
+_VERSION = re.compile(r"(?:此|本)版本(?:为|為|是|非)[^我你他她它]{1,12}")
 _NOT_ROLES = (None, "header", "shared")
 _UNFINISHED = "/、,&"
 _CJK = re.compile(r"[\u3400-\u9fff]")
-_CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _SENTENCE = re.compile(r"[。!?…:;]")
 _SHORT_NAMES = re.compile(
     r"(?:[\u3400-\u9fff·]{1,5}|[a-z0-9.'_$·-]{1,16})"
@@ -179,47 +177,14 @@ def _may_be_credit(form: str) -> bool:
     return bool(
         _HINT.search(form)
         or form[-1:] in _ENDS
-        or form.partition(" ")[0].lower() in _words()
+        or form.partition(" ")[0].lower() in role_words()
         or form.rpartition(" ")[2].lower().rstrip(".") in _LAST_WORDS
     )
 
 
-@lru_cache(maxsize=65_536)
-def label_rank(label: str) -> Rank | None:
-    """How sure a label such as `混音 / Mixed by` names a role; None if any word of it doesn't."""
-    folded = simplify([label.casefold().replace("a&r", "ar")])[0]
-    folded = _CJK_GAP.sub("", folded)  # 作 词
-    if len(folded) > 60 or not _LABEL.fullmatch(folded):
-        return None
-    ranks = [_token_rank(token) for token in _LABEL_TOKENS.findall(folded)]
-    if not ranks or None in ranks:
-        return None
-    ordered: tuple[Rank, ...] = ("strong", "role", "header", "shared")
-    return next((rank for rank in ordered if rank in ranks), None)
-
-
-@lru_cache(maxsize=1)
-def _words() -> dict[str, str]:
-    with data_path("credit_roles.toml").open("rb") as file:
-        table = tomllib.load(file)
-    kinds = ("part", "role", "strong", "header", "shared")
-    return {word: kind for kind in kinds for word in table[kind]}
-
-
-def _token_rank(token: str) -> str | None:
-    """The best rank of a Latin word, or of a run of Chinese characters cut into known words."""
-    words = _words()
-    if token in words or token.isascii():
-        return words.get(token)
-    order = ("part", "shared", "header", "role", "strong")
-    best: list[int] = [-1] * (len(token) + 1)  # best[i]: rank of token[:i], -1 if it can't be cut
-    best[0] = 0
-    for end in range(1, len(token) + 1):
-        for start in range(max(0, end - 5), end):
-            kind = words.get(token[start:end])
-            if kind is not None and best[start] >= 0:
-                best[end] = max(best[end], best[start], order.index(kind))
-    return order[best[-1]] if best[-1] >= 0 else None
+def is_name(text: str) -> bool:
+    """Whether the text may be a name, or a few: short, and no sentence."""
+    return bool(_SHORT_NAMES.fullmatch(text)) and _SENTENCE_WORDS.search(text) is None
 
 
 def _by_colon(body: str) -> Credit:
@@ -232,9 +197,11 @@ def _by_colon(body: str) -> Credit:
     name = match[2].strip()
     if not name or name[-1] in _UNFINISHED:
         return Credit.OPEN
-    if name[-1] in "?!" and rank != "strong":
+    if rank == "strong":
+        return Credit.CERTAIN
+    if name[-1] in "?!":
         return Credit.NONE  # 导演：开始！ is somebody speaking
-    return Credit.CERTAIN
+    return Credit.PAIR if _may_be_sung(match[1].strip(), name) else Credit.CERTAIN
 
 
 def _by_bar(body: str) -> Credit:
@@ -258,32 +225,63 @@ def _by_bracket(form: str) -> Credit:
 
 
 def _by_preposition(body: str) -> Credit:
-    if _PROD.fullmatch(body) or (_AT.match(body) and len(body) <= 80):
+    if _PROD.fullmatch(body):
         return Credit.CERTAIN
+    at = _AT.match(body) if len(body) <= 80 else None
+    if at:
+        return Credit.SOFT if _is_spoken_of(body[at.end() :].strip()) else Credit.CERTAIN
     match = _BY.fullmatch(body)
     rank = label_rank(match[1].strip()) if match else None
     if match is None or rank in _NOT_ROLES or len(match[2].split()) > 8:
         return Credit.NONE
-    if rank == "role":
+    if rank == "role" or _is_spoken_of(match[2]):
         return Credit.SOFT
     return Credit.CERTAIN if match[2] else Credit.OPEN
+
+
+def _may_be_sung(label: str, name: str) -> bool:
+    """Whether `词：穷`, `感谢：妈妈` or `吉他：弹到我手疼` may be lyric: they need company."""
+    return (
+        label.casefold() in _SUNG_LABELS
+        or _SENTENCE_WORDS.search(name) is not None
+        or (len(label) == len(name) == 1 and _CJK.match(name) is not None)
+        or (label.isascii() and _is_spoken_of(name))
+    )
+
+
+def _is_spoken_of(name: str) -> bool:
+    """Whether what stands behind `by` or `at` is no name: `the devil himself`, `me`, `我的心`."""
+    return name[:1].islower() or _NO_NAME.match(name) is not None
 
 
 def _by_space(body: str) -> Credit:
     """`作词 - 某某` is certain, `作词 某某` needs company, `吉他 某某` and `OP 某某` more of it."""
     label, _, name = body.partition(" ")
     if not (_CJK.match(body) or label.isupper()):
-        return Credit.NONE
+        return _by_words(body)
     if _CJK.match(body):
         dash = _DASH.fullmatch(body)
         if dash and label_rank(dash[1]) == "strong":
-            return Credit.CERTAIN
+            return Credit.PAIR if _SENTENCE_WORDS.search(dash[3]) else Credit.CERTAIN
         if label_rank(body) == "strong":
             return Credit.BARE
     rank = label_rank(label) if name and len(name) <= 24 else None
     if rank == "strong":
         return Credit.PAIR
     return Credit.LABELLED if rank == "role" and _SHORT_NAMES.fullmatch(name) else Credit.NONE
+
+
+def _by_words(body: str) -> Credit:
+    """`Mixing Engineer NAME`, `Special Thanks to NAME`: two words of a role in capitals."""
+    words = body.split(" ", 6)
+    roles = 0
+    while roles < len(words) - 1 and (words[roles][:1].isupper() or words[roles] in ("of", "to")):
+        if label_rank(words[roles]) is None and words[roles].lower() not in role_words():
+            break
+        roles += 1
+    named = roles > 1 and _SHORT_NAMES.fullmatch(" ".join(words[roles:]))
+    rank = label_rank(" ".join(words[:roles])) if named else None
+    return Credit.NONE if rank in _NOT_ROLES else Credit.LABELLED
 
 
 def _by_separator(body: str) -> Credit:
@@ -301,7 +299,8 @@ def _by_wording(body: str) -> Credit:
     """Codes of a recording, what was sampled, and companies."""
     if _CODE.fullmatch(body) or _CONTAINS.fullmatch(body):
         return Credit.CERTAIN
-    return Credit.SOFT if _SAMPLED.fullmatch(body) or _COMPANY.fullmatch(body) else Credit.NONE
+    soft = (_SAMPLED, _COMPANY, _VERSION)
+    return Credit.SOFT if any(one.fullmatch(body) for one in soft) else Credit.NONE
 
 
 def _confirmed(

@@ -78,12 +78,11 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
         names,
         corpus_config,
     )
-    doubled, said = _translated(files, lines, cleaned.rule, corpus_config)
+    translated, said = _translated(files, lines, cleaned.rule, corpus_config)
+    doubled = cleaned.rule.copy()
+    doubled[list(translated)] = RULES.index("translation")
     rule = _limit(doubled, input_config.limit)
-    # A translation is told by the line before it, which has its stamp.
-    decided_by = cleaned.decided_by | {
-        i: i - 1 for i in np.flatnonzero(doubled != cleaned.rule).tolist()
-    }
+    decided_by = cleaned.decided_by | translated  # by the line at its stamp
     ends = np.cumsum([len(file.source.text) for file in files])
     counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
     keep = np.flatnonzero(rule == KEPT)
@@ -193,17 +192,13 @@ def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
 
 def _translated(
     files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s, config: CorpusConfig
-) -> tuple[Int8s, list[str]]:
-    """The rules with `translation` where the configuration asks for it, and what to say if not."""
+) -> tuple[dict[int, int], list[str]]:
+    """The translations to drop, each with its original, and what to say where they are kept."""
     found = translations(lines.text, (rule == KEPT).tolist(), lines.second, lines.group.tolist())
-    if not found:
-        return rule, []
-    if config.translations:
-        rule = rule.copy()
-        rule[found] = RULES.index("translation")
-        return rule, []
-    which = listed(list(dict.fromkeys(files[lines.file[i]].label for i in found)))
-    return rule, [
+    if not found or config.translations:
+        return found, []
+    which = listed(list(dict.fromkeys(files[lines.file[i]].label for i in sorted(found))))
+    return {}, [
         f"{len(found):,} lines stand in another script at the stamp of a line, translations it "
         f"seems, kept (--set corpus.translations=true drops them): {which}"
     ]

@@ -20,7 +20,7 @@ _WEAK_LATIN = (
     r"ending|end|sample|ad[\s-]?libs?|repeat|all|music|opening"
 )
 _WEAK_HAN = (
-    r"尾声|尾聲|间奏曲|过渡|過渡|说唱|說唱|念白|独白|獨白|旁白|对白|對白|开场白?|開場白?|引子|结尾|結尾|"
+    r"[a-d]段|尾声|尾聲|间奏曲|过渡|過渡|说唱|說唱|念白|独白|獨白|旁白|对白|對白|开场白?|開場白?|引子|结尾|結尾|"
     r"合唱|和声|和聲|男声|男聲|女声|女聲|童声|童聲|重复|重複|第[一二三四五六七八九十\d]{1,2}[段节節遍]|"
     r"段落|采样|採樣|序|合|男|女|齐|齊"
 )
@@ -33,7 +33,10 @@ _SQUARE_LATIN = (
     rf"(?:{_INSTRUMENT})\s(?:solo|break|interlude|intro|outro|riff|scratch(?:es)?)|"
     r"(?:beat|flow|tempo|key|style)[\s-]?(?:switch(?:[\s-]?up)?|change|drop)|"
     r"(?:non[\s-]?lyrical|no|wordless|background|spoken|sampled|distorted|chopped)\s(?:vocals?|lyrics)|"
-    r"spoken(?:[\s-]word)?|dialogue|monologue|narration|segue|transition|vamp|turnaround|"
+    r"spoken(?:[\s-](?:word|intro|outro|interlude|bridge|verse))?|chants?|choir|adlibs|"
+    r"verso|estribillo|coro|puente|refr[aã]o|couplet|strophe|strofa|ritornello|zwrotka|refren|"
+    r"サビ|[ABC]メロ|ヴァース|フック|間奏|イントロ|アウトロ|벌스|훅|후렴|코러스|브릿지|브리지|인트로|아웃트로|"
+    r"translations?|dialogue|monologue|narration|segue|transition|vamp|turnaround|"
     r"instrumental\s(?:break|bridge|interlude|intro|outro|solo)|scratch(?:es|ing)?|humming|scat|"
     r"vocali[sz]ations?|fade[\s-]?out|voice\s?mail|phone\scall|producer\stags?|unknown|unintelligible|"
     r"inaudible|lyrics\s(?:not\savailable|unavailable|missing)"
@@ -73,6 +76,13 @@ _ROUND = re.compile(
     rf"[(<「]\s*{_ANY_UNIT}(?:{_JOIN}{_ANY_UNIT}){{0,2}}\s*[:∶]?\s*[)>」]{_TIMES}\s*[:∶]?\s*(.*)",
     _FLAGS,
 )
+# Book marks and white brackets hold titles as well, but none is called so.
+_TITLED = re.compile(rf"[《〈〖〘]\s*{_STRONG_UNIT}\s*[》〉〗〙]\s*[:∶]?\s*(.*)", _FLAGS)
+# Who performs the section, behind a numbered one: `Verse 1 - NAME`, `verse2NAME:`.
+_PERFORMED = re.compile(
+    rf"{_STRONG}\s?\d{{1,2}}(?:\s[-–—]\s[^\s:∶,.!?]{{1,20}}|\s?[\u3400-\u9fff]{{1,6}}\s?[:∶])",
+    _FLAGS,
+)
 _COLON = re.compile(
     rf"({_STRONG_UNIT}(?:{_JOIN}{_STRONG_UNIT}){{0,2}}|{_ANY_UNIT})"
     r"(?:\s*\([^()]{0,30}\))?\s*[:∶]\s*(.*)",
@@ -80,7 +90,7 @@ _COLON = re.compile(
 )
 _ONE_LETTER = re.compile(r"[a-d]", _FLAGS)
 _LONGEST_MARKER = 80
-_HINT = re.compile(rf"[\[【〔{{(<「:∶]|.{{0,8}}{_STRONG}|[x×*\d\s]{{2,6}}$", _FLAGS)
+_HINT = re.compile(rf"[\[【〔{{(<「《〈〖〘:∶]|.{{0,8}}{_STRONG}|[x×*\d\s]{{2,6}}$", _FLAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +106,14 @@ def find_marker(form: str) -> Marked | None:
     head = form if len(form) <= _LONGEST_MARKER else form[:_LONGEST_MARKER]
     if not _HINT.match(head) and ":" not in head and "∶" not in head:
         return None
-    bracketed = _SQUARE.fullmatch(head) or _ROUND.fullmatch(head)
+    bracketed = _SQUARE.fullmatch(head) or _ROUND.fullmatch(head) or _TITLED.fullmatch(head)
     if bracketed:
         return Marked(_rest(form, head, bracketed.start(1)))
     colon = _COLON.fullmatch(head)
     if colon and not (_ONE_LETTER.fullmatch(colon[1]) and colon[2]):
         return Marked(_rest(form, head, colon.start(2)), colon[1].strip())
+    if _PERFORMED.fullmatch(head):
+        return Marked("")
     bare = head.strip(_DECORATION)
     return Marked("") if len(form) <= _LONGEST_MARKER and _BARE.fullmatch(bare) else None
 

@@ -17,6 +17,9 @@ _TAG_NAMES = (
     "section|small|span|strike|strong|style|sub|sup|table|tbody|td|th|title|tr|tt|u|ul"
 )
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]{{0,400}})?/?>|<!--[^<>]{{0,400}}-->", re.I)
+_CHORD = re.compile(  # `[C]我在[Am7]街头`; one alone may be a section: `[A]`
+    r"\[[A-G][#b♯♭]?(?:maj|min|m|M|dim|aug|sus|add)?\d{0,2}(?:/[A-G][#b♯♭]?)?\]"
+)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NO_CHARACTER = re.compile(r"&#(?:\d{20,}|[xX][0-9a-fA-F]{20,});?")
 # What ends a line beside the line feed: HTML's breaks, Unicode's, entities of both, Excel's escaped
@@ -53,7 +56,7 @@ _PLATFORM = (
     r"(?:新浪|腾讯)?(?:微博|抖音|快手|网易云?音乐|网易云|小红书|b站|instagram|ins|ig|weibo|twitter)"
 )
 _HANDLE_NAME = r"[\w.·-]{2,30}"
-_NOT_HANDLES = "(?!(?:所有人|全体|大家|你|我|他|她|它)(?:$|\\W))"
+_NOT_HANDLES = "(?!(?:所有人|全体|大家|你|我|他|她|它)(?:$|\\W)|[你我他她它咱]们|所有人?都|大家都)"
 _HANDLE = re.compile(
     rf"(?:{_PLATFORM}\s{{0,3}}[:：]?\s{{0,3}}|(?<!\w))@{_NOT_HANDLES}{_HANDLE_NAME}", re.I
 )
@@ -63,15 +66,19 @@ _USES = (
     "下载|播放|表演|摘编|翻錄|轉載|複製|傳播|商業|改編|採樣|下載"
 )
 _NOTICE = re.compile(
-    r"未[经經經](?=.{0,20}(?:许可|許可|授权|授權|同意|允许|允許|书面)).{0,40}(?:" + _USES + ")"
+    r"(?<![你我他她它])未[经經經](?!.{0,30}(?:[你她它]|他(?!人)|我(?!方|司|公司|们公司|們公司)))"
+    r"(?=.{0,20}(?:许可|許可|授权|授權|同意|允许|允許|书面)).{0,40}(?:" + _USES + ")"
     r"|(?:翻版|侵权|盗版|侵權|盜版|翻录)必究|版权所有|版權所有|保留所有权利|著作权(?:权利|归|所有)"
     r"|享有本(?:翻译)?作品的著作权|本(?:歌曲|作品|音乐|单曲|伴奏).{0,12}(?:版权|授权|侵权)"
     r"|all rights reserved|纯音乐[,，]?\s*请(?:您)?欣赏|此歌曲为没有填词的纯音乐|^暂无歌词$"
-    r"|^(?:歌词|翻译)贡献者|^以下歌词翻译由|^歌词来自|^(?:[©℗]|\(c\)\s*\d{4}|\(p\)\s*\d{4}|copyright\b.{0,12}\d{4})",
+    r"|^(?:歌词|翻译)贡献者|^以下歌词翻译由|^歌词来自"
+    r"|^本歌[词詞]由.{1,40}(?:提供|上传|上傳|整理|[编編][辑輯])$"
+    r"|^(?:[©℗]|\(c\)\s*\d{4}|\(p\)\s*\d{4}|copyright\b.{0,12}\d{4})",
     re.I,
 )
 _NOTICE_HINT = re.compile(
-    r"未[经經]|必究|[版著]作?[权權]|所有|纯音乐|歌词|贡献者|[©℗]|\([cp]\)|rights|copyright", re.I
+    r"未[经經]|必究|[版著]作?[权權]|所有|纯音乐|歌[词詞]|贡献者|[©℗]|\([cp]\)|rights|copyright",
+    re.I,
 )
 
 
@@ -114,6 +121,8 @@ def strip_markup(text: str) -> str:
             text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
     if "<" in text or "[" in text:
         text = strip_stamps(_TAG.sub("", text))
+        if text.count("[") > 1 and len(_CHORD.findall(text)) > 1:
+            text = _CHORD.sub("", text)
     return " ".join(text.split())
 
 

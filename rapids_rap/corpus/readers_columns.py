@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.headers import header_of, repeats
+from rapids_rap.corpus.printed_lists import lines_of_list
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -165,11 +167,16 @@ def _cells_of(sheet: Any, name: str) -> list[tuple[Any, ...]]:
 def _sheet_rows(
     rows: list[tuple[Any, ...]], name: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Iterator[Row | SetApart]:
-    names = [_cell(cell) or "" for cell in rows[0]]
-    look_for_names(names, name, config, tuple(folders))
-    places = [names.index(c) if c in names else None for c in wanted_columns(config)]
+    header = header_of([_cell(cell) or "" for cell in rows[0]], config)
+    look_for_names(header.names, name, config, tuple(folders))
     for number, row in enumerate(rows[1:], start=2):
-        cells = [_cell(row[p]) if p is not None and p < len(row) else None for p in places]
+        fields = [_cell(cell) or "" for cell in row]
+        if repeats(fields, header):
+            header = header_of(fields, config, header)
+            yield SetApart(number, " ".join(fields))
+            continue
+        cells = [_cell(row[p]) if p is not None and p < len(row) else None for p in header.places]
+        cells[0] = cells[0] and lines_of_list(cells[0])
         yield row_of(number, cells, config, folders)
 
 

@@ -12,6 +12,8 @@ from rapids_rap.corpus.tags import name_of_file
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 _DIALOGUE = re.compile(r"Dialogue\s*:(.*)", re.I)
+_KARAOKE = re.compile(r"Comment\s*:((?:[^,]*,){8}\s*karaoke\s*,.*)", re.I)
+_EFFECT = re.compile(r"Dialogue\s*:(?:[^,]*,){8}\s*fx\s*,", re.I)
 _FORMAT = re.compile(r"Format\s*:(.*)", re.I)
 _ASS_HEAD = re.compile(r"\[(?:Script Info|V4\+? Styles|Events)\]", re.I)
 _OVERRIDE = re.compile(r"\{[^{}]*\}")
@@ -97,11 +99,18 @@ def _next_words(lines: Lines) -> list[bool]:
 
 
 def _ass(lines: Lines) -> Pieces:
-    """As `_cues`; the dialogue comes last, by its start."""
+    """As `_cues`; the dialogue comes last, by its start.
+
+    Where a karaoke template was applied, the lines are comments, and its effects syllables of them.
+    """
     spoken: list[tuple[float, int, list[str]]] = []
+    shown: set[tuple[str, ...]] = set()
+    karaoke = all(any(map(of.match, (line for _, line in lines))) for of in (_KARAOKE, _EFFECT))
     start_at, fields = 1, _ASS_FIELDS
     for number, line in lines:
         match, names = _DIALOGUE.match(line), _FORMAT.match(line)
+        if karaoke:
+            match = _KARAOKE.match(line) or (None if _EFFECT.match(line) else match)
         if names:
             columns = [column.strip().lower() for column in names[1].split(",")]
             if columns[-1] == "text" and "start" in columns:
@@ -115,8 +124,11 @@ def _ass(lines: Lines) -> Pieces:
         words = "" if _DRAWING.search(text) else _OVERRIDE.sub("", text)
         parts = [part.replace("\\h", " ").strip() for part in _LINE_BREAK.split(words)]
         said = [part for part in parts if part]
-        if not said:
+        layer = (*cells[start_at : start_at + 2], *said)
+        if not said or layer in shown:  # an outline, a shadow: the same words at the same time
             yield number, line, Mark.SYNTAX, False
+            continue
+        shown.add(layer)
         spoken.append((_seconds(cells[start_at]), number, said))
     for _, number, said in sorted(spoken, key=lambda one: one[0]):
         for i, part in enumerate(said):

@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.headers import Header, header_of, repeats
 from rapids_rap.corpus.lone_quotes import LoneQuotes
+from rapids_rap.corpus.printed_lists import lines_of_list
 from rapids_rap.corpus.rows import (
     Row,
     SetApart,
@@ -26,7 +28,6 @@ from rapids_rap.corpus.rows import (
     look_for_names,
     require_text,
     row_of,
-    wanted_columns,
 )
 from rapids_rap.corpus.source import Group, Source
 from rapids_rap.errors import InputError
@@ -79,17 +80,23 @@ def _huge_cells() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the columns are: places of `wanted_columns`, None where one is missing."""
+    """Where the columns are, and whether the table is one that this program wrote."""
 
-    names: list[str]
-    places: list[int | None]
+    columns: Header
     ours: bool
+
+    @property
+    def names(self) -> list[str]:
+        """Of all columns."""
+        return self.columns.names
 
     def cells(self, fields: Sequence[str]) -> list[str | None]:
         """The cells that are read; our own tables have an apostrophe in front of formulas."""
-        cells = [None if place is None else fields[place] for place in self.places]
+        cells = [None if place is None else fields[place] for place in self.columns.places]
         if self.ours:
             cells = [cell if cell is None else unescape_cell(cell) for cell in cells]
+        if cells[0] is not None and "[" in cells[0]:
+            cells[0] = lines_of_list(cells[0])
         return cells
 
 
@@ -107,8 +114,8 @@ def _rows(
             header = _header(fields, config)
             require_text(header.names, f"{name}{_other_delimiter(fields)}", config)
             look_for_names(header.names, name, config, tuple(folders))
-        elif _repeats(fields, header, config):
-            header = _header(fields, config)
+        elif repeats(fields, header.columns):
+            header = _header(fields, config, header.columns)
             yield SetApart(line, " ".join(fields))
         elif len(fields) != len(header.names):
             yield SetApart(
@@ -121,24 +128,10 @@ def _rows(
             yield row_of(line, header.cells(fields), config, folders)
 
 
-def _header(fields: Sequence[str], config: InputConfig) -> _Header:
+def _header(fields: Sequence[str], config: InputConfig, before: Header | None = None) -> _Header:
     names = [field.strip().lstrip("\ufeff").strip() for field in fields]
     names = [unescape_cell(name) for name in names]
-    places = [names.index(c) if c in names else None for c in wanted_columns(config)]
-    return _Header(names, places, any(set(names) >= ours for ours in _OURS))
-
-
-def _repeats(fields: Sequence[str], header: _Header, config: InputConfig) -> bool:
-    """Whether a row names the columns again: all that are read, each in one cell, in any order."""
-    if config.text not in fields and header.names[0] != fields[0].lstrip("\ufeff").strip():
-        return False
-    names = [field.strip().lstrip("\ufeff").strip() for field in fields]
-    read = [
-        header.names[place]
-        for place, column in zip(header.places, wanted_columns(config), strict=True)
-        if place is not None and column
-    ]
-    return len(read) > 1 and all(names.count(column) == 1 for column in read)
+    return _Header(header_of(names, config, before), any(set(names) >= ours for ours in _OURS))
 
 
 def _other_delimiter(fields: Sequence[str]) -> str:

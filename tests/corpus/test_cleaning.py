@@ -163,3 +163,68 @@ def test_equal_after_cleaning_is_one_text(tmp_path):
     )
     assert corpus.lines["text_id"].nunique() == 3
     assert corpus.lines["weight"].tolist() == [5] * 5 + [1, 1]
+
+
+@pytest.mark.parametrize("label", ["Hook", "Verse 1", "副歌", "Intro", "男声", "Chorus"])
+def test_a_section_name_among_credits(tmp_path, label):
+    """`Hook：NAME` is a credit between credits, or with a credited name; else it is lyric."""
+    text = f"作词：某甲\n{label}：某丙\nRap：某乙\n混音：某乙\n\n天亮了\n"
+    corpus = read(write(tmp_path, "a.txt", text))
+    assert norms(corpus) == ["天亮了"]
+    corpus = read(write(tmp_path, "b.txt", f"作词：某甲、某乙\n{label}：某乙\n天亮了\n"))
+    assert norms(corpus) == ["天亮了"]
+    corpus = read(write(tmp_path, "c.txt", f"作词：某甲\n{label}：走吧\n天亮了\n"))
+    assert norms(corpus) == ["走吧", "天亮了"]
+    corpus = read(write(tmp_path, "d.txt", f"作词：某甲\n{label}：我们走吧 天亮了\n混音：某乙\n"))
+    assert norms(corpus) == ["我们走吧 天亮了"]
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "line"),
+    [
+        ("桥 (Explicit)", "某甲", "桥 - 某甲"),
+        ("桥", "某甲 (Jia)", "桥 - 某甲"),
+        ("桥", "某甲", "桥 (feat. 某乙) - 某甲"),
+        ("桥", "某甲", "桥 - 某甲 feat. 某乙"),
+        ("桥（Live）", "某甲", "某甲 - 桥【完整版】"),
+    ],
+)
+def test_a_heading_may_add_to_title_and_artist(tmp_path, title, artist, line):
+    """Brackets and guests in the one and not in the other make no lyric of it."""
+    text = f"[ti:{title}]\n[ar:{artist}]\n[00:00.00]{line}\n[00:01.00]天亮了\n[00:02.00]桥\n"
+    assert norms(read(write(tmp_path, "a.lrc", text))) == ["天亮了", "桥"]
+
+
+def test_several_performers_in_brackets(tmp_path):
+    """Among them the song's artist, the line says who sings; others may be called."""
+    text = (
+        "[ti:桥]\n[ar:某甲]\n[00:01.00][某甲 & 某乙]\n[00:02.00][某丙 & 某乙]\n[00:03.00]天亮了\n"
+    )
+    assert norms(read(write(tmp_path, "a.lrc", text))) == ["[某丙 & 某乙]", "天亮了"]
+
+
+def test_notices_and_what_is_sung_of_them(tmp_path):
+    """`(C) 2019` is no section C, and whoever says I or you is no notice."""
+    notices = [
+        "(C) 2019 某某文化",
+        "未经我司授权不得使用",
+        "未经他人许可不得翻唱",
+        "本歌词由 某某 提供",
+    ]
+    sung = [
+        "未经允许你怎么可以改编我的人生",
+        "我未经许可使用你",
+        "@他们所有人都来",
+        "这歌词由我提供",
+    ]
+    corpus = read(write(tmp_path, "a.txt", "\n".join([*notices, *sung])))
+    assert norms(corpus) == sung
+    assert set(gone(corpus).values()) == {"copyright"}
+
+
+def test_a_credit_in_timed_json_is_one_whatever_its_role(tmp_path):
+    """NetEase writes nothing but credits so."""
+    text = '{"t":0,"c":[{"tx":"呼麦指导: "},{"tx":"某乙"}]}\n[00:01.00]天亮了\n[00:02.00]我说：走\n'
+    corpus = read(write(tmp_path, "a.lrc", text))
+    assert norms(corpus) == ["天亮了", "我说:走"]
+    assert list(gone(corpus).values()) == ["credit"]

@@ -259,3 +259,75 @@ def test_artist_title_and_album_are_headers():
 def test_the_heading_of_a_lyric_page_is_a_header(line):
     """What a lyric site prints in brackets on top of a song names the song."""
     assert credit_kind(unicode_form([line])[0]) is Credit.HEADER
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Recording at midnight, I lose my mind",
+        "Mixing at home with my pain",
+        "Mixed by me",
+        "Mixed by the devil himself",
+        "Recorded by a camera in the hall",
+        "Lyrics by heart",
+        "Produced by pain",
+        "作词·作曲·都是我",
+        "混音-我最爱的酒",
+        "作曲 by 我的心",
+        "词：穷",
+        "Words: they hurt",
+        "感谢：妈妈",
+        "吉他：弹到我手疼",
+    ],
+)
+def test_words_of_the_trade_that_may_be_sung(line):
+    """What names nobody is lyric by itself, and a credit beside another one."""
+    assert mask(f"天亮了我还没睡\n{line}\n窗外开始下雨") == [NOT_CREDIT] * 3
+    assert mask(f"编曲：某甲\n{line}\n混音：某乙") == [CREDIT] * 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "翻译：某甲",
+        "译：某甲",
+        "人声录制：某甲",
+        "吉他手：某甲",
+        "键盘手：某甲",
+        "声乐指导：某甲",
+        "童声合唱：某甲",
+        "圆号：某甲",
+        "杜比全景声混音：某甲",
+        "平面设计：某甲",
+        "内容监制：某甲",
+        "Guitarist: Some One",
+        "Choir: Some Choir",
+        "Creative Director: Some One",
+        "All Instruments: Some One",
+        "Mixed by Some One",
+        "Mix By 某甲",
+        "Mastered at Some Studio",
+        "Recorded at 某某棚",
+    ],
+)
+def test_roles_that_name_somebody_alone(line):
+    """The last credit above a lyric needs no neighbour below."""
+    assert mask(f"天亮了我还没睡\n\n{line}\n窗外开始下雨") == [NOT_CREDIT, CREDIT, NOT_CREDIT]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Mixing Engineer 某甲",
+        "A&R Director 某甲",
+        "Special Thanks to 某甲",
+        "Scratched by DJ 某甲",
+        "Cuts by DJ某甲",
+        "Designed by 某甲",
+        "【此版本为正式版本】",
+    ],
+)
+def test_roles_without_a_colon_between_credits(line):
+    """Between credits they are credits, elsewhere they may be lyric."""
+    assert mask(f"作词：某甲\n{line}\n混音：某乙") == [CREDIT] * 3
+    assert mask(f"天亮了我还没睡\n{line}\n窗外开始下雨") == [NOT_CREDIT] * 3

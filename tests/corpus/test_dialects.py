@@ -250,3 +250,14 @@ def test_signs_that_nobody_sees_make_no_second_artist(tmp_path, sign):
     """A name with and without an invisible sign is one name."""
     text = f"artist,song,text\n某甲,桥,桥洞里\n{sign}某{sign}甲,桥{sign},有人唱\n"
     assert songs(read(write(tmp_path, "a.csv", text))) == BRIDGE[:2]
+
+
+@pytest.mark.parametrize("header", ["Artist,Song,Text", "TEXT,SONG,ARTIST", "song,artist,text"])
+def test_a_header_repeated_in_another_case(tmp_path, header):
+    """Files of several programs, put one after the other, spell the columns as they like."""
+    order = [header.lower().split(",").index(name) for name in ("artist", "song", "text")]
+    cells = ["某乙", "渡口", "没有船"]
+    row = ",".join(cells[order.index(place)] for place in range(3))
+    corpus = read(write(tmp_path, "a.csv", f"{table(',')}{header}\n{row}\n"))
+    assert songs(corpus) == [*BRIDGE, BRIDGE[2]]
+    assert list(gone(corpus).values()) == ["header"]

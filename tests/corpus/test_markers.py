@@ -63,6 +63,19 @@ Repeat Hook
 [口白]
 【对唱】
 [变奏]
+[Spoken Outro]
+[Chant]
+[Verso 1]
+[Coro]
+[サビ]
+[벌스 1]
+[Translations: English]
+Verse 1 - 某甲
+verse2某甲：
+B段：
+《Hook》
+〈副歌〉
+〖Hook〗
 """
 
 LYRIC = """
@@ -94,6 +107,13 @@ spoken like a king
 [没有独奏的夜晚]
 伴奏响起来
 [音乐停了]
+《副歌唱完了》
+《序》
+Verse 1 - 2 - 3 go
+verse2某甲说：走
+hook 1 - we ride, we die
+[chanting my name]
+B段的歌
 """
 
 

@@ -101,3 +101,18 @@ def test_what_html_puts_on_lines_of_their_own(tmp_path, line):
 def test_what_html_puts_inside_a_line(tmp_path, line):
     """Tags inside a line, and words that begin as a break does, cut nothing."""
     assert len(norms(read(write(tmp_path, "a.txt", line + "\n")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("[C]桥洞[Am7]里", "桥洞里"),
+        ("[F#m]有人[D/A]唱[Gsus4]", "有人唱"),
+        ("[A]", "[A]"),
+        ("[C]桥洞里", "[C]桥洞里"),
+        ("[Hello][Goodbye]", "[Hello][Goodbye]"),
+    ],
+)
+def test_chords_go_where_there_are_several(line, left):
+    """One letter in brackets may be a section; two chords are a song book's."""
+    assert strip_markup(line) == left

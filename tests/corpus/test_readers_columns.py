@@ -137,3 +137,21 @@ def test_qrc_in_its_xml(tmp_path):
     corpus = read(write(tmp_path, "a.qrc", text))
     assert norms(corpus) == LINES[:2]
     assert set(corpus.lines["artist"]) == {"某甲"}
+
+
+def test_a_workbook_that_repeats_its_header(tmp_path):
+    """Sheets pasted one below the other: a header names the columns anew, in any order and case."""
+    rows = [
+        ["artist", "song", "text"],
+        ["某甲", "桥", "桥洞里"],
+        ["Artist", "Song", "Text"],
+        ["某甲", "桥", "有人唱"],
+        ["text", "song", "artist"],
+        ["没有船", "渡口", "某乙"],
+        ["text", "渡口", "某乙"],
+    ]
+    corpus = read(workbook(tmp_path, {"一": rows}))
+    assert norms(corpus) == [*LINES, "text"]
+    assert corpus.lines["artist"].tolist() == ["某甲", "某甲", "某乙", "某乙"]
+    assert gone(corpus) == {"Artist Song Text": "header", "text song artist": "header"}
+    check_accounts(corpus)

@@ -67,3 +67,31 @@ def test_blank_lines_inside_a_cue_lose_no_line(tmp_path, name, text):
     corpus = read(write(tmp_path, name, text))
     assert norms(corpus) == ["桥洞里", "也没有车", "有人唱", "没有人听"]
     check_accounts(corpus)
+
+
+EVENTS = (
+    "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+)
+
+
+def test_the_lines_of_a_karaoke_template(tmp_path):
+    """They are the comments that the template was applied to; its syllables are no lines."""
+    text = EVENTS + (
+        "Comment: 0,0:00:00.00,0:00:00.00,K,,0,0,0,template syl,{\\pos($x,$y)}\n"
+        "Comment: 0,0:00:01.00,0:00:02.00,K,,0,0,0,karaoke,{\\k20}桥{\\k20}洞里\n"
+        "Dialogue: 0,0:00:01.00,0:00:02.00,K,,0,0,0,fx,{\\pos(1,2)}桥\n"
+        "Dialogue: 0,0:00:01.20,0:00:02.00,K,,0,0,0,fx,{\\pos(2,2)}洞里\n"
+        "Dialogue: 0,0:00:03.00,0:00:04.00,D,,0,0,0,,有人唱\n"
+    )
+    corpus = read(write(tmp_path, "a.ass", text))
+    assert norms(corpus) == ["桥洞里", "有人唱"]
+    check_accounts(corpus)
+
+
+def test_layers_are_one_line_and_comments_none(tmp_path):
+    """The same words at the same time are an outline; the same words later are sung again."""
+    line = "Dialogue: {},0:00:0{}.00,0:00:0{}.50,D,,0,0,0,{},{{\\bord3}}桥洞里\n"
+    text = EVENTS + line.format(0, 1, 1, "") + line.format(1, 1, 1, "") + line.format(0, 2, 2, "fx")
+    corpus = read(write(tmp_path, "a.ass", text + "Comment: 0,0:00:03.00,,D,,0,0,0,,没有车\n"))
+    assert norms(corpus) == ["桥洞里", "桥洞里"]
+    assert len(corpus.dropped) == 4
