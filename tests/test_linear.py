@@ -48,7 +48,9 @@ BOUNDED = {
     "corpus.markers._COLON": 80,
     "corpus.markers._ROUND": 80,
     "corpus.markers._SQUARE": 80,
+    "corpus.markers._TITLED": 80,
     "corpus.markup._CLOSING_BREAK": 200,
+    "corpus.translations._AD_LIB": 60,
 }
 SAME = {"split": "sub", "finditer": "sub", "findall": "sub"}
 

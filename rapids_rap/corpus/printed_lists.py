@@ -10,7 +10,8 @@ import re
 
 _QUOTED = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
 _LIST = re.compile(rf"\s*+\[\s*+{_QUOTED}(?:(?:\s*+,)?\s*+{_QUOTED})++\s*+,?\s*+\]\s*+")
-_STRING = re.compile(_QUOTED)
+# A quote that nothing closes takes the rest of the line, so that it is not looked for again.
+_STRING = re.compile(rf"{_QUOTED}|['\"][^\n]*+")
 
 
 def lines_of_list(cell: str) -> str:
