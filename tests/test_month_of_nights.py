@@ -100,8 +100,12 @@ class Month:
 
         By the days on which they really were made; wrong clocks may shift an age by a week each.
         """
-        order = sorted(self.made, key=lambda name: (self.made[name], names.index(name))
-                       if name in names else (self.made[name], -1))  # fmt: skip
+        order = sorted(
+            self.made,
+            key=lambda name: (
+                (self.made[name], names.index(name)) if name in names else (self.made[name], -1)
+            ),
+        )
         assert order[-KEEP_RUNS:] == names[-KEEP_RUNS:]
         spared = {names[-1], open_run(self.root.run(names[-1])).night["previous"]}
         for name in set(names[:-KEEP_RUNS]) - spared:

@@ -63,7 +63,7 @@ def is_long(line: str) -> bool:
 
 def form(text: str) -> str:
     """What of a line is compared: letters, digits and characters, in lower case."""
-    return "".join(filter(str.isalnum, text)).casefold()
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def are_among(hashes: UInt64s, known: UInt64s) -> Bools:

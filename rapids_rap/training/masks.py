@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from rapids_rap.arrays import Bools, Int64s
+from rapids_rap.embedding.trained_on import form
 
 UNKNOWN = -1  # an unknown song is no song: it equals nothing, not even itself
 
 
 def near_form(text: str) -> str:
     """A text without case, punctuation and white space; as it is where nothing else remains."""
-    return "".join(c for c in text.casefold() if c.isalnum()) or text
+    return form(text) or text
 
 
 def false_negatives(

@@ -139,8 +139,9 @@ def test_what_nights_write_is_what_they_read(two_nights):
         table = json.loads(path.read_text())
         found = check_fields(kind, table, path, "").model_dump()
         assert set(found) <= set(table), path
-    assert [json.loads((root.run(n) / "nightly.json").read_text())["number"]
-            for n in run_names(root)] == [1, 2]  # fmt: skip
+    assert [
+        json.loads((root.run(n) / "nightly.json").read_text())["number"] for n in run_names(root)
+    ] == [1, 2]
     assert json.loads(root.state.read_text())["number"] == 2
 
 
