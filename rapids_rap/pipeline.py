@@ -41,6 +41,7 @@ from rapids_rap.maps.fonts import font_path
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
+from rapids_rap.quality.follows import Follows, what_clusters_follow
 from rapids_rap.quality.retrieval import Retrieval, retrieve
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
@@ -71,6 +72,7 @@ STAGES: dict[str, Callable[..., object]] = {
     "terms": cluster_terms,
     "theme_terms": cluster_terms,
     "lexicon": count_hits,
+    "follows": what_clusters_follow,
     "quality": assess,
 }
 """Each stage whose result is kept, and the function that makes it."""
@@ -165,7 +167,21 @@ def run(
         progress.stage("artists")
         with cache.measured("artists"):
             artists = _look_at_artists(corpus, geometry, lists.regions, backend)
-        quality = _judge(config, weights, geometry, words, job)
+        follows = job.stage(
+            "follows",
+            what_clusters_follow,
+            geometry.clusters.labels,
+            words.hits,
+            lists.lexicon.categories,
+            corpus.lines,
+            corpus.texts,
+            tokens,
+            lists.stop_words,
+            vectors.trained_on,
+            backend,
+            config.random_seed,
+        )
+        quality = _judge(config, weights, geometry, words, follows, job)
         with cache.measured("identity"):
             names = name_groups(
                 corpus.texts,
@@ -190,6 +206,7 @@ def run(
             hits=words.hits,
             artists=artists,
             quality=quality,
+            follows=follows,
             names=names,
         )
         origin = Origin(config, resolution, command, created, lists.certificate)
@@ -344,7 +361,12 @@ def _look_at_artists(
 
 
 def _judge(
-    config: Config, weights: Array, geometry: Grouping, words: WordFindings, job: Job
+    config: Config,
+    weights: Array,
+    geometry: Grouping,
+    words: WordFindings,
+    follows: Follows,
+    job: Job,
 ) -> Quality:
     """Every figure of the run about itself."""
     evidence = Evidence(
@@ -361,6 +383,7 @@ def _judge(
         assess,
         evidence,
         geometry.retrieval,
+        follows,
         config.quality,
         job.backend,
         config.random_seed,

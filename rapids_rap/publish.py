@@ -28,6 +28,7 @@ from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
 from rapids_rap.quality.assess import Quality
+from rapids_rap.quality.follows import Follows
 from rapids_rap.report.page import render_report
 from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
@@ -37,6 +38,7 @@ from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.examples import cluster_examples
+from rapids_rap.tables.follows import followed
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -63,6 +65,7 @@ class Findings:
     hits: Array
     artists: ArtistTables
     quality: Quality
+    follows: Follows
     names: Names
 
 
@@ -178,6 +181,7 @@ def _tables(
         "artist_clusters.csv": found.artists.artist_clusters,
         "cluster_regions.csv": found.artists.cluster_regions,
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
+        "cluster_traits.csv": found.follows.clusters,
         "themes.csv": tables.theme_table(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
@@ -338,6 +342,7 @@ def _summary(
                 f"  cluster {names.clusters[cluster]}: {terms or 'no term stands out'}"
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
+            *filter(None, followed(found.quality.figures)[1:]),
             *_cut(found.vectors.report, config),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",
             f"Report: {folder.path / 'report.html'}",

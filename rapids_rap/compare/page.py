@@ -14,6 +14,7 @@ import numpy as np
 
 from rapids_rap.report.html import Column, Row, format_cell, render_page
 from rapids_rap.report.images import page_images
+from rapids_rap.tables.follows import followed
 
 if TYPE_CHECKING:
     from rapids_rap.compare.compare import Comparison
@@ -100,6 +101,7 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         found=found,
         names=[_name(found, 0), _name(found, 1)],
         numbers=numbers,
+        follows=[followed(figures) for figures in found.figures],
         images=page_images(pictures, _PICTURES),
         figures=[figure_row(row) for row in found.contrasts],
         figure_columns=FIGURE_COLUMNS,

@@ -25,9 +25,10 @@ from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
 from rapids_rap.quality.figures import Figure
+from rapids_rap.quality.follows import shared_follows
 from rapids_rap.reading.run_space import run_config, stored_vectors
 from rapids_rap.runs.run import Run
-from rapids_rap.words.lexicon import load_lexicon
+from rapids_rap.words.lexicon import count_hits, load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
 from rapids_rap.words.terms import METHODS, Terms, cluster_terms, stop_words
 
@@ -53,8 +54,15 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     interval: [low, high], 95 % by the percentile bootstrap over songs with the clusters as they are
     (Efron & Tibshirani 1993), or None. Silhouettes leave noise out; `coverage` stands beside.
     """
-    tokens = segment(shared.texts, load_lexicon(None, "simplified").all_words)
-    return tuple(_Side(shared, side, tokens, backend, seed).figures() for side in shared.sides)
+    lexicon = load_lexicon(None, "simplified")
+    tokens = segment(shared.texts, lexicon.all_words)
+    hits = backend.to_host(count_hits(tokens, shared.texts, lexicon, "occurrence", backend))
+    over = "songs" if shared.known_songs else "texts"
+    known = (hits, lexicon.categories, shared.texts, shared.songs, over, seed)
+    return tuple(
+        _Side(shared, side, tokens, backend, seed).figures() | shared_follows(side.labels, *known)
+        for side in shared.sides
+    )
 
 
 def bootstrap_mean(values: HostArray, groups: Int64s, seed: int = 0) -> Interval:

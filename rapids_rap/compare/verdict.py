@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rapids_rap.quality.figures import SILHOUETTE, Figure, all_figures, declared, top_figures
+from rapids_rap.quality.figures import (
+    SILHOUETTE,
+    TRAITS,
+    Figure,
+    all_figures,
+    declared,
+    top_figures,
+)
 
 Winner = Literal["a", "b", "equal", "unproven", "unknown", "apart"]
 Basis = Literal["shared", "own"]
@@ -150,7 +157,7 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
         for r in rows
         if not r.decides
         and r.winner in ("a", "b")
-        and r.family != SILHOUETTE
+        and r.family not in (SILHOUETTE, TRAITS)
         and not declared(r.key).may_decide
     ]
     apart = [r for r in rows if r.winner == "apart" and r.decides and r.a.value is not None]

@@ -17,6 +17,7 @@ SHAPING = (
     "numba",
     "rjieba",
     "opencc",
+    "pypinyin",
     "cuml-cu13",
     "cudf-cu13",
     "cuvs-cu13",

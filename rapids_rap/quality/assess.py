@@ -20,6 +20,7 @@ from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig
 from rapids_rap.quality.coherence import Npmi, npmi, topic_diversity
 from rapids_rap.quality.figures import SILHOUETTE_FALL, Figure
+from rapids_rap.quality.follows import Follows
 from rapids_rap.quality.geometry import (
     SampledFigure,
     cosine_silhouette,
@@ -31,7 +32,7 @@ from rapids_rap.quality.retrieval import Retrieval
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms
 
-VERSION = 4  # raise it when the same arguments give another result
+VERSION = 5  # raise it when the same arguments give another result
 
 TOP = 10  # terms of a cluster that diversity and coherence look at
 SHUFFLED = "clusters of the same sizes with shuffled members"
@@ -66,6 +67,7 @@ class Evidence:
 def assess(
     evidence: Evidence,
     retrieval: Retrieval,
+    follows: Follows,
     config: QualityConfig,
     backend: Backend,
     seed: int | None,
@@ -89,6 +91,7 @@ def assess(
     )
     figures: dict[str, Any] = {
         "clusters": sizes,
+        **follows.figures,
         "silhouette_cosine": cosine,
         "silhouette_layout": layout,
         "dbcv": density,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 Interval = tuple[float, float]
 
 SILHOUETTE = "silhouette"  # the family whose fall can be an improvement
+TRAITS = "traits"  # form and origin: what clusters follow is read together, not one by one
 SILHOUETTE_FALL = (
     "A fall can be an improvement: silhouette rewards few round blobs far apart, so splitting one "
     "vague blob into several real but neighbouring themes, or clustering lines that were noise "
@@ -59,6 +60,40 @@ DECLARATIONS = (
         key="clusters",
         chinese="聚类的数量与大小",
         explained="有多少聚类，多大，多少行是噪声。",
+    ),
+    Declaration(
+        key="follows",
+        chinese="聚类依据意义还是形式",
+        explained="聚类与情感词类别的关系，减去它与最强的一项形式的关系；高于 0 为依据意义。",
+        unit="adjusted mutual information",
+        may_decide=False,
+        watched=True,
+    ),
+    *(
+        Declaration(
+            key=key,
+            chinese=f"聚类与{chinese}",
+            explained=f"由聚类能否得知一行的{chinese}？0 为打乱的聚类。",
+            unit="adjusted mutual information",
+            lower_is_better=lower,
+            ideal=lower,  # of form and origin no value is better than another by itself
+            may_decide=not lower,
+            watched=not lower,
+            memorised=memorised,
+            family=TRAITS if lower else "",
+        )
+        for key, chinese, lower, memorised in (
+            ("length", "字数", True, False),
+            ("blanks", "空格数", True, False),
+            ("rhyme", "韵母", True, False),
+            ("script", "文字", True, False),
+            ("first_character", "首字", True, False),
+            ("repetition", "重复", True, False),
+            ("lexicon", "情感词类别", False, False),
+            ("words_around", "上下文的词", False, True),
+            ("artist", "歌手", True, True),
+            ("song", "歌曲", True, True),
+        )
     ),
     Declaration(
         key="silhouette_cosine",

@@ -11,6 +11,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.run import Run
 from rapids_rap.runs.shape import Kind, check_table
+from rapids_rap.tables.follows import clear_traits, followed
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -53,6 +54,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{counts.get('noise_lines', 0):,} lines of noise; model "
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
+    follows = followed(run.quality)[1]
     columns = [
         "cluster",
         "label",
@@ -67,7 +69,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
-    blocks: list[str | pd.DataFrame] = [head, table.head(CLUSTERS_SHOWN)]
+    said = [follows] if follows else []
+    blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
     blocks.append(f"Report: {run.path / 'report.html'}; maps: {run.path / 'maps'}.")
@@ -86,6 +89,7 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
+        *clear_traits(run.cluster_traits).get(cluster, ()),
     ]
     for title, table in (
         ("Examples nearest the centre:", run.cluster_examples),

@@ -15,7 +15,8 @@ from rapids_rap.quality.figures import (
     top_figures,
 )
 
-_SHOWN = ("note", "spaces", "held_out_artists")  # elsewhere on the page
+FACTS = {"form": "形式", "meaning": "意义", "origin": "来源"}
+_SHOWN = ("sentence", "chinese", "note", "spaces", "held_out_artists")  # elsewhere on the page
 _SPACES = {
     "dense_raw": "稠密向量（原始）",
     "dense_used": "稠密向量（本次所用）",
@@ -71,6 +72,27 @@ class FigureRow:
 def collect_figures(quality: Mapping[str, Any]) -> list[FigureRow]:
     """Every figure of quality.json in its order; sections of sections are `section.figure`."""
     return [FigureRow(key, declared(key), one) for key, one in top_figures(quality).items()]
+
+
+def split_facts(rows: Sequence[FigureRow]) -> tuple[list[FigureRow], list[FigureRow]]:
+    """The figures, and apart from them what the clusters tell of each fact (`quality.follows`)."""
+    told = [row for row in rows if row.key.split(".")[0] in FACTS]
+    return [row for row in rows if row not in told], told
+
+
+def fact_row(row: FigureRow) -> dict[str, Any]:
+    """A row of the table of what clusters tell."""
+    side = row.key.split(".")[0]
+    worse = "不优于基线 not better than the baseline" if row.verdict == "worse" else ""
+    return {
+        "name": f"{FACTS[side]} {row.declaration.chinese} {row.key}",
+        "value": row.figure.value,
+        "interval": row.interval,
+        "baseline": row.figure.baseline,
+        "shuffled": row.figure.facts.get("shuffled_at_most"),
+        "rows": row.figure.facts.get("rows"),
+        "note": "; ".join(filter(None, (worse, row.note))),
+    }
 
 
 def failing(figures: Sequence[FigureRow]) -> list[FigureRow]:

@@ -15,10 +15,17 @@ import pandas as pd
 
 from rapids_rap.config import ReportConfig
 from rapids_rap.report.device import collect_device
-from rapids_rap.report.figures import collect_figures, collect_spaces, failing
+from rapids_rap.report.figures import (
+    collect_figures,
+    collect_spaces,
+    fact_row,
+    failing,
+    split_facts,
+)
 from rapids_rap.report.html import Column, Row, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -80,6 +87,15 @@ PARITY_COLUMNS = (
     Column("state", "结果", "result"),
     Column("note", "说明", "note"),
 )
+FACT_COLUMNS = (
+    Column("name", "由聚类得知", "clusters tell"),
+    Column("value", "调整互信息", "adjusted MI", "num"),
+    Column("interval", "95% 区间", "interval"),
+    Column("baseline", "同长度内打乱", "shuffled within lengths", "num"),
+    Column("shuffled", "打乱，最大", "shuffled, at most", "num"),
+    Column("rows", "观察", "observations", "int"),
+    Column("note", "说明", "note"),
+)
 SPACE_COLUMNS = (
     Column("space", "空间", "space"),
     Column("value", "MRR", "macro", "num"),
@@ -100,7 +116,7 @@ DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
 
 def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
-    figures = collect_figures(run.quality)
+    figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
@@ -113,6 +129,10 @@ def render_report(run: Run, config: ReportConfig) -> str:
         images=page_images(run.maps, _MAPS),
         figures=figures,
         failing=failing(figures),
+        follows=followed(run.quality),
+        facts=[fact_row(row) for row in facts],
+        fact_columns=FACT_COLUMNS,
+        told_by_form=told_by_form(run.cluster_traits, run.clusters),
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
         themes=records(run.themes),
@@ -196,6 +216,7 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
     }
     limits = {"terms": config.terms, "examples": config.examples, "artists": _CARD_ARTISTS}
     categories = _categories(run.cluster_emotions)
+    traits = clear_traits(run.cluster_traits)
     cards = []
     for row in chosen:
         own = {name: part.get(row["cluster"], []) for name, part in parts.items()}
@@ -209,7 +230,7 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
             }
             for name in categories
         ]
-        cards.append({"row": row, **card})
+        cards.append({"row": row, **card, "traits": traits.get(row["cluster"], [])})
     return cards
 
 

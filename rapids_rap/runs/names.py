@@ -11,6 +11,7 @@ TABLES = (
     "cluster_artists.csv",
     "artist_clusters.csv",
     "cluster_examples.csv",
+    "cluster_traits.csv",
     "themes.csv",
     "cluster_regions.csv",
     "labels.csv",

@@ -83,6 +83,11 @@ class Run:
         return self._table("cluster_examples.csv")
 
     @functools.cached_property
+    def cluster_traits(self) -> pd.DataFrame | None:
+        """cluster_traits.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_traits.csv")
+
+    @functools.cached_property
     def themes(self) -> pd.DataFrame:
         """themes.csv."""
         return self._table("themes.csv")
@@ -150,6 +155,9 @@ class Run:
             "suggested_label",
             "top_terms",
             "kind",
+            "side",
+            "fact",
+            "value",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

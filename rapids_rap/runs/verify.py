@@ -184,7 +184,8 @@ def _compare_clusters(run: Run) -> Iterator[str]:
         yield "clusters.csv lists a cluster twice."
     yield from _differ("clusters of clusters.csv", len(ids), "counts.clusters", counts["clusters"])
     known = set(table["cluster"])
-    for name in ("cluster_terms", "cluster_emotions", "cluster_examples", "cluster_artists"):
+    tables = ("terms", "emotions", "examples", "traits", "artists")
+    for name in (f"cluster_{table}" for table in tables):
         other = getattr(run, name)
         strange = sorted(set(other["cluster"]) - known) if other is not None else []
         if strange:

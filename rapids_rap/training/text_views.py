@@ -16,8 +16,7 @@ from functools import lru_cache
 import numpy as np
 import rjieba
 from opencc import OpenCC
-
-from rapids_rap.errors import CapabilityError
+from pypinyin import Style, lazy_pinyin
 
 MOST_REPEATED = 0.32  # ESimCSE's rate: at most this share of a line's units is said twice
 MOST_SWAPPED = 0.3  # of the characters that have a homophone
@@ -154,13 +153,6 @@ def find_homophones(
 
 def pinyin_reading() -> Callable[[str], str]:
     """The pinyin of a character with its tone (most usual reading), or "" for what has none."""
-    try:
-        from pypinyin import Style, lazy_pinyin
-    except ImportError as error:
-        raise CapabilityError(
-            f"The rhyme objective needs pypinyin ({error}); install it with "
-            "`pip install rapids-rap[train]`."
-        ) from error
 
     def read(character: str) -> str:
         return "".join(lazy_pinyin(character, style=Style.TONE3, errors="ignore"))
