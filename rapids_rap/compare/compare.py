@@ -106,15 +106,10 @@ def contrast_runs(
     """
     a, b = sides
     quoted = contrast(a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, *sides))
-    measured = contrast(*figures, "shared")
-    # What stands within a figure is measured with it; a section holds figures of their own.
-    whole = {key for key, entry in figures[0].items() if "value" in entry} | {
-        row.key for row in measured
-    }
-    return measured + [
+    return contrast(*figures, "shared") + [
         row
         for row in quoted
-        if not whole & {row.key, row.key.split(".")[0]}
+        if not figures[0].keys() & {row.key, row.key.split(".")[0]}
         and not (row.a.value is None and row.b.value is None)
     ]
 

@@ -60,7 +60,7 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     over = "songs" if shared.known_songs else "texts"
     known = (hits, lexicon.categories, shared.texts, shared.songs, over, seed)
     return tuple(
-        _Side(shared, side, tokens, backend, seed).figures() | shared_follows(side.labels, *known)
+        _Side(shared, side, tokens, backend, seed).figures(shared_follows(side.labels, *known))
         for side in shared.sides
     )
 
@@ -128,11 +128,12 @@ class _Side:
         self.scorer = Scorer(backend.from_host(side.labels), backend, seed)
         self.xy = backend.from_host(side.xy.astype(np.float32))
 
-    def figures(self) -> Figures:
+    def figures(self, follows: Mapping[str, Figure]) -> Figures:
         vectors = used_vectors(self.side.run, self.side.rows, self.backend)
         every = np.arange(len(self.labels))
         rows = self.scorer.sample(_SILHOUETTE_SAMPLE, _SILHOUETTE_SAMPLE)
         figures = {
+            **follows,
             "next_line_cluster": self._next_line(),
             "silhouette_cosine": self._silhouette(
                 self.scorer.vector_silhouettes(vectors),

@@ -83,16 +83,16 @@ DECLARATIONS = (
             family=TRAITS if lower else "",
         )
         for key, chinese, lower, memorised in (
-            ("length", "字数", True, False),
-            ("blanks", "空格数", True, False),
-            ("rhyme", "韵母", True, False),
-            ("script", "文字", True, False),
-            ("first_character", "首字", True, False),
-            ("repetition", "重复", True, False),
-            ("lexicon", "情感词类别", False, False),
-            ("words_around", "上下文的词", False, True),
-            ("artist", "歌手", True, True),
-            ("song", "歌曲", True, True),
+            ("form.length", "字数", True, False),
+            ("form.blanks", "空格数", True, False),
+            ("form.rhyme", "韵母", True, False),
+            ("form.script", "文字", True, False),
+            ("form.first_character", "首字", True, False),
+            ("form.repetition", "重复", True, False),
+            ("meaning.lexicon", "情感词类别", False, False),
+            ("meaning.words_around", "上下文的词", False, True),
+            ("origin.artist", "歌手", True, True),
+            ("origin.song", "歌曲", True, True),
         )
     ),
     Declaration(
@@ -249,8 +249,8 @@ def declared(key: str) -> Declaration:
     every silhouette, an `alignment_of_songs` as the alignment, any other as higher is better.
     """
     last = key.rpartition(".")[2]
-    if last in _BY_KEY:
-        return _BY_KEY[last]
+    if known := _BY_KEY.get(key) or _BY_KEY.get(last):
+        return known
     kin = next((one for one in DECLARATIONS if last.startswith(one.family or one.key)), None)
     kin = kin or Declaration(key=last, chinese="")
     return replace(kin, key=last, chinese=last.replace("_", " "), explained="", ideal=False)

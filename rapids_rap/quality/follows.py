@@ -119,7 +119,11 @@ def what_clusters_follow(
     notes = _left_out(songs, len(seen), found)
     over = "songs" if songs else f"blocks of {BLOCK} lines"
     del facts.sides["origin"]  # cluster_artists.csv says who
-    return Follows(_as_json(found, over, notes), cluster_traits(facts.clusters, facts.sides))
+    figures: dict[str, Any] = {"follows": _summary(found, over).with_interval()}
+    for key, figure in _figures(found, over, notes).items():
+        side, name = key.split(".")
+        figures.setdefault(side, {})[name] = figure.with_interval()
+    return Follows(figures, cluster_traits(facts.clusters, facts.sides))
 
 
 def shared_follows(
@@ -130,15 +134,15 @@ def shared_follows(
     groups: Int64s,
     over: str,
     seed: int,
-) -> dict[str, Any]:
-    """Form and the lexicon's categories alone, of runs that are compared: figures as of `Follows`.
+) -> dict[str, Figure]:
+    """Form and the lexicon's categories alone, of runs that are compared: by `side.fact`.
 
     labels, groups: (n,) int64 cluster of each text, -1 noise, and what intervals resample, in the
     words of `over`. hits: (n, categories).
     """
     facts = _facts(labels, hits, categories, texts, groups, seed)
     found = _told_of(facts, _shuffles(facts, seed), np.ones(len(facts.texts), dtype=bool))
-    return _as_json(found, over, {})
+    return {"follows": _summary(found, over), **_figures(found, over, {})}
 
 
 def _each(facts: _Facts) -> Iterator[tuple[str, str, Shape]]:
@@ -250,17 +254,17 @@ def _left_out(songs: int, seen: int, found: dict[str, dict[str, Told]]) -> dict[
     return dict.fromkeys(_MEMORISED, left_out_note(songs, seen))
 
 
-def _as_json(
+def _figures(
     found: Mapping[str, Mapping[str, Told]], over: str, notes: Mapping[str, str]
-) -> dict[str, Any]:
-    sections = {
-        side: {name: _figure(name, one, over, notes.get(name, "")) for name, one in parts.items()}
+) -> dict[str, Figure]:
+    return {
+        f"{side}.{name}": _figure(name, one, over, notes.get(name, ""))
         for side, parts in found.items()
+        for name, one in parts.items()
     }
-    return {"follows": _summary(found, over), **sections}
 
 
-def _figure(name: str, one: Told, over: str, note: str) -> dict[str, Any]:
+def _figure(name: str, one: Told, over: str, note: str) -> Figure:
     facts: dict[str, Any] = {"rows": one.observations}
     if one.value is not None:
         facts |= {"shuffled_at_most": one.shuffled, "interval_over": over}
@@ -270,11 +274,10 @@ def _figure(name: str, one: Told, over: str, note: str) -> dict[str, Any]:
     if note:
         facts["note"] = note
     named = BASELINE if one.within is not None else ""
-    figure = Figure(one.value, one.within, named, _MEANINGS[name], one.interval, facts)
-    return figure.with_interval()
+    return Figure(one.value, one.within, named, _MEANINGS[name], one.interval, facts)
 
 
-def _summary(found: Mapping[str, Mapping[str, Told]], over: str) -> dict[str, Any]:
+def _summary(found: Mapping[str, Mapping[str, Told]], over: str) -> Figure:
     """Meaning less form, what the clusters follow, and the sentences of it."""
     best = {"form": _best(found["form"]), "meaning": ("lexicon", found["meaning"]["lexicon"])}
     if "origin" in found:
@@ -291,7 +294,7 @@ def _summary(found: Mapping[str, Mapping[str, Told]], over: str) -> dict[str, An
         "do clusters tell a line's category in the lexicon better than any trait of its form?",
         interval,
         {**facts, "sentence": english, "chinese": chinese},
-    ).with_interval()
+    )
 
 
 def _best(parts: Mapping[str, Told]) -> tuple[str, Told]:

@@ -28,6 +28,7 @@ from rapids_rap.embedding.fusion import lexical_vectors
 from rapids_rap.embedding.postprocess import postprocess
 from rapids_rap.maps.draw import MapData, draw_maps
 from rapids_rap.quality.assess import Evidence, assess
+from rapids_rap.quality.follows import what_clusters_follow
 from rapids_rap.quality.retrieval import retrieve
 from rapids_rap.reading.assign import ask_neighbours, judge, leave_out
 from rapids_rap.runs.stages import load_result, save_result
@@ -251,7 +252,21 @@ def test_quality_is_the_cpus(stages, sample, words):
             f.backend,
             7,
         )
-        figures.append(assess(evidence, retrieval, config, f.backend, 7).figures)
+        lexicon = load_lexicon()
+        hits = count_hits(words[1], sample.texts, lexicon, "occurrence", f.backend)
+        follows = what_clusters_follow(
+            f.clusters.labels,
+            hits,
+            lexicon.categories,
+            songs.assign(file="a"),
+            sample.texts,
+            words[1],
+            stop_words(""),
+            np.zeros(0, np.uint64),
+            f.backend,
+            7,
+        )
+        figures.append(assess(evidence, retrieval, follows, config, f.backend, 7).figures)
     close(*figures)
 
 

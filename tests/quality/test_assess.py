@@ -10,11 +10,13 @@ from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.config import QualityConfig, TermsConfig
 from rapids_rap.quality.assess import NOT_COMPUTED, Evidence, assess
+from rapids_rap.quality.follows import Follows
 from rapids_rap.quality.retrieval import retrieve
 from rapids_rap.words.segment import segment
 from rapids_rap.words.terms import cluster_terms, stop_words
 from tests.strict_backend import StrictBackend
 
+NO_FOLLOWS = Follows({}, pd.DataFrame())  # tested by themselves
 NOTHING = np.zeros(0, np.uint64)  # that a model was trained on
 BACKEND = CpuBackend()
 
@@ -58,7 +60,7 @@ def judged(found, config, backend, seed):
         backend,
         seed,
     )
-    return assess(found, retrieval, config, backend, seed).figures
+    return assess(found, retrieval, NO_FOLLOWS, config, backend, seed).figures
 
 
 def test_planted_clusters_are_good_and_shuffled_ones_are_not():

@@ -152,6 +152,7 @@ def a_run(clusters=3, **changes):
             }
         ),
         "cluster_regions": None,
+        "cluster_traits": None,
         "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
