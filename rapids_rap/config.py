@@ -315,6 +315,13 @@ class NightlyConfig(Section):
         0.3, ge=0, le=1, description="gate: relative fall of next-line retrieval's MRR, at most"
     )
     max_dbcv_fall: float = Field(0.3, ge=0, le=2, description="gate: fall of DBCV, at most")
+    max_meaning_fall: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="gate: relative fall, beyond both intervals, of what clusters tell of the "
+        "lexicon's categories, at most",
+    )
     false_discovery: float = Field(
         0.05, gt=0, lt=1, description="of clusters said to have grown or shrunk beyond chance"
     )

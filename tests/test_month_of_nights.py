@@ -29,6 +29,7 @@ SETTINGS = (
     "nightly.min_clusters_ratio=0",
     "nightly.max_retrieval_fall=1",
     "nightly.max_dbcv_fall=2",
+    "nightly.max_meaning_fall=1",
     "nightly.max_noise=1",
     "nightly.max_noise_rise=1",
 )

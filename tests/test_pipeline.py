@@ -13,7 +13,7 @@ from rapids_rap.runs.job import Job
 from rapids_rap.settings import change_config
 from tests.tiny_nights import write_songs
 
-AFTER_CLUSTERS = {"terms", "theme_terms", "quality"}
+AFTER_CLUSTERS = {"terms", "theme_terms", "follows", "quality"}
 AFTER_LAYOUT = {"clusters", *AFTER_CLUSTERS}
 AFTER_SPACE = {"neighbors", "retrieval", "layout", *AFTER_LAYOUT}
 AFTER_CORPUS = {"corpus", "retrieval", *AFTER_LAYOUT}
@@ -26,8 +26,8 @@ SECTIONS = {
     "neighbors": {"neighbors", "layout", *AFTER_LAYOUT},
     "layout": {"layout", *AFTER_LAYOUT},
     "clusters": AFTER_LAYOUT,
-    "terms": AFTER_CLUSTERS,
-    "lexicon": {"lexicon"},
+    "terms": AFTER_CLUSTERS - {"follows"},
+    "lexicon": {"lexicon", "follows", "quality"},
     "quality": {"quality"},
 }
 FIELDS = {
@@ -37,6 +37,7 @@ FIELDS = {
     "embedding.postprocess": AFTER_SPACE,
     "embedding.lexical": AFTER_SPACE,
     "terms.user_words": AFTER_TOKENS,
+    "terms.stop_words": AFTER_CLUSTERS,
     "lexicon.path": AFTER_TOKENS,
     **{
         f"quality.{name}": {"retrieval", "quality"}

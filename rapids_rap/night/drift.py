@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
 from rapids_rap.arrays import Float64s
-from rapids_rap.quality.figures import DECLARATIONS
+from rapids_rap.quality.figures import DECLARATIONS, top_figures
 
 FIGURES = tuple(one.key for one in DECLARATIONS if one.watched)
 MOST_LISTED = 50  # artists with new lines that nightly.json names
@@ -147,7 +147,8 @@ def _as_counts(series: pd.Series) -> dict[int, int]:
 
 def figures_of(quality: Mapping[str, Any]) -> dict[str, float]:
     """The single figures of quality.json that were computed, noise share among them."""
-    found = {name: quality.get(name, {}).get("value") for name in FIGURES}
+    every = top_figures(quality)
+    found = {name: every[name].value for name in FIGURES if name in every}
     found["noise_share"] = quality.get("clusters", {}).get("noise_share_lines")
     return {name: float(value) for name, value in found.items() if value is not None}
 

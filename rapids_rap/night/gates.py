@@ -18,12 +18,16 @@ FIRST = "no night was published before"
 
 @dataclass(frozen=True)
 class Facts:
-    """What gates judge, of one night. shares are 0 to 1; a figure is None where not computed."""
+    """What gates judge, of one night. shares are 0 to 1; a figure is None where not computed.
+
+    meaning: the 95 % interval of what clusters tell of the lexicon's categories.
+    """
 
     clusters: int
     noise: float
     retrieval: float | None
     dbcv: float | None
+    meaning: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,13 @@ def judge(now: Facts, change: Change | None, limits: NightlyConfig) -> list[Gate
             "fall of DBCV",
             absent=NO_FIGURE if change else FIRST,
         ),
+        _most(
+            "max_meaning_fall",
+            _sure_fall(before, now),
+            limits.max_meaning_fall,
+            "relative fall of what clusters tell of the lexicon, beyond both intervals",
+            absent=NO_FIGURE if change else FIRST,
+        ),
     ]
 
 
@@ -121,6 +132,17 @@ def _fall(before: Facts | None, now: Facts, figure: str, *, relative: bool) -> f
     if not relative:
         return float(old - new)
     return float((old - new) / old) if old > 0 else 0.0
+
+
+def _sure_fall(before: Facts | None, now: Facts) -> float | None:
+    """From the lower end of the interval before to the upper end now, of the former; 0 for none.
+
+    A figure over a few hundred lines with a hit moves by itself: only what it surely lost counts.
+    """
+    if before is None or before.meaning is None or now.meaning is None:
+        return None
+    old, new = before.meaning[0], now.meaning[1]
+    return max(0.0, (old - new) / old) if old > 0 else 0.0
 
 
 def failed(gates: Sequence[Gate]) -> list[Gate]:

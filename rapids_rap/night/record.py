@@ -11,6 +11,7 @@ from rapids_rap.config import NightlyConfig
 from rapids_rap.night import drift, gates
 from rapids_rap.night.basis import InputChanges
 from rapids_rap.night.readback import RecordFile, check_fields, read_table
+from rapids_rap.quality.figures import Figure, top_figures
 from rapids_rap.runs.names import NIGHT
 from rapids_rap.runs.run import Run
 
@@ -110,6 +111,7 @@ def _facts(run: Run) -> gates.Facts:
         noise=counts["noise_lines"] / counts["kept"],
         retrieval=figures.get("next_line_retrieval"),
         dbcv=figures.get("dbcv"),
+        meaning=top_figures(run.quality).get("meaning.lexicon", Figure(None)).interval,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from rapids_rap.config import NightlyConfig
 from rapids_rap.night.gates import Change, Facts, as_json, failed, judge, refusal
 
-GOOD = Facts(clusters=40, noise=0.3, retrieval=0.5, dbcv=0.2)
+GOOD = Facts(clusters=40, noise=0.3, retrieval=0.5, dbcv=0.2, meaning=(0.2, 0.3))
 SAME = Change(GOOD, lines_lost=0.0, ids_kept=1.0)
 LIMITS = NightlyConfig()
 
@@ -32,6 +32,7 @@ def test_a_night_like_the_last_passes_every_gate():
         ("min_ids_kept", GOOD, replace(SAME, ids_kept=0.49)),
         ("max_retrieval_fall", replace(GOOD, retrieval=0.34), SAME),
         ("max_dbcv_fall", replace(GOOD, dbcv=-0.11), SAME),
+        ("max_meaning_fall", replace(GOOD, meaning=(0.05, 0.13)), SAME),
     ],
 )
 def test_each_gate_refuses_its_own_fault(gate, now, change):
@@ -54,6 +55,7 @@ def test_the_first_night_meets_only_absolute_gates():
         "min_ids_kept",
         "max_retrieval_fall",
         "max_dbcv_fall",
+        "max_meaning_fall",
     }
 
 
@@ -64,6 +66,7 @@ def test_what_was_not_computed_does_not_refuse():
         verdicts = {g.gate: g.passed for g in judge(now, Change(before, 0.0, None), LIMITS)}
         assert verdicts["max_retrieval_fall"] is None
         assert verdicts["max_dbcv_fall"] is None
+        assert verdicts["max_meaning_fall"] is None
         assert verdicts["min_ids_kept"] is None
     zero = replace(GOOD, retrieval=0.0)
     assert not failed(judge(zero, replace(SAME, before=zero), LIMITS))
@@ -81,3 +84,12 @@ def test_the_refusal_says_what_to_do():
     ):
         assert part in said
     assert "max_noise " not in said
+
+
+def test_meaning_that_may_not_have_fallen_refuses_nothing():
+    """A figure may halve within its intervals; clusters that told nothing can't tell less."""
+    for now in ((0.0, 0.2), (-0.1, 0.15), (0.25, 0.4)):
+        verdicts = {g.gate: g for g in judge(replace(GOOD, meaning=now), SAME, LIMITS)}
+        assert verdicts["max_meaning_fall"].passed
+    empty = replace(GOOD, meaning=(-0.1, 0.1))
+    assert not failed(judge(empty, replace(SAME, before=empty), LIMITS))
