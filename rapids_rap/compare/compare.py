@@ -24,6 +24,7 @@ from rapids_rap.compare.verdict import Contrast, Verdict, contrast, judge
 from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import flow_table
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.follows import followed
 
 
 @dataclass(frozen=True)
@@ -189,11 +190,16 @@ def sentences(found: Comparison) -> list[str]:
         alike,
         found.verdict.english,
         *(
+            f"{name}: {sentence}"
+            for name, figures in zip(found.names, found.figures, strict=True)
+            if (sentence := followed(figures)[1])
+        ),
+        *(
             memory_warning(name, record)
             for name, side in zip(found.names, found.sides, strict=True)
             if (record := record_of(side.run))
         ),
-        "(* may decide which run is better; in brackets 95 % bootstrap intervals, over songs.)",
+        "(* may decide which run is better; in brackets 95 % intervals, over songs.)",
     ]
 
 

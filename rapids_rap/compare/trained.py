@@ -39,6 +39,19 @@ class _Intervals(BaseModel):
     dev_mrr_gain: Span = None
 
 
+class _Trait(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    before: Measured
+    after: Measured
+    change_interval: Span
+
+    @model_validator(mode="after")
+    def _an_interval_has_its_ends(self) -> Self:
+        if self.change_interval is not None and None in (self.before, self.after):
+            raise ValueError("change_interval without before and after")
+        return self
+
+
 class _Record(BaseModel):
     """What of training.json is put into sentences, and what decides a comparison."""
 
@@ -55,6 +68,7 @@ class _Record(BaseModel):
     tfidf_mrr: Measured
     chance_mrr: Measured
     intervals: _Intervals
+    neighbours_share: dict[str, _Trait] = {}
 
     @model_validator(mode="after")
     def _figures_come_together(self) -> Self:

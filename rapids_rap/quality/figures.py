@@ -147,6 +147,7 @@ DECLARATIONS = (
         chinese="代表词一致性 NPMI",
         explained="同一聚类的代表词是否出现在同一行（−1 至 1）？",
         unit="-1 to 1",
+        may_decide=False,  # it does not follow people's judgement (ProxAnn, ACL 2025)
         watched=True,
     ),
     Declaration(

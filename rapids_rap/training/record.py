@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,23 +11,27 @@ from rapids_rap.config import Config
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.quality.bootstrap import Interval, mean_interval
+from rapids_rap.quality.neighbour_traits import LEXICON
 from rapids_rap.training.checkpoint import TrainingState
-from rapids_rap.training.dev import Baselines, DevFigures
+from rapids_rap.training.dev import RESAMPLES, Baselines, DevFigures
 from rapids_rap.training.lines import DevPairs, HeldOutSplit
 
-RESAMPLES = 1_000  # of the held-out songs, for an interval
 PACKAGES = ("torch", "transformers", "peft", "rapids-rap")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The songs that were held out and what they say; None where there are too few."""
+    """The songs that were held out and what they say; None where there are too few.
+
+    traits: as of `dev_traits`, empty then.
+    """
 
     split: HeldOutSplit
     dev: DevPairs | None
     before: DevFigures | None
     after: DevFigures | None
     baselines: Baselines | None
+    traits: Mapping[str, Mapping[str, Any]]
 
 
 def make_record(
@@ -59,6 +63,7 @@ def make_record(
         "seconds": round(state.seconds, 1),
         **_lines(judgement.split),
         **_figures(judgement, seed),
+        "neighbours_share": judgement.traits,
         "history": state.history,
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
@@ -135,6 +140,28 @@ def sentences(record: dict[str, Any]) -> Iterator[str]:
         f"{record['chance_mrr']:.4f}."
     )
     yield _verdict(record, gain[0] if gain else 0.0)
+    if said := _taught(record.get("neighbours_share") or {}):
+        yield said
+
+
+def _taught(traits: Mapping[str, Mapping[str, Any]]) -> str:
+    """What nearest lines share more than before, and whether that is form or meaning."""
+    known = {name: one for name, one in traits.items() if one["change_interval"] is not None}
+    if not known:
+        return ""
+    changes = ", ".join(
+        f"{name.replace('_', ' ')} {one['before']:.3f} to {one['after']:.3f}"
+        for name, one in known.items()
+    )
+    more = [name for name, one in known.items() if one["change_interval"][0] > 0]
+    less = [name for name, one in known.items() if one["change_interval"][1] < 0]
+    form = [name.replace("_", " ") for name in more if name != LEXICON]
+    meaning = "more" if LEXICON in more else "less" if LEXICON in less else "no surely other"
+    taught = f"it taught form ({', '.join(form)})" if form else "it taught no form"
+    return (
+        f"What a held-out line shares with its nearest line of another song (Cohen's kappa): "
+        f"{changes}; beyond chance {taught} and {meaning} meaning (the lexicon's categories)."
+    )
 
 
 def _verdict(record: dict[str, Any], low: float) -> str:

@@ -55,7 +55,7 @@ from rapids_rap.runs.files import (
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.outputs import check_output_folder, named_files
 from rapids_rap.training.checkpoint import Checkpoints, TrainingState, as_plain
-from rapids_rap.training.dev import DevFigures, dev_baselines, dev_figures
+from rapids_rap.training.dev import DevFigures, dev_baselines, dev_figures, dev_traits
 from rapids_rap.training.head import HeadLearner
 from rapids_rap.training.learner import EncoderLearner, Learner, refuse_random_evaluation
 from rapids_rap.training.lines import (
@@ -204,7 +204,10 @@ def _train_into(
     trained = config.embedding.model_copy(update=said_by_folder)
     after = _measured(plan.dev, trained, lane, progress)
     baselines = dev_baselines(plan.dev, backend) if plan.dev else None
-    return state, Evaluation(plan.split, plan.dev, before, after, baselines)
+    traits = (
+        dev_traits(plan.dev, before, after, backend, seed) if plan.dev and before and after else {}
+    )
+    return state, Evaluation(plan.split, plan.dev, before, after, baselines, traits)
 
 
 def _trained_on(spec: ModelSpec, lines: TrainingLines) -> UInt64s:
