@@ -40,10 +40,10 @@ def test_intervals_that_overlap_count_as_equal(other):
 
 def test_without_an_interval_nothing_is_proven():
     """A figure without an interval is quoted and said to prove nothing."""
-    found = verdict({"npmi_coherence": figure(-0.9)}, {"npmi_coherence": figure(-0.1)})
+    found = verdict({"dbcv_layout": figure(-0.9)}, {"dbcv_layout": figure(-0.1)})
     assert found.better is None
     assert "Without an interval" in found.english
-    assert "npmi_coherence (better in B)" in found.english
+    assert "dbcv_layout (better in B)" in found.english
 
 
 def test_silhouette_alone_never_decides():

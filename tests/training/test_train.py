@@ -324,6 +324,24 @@ def test_a_full_disk_is_exit_3_and_keeps_the_checkpoint(
     assert not out.exists()
 
 
+def test_a_training_says_what_it_taught(trained):
+    """What nearest lines share before and after, and whether that is form or meaning."""
+    record = dict(trained["full"].record)
+    traits = record["neighbours_share"]
+    assert {"length", "rhyme", "lexicon"} <= traits.keys()
+    form = {"before": 0.1, "after": 0.3, "change_interval": [0.1, 0.3]}
+    less = {"before": 0.3, "after": 0.2, "change_interval": [-0.15, -0.05]}
+    same = {"before": 0.3, "after": 0.2, "change_interval": [-0.15, 0.05]}
+    for lexicon, said in ((less, "and less meaning"), (same, "and no surely other meaning")):
+        told = [*sentences(record | {"neighbours_share": {"rhyme": form, "lexicon": lexicon}})][-1]
+        assert "rhyme 0.100 to 0.300" in told
+        assert "it taught form (rhyme)" in told
+        assert said in told
+    told = [*sentences(record | {"neighbours_share": {"rhyme": same, "lexicon": form}})][-1]
+    assert "it taught no form and more meaning" in told
+    assert len([*sentences(record | {"neighbours_share": {}})]) == 3
+
+
 @pytest.mark.parametrize(
     ("after", "said"),
     [
@@ -335,4 +353,4 @@ def test_a_full_disk_is_exit_3_and_keeps_the_checkpoint(
 def test_figures_at_chance_are_said_to_be(trained, after, said):
     """Above a weak baseline and below guessing is no success."""
     figures = {"dev_mrr_after": after, "tfidf_mrr": 0.1, "chance_mrr": 0.2, "best_step": 2}
-    assert said in list(sentences(dict(trained["full"].record) | figures))[-1]
+    assert said in " ".join(sentences(dict(trained["full"].record) | figures))
