@@ -138,11 +138,29 @@ class LayoutConfig(Section):
     )
 
 
+@dataclass(frozen=True)
+class VotingSettings:
+    """How a layout is clustered, and how many vote; the fields are `ClustersConfig`'s."""
+
+    min_cluster_size: int
+    layouts: int
+    min_samples: int
+    selection: Literal["eom", "leaf"]
+    epsilon: float
+
+
 class ClustersConfig(Section):
     """HDBSCAN over distinct texts, and the themes above the clusters."""
 
     min_cluster_size: int = Field(
         0, ge=0, description="distinct texts; 0: a 400th of them, between 15 and 1000"
+    )
+    layouts: int = Field(
+        0,
+        ge=0,
+        le=200,
+        description="layouts whose clusters vote; 0: chosen by size, 1: one layout, whose clusters "
+        "another seed changes",
     )
     min_samples: int = Field(
         5, ge=1, le=1023, description="neighbours that make a point dense, itself not counted"
@@ -155,6 +173,11 @@ class ClustersConfig(Section):
         "keep", description="nearest: noise joins the cluster of its neighbours (cluster_raw stays)"
     )
     themes: int = Field(7, ge=1, description="groups of clusters, the coarse level")
+
+    @property
+    def voting(self) -> VotingSettings:
+        """The settings that decide the votes."""
+        return _part_of(self, VotingSettings)
 
 
 class TermsConfig(Section):

@@ -22,6 +22,7 @@ from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.clustering.themes import text_themes
+from rapids_rap.clustering.votes import cast_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
@@ -68,6 +69,7 @@ STAGES: dict[str, Callable[..., object]] = {
     "neighbors": neighbor_graph,
     "retrieval": retrieve,
     "layout": lay_out,
+    "votes": cast_votes,
     "clusters": find_clusters,
     "terms": cluster_terms,
     "theme_terms": cluster_terms,
@@ -317,10 +319,22 @@ def _place_and_group(
         is None,  # every layout differs then: an earlier one must not pass for this run's
         along=partial(prepare_drawing, backend),
     )
+    votes = job.stage(
+        "votes",
+        cast_votes,
+        layout,
+        used.matrix,
+        graph,
+        config.layout,
+        config.clusters.voting,
+        backend,
+        seed,
+        fresh=seed is None,
+    )
     clusters = job.stage(
         "clusters",
         find_clusters,
-        layout.reduced,
+        votes,
         used.matrix,
         weights,
         graph,

@@ -1,6 +1,6 @@
-"""HDBSCAN over the distinct texts, with cluster ids that don't depend on chance.
+"""Clusters of the distinct texts, with ids that don't depend on chance.
 
-Clusters are found in the reduced space of the layout; their centers and themes are taken in the
+Clusters are what the layouts agree on (`consensus`); their centers and themes are taken in the
 vectors. A text's weight (its occurrences) orders the clusters and enters nothing else: no GPU
 library takes weights in HDBSCAN, and a chorus repeated forty times is one idea.
 """
@@ -14,11 +14,13 @@ from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_first, group_sums, group_totals, row_blocks, unit_rows
+from rapids_rap.clustering.consensus import find_consensus
 from rapids_rap.clustering.neighbors import NeighborGraph, count_votes
 from rapids_rap.clustering.themes import find_themes
+from rapids_rap.clustering.votes import Votes, min_cluster_size
 from rapids_rap.config import ClustersConfig
 
-VERSION = 2  # raise it when the same arguments give another result
+VERSION = 3  # raise it when the same arguments give another result
 log = logging.getLogger(__name__)
 
 
@@ -27,42 +29,39 @@ class Clusters:
     """The clusters of n distinct texts. Cluster 0 has the largest total weight; noise is -1.
 
     labels: (n,) int64, final; labels_raw: (n,) int64 before noise was reassigned.
-    probabilities: (n,) float32, strength of membership as HDBSCAN found it: 0 for noise, also for
-    noise that was reassigned. persistence: (K,) float32 in [0, 1]. themes: (K,) int64, the theme of
-    each cluster, theme 0 the heaviest. centers: (K, d) float32, unit means of `labels_raw` members.
+    probabilities: (n,) float32, strength of membership as HDBSCAN found it, the mean over the
+    layouts that agree: 0 for noise, also for noise that was reassigned. agreement: (n,) float32, as
+    of `Consensus`, of `labels_raw`. persistence: (K,) float32 in [0, 1]. themes: (K,) int64, the
+    theme of each cluster, theme 0 the heaviest. centers: (K, d) float32, unit means of the members
+    by `labels_raw`.
     """
 
     labels: Array
     labels_raw: Array
     probabilities: Array
+    agreement: Array
     persistence: Array
     themes: Array
     centers: Array
 
 
 def find_clusters(
-    reduced: Array,
+    votes: Votes,
     vectors: Array,
     weights: Array,
     graph: NeighborGraph,
     config: ClustersConfig,
     backend: Backend,
 ) -> Clusters:
-    """Clusters of `reduced` (n, m), described in `vectors` (n, d); weights: (n,) occurrences.
+    """What the votes on n texts agree on, described in `vectors` (n, d); weights: (n,) occurrences.
 
     Depends on the rows only: cluster ids go by total weight, then by the lowest text_id. No
     cluster, one or many are all answers; fewer than 3 texts are noise.
     """
     xp = backend.xp
-    n = int(reduced.shape[0])
+    n = int(vectors.shape[0])
     size = min_cluster_size(n, config.min_cluster_size)
-    found = backend.hdbscan(
-        reduced,
-        min_cluster_size=size,
-        min_samples=max(1, min(config.min_samples, n - 1)),
-        selection=config.selection,
-        epsilon=config.epsilon,
-    )
+    found = find_consensus(votes, size, backend)
     count = int(found.persistence.shape[0])
     centers = cluster_centers(vectors, found.labels, count)
     labels = found.labels
@@ -73,27 +72,18 @@ def find_clusters(
     order = _heaviest_first(mass, group_first(labels, count))
     centers, mass = xp.take(centers, order, axis=0), xp.take(mass, order)
     labels_raw = _rename(found.labels, order)
-    log.info("%d clusters of at least %d texts among %d", count, size, n)
+    log.info(
+        "%d clusters of at least %d texts among %d, by %d layouts", count, size, n, votes.layouts
+    )
     return Clusters(
         labels=_rename(labels, order),
         labels_raw=labels_raw,
         probabilities=found.probabilities,
+        agreement=found.agreement,
         persistence=xp.take(found.persistence, order),
         themes=find_themes(centers, mass, config.themes, backend),
         centers=centers,
     )
-
-
-def min_cluster_size(n: int, configured: int) -> int:
-    """HDBSCAN's smallest cluster for n texts.
-
-    As configured (at least 2); 0 chooses n / 400, between 15 and 1000: a share rather than a number
-    keeps the count of clusters near a hundred, a number to read, as the corpus grows. Under 60
-    texts it is a quarter of them, so that a handful can still fall apart into groups.
-    """
-    if configured:
-        return max(2, configured)
-    return max(2, min(max(15, n // 400), 1000, n // 4))
 
 
 def cluster_centers(vectors: Array, labels: Array, count: int) -> Array:

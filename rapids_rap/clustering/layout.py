@@ -54,15 +54,13 @@ def lay_out(
     if earlier is not None and earlier.unchanged and earlier.reduced is not None:
         return Layout(xy=earlier.xy, reduced=earlier.reduced)
     n = int(vectors.shape[0])
-    if n <= config.dimensions + 2:
+    if _too_few(n, config):
         xy = _principal_plane(vectors, 2, backend)
         reduced = _principal_plane(vectors, config.dimensions, backend)
     else:
-        neighbors = min(config.n_neighbors, graph.k + 1)  # UMAP counts a point as its own neighbour
-        epochs = config.epochs or None
         specs = [
-            UmapSpec(2, neighbors, config.min_dist, epochs, config.init),
-            UmapSpec(config.dimensions, neighbors, 0.0, epochs, config.init),
+            _spec(2, config.min_dist, graph, config),
+            _spec(config.dimensions, 0.0, graph, config),
         ]
         if earlier is not None:
             specs = _continued(specs, earlier, vectors, graph, backend)
@@ -71,6 +69,20 @@ def lay_out(
     if earlier is not None:
         xy = turn_back(xy, earlier.xy, earlier.placed, backend)
     return Layout(xy=xy, reduced=reduced)
+
+
+def space_spec(n: int, graph: NeighborGraph, config: LayoutConfig) -> UmapSpec | None:
+    """How the space that is clustered is laid out anew; None for texts too few for UMAP."""
+    return None if _too_few(n, config) else _spec(config.dimensions, 0.0, graph, config)
+
+
+def _too_few(n: int, config: LayoutConfig) -> bool:
+    return n <= config.dimensions + 2
+
+
+def _spec(dimensions: int, min_dist: float, graph: NeighborGraph, config: LayoutConfig) -> UmapSpec:
+    neighbors = min(config.n_neighbors, graph.k + 1)  # UMAP counts a point as its own neighbour
+    return UmapSpec(dimensions, neighbors, min_dist, config.epochs or None, config.init)
 
 
 def _continued(

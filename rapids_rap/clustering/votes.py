@@ -1,0 +1,112 @@
+"""Several layouts of one graph, each clustered: the votes of which `consensus` makes clusters.
+
+UMAP's descent is chaotic. Another seed, or one text less, changes which texts are clustered in two
+of five cases, though the graph and the rule are the same; what most draws agree on stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn, UmapSpec
+from rapids_rap.clustering.layout import Layout, space_spec
+from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.config import LayoutConfig, VotingSettings
+
+VERSION = 1  # raise it when the same arguments give another result
+
+# Layouts of so many texts in all: what a backend spends on votes in about the time of the rest of a
+# run with a real encoder. Between the two numbers of layouts agreement rises from good to what more
+# of them hardly improve (docs/quality.md).
+BUDGET = {"cpu": 500_000, "gpu": 5_000_000}
+FEWEST, MOST = 6, 20
+DRAW = 10_007  # between the seeds of two layouts, so that those of neighbouring runs don't meet
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What V layouts say of n texts. labels: (V, n) int64, noise -1, each layout's clusters from 0.
+
+    probabilities: (V, n) float32, strength of membership. persistence: V arrays (K,) float32.
+    """
+
+    labels: Array
+    probabilities: Array
+    persistence: tuple[Array, ...]
+
+    @property
+    def layouts(self) -> int:
+        """V."""
+        return int(self.labels.shape[0])
+
+
+def cast_votes(
+    layout: Layout,
+    vectors: Array,
+    graph: NeighborGraph,
+    layouts: LayoutConfig,
+    clusters: VotingSettings,
+    backend: Backend,
+    seed: int | None,
+) -> Votes:
+    """Clusters of `layout.reduced`, and of further layouts of the same graph with other seeds.
+
+    vectors: (n, d) float32 that the graph is of. As many as `clusters.layouts` says; 0 chooses by
+    the number of texts and the backend. Texts that are too few for UMAP are clustered once.
+    """
+    n = int(vectors.shape[0])
+    count = vote_count(n, clusters.layouts, backend.name)
+    spec = space_spec(n, graph, layouts)
+    edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
+
+    def first() -> DensityClusters:
+        return dense_clusters(layout.reduced, clusters, backend)
+
+    def vote(spec: UmapSpec, number: int) -> DensityClusters:
+        draw = None if seed is None else seed + DRAW * number
+        (points,) = backend.umap(vectors, edges, [spec], draw)
+        return dense_clusters(points, clusters, backend)
+
+    calls: list[Callable[[], DensityClusters]] = [first]
+    if spec is not None:
+        calls += [partial(vote, spec, number) for number in range(1, count)]
+    found = backend.together(calls)
+    xp = backend.xp
+    return Votes(
+        xp.stack([one.labels for one in found]),
+        xp.stack([one.probabilities for one in found]),
+        tuple(one.persistence for one in found),
+    )
+
+
+def vote_count(n: int, configured: int, backend: str) -> int:
+    """How many layouts vote on n texts: as configured, or 0: what `BUDGET` allows."""
+    if configured:
+        return configured
+    return max(FEWEST, min(MOST, BUDGET[backend] // max(1, n)))
+
+
+def dense_clusters(points: Array, config: VotingSettings, backend: Backend) -> DensityClusters:
+    """HDBSCAN of `points` (n, m) by the configuration."""
+    n = int(points.shape[0])
+    return backend.hdbscan(
+        points,
+        min_cluster_size=min_cluster_size(n, config.min_cluster_size),
+        min_samples=max(1, min(config.min_samples, n - 1)),
+        selection=config.selection,
+        epsilon=config.epsilon,
+    )
+
+
+def min_cluster_size(n: int, configured: int) -> int:
+    """HDBSCAN's smallest cluster for n texts.
+
+    As configured (at least 2); 0 chooses n / 400, between 15 and 1000: a share rather than a number
+    keeps the count of clusters near a hundred, a number to read, as the corpus grows. Under 60
+    texts it is a quarter of them, so that a handful can still fall apart into groups.
+    """
+    if configured:
+        return max(2, configured)
+    return max(2, min(max(15, n // 400), 1000, n // 4))
