@@ -150,6 +150,7 @@ class Run:
             "suggested_label",
             "top_terms",
             "kind",
+            "note",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

@@ -115,6 +115,10 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "percentage": "number",
     "similarity": "number",
     "score": "number",
+    "lift": "number",
+    "lift_low": "number",
+    "lift_high": "number",
+    "note": "text",
 }
 TABLES: Mapping[str, Mapping[str, Kind]] = {
     "clusters.csv": {"cluster": "int", "lines": "int", "theme": "int", "top_terms": "text"},
