@@ -234,6 +234,7 @@ def _manifest(
     backend: Backend,
 ) -> dict[str, Any]:
     config, report, parity = origin.config, found.vectors.report, origin.certificate
+    trained = found.vectors.trained_on
     identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -253,7 +254,12 @@ def _manifest(
         "counts": _counts(found, lines),
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
-        "model": {"name": report.model, "dim": found.vectors.dim, **asdict(report)},
+        "model": {
+            "name": report.model,
+            "dim": found.vectors.dim,
+            **asdict(report),
+            "trained_on": None if trained is None else len(trained),
+        },
         "neighbors": {
             "k": found.graph.k,
             "engine": found.graph.engine,
