@@ -33,6 +33,7 @@ from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder
 from rapids_rap.runs.names import SCHEMA_VERSION
+from rapids_rap.runs.run import memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
@@ -332,6 +333,7 @@ def _summary(
     config: Config,
 ) -> Summary:
     counts, names = _counts(found, lines), found.names
+    memory = memory_note(found.quality.figures)
     noise = counts["noise_lines"] / counts["kept"]
     unit = config.corpus.unit
     largest = written["clusters.csv"].query("cluster >= 0").head(3)
@@ -345,6 +347,7 @@ def _summary(
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
             *_cut(found.vectors.report, config),
+            *([memory] if memory else []),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",
             f"Report: {folder.path / 'report.html'}",
         ),

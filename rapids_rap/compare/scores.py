@@ -26,7 +26,7 @@ from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
-from rapids_rap.quality.figures import Figure
+from rapids_rap.quality.figures import TOO_FEW_SONGS, Figure
 from rapids_rap.quality.seen import without_songs
 from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.reading.run_space import run_config, stored_vectors
@@ -210,13 +210,17 @@ class _Side:
             **said,
         }
         interval = bootstrap_mean(kappa, song, self.seed)
+        if interval is None:
+            facts["note"] = "; ".join(filter(None, [self.memory.note, TOO_FEW_SONGS]))
         return Figure(float(kappa.mean()), 0.0, "chance", meaning, interval, facts)
 
     def _silhouette(self, both: Sequence[Array], rows: Int64s, meaning: str) -> Figure:
         values, chance = (self.backend.to_host(part) for part in both)
         interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
-        facts = {"rows": len(rows), "coverage": covered}
+        facts: dict[str, Any] = {"rows": len(rows), "coverage": covered}
+        if interval is None and self.shared.known_songs:
+            facts["note"] = TOO_FEW_SONGS
         return Figure(_mean(values), _mean(chance), SHUFFLED, meaning, interval, facts)
 
     def _dbcv(self) -> Figure:

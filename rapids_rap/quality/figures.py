@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 Interval = tuple[float, float]
 
+TOO_FEW_SONGS = "too few songs"  # for an interval
+
 SILHOUETTE = "silhouette"  # the family whose fall can be an improvement
 SILHOUETTE_FALL = (
     "A fall can be an improvement: silhouette rewards few round blobs far apart, so splitting one "
@@ -238,10 +240,17 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """As it is written in a sentence: 0.412 [0.380, 0.440]."""
+        """As it is written in a sentence: 0.412 [0.380, 0.440], or 0.412 (too few songs)."""
         if self.value is None:
             return "not computed"
-        return f"{self.value:.3f}" + (f" {interval_text(self.interval)}" if self.interval else "")
+        if self.interval:
+            return f"{self.value:.3f} {interval_text(self.interval)}"
+        return f"{self.value:.3f}" + (f" ({TOO_FEW_SONGS})" if self.few_songs else "")
+
+    @property
+    def few_songs(self) -> bool:
+        """Whether it has no interval because that would rest on too few songs."""
+        return self.interval is None and TOO_FEW_SONGS in str(self.facts.get("note") or "")
 
     def verdict(self, declaration: Declaration) -> Literal["better", "worse", ""]:
         """Against its baseline; equal is worse, "" is where there is nothing to compare."""
@@ -262,15 +271,22 @@ class Figure:
         }
 
     def with_interval(self) -> dict[str, Any]:
-        """As quality.json holds a figure whose interval may be null."""
+        """As quality.json holds a figure whose interval over songs may be null.
+
+        Beside a value it is null where it would rest on too few songs, which the note says.
+        """
         named = {"baseline_name": self.baseline_name} if self.baseline_name else {}
+        facts = dict(self.facts)
+        if self.interval is None and self.value is not None:
+            own = facts.get("note")
+            facts["note"] = f"{own}; {TOO_FEW_SONGS}" if own else TOO_FEW_SONGS
         return {
             "value": self.value,
             "interval": None if self.interval is None else list(self.interval),
             "baseline": self.baseline,
             **named,
             "meaning": self.meaning,
-            **self.facts,
+            **facts,
         }
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 
@@ -71,6 +71,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     blocks: list[str | pd.DataFrame] = [head, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
+    memory = memory_note(run.quality)
+    blocks += [memory] if memory else []
     blocks.append(f"Report: {run.path / 'report.html'}; maps: {run.path / 'maps'}.")
     return blocks
 

@@ -18,7 +18,7 @@ from rapids_rap.report.device import collect_device
 from rapids_rap.report.figures import collect_figures, collect_spaces, failing
 from rapids_rap.report.html import Column, Row, render_page
 from rapids_rap.report.images import page_images
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.tables.artists import (
     NO_SONGS,
     TOO_FEW_ARTISTS,
@@ -124,6 +124,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         images=page_images(run.maps, _MAPS),
         figures=figures,
         failing=failing(figures),
+        memory=memory_note(run.quality),
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
         themes=records(run.themes),

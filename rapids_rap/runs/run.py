@@ -199,6 +199,14 @@ def open_run(path: Path) -> Run:
     return Run(path, manifest)
 
 
+def memory_note(quality: Mapping[str, Any]) -> str:
+    """What quality.json says of songs that its figures leave out, "" where they leave out none."""
+    figure = quality.get("next_line_retrieval")
+    if not isinstance(figure, Mapping) or not figure.get("songs_left_out"):
+        return ""
+    return f"Retrieval of next lines, songs and artists, and alignment: {figure.get('note')}."
+
+
 @contextlib.contextmanager
 def explain_damage(path: Path) -> Iterator[None]:
     """Turn what reading a damaged file of a run raises into an `InputError`.

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rapids_rap.night.drift import FIGURES
 from rapids_rap.quality.figures import (
     DECLARATIONS,
     SILHOUETTE,
+    TOO_FEW_SONGS,
     Figure,
     all_figures,
     declared,
@@ -116,10 +118,13 @@ def test_an_unknown_figure_is_still_a_figure():
 
 @given(value=numbers, baseline=numbers, interval=intervals)
 def test_a_figure_reads_back(value, baseline, interval):
-    """Value, baseline, interval and facts survive quality.json."""
+    """Value, baseline, interval and facts survive quality.json, and why one has no interval."""
     facts = {"rows": 3, "note": "n"}
     one = Figure(value, baseline, "chance", "what?", interval, facts)
-    assert figure_of(json.loads(json.dumps(one.with_interval()))) == one
+    read = figure_of(json.loads(json.dumps(one.with_interval())))
+    assert read.few_songs == (value is not None and interval is None)
+    told = {"note": f"n; {TOO_FEW_SONGS}"} if read.few_songs else {}
+    assert read == replace(one, facts=facts | told)
     assert figure_of(one.as_json()).value == value
 
 
