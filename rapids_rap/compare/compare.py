@@ -201,8 +201,12 @@ def sentences(found: Comparison) -> list[str]:
             for name, side in zip(found.names, found.sides, strict=True)
             if (record := record_of(side.run))
         ),
-        "(* may decide which run is better; in brackets 95 % bootstrap intervals, over "
-        f"{'songs' if shared.known_songs else 'texts: no songs known'}.)",
+        "(* may decide which run is better; in brackets 95 % bootstrap intervals, "
+        + (
+            "over songs.)"
+            if shared.known_songs
+            else "over clusters alone, for no songs are known.)"
+        ),
     ]
 
 

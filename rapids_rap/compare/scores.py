@@ -26,7 +26,7 @@ from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
-from rapids_rap.quality.figures import TOO_FEW_SONGS, Figure
+from rapids_rap.quality.figures import NO_SONGS, TOO_FEW_SONGS, Figure
 from rapids_rap.quality.seen import without_songs
 from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.reading.run_space import run_config, stored_vectors
@@ -216,11 +216,12 @@ class _Side:
 
     def _silhouette(self, both: Sequence[Array], rows: Int64s, meaning: str) -> Figure:
         values, chance = (self.backend.to_host(part) for part in both)
-        interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
+        known = self.shared.known_songs  # without, neighbours count as if they came independently
+        interval = bootstrap_mean(values, self.shared.songs[rows], self.seed) if known else None
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
         facts: dict[str, Any] = {"rows": len(rows), "coverage": covered}
-        if interval is None and self.shared.known_songs:
-            facts["note"] = TOO_FEW_SONGS
+        if interval is None:
+            facts["note"] = TOO_FEW_SONGS if known else NO_SONGS
         return Figure(_mean(values), _mean(chance), SHUFFLED, meaning, interval, facts)
 
     def _dbcv(self) -> Figure:

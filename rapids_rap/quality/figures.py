@@ -16,6 +16,7 @@ from typing import Any, Literal
 Interval = tuple[float, float]
 
 TOO_FEW_SONGS = "too few songs"  # for an interval
+NO_SONGS = "no songs known"  # so that nothing says which lines are independent
 
 SILHOUETTE = "silhouette"  # the family whose fall can be an improvement
 SILHOUETTE_FALL = (
@@ -245,12 +246,13 @@ class Figure:
             return "not computed"
         if self.interval:
             return f"{self.value:.3f} {interval_text(self.interval)}"
-        return f"{self.value:.3f}" + (f" ({TOO_FEW_SONGS})" if self.few_songs else "")
+        return f"{self.value:.3f}" + (f" ({self.no_interval})" if self.no_interval else "")
 
     @property
-    def few_songs(self) -> bool:
-        """Whether it has no interval because that would rest on too few songs."""
-        return self.interval is None and TOO_FEW_SONGS in str(self.facts.get("note") or "")
+    def no_interval(self) -> str:
+        """Why it has no interval over songs, as its note says; "" where nothing says so."""
+        note = "" if self.interval else str(self.facts.get("note") or "")
+        return next((why for why in (TOO_FEW_SONGS, NO_SONGS) if why in note), "")
 
     def verdict(self, declaration: Declaration) -> Literal["better", "worse", ""]:
         """Against its baseline; equal is worse, "" is where there is nothing to compare."""

@@ -53,7 +53,8 @@ class FigureRow:
     @property
     def interval(self) -> str:
         """Its 95 % interval as text, or that too few songs are behind it; else ""."""
-        return _FEW_SONGS if self.figure.few_songs else interval_text(self.figure.interval)
+        few = self.figure.no_interval == TOO_FEW_SONGS
+        return _FEW_SONGS if few else interval_text(self.figure.interval)
 
     @property
     def facts(self) -> list[tuple[str, str]]:

@@ -162,14 +162,15 @@ def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _TrainingPlan:
     split = _split(corpus, config)
     material = view_sources(split.train, settings.objective)
     anchors, left_out = find_anchors(material, chosen_views(config))
-    dev = unseen_pairs(split.dev, read_trained_on(spec.folder))
+    read = read_trained_on(spec.folder)
+    dev = unseen_pairs(split.dev, read)
     return _TrainingPlan(
         split,
         dev if len(dev.queries) >= FEWEST_PAIRS else None,
         PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
         tuple(one.name for one in anchors),
         corpus.warnings,
-        (*_missing_figures(split, dev), *left_out),
+        (*_missing_figures(split, dev, known=read is not None), *left_out),
         _identity(config, spec, corpus, split),
     )
 
@@ -303,12 +304,16 @@ def _split(corpus: Corpus, config: Config) -> HeldOutSplit:
     return split
 
 
-def _missing_figures(split: HeldOutSplit, dev: DevPairs) -> list[str]:
-    """Why nothing can be judged by; dev: the held-out pairs that the base model has not read."""
+def _missing_figures(split: HeldOutSplit, dev: DevPairs, *, known: bool) -> list[str]:
+    """Why nothing can be judged by.
+
+    dev: the held-out pairs that the base model has not read; known: whether it says what it has.
+    """
     if len(dev.queries) >= FEWEST_PAIRS:
         return []
     seen = len(split.dev.queries) - len(dev.queries)
-    read = f", {seen} of which the base model was, or may have been, trained on" if seen else ""
+    trained = "was trained on itself" if known else "may have been trained on"
+    read = f", {seen} of which the base model {trained}" if seen else ""
     why = (
         f"{split.dev_songs} of {split.songs} songs are held out, with {len(split.dev.queries)} "
         f"pairs of neighbouring lines{read}, and {FEWEST_PAIRS} are the least"

@@ -131,3 +131,14 @@ def test_sizes_of_a_run_that_is_all_noise(tmp_path):
     assert sizes["count"] == 0
     assert sizes["noise_share_lines"] == 1.0
     assert sizes["largest_share_of_clustered"] is None
+
+
+def test_without_songs_no_interval_is_claimed(tmp_path):
+    """Lines of plain text follow each other, and resampling them one by one would be too sure."""
+    texts = [f"第{i}行词句" for i in range(60)]
+    plain = open_run(make_run(tmp_path / "plain", texts, [i % 3 for i in range(60)]))
+    figures, _ = rescore(find_shared([plain, plain]), NOTHING_SEEN, BACKEND)
+    for key in ("silhouette_cosine", "silhouette_layout"):
+        assert figures[key]["value"] is not None
+        assert figures[key]["interval"] is None
+        assert figures[key]["note"] == "no songs known"

@@ -122,8 +122,8 @@ def test_a_figure_reads_back(value, baseline, interval):
     facts = {"rows": 3, "note": "n"}
     one = Figure(value, baseline, "chance", "what?", interval, facts)
     read = figure_of(json.loads(json.dumps(one.with_interval())))
-    assert read.few_songs == (value is not None and interval is None)
-    told = {"note": f"n; {TOO_FEW_SONGS}"} if read.few_songs else {}
+    assert bool(read.no_interval) == (value is not None and interval is None)
+    told = {"note": f"n; {TOO_FEW_SONGS}"} if read.no_interval else {}
     assert read == replace(one, facts=facts | told)
     assert figure_of(one.as_json()).value == value
 
