@@ -4,8 +4,9 @@ Lift is P(artist | cluster) / P(artist): 2 means twice as many of the cluster's 
 lines. Lines of one song are not independent (a song about one theme fills one cluster), so the
 95 % interval resamples songs, in closed form: the variance of log lift is linearised with songs
 as the primary sampling units (Taylor linearisation of a ratio, as for cluster samples: Woodruff
-1971; Cochran 1977, chapter 6), and the quantile is Student's with songs of the artist - 1 degrees
-of freedom. For regions the units are artists.
+1971; Cochran 1977, chapter 6), and the quantile is Student's. Nearly all of the variance is that of
+the artist's songs with lines in the cluster, so their number - 1 are the degrees of freedom (after
+Satterthwaite 1946). For regions the units are artists.
 
 Lines in a cluster that come from fewer than `FEWEST` songs (of a region: or artists) have no
 interval, for the linearisation has nothing to go by; nor have those whose limits lie more than
@@ -173,7 +174,7 @@ def _lift(rows: Frame, backend: Backend, *, songs_known: bool) -> pd.DataFrame:
     table = pd.DataFrame({name: backend.to_host(both[name].values) for name in both.columns})
     table = table[table["group"] >= 0]
     lift = table["n"] * totals["n"] / (table["n_cluster"] * table["n_group"])
-    spread = _quantile(table["units_group"]) * np.sqrt(_variance(table, totals))
+    spread = _quantile(table["units_here"]) * np.sqrt(_variance(table, totals))
     note = _notes(table, spread, songs_known=songs_known)
     spread = np.where(note == "", spread, np.nan)
     return table[["cluster", "group", "n", "n_cluster"]].assign(

@@ -104,9 +104,37 @@ def test_interval_is_the_linearised_one():
         mine = np.isin(np.arange(16), songs[own])
         m, rest = mine.sum(), (~mine).sum()
         variance = by_song[mine].sum() * m / (m - 1) + by_song[~mine].sum() * rest / (rest - 1)
-        spread = student.ppf(0.975, m - 1) * np.sqrt(variance)
+        here = len(np.unique(songs[own & inside]))
+        spread = student.ppf(0.975, here - 1) * np.sqrt(variance)
         assert row.lift_low == pytest.approx(row.lift * np.exp(-spread))
         assert row.lift_high == pytest.approx(row.lift * np.exp(spread))
+
+
+def test_intervals_hold_what_they_promise():
+    """Over many corpora nine of ten intervals of planted lifts hold the truth, of few songs too.
+
+    Songs are of a cluster's theme or not, which is as far from independent lines as lyrics are. The
+    nominal 95 % is reached with a dozen songs; what is kept here is that three do not lie.
+    """
+    rng = np.random.default_rng(0)
+    theme = np.linspace(0.05, 0.6, 12)  # the chance that a song is of the cluster's theme
+    held: dict[bool, list[bool]] = {False: [], True: []}
+    for _ in range(60):
+        sizes = rng.integers(4, 16, len(theme))
+        artist = np.repeat(np.arange(len(theme)), sizes)
+        share = np.where(rng.random(len(artist)) < theme[artist], 0.5, 0.03)
+        songs = np.repeat(np.arange(len(artist)), 40)
+        inside = rng.random(len(songs)) < share[songs]
+        truth = theme * 0.5 + (1 - theme) * 0.03
+        truth /= np.average(truth, weights=sizes)
+        names = [f"{one:02}" for one in artist[songs]]
+        found = tables(names, np.where(inside, 0, 1).tolist(), songs.tolist()).cluster_artists
+        for row in found[(found["cluster"] == 0) & (found["note"] == "")].itertuples():
+            true = truth[int(row.artist)]
+            few = sizes[int(row.artist)] < 8
+            held[bool(few)].append(row.lift_low <= true <= row.lift_high)
+    assert np.mean(held[True]) > 0.85
+    assert np.mean(held[False]) > 0.88
 
 
 def test_lines_of_few_songs_are_less_sure():
