@@ -150,9 +150,10 @@ def _trained_on(run: Run) -> tuple[UInt64s, str]:
         own = fingerprint(folder, find_projection(root, int(made.get("dim") or 0)))
         known = read_trained_on(folder)
     except (InputError, CapabilityError, OSError) as error:
-        return NOTHING, f"the model {Path(name).name} is not to be had any more ({error})"
+        why = str(error).split(". ")[0].rstrip(".")
+        return NOTHING, f"the model {Path(name).name[:100]} is not to be had any more ({why})."
     if own != made.get("fingerprint"):
-        return NOTHING, f"the model {name} is another one by now."
+        return NOTHING, f"the model {Path(name).name} is another one by now."
     if known is None:
         return NOTHING, f"{folder}: was trained, but holds no record of the songs; train it again."
     return known, ""

@@ -40,6 +40,7 @@ class _Model(_Loose):
     fingerprint: str = ""
     space: str | None = None
     dim: Count | None = None
+    trained_on: Count | None = None
 
 
 class _Input(_Loose):

@@ -176,3 +176,14 @@ def test_everything_says_how_many(tmp_path):
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert said.replace("'", "&#39;") in page
     assert all(key in page for key in MEASURED_AGAIN)
+
+
+def test_the_demo_model_tells_on_itself(sample_run):
+    """A run of the demo model on the sample lyrics: most songs are out, as its folder says."""
+    run = open_run(sample_run)
+    assert run.manifest["model"]["trained_on"] > 300_000
+    memory = find_memory([run, run], CPU)
+    assert memory.unknown == ("", "")
+    assert memory.enough
+    left_out = {run.quality[key]["songs_left_out"] for key in MEMORISED if key in run.quality}
+    assert left_out == {len(memory.left_out)}
