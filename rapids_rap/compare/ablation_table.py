@@ -75,11 +75,16 @@ def cell_sentences(found: Ablation) -> list[str]:
     )
     lines = [
         f"Measured on the {shared.found:,} distinct texts that all cells hold ({sizes}).",
-        *memory_sentences(found.memory, [result.cell.name for result in found.cells]),
+        *_memory(found),
         *(f"{result.cell.name}: {_finding(result)}" for result in found.cells[1:]),
         *found.left_out,
     ]
     return [line for line in lines if line]
+
+
+def _memory(found: Ablation) -> list[str]:
+    names = [result.cell.name for result in found.cells]
+    return memory_sentences(found.memory, names, found.cells[0].figures)
 
 
 def _finding(result: CellResult) -> str:
@@ -116,7 +121,7 @@ def render_ablation(found: Ablation) -> str:
         grid=found.grid,
         found=found,
         sentences=cell_sentences(found),
-        memory=memory_sentences(found.memory, names),
+        memory=_memory(found),
         columns=columns,
         rows=_page_rows(found),
         cells=[_cell_facts(result) for result in found.cells],

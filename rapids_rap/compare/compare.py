@@ -195,7 +195,7 @@ def sentences(found: Comparison) -> list[str]:
         f"(A has {a.distinct:,}, B {b.distinct:,}){sampled}.",
         alike,
         found.verdict.english,
-        *memory_sentences(found.memory, found.names),
+        *memory_sentences(found.memory, found.names, found.figures[0]),
         *(
             training_sentence(name, record)
             for name, side in zip(found.names, found.sides, strict=True)

@@ -6,9 +6,10 @@ out of the figures that memory flatters, for every run, and all are judged on th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,6 @@ from rapids_rap.quality.seen import FEWEST, left_out_note, seen_songs
 from rapids_rap.runs.run import Run
 
 MEMORISED = tuple(one.key for one in DECLARATIONS if one.memorised)
-MEASURED_AGAIN = tuple(key for key in MEMORISED if key != "artist_retrieval")  # by `scores`
 UNKNOWN = "what a model was trained on can't be known, so this decides nothing"
 OTHER_SONGS = (
     "the runs measured it on different songs, because of what their models were trained on"
@@ -74,8 +74,11 @@ def find_memory(runs: Sequence[Run], backend: Backend) -> Memory:
     return Memory(songs, tuple(seen), tuple(why for _, why in read))
 
 
-def memory_sentences(memory: Memory, names: Sequence[str]) -> list[str]:
-    """How many songs are left out because of which run, and of which run that can't be known."""
+def memory_sentences(memory: Memory, names: Sequence[str], figures: Mapping[str, Any]) -> list[str]:
+    """How many songs are left out because of which run, and of which run that can't be known.
+
+    figures: of any of the runs, by `scores`, which measures on what is left.
+    """
     if not memory.songs:
         return []
     own = [
@@ -83,11 +86,11 @@ def memory_sentences(memory: Memory, names: Sequence[str]) -> list[str]:
         for name, seen in zip(names, memory.seen, strict=True)
         if seen is not None and len(seen)
     ]
-    figures = ", ".join(MEMORISED)
+    every = ", ".join(MEMORISED)
     said = []
     if own:
         left = memory.songs - len(memory.left_out)
-        measured = ", ".join(MEASURED_AGAIN)
+        measured = ", ".join(key for key in MEMORISED if key in figures)
         follows = (
             f"These are left out of {measured} for every run."
             if memory.enough
@@ -98,7 +101,7 @@ def memory_sentences(memory: Memory, names: Sequence[str]) -> list[str]:
             f"({', '.join(own)}). {follows}"
         )
     return said + [
-        f"What {name}'s model was trained on can't be known: {why} So {figures} decide nothing."
+        f"What {name}'s model was trained on can't be known: {why} So {every} decide nothing."
         for name, why in zip(names, memory.unknown, strict=True)
         if why
     ]

@@ -103,7 +103,7 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         names=[_name(found, 0), _name(found, 1)],
         numbers=numbers,
         images=page_images(pictures, _PICTURES),
-        memory=memory_sentences(found.memory, found.names),
+        memory=memory_sentences(found.memory, found.names, found.figures[0]),
         figures=[figure_row(row) for row in found.contrasts],
         figure_columns=FIGURE_COLUMNS,
         sizes=_sizes(found),
