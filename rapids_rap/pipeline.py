@@ -265,7 +265,8 @@ def _embed(
         vectors = embed(corpus.texts, config.embedding, job.backend, store, progress.advance, sizes)
         kept.extend([True] * (vectors.report.embedded == 0))
     # By itself, not by the space: the same weights may say later what they were trained on.
-    job.know(vectors.trained_on, "trained_on", digest(vectors.trained_on.tobytes()))
+    if vectors.trained_on is not None:
+        job.know(vectors.trained_on, "trained_on", digest(vectors.trained_on.tobytes()))
     return job.know(vectors, "embedding", corpus.texts, vectors.report.space)
 
 

@@ -158,6 +158,7 @@ class Run:
             "side",
             "fact",
             "value",
+            "note",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(
@@ -204,6 +205,14 @@ def open_run(path: Path) -> Run:
         raise InputError(f"{manifest_path}: is not the manifest of a run.")
     check_manifest(manifest_path, manifest)
     return Run(path, manifest)
+
+
+def memory_note(quality: Mapping[str, Any]) -> str:
+    """What quality.json says of songs that its figures leave out, "" where they leave out none."""
+    figure = quality.get("next_line_retrieval")
+    if not isinstance(figure, Mapping) or not figure.get("songs_left_out"):
+        return ""
+    return f"Retrieval of next lines, songs and artists, and alignment: {figure.get('note')}."
 
 
 @contextlib.contextmanager
