@@ -69,7 +69,7 @@ def start_logging(*, debug: bool, as_json: bool) -> None:
 
 
 def printing_is_all() -> None:
-    """This command writes nothing else: where standard output can't be written, it has failed.
+    """Say that this command writes nothing else: an answer that can't be printed has failed.
 
     As other tools that print, it ends without a word when `| head` has seen enough.
     """
