@@ -96,11 +96,11 @@ def folder(path):
 
 
 def gigantic(path):
-    """Eight terabytes by its header, and by its length."""
-    header = np.lib.format.header_data_from_array_1_0(np.zeros(0, np.int64)) | {"shape": (2**40,)}
+    """A terabyte by its header, and by its length."""
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(0, np.int64)) | {"shape": (2**37,)}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        file.truncate(file.tell() + 2**43)
+        file.truncate(file.tell() + 2**40)
 
 
 def long_header(path):
