@@ -52,6 +52,7 @@ from rapids_rap.runs.outputs import (
     RUN_NAMES,
     check_corpus_file,
     check_output_folder,
+    check_store,
     named_files,
 )
 from rapids_rap.runs.stages import StageCache
@@ -144,6 +145,8 @@ def run(
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
     check_output_folder(out, [*files, *named_files(config)], RUN_NAMES)
+    if config.embedding.store:
+        check_store(_store(config, out), [Path(p) for p in config.input.paths])
     check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from array_api_compat import device
 
 from rapids_rap.backend.axes import on_axes
+from rapids_rap.backend.kept import require_array
 from rapids_rap.backend.protocol import Array, Backend, Knn, UmapSpec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.warm_start import Earlier, starting_points, turn_back
@@ -71,6 +72,13 @@ def lay_out(
     if earlier is not None:
         xy = turn_back(xy, earlier.xy, earlier.placed, backend)
     return Layout(xy=xy, reduced=reduced)
+
+
+def check_kept(kept: Layout, vectors: Array, *_: object) -> None:
+    """Raises ValueError for layouts that these arguments can't have given."""
+    n = int(vectors.shape[0])
+    require_array("xy", kept.xy, "f", (n, 2))
+    require_array("reduced", kept.reduced, "f", (n, None))
 
 
 def _continued(

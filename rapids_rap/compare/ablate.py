@@ -33,8 +33,7 @@ from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import hash_inputs
 from rapids_rap.runs.lock import exclusive
-from rapids_rap.runs.names import MANIFEST
-from rapids_rap.runs.outputs import check_output_folder, named_files
+from rapids_rap.runs.outputs import check_output_folder, is_run, named_files
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.settings import change_config
 from rapids_rap.training.train import VERSION, require_trainable, train
@@ -106,7 +105,7 @@ def run_grid(
     is itself a run, `CapabilityError` where a cell needs training and that can't be had,
     `LockHeldError` where another grid is running there.
     """
-    if (out / MANIFEST).exists():
+    if is_run(out):
         raise InputError(f"{out}: is a run; --out of an ablation names a folder for its cells.")
     configs = [cell.configure(_with_store(config, out)) for cell in grid.cells]
     _check_units(grid, configs)

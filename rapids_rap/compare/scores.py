@@ -97,19 +97,13 @@ def used_vectors(run: Run, rows: Int64s, backend: Backend) -> Array:
     """
     config = run_config(run)
     how, seed = config.embedding, config.random_seed
-    try:
-        if how.postprocess == "none" and how.lexical == "none":
-            return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
-        texts = _texts(run)
-        words = None if how.lexical == "none" else _tokens(texts, config)
-        every = stored_vectors(run, backend)
-        used = used_space(every, texts, words, how.space, backend, seed).matrix
-        return backend.xp.take(used, backend.from_host(rows), axis=0)
-    except IndexError:
-        raise InputError(
-            f"{run.path / 'vectors'}: has fewer rows than lines.parquet has texts; run the command "
-            "of manifest.json again."
-        ) from None
+    if how.postprocess == "none" and how.lexical == "none":
+        return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
+    texts = _texts(run)
+    words = None if how.lexical == "none" else _tokens(texts, config)
+    every = stored_vectors(run, backend)
+    used = used_space(every, texts, words, how.space, backend, seed).matrix
+    return backend.xp.take(used, backend.from_host(rows), axis=0)
 
 
 def _texts(run: Run) -> list[str]:
