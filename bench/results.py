@@ -7,20 +7,23 @@ they reach the table and the picture.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from rapids_rap.bench.runner import Session
 from rapids_rap.bench.verdicts import GIB, Checked, check
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import write_bytes, write_json
-from rapids_rap.runs.outputs import check_output_folder, header_of
+from rapids_rap.runs.outputs import check_output_folder, head_of, header_of, is_run
+from rapids_rap.runs.run import read_json
+from rapids_rap.runs.shape import check_document
 
 TITLE = "# Benchmarks"
+_FIRST = f"{TITLE}\n".encode()
 COLUMNS = (
     "scenario",
     "corpus",
@@ -44,14 +47,22 @@ COLUMNS = (
 def check_folder(folder: Path, names: Sequence[str]) -> None:
     """Raise `InputError` where a table of somebody else's, or a README, would be replaced."""
     check_output_folder(folder, ())
+    if is_run(folder):
+        raise InputError(
+            f"{folder}: is a run; --out of a benchmark names a folder for its results."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out names a folder.")
     readme = folder / "README.md"
-    ours = readme.is_file() and readme.read_bytes().startswith(f"{TITLE}\n".encode())
-    if readme.exists() and not ours:
+    if readme.exists() and not (readme.is_file() and head_of(readme).startswith(_FIRST)):
         raise InputError(f"{readme}: is no table of benchmarks and would be lost; choose --out.")
     for name in names:
         table = folder / f"{name}.csv"
         if table.exists() and not (table.is_file() and header_of(table)[:2] == list(COLUMNS[:2])):
             raise InputError(f"{table}: is no result of a benchmark and would be lost.")
+        record = folder / f"{name}.json"
+        if record.exists():
+            _read_record(record)
 
 
 def save_session(session: Session, environment: dict[str, Any], folder: Path) -> list[Checked]:
@@ -173,7 +184,56 @@ def describe(scenario: str, checked: Checked) -> str:
 
 def load_results(folder: Path) -> list[dict[str, Any]]:
     """The records of every scenario kept in a folder, by name."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return [_read_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Requirement(_Loose):
+    figure: str
+    side: str
+    against: str
+    value: float | None
+    low: float | None
+    high: float | None
+    floor: float | None
+    direction: str
+    margin: float | None
+    reach: float | None
+    verdict: str
+    note: str
+
+
+class _Environment(_Loose):
+    date: str
+    commit: str | None
+    cores: int | None
+    cpu: str | None
+    gpu: str
+    memory_gib: float | None
+    python: str
+
+
+class _Record(_Loose):
+    scenario: str
+    question: str
+    note: str
+    corpus: str
+    environment: _Environment
+    requirements: list[_Requirement]
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    mend = "a benchmark has written no such file; move it away, or choose another --out"
+    try:
+        record: dict[str, Any] = read_json(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: can't be read ({reason}): {mend}.") from None
+    check_document(path, record, _Record, mend)
+    return record
 
 
 def render_table(records: Iterable[dict[str, Any]]) -> str:

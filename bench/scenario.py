@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rapids_rap.bench.extras import require_extra
 from rapids_rap.errors import ConfigError
+from rapids_rap.runs.files import read_plain
 
 FOLDER = Path(__file__).parent / "scenarios"
 
@@ -114,7 +115,7 @@ def load_scenario(name: str, folder: Path = FOLDER) -> Scenario:
     import yaml
 
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.safe_load(read_plain(path).decode("utf-8"))
     except FileNotFoundError:
         known = ", ".join(scenario_names(folder))
         raise ConfigError(f"{path}: no such scenario; there are {known}.") from None

@@ -53,6 +53,7 @@ from rapids_rap.runs.outputs import (
     RUN_NAMES,
     check_corpus_file,
     check_output_folder,
+    check_store,
     named_files,
 )
 from rapids_rap.runs.stages import StageCache
@@ -146,6 +147,8 @@ def run(
     created = datetime.now(UTC)
     files, _ = find_files([Path(p) for p in config.input.paths])
     check_output_folder(out, [*files, *named_files(config)], RUN_NAMES)
+    if config.embedding.store:
+        check_store(_store(config, out), [Path(p) for p in config.input.paths])
     check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:
@@ -267,7 +270,8 @@ def _embed(
         vectors = embed(corpus.texts, config.embedding, job.backend, store, progress.advance, sizes)
         kept.extend([True] * (vectors.report.embedded == 0))
     # By itself, not by the space: the same weights may say later what they were trained on.
-    job.know(vectors.trained_on, "trained_on", digest(vectors.trained_on.tobytes()))
+    if vectors.trained_on is not None:
+        job.know(vectors.trained_on, "trained_on", digest(vectors.trained_on.tobytes()))
     return job.know(vectors, "embedding", corpus.texts, vectors.report.space)
 
 

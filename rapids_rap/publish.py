@@ -34,6 +34,7 @@ from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder
 from rapids_rap.runs.names import SCHEMA_VERSION
+from rapids_rap.runs.run import memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
@@ -238,6 +239,7 @@ def _manifest(
     backend: Backend,
 ) -> dict[str, Any]:
     config, report, parity = origin.config, found.vectors.report, origin.certificate
+    trained = found.vectors.trained_on
     identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -257,7 +259,12 @@ def _manifest(
         "counts": _counts(found, lines),
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
-        "model": {"name": report.model, "dim": found.vectors.dim, **asdict(report)},
+        "model": {
+            "name": report.model,
+            "dim": found.vectors.dim,
+            **asdict(report),
+            "trained_on": None if trained is None else len(trained),
+        },
         "neighbors": {
             "k": found.graph.k,
             "engine": found.graph.engine,
@@ -330,6 +337,7 @@ def _summary(
     config: Config,
 ) -> Summary:
     counts, names = _counts(found, lines), found.names
+    memory = memory_note(found.quality.figures)
     noise = counts["noise_lines"] / counts["kept"]
     unit = config.corpus.unit
     largest = written["clusters.csv"].query("cluster >= 0").head(3)
@@ -344,6 +352,7 @@ def _summary(
             ),
             *filter(None, followed(found.quality.figures)[1:]),
             *_cut(found.vectors.report, config),
+            *([memory] if memory else []),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",
             f"Report: {folder.path / 'report.html'}",
         ),

@@ -53,9 +53,9 @@ class Outcome:
     err: str
 
 
-def rap(*arguments: object) -> Outcome:
+def rap(*arguments: object, stdout: io.StringIO | None = None) -> Outcome:
     """Run `rapids-rap` with these arguments in this process, as its entry point would."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = stdout or io.StringIO(), io.StringIO()
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
     argv = sys.argv
     sys.argv = ["rapids-rap", *map(str, arguments)]

@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 
+from rapids_rap.compare.memory import Memory
 from rapids_rap.config import Config
 from rapids_rap.settings import load_config
+
+NOTHING_SEEN = Memory(0, (), ())  # no model was trained on any song
 
 
 def make_run(
@@ -96,7 +99,7 @@ def make_run(
         "config": config.model_dump(mode="json"),
         "versions": {"rapids-rap": "0.1.0"},
         "counts": {"clusters": len(ids), "kept": len(rows), "distinct": n},
-        "model": {"name": "demo", "fingerprint": "f00d"},
+        "model": {"name": "demo", "fingerprint": "f00d", "trained_on": 0},
         "inputs": [{"path": "a.txt", "sha256": "ab" * 32}],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -110,6 +110,7 @@ def test_table_columns_are_the_contract(sample_run):
         "lift",
         "lift_low",
         "lift_high",
+        "note",
     ]
     assert list(run.cluster_examples.columns) == [
         "cluster",

@@ -9,6 +9,7 @@ import pytest
 
 from rapids_rap.errors import ConfigError
 from rapids_rap.night.preflight import check_metrics
+from rapids_rap.runs.outputs import check_store
 from rapids_rap.settings import load_config
 from tests.conftest import rap
 from tests.run_factory import make_run
@@ -199,6 +200,72 @@ def test_pages_and_pictures_of_others_stay(here):
         outcome = rap(verb, *words, "--out", folder)
         assert outcome.code == 2, (verb, outcome.err)
         assert (folder / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("store", ["lyrics", "linked/store", "run", "latest/vectors"])
+def test_vectors_are_not_kept_among_lyrics_or_in_a_run(here, store):
+    """They would be read as lyrics the next day, or lie among files that vouch for each other."""
+    before = contents(here)
+    outcome = rap("run", "lyrics", *CPU, "--out", "new", "--set", f"embedding.store={store}")
+    assert outcome.code == 2
+    assert f"embedding.store = {store}" in outcome.err
+    assert contents(here) == before
+
+
+FOLDERS = ("maps", "vectors", ".stages", ".stages/layout", ".store")
+
+
+@pytest.mark.parametrize("verb", ["run", "ablate"])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_link_in_a_received_folder_is_not_written_through(here, verb, name):
+    """What is resumed there would land, or be swept away, where the link leads."""
+    link = here / "new" / name
+    link.parent.mkdir(parents=True)
+    (here / "empty" / ".clusters.png.1.partial").write_text("mine")
+    link.symlink_to(here / "empty")
+    before = contents(here)
+    outcome = rap(verb, "lyrics", *CPU, "--out", "new", "--overwrite")
+    assert outcome.code == 2, outcome.err
+    assert "is a link to another folder" in outcome.err
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize("kind", ["link", "nowhere", "pipe"])
+def test_a_lock_that_is_another_file_is_not_written(here, kind):
+    """The lock's file is emptied and written, so it must not be somebody's diary."""
+    diary, lock = here / "diary.txt", here / "run" / ".lock"
+    diary.write_text("mine")
+    if kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.symlink_to(diary if kind == "link" else here / "new.txt")
+    outcome = rap("run", "lyrics", *CPU, "--out", "run", "--overwrite")
+    assert outcome.code == 2, outcome.err
+    assert ".lock: can't be written" in outcome.err
+    assert diary.read_text() == "mine"
+    assert not (here / "new.txt").exists()
+
+
+def test_a_run_shares_its_own_store(here):
+    """That is what the setting is for."""
+    check_store(Path("run/.store"), [Path("lyrics")])
+
+
+def test_results_of_benchmarks_are_kept_apart_and_read_with_care(here):
+    """No results in a run's folder; a record that no benchmark wrote is named, also a pipe."""
+    for words in (("--table",), ("silhouette_50k",)):
+        outcome = rap("bench", *words, "--out", "run")
+        assert outcome.code == 2
+        assert "is a run" in outcome.err
+    own = here / "empty" / "silhouette_50k.json"
+    own.write_text('{"environment": 3}')
+    for words in (("--table",), ("silhouette_50k",)):
+        assert "a benchmark has written no such file" in rap("bench", *words, "--out", "empty").err
+    own.unlink()
+    os.mkfifo(own)
+    outcome = rap("bench", "--table", "--out", "empty")
+    assert outcome.code == 2
+    assert "it is a pipe" in outcome.err
 
 
 def test_metrics_replace_no_other_file(here):

@@ -71,7 +71,6 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "config": job.print_config,
     "bench": study.bench,
 }
-_ANSWERS = ("search", "summary", "doctor", "config")  # do nothing but print
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
 _not_built("view", "the interactive map in a browser")
@@ -82,7 +81,7 @@ def main() -> NoReturn:
     try:
         stopping.raise_once()
         escape_what_does_not_fit()
-        stdout.lost = None
+        stdout.begin()
         code = _command(_globals_first(sys.argv[1:]))
         stopping.keep_exit_code(code)
     except Stopped as stopped:
@@ -99,16 +98,15 @@ def _command(arguments: list[str]) -> int:
     except SystemExit as ended:
         stdout.flush()
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        return code or _said_nothing(arguments)
+        return code or _said_nothing()
     except Exception as error:
         return _explain(_told_apart(error), debug="--debug" in arguments)
     return 0
 
 
-def _said_nothing(arguments: list[str]) -> int:
+def _said_nothing() -> int:
     """3 where an answer was all that was asked for and standard output could not be written."""
-    verb = next((argument for argument in arguments if argument in _VERBS), "")
-    if stdout.lost is None or verb not in _ANSWERS:
+    if not (stdout.lost and stdout.is_all):
         return 0
     err.print(f"Error: standard output can't be written ({stdout.lost}).", style="red")
     return CapabilityError.exit_code

@@ -68,8 +68,12 @@ def start_logging(*, debug: bool, as_json: bool) -> None:
     logging.getLogger("rapids_rap").setLevel(level)
 
 
-def end_quietly_with_the_pipe() -> None:
-    """As other tools that print: when `| head` has seen enough, end without a word."""
+def printing_is_all() -> None:
+    """Say that this command writes nothing else: an answer that can't be printed has failed.
+
+    As other tools that print, it ends without a word when `| head` has seen enough.
+    """
+    stdout.is_all = True
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from rapids_rap.cli.console import (
-    end_quietly_with_the_pipe,
     err,
     out,
     print_counts,
     print_facts,
     print_lines,
+    printing_is_all,
 )
 from rapids_rap.cli.options import (
     BackendOption,
@@ -112,6 +112,7 @@ def doctor(
 
     Example: rapids-rap doctor --lines 600000 --gpu-memory 24
     """
+    printing_is_all()
     from rapids_rap.machine.doctor import examine
 
     for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory, main_memory).items():
@@ -124,7 +125,7 @@ def print_config() -> None:
 
     Example: rapids-rap config > rap.toml
     """
-    end_quietly_with_the_pipe()
+    printing_is_all()
     from rapids_rap.settings import render_defaults
 
     out.print(render_defaults(), end="", markup=False, soft_wrap=True)

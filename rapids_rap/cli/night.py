@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapids_rap.cli.console import err, print_lines
+from rapids_rap.cli.console import err, print_lines, printing_is_all
 from rapids_rap.cli.options import (
     BackendOption,
     ConfigOption,
@@ -52,6 +52,7 @@ def nightly(
         resolved, lambda: resolve_backend(backend, require_gpu=require_gpu), command_line(), force
     )
     if dry_run:
+        printing_is_all()
         print_lines(plan_night(request).sentences)
         return
     with StageProgress(err) as progress:

@@ -10,13 +10,13 @@ from typing import Annotated, Literal, cast, get_args
 import typer
 
 from rapids_rap.cli.console import (
-    end_quietly_with_the_pipe,
     err,
     harmless,
     out,
     print_counts,
     print_lines,
     print_table,
+    printing_is_all,
 )
 from rapids_rap.cli.options import (
     BackendOption,
@@ -25,7 +25,7 @@ from rapids_rap.cli.options import (
     quiet_backend,
     resolve_backend,
 )
-from rapids_rap.errors import InputError
+from rapids_rap.errors import CapabilityError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def search(
 
     Example: rapids-rap search runs/first "想念故乡的夜" --by song -k 5
     """
-    end_quietly_with_the_pipe()
+    printing_is_all()
     from rapids_rap.reading.search import search_run
     from rapids_rap.runs.run import open_run
 
@@ -72,7 +72,7 @@ def summary(
 
     Example: rapids-rap summary runs/first --cluster 3
     """
-    end_quietly_with_the_pipe()
+    printing_is_all()
     from rapids_rap.reading.summary import summarize
     from rapids_rap.runs.run import open_run
 
@@ -96,7 +96,8 @@ def export(
 
     Example: rapids-rap export runs/first --cluster 3 --format jsonl --out cluster3.jsonl
     """
-    end_quietly_with_the_pipe()
+    if out_file is None:
+        printing_is_all()
     from rapids_rap.reading.summary import export_lines
     from rapids_rap.runs.outputs import PLACED_COLUMNS, check_output_file
     from rapids_rap.runs.run import open_run
@@ -139,7 +140,8 @@ def assign(
 
     Example: rapids-rap assign runs/first new_songs/ --out assigned.parquet
     """
-    end_quietly_with_the_pipe()
+    if out_file is None:
+        printing_is_all()
     from rapids_rap.backend import load_backend
     from rapids_rap.corpus.files import find_files
     from rapids_rap.publish import count_table
@@ -184,6 +186,8 @@ def _hand_out(data: bytes, form: Form, out_file: Path | None) -> None:
         write_export(out_file, data)
         print_lines([f"Wrote {out_file}."])
         return
+    if sys.stdout is None:
+        raise CapabilityError("Standard output is closed; name a file with --out.")
     if sys.stdout.isatty():
         if form == "parquet":
             raise InputError("Parquet is not for a terminal; name a file with --out.")

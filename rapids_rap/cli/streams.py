@@ -2,8 +2,8 @@
 
 The exit code tells of the work, not of the terminal: a stream whose encoding lacks a character gets
 an escape for it, and one that can't be written (a closed pipe, a full disk, a terminal that went
-away) loses what is written from then on, which is remembered. Verbs whose answer is all that they
-print end with exit code 3 then.
+away) loses what is written from then on, which is remembered. A command of which nothing is asked
+but what it prints ends with exit code 3 then.
 """
 
 from __future__ import annotations
@@ -16,11 +16,19 @@ from typing import Any
 
 
 class PatientStream(io.TextIOBase):
-    """The present `sys.stdout` or `sys.stderr`; `lost` is why it can't be written any more."""
+    """The present `sys.stdout` or `sys.stderr`; `lost` is why it can't be written any more.
+
+    is_all: what is printed here is all that the command was asked for.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.lost: Exception | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is lost yet, and nothing known of what is asked for: a command begins."""
+        self.lost: str = ""
+        self.is_all = False
 
     @property
     def _stream(self) -> Any:
@@ -59,13 +67,18 @@ class PatientStream(io.TextIOBase):
             self._lose(error)
 
     def _lose(self, error: Exception) -> None:
-        self.lost = self.lost or error
+        self.lost = self.lost or _reason(error)
         # What the stream still holds would fail once more when the interpreter ends.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             descriptor = self._stream.fileno()
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, descriptor)
             os.close(nowhere)
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "strerror", None)  # else the stream is closed, or was never there
+    return str(said).lower() if said else "it is closed"
 
 
 def escape_what_does_not_fit() -> None:

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from rapids_rap.cli.console import end_quietly_with_the_pipe, err, print_lines, print_table
+from rapids_rap.cli.console import (
+    err,
+    print_lines,
+    print_table,
+    printing_is_all,
+)
 from rapids_rap.cli.options import (
     BackendOption,
     ConfigOption,
@@ -76,7 +81,6 @@ def compare(
 
     Example: rapids-rap compare runs/before runs/after --out runs/compared
     """
-    end_quietly_with_the_pipe()
     from rapids_rap.compare.compare import compare_runs, figure_table, sentences
     from rapids_rap.compare.files import check_folder, write_comparison
     from rapids_rap.config import MapsConfig
@@ -85,7 +89,9 @@ def compare(
 
     maps = MapsConfig(font=font)
     font_path(maps)
-    if out_folder is not None:
+    if out_folder is None:
+        printing_is_all()
+    else:
         check_folder(out_folder, [run_a, run_b])
     chosen = quiet_backend(backend, require_gpu=require_gpu)
     found = compare_runs(open_run(run_a), open_run(run_b), chosen, sample=sample)
@@ -138,6 +144,7 @@ def ablate(
     from rapids_rap.progress import StageProgress
 
     if list_grids:
+        printing_is_all()
         print_table(grid_table())
         return
     chosen = load_grid(grid).only(only or [])
@@ -195,6 +202,7 @@ def bench(
         print_lines(f"Wrote {path}." for path in benchmarks.write_summary(out_folder))
         return
     if not scenarios:
+        printing_is_all()
         print_lines(f"{name}: {load_scenario(name).question}" for name in scenario_names())
         return
     missed = benchmarks.bench(

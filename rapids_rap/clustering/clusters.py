@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace, device
 
+from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_first, group_sums, group_totals, row_blocks, unit_rows
 from rapids_rap.clustering.consensus import find_consensus
@@ -84,6 +85,20 @@ def find_clusters(
         themes=find_themes(centers, mass, config.themes, backend),
         centers=centers,
     )
+
+
+def check_kept(kept: Clusters, votes: Votes, vectors: Array, *_: object) -> None:
+    """Raises ValueError for clusters that these arguments can't have given."""
+    (n, d), count = (int(size) for size in vectors.shape), int(kept.centers.shape[0])
+    for name, labels in (("labels", kept.labels), ("labels_raw", kept.labels_raw)):
+        require_array(name, labels, "i", (n,))
+        require_between(name, labels, -1, count - 1)
+    require_array("probabilities", kept.probabilities, "f", (n,))
+    require_array("agreement", kept.agreement, "f", (n,))
+    require_array("persistence", kept.persistence, "f", (count,))
+    require_array("centers", kept.centers, "f", (count, d))
+    require_array("themes", kept.themes, "i", (count,))
+    require_between("themes", kept.themes, 0, count - 1)
 
 
 def cluster_centers(vectors: Array, labels: Array, count: int) -> Array:

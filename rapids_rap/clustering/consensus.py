@@ -44,7 +44,7 @@ def find_consensus(votes: Votes, smallest: int, backend: Backend) -> Consensus:
 
     The table of the layouts' clusters, some hundreds of each, is copied to the host on purpose.
     """
-    sizes = [int(one.shape[0]) for one in votes.persistence]
+    sizes = backend.to_host(votes.counts).tolist()
     groups = _same_clusters(_jaccard(votes, sizes, backend), len(sizes) == 1)
     places = np.split(groups, np.cumsum(sizes)[:-1])
     chosen, share = _elect(votes, places, backend)
@@ -182,7 +182,7 @@ def _mean_persistence(
 ) -> HostArray:
     """(K,) float32: of the groups `names` (K,), the mean over the layouts' clusters in each."""
     group = np.concatenate([*places, np.zeros(0, np.int64)])
-    lasting = np.concatenate([*(backend.to_host(one) for one in votes.persistence), np.zeros(0)])
+    lasting = backend.to_host(votes.persistence)
     sums = np.bincount(group, weights=lasting, minlength=int(names.max(initial=-1)) + 1)
     counts = np.maximum(np.bincount(group, minlength=len(sums)), 1)
     return (sums / counts)[names].astype(np.float32)

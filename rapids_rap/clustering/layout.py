@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from array_api_compat import device
 
 from rapids_rap.backend.axes import on_axes
+from rapids_rap.backend.kept import require_array
 from rapids_rap.backend.protocol import Array, Backend, Knn, UmapSpec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.warm_start import Earlier, starting_points, turn_back
@@ -83,6 +84,13 @@ def _too_few(n: int, config: LayoutConfig) -> bool:
 def _spec(dimensions: int, min_dist: float, graph: NeighborGraph, config: LayoutConfig) -> UmapSpec:
     neighbors = min(config.n_neighbors, graph.k + 1)  # UMAP counts a point as its own neighbour
     return UmapSpec(dimensions, neighbors, min_dist, config.epochs or None, config.init)
+
+
+def check_kept(kept: Layout, vectors: Array, *_: object) -> None:
+    """Raises ValueError for layouts that these arguments can't have given."""
+    n = int(vectors.shape[0])
+    require_array("xy", kept.xy, "f", (n, 2))
+    require_array("reduced", kept.reduced, "f", (n, None))
 
 
 def _continued(

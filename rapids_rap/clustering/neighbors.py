@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace, device
 
+from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.config import NeighborsConfig
 
@@ -45,8 +46,7 @@ def neighbor_graph(
     n = 0 and n = 1 give a graph without edges. A recall below `config.min_recall` is logged as a
     warning. Raises ValueError for vectors that aren't finite.
     """
-    n = int(vectors.shape[0])
-    k = max(0, min(config.k, n - 1))
+    n, k = _size(vectors, config)
     if k == 0:
         xp, where = backend.xp, device(vectors)
         return NeighborGraph(
@@ -65,6 +65,20 @@ def neighbor_graph(
             config.min_recall,
         )
     return NeighborGraph(found.indices, found.distances, found.engine, found.recall)
+
+
+def check_kept(kept: NeighborGraph, vectors: Array, config: NeighborsConfig, *_: object) -> None:
+    """Raises ValueError for a graph that these arguments can't have given."""
+    shape = _size(vectors, config)
+    require_array("indices", kept.indices, "i", shape)
+    require_between("indices", kept.indices, 0, shape[0] - 1)
+    require_array("distances", kept.distances, "f", shape)
+
+
+def _size(vectors: Array, config: NeighborsConfig) -> tuple[int, int]:
+    """Texts, and neighbours of each."""
+    n = int(vectors.shape[0])
+    return n, max(0, min(config.k, n - 1))
 
 
 def count_votes(names: Array, votes: Array) -> tuple[Array, Array]:

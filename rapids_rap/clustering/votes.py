@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from array_api_compat import array_namespace, device
+
+from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn, UmapSpec
 from rapids_rap.clustering.layout import Layout, space_spec
 from rapids_rap.clustering.neighbors import NeighborGraph
@@ -27,14 +30,17 @@ DRAW = 10_007  # between the seeds of two layouts, so that those of neighbouring
 
 @dataclass(frozen=True)
 class Votes:
-    """What V layouts say of n texts. labels: (V, n) int64, noise -1, each layout's clusters from 0.
+    """What V layouts say of n texts, with M clusters in all.
 
-    probabilities: (V, n) float32, strength of membership. persistence: V arrays (K,) float32.
+    labels: (V, n) int64, noise -1, each layout's clusters from 0. probabilities: (V, n) float32,
+    strength of membership. counts: (V,) int64, clusters of each layout. persistence: (M,) float32
+    of each cluster, layout after layout.
     """
 
     labels: Array
     probabilities: Array
-    persistence: tuple[Array, ...]
+    counts: Array
+    persistence: Array
 
     @property
     def layouts(self) -> int:
@@ -73,12 +79,26 @@ def cast_votes(
     if spec is not None:
         calls += [partial(vote, spec, number) for number in range(1, count)]
     found = backend.together(calls)
-    xp = backend.xp
+    xp, where = backend.xp, device(layout.reduced)
     return Votes(
         xp.stack([one.labels for one in found]),
         xp.stack([one.probabilities for one in found]),
-        tuple(one.persistence for one in found),
+        xp.asarray([int(one.persistence.shape[0]) for one in found], dtype=xp.int64, device=where),
+        xp.concat([one.persistence for one in found]),
     )
+
+
+def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
+    """Raises ValueError for votes that these arguments can't have given."""
+    n, layouts = int(vectors.shape[0]), kept.layouts
+    require_array("labels", kept.labels, "i", (layouts, n))
+    require_array("probabilities", kept.probabilities, "f", (layouts, n))
+    require_array("counts", kept.counts, "i", (layouts,))
+    require_between("counts", kept.counts, 0, n)
+    xp = array_namespace(kept.counts)
+    require_array("persistence", kept.persistence, "f", (int(xp.sum(kept.counts)),))
+    for vote in range(layouts):
+        require_between("labels", kept.labels[vote, :], -1, int(kept.counts[vote]) - 1)
 
 
 def vote_count(n: int, configured: int, backend: str) -> int:

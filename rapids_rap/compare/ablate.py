@@ -18,6 +18,7 @@ from rapids_rap import pipeline
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreement
 from rapids_rap.compare.grids import OWN_FILES, Cell, Grid
+from rapids_rap.compare.memory import Memory, find_memory
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Shared, find_shared
 from rapids_rap.compare.trained import judge_held_out, record_of
@@ -32,8 +33,7 @@ from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import hash_inputs
 from rapids_rap.runs.lock import exclusive
-from rapids_rap.runs.names import MANIFEST
-from rapids_rap.runs.outputs import check_output_folder, named_files
+from rapids_rap.runs.outputs import check_output_folder, is_run, named_files
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.settings import change_config
 from rapids_rap.training.train import VERSION, require_trainable, train
@@ -67,11 +67,13 @@ class CellResult:
 class Ablation:
     """All cells of a grid, the first one first, and the texts they share.
 
+    memory: songs that the model of any cell was trained on, left out of every cell's figures.
     left_out: a sentence for each cell that these lyrics can't have.
     """
 
     grid: Grid
     shared: Shared
+    memory: Memory
     cells: tuple[CellResult, ...]
     left_out: tuple[str, ...] = ()
 
@@ -103,7 +105,7 @@ def run_grid(
     is itself a run, `CapabilityError` where a cell needs training and that can't be had,
     `LockHeldError` where another grid is running there.
     """
-    if (out / MANIFEST).exists():
+    if is_run(out):
         raise InputError(f"{out}: is a run; --out of an ablation names a folder for its cells.")
     configs = [cell.configure(_with_store(config, out)) for cell in grid.cells]
     _check_units(grid, configs)
@@ -159,11 +161,13 @@ def measure_grid(
     after normalisation, so a cell can't win by lines that the others do not have.
     """
     shared = find_shared(runs, seed=seed)
-    figures = rescore(shared, backend, seed)
+    memory = find_memory(runs, backend)
+    figures = rescore(shared, memory, backend, seed)
     first = shared.sides[0]
     cells = []
-    for cell, side, own in zip(grid.cells, shared.sides, figures, strict=True):
-        rows = contrast_runs(shared, (first, side), (figures[0], own))
+    for number, (cell, side) in enumerate(zip(grid.cells, shared.sides, strict=True)):
+        own = figures[number]
+        rows = contrast_runs(shared, memory, (0, number), (figures[0], own))
         training = _training_of(cell, side.run)
         if training:
             rows = judge_held_out(rows, training)
@@ -173,7 +177,7 @@ def measure_grid(
         cells.append(
             CellResult(cell, side.run, own, sizes, agreement, tuple(rows), verdict, training)
         )
-    return Ablation(grid, shared, tuple(cells), left_out)
+    return Ablation(grid, shared, memory, tuple(cells), left_out)
 
 
 def _with_store(config: Config, out: Path) -> Config:

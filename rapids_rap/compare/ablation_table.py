@@ -10,6 +10,7 @@ import pandas as pd
 
 from rapids_rap.compare.ablate import Ablation, CellResult
 from rapids_rap.compare.grids import OWN_FILES, bundled_grids
+from rapids_rap.compare.memory import memory_sentences
 from rapids_rap.compare.trained import HELD_OUT, training_sentence
 from rapids_rap.compare.verdict import Contrast
 from rapids_rap.errors import InputError
@@ -74,14 +75,20 @@ def cell_sentences(found: Ablation) -> list[str]:
     )
     lines = [
         f"Measured on the {shared.found:,} distinct texts that all cells hold ({sizes}).",
+        *_memory(found),
         *(f"{result.cell.name}: {_finding(result)}" for result in found.cells[1:]),
         *found.left_out,
     ]
     return [line for line in lines if line]
 
 
+def _memory(found: Ablation) -> list[str]:
+    names = [result.cell.name for result in found.cells]
+    return memory_sentences(found.memory, names, found.cells[0].figures)
+
+
 def _finding(result: CellResult) -> str:
-    trained = training_sentence(result.training) if result.training else ""
+    trained = training_sentence(result.cell.name, result.training) if result.training else ""
     return f"{result.verdict.english} {trained}".rstrip()
 
 
@@ -114,6 +121,7 @@ def render_ablation(found: Ablation) -> str:
         grid=found.grid,
         found=found,
         sentences=cell_sentences(found),
+        memory=_memory(found),
         columns=columns,
         rows=_page_rows(found),
         cells=[_cell_facts(result) for result in found.cells],
@@ -152,6 +160,8 @@ def _csv_row(found: Ablation, result: CellResult) -> Row:
         "settings": "; ".join(settings),
         "distinct_texts": next(s.distinct for s in found.shared.sides if s.run is result.run),
         "shared_texts": found.shared.found,
+        "songs": found.memory.songs or None,
+        "songs_left_out": len(found.memory.left_out),
         **{name: result.sizes[key] for name, key, _ in _COUNTS},
         "adjusted_rand": agreement.adjusted_rand,
         "adjusted_rand_without_noise": agreement.adjusted_rand_without_noise,
@@ -238,7 +248,7 @@ def _page_rows(found: Ablation) -> list[Row]:
             if one.b.baseline is not None:
                 shown += f"（基线 {one.b.baseline:.3f}）"
             if one.winner == "apart":
-                shown += "（文本不同 other texts）"
+                shown += "（歌曲不同 other songs）" if one.note else "（文本不同 other texts）"
             rows.setdefault(one.key, {"figure": title})[f"cell{i}"] = shown
     return list(rows.values())
 

@@ -17,9 +17,10 @@ from rapids_rap.arrays import Int64s
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.clustering.procrustes import Similarity, procrustes
+from rapids_rap.compare.memory import Memory, discount_memory, find_memory, memory_sentences
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Shared, Side, find_shared
-from rapids_rap.compare.trained import memory_warning, record_of
+from rapids_rap.compare.trained import record_of, training_sentence
 from rapids_rap.compare.verdict import Contrast, Verdict, contrast, judge
 from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import flow_table
@@ -48,11 +49,13 @@ class Comparison:
     """Everything that was found; arrays are of the shared texts (see `shared.Shared`).
 
     figures: of each side by the one scorer. sizes: counts of clusters and noise of each side.
+    memory: songs that either model was trained on.
     flow: (K_a + 1, K_b + 1) lines, position 0 is noise. matches: (K_b,) cluster of A, or -1.
     alignment: B's map onto A's. names: what the runs are called.
     """
 
     shared: Shared
+    memory: Memory
     names: tuple[str, str]
     figures: tuple[Figures, Figures]
     sizes: tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -79,11 +82,13 @@ def compare_runs(a: Run, b: Run, backend: Backend, *, sample: int = 0, seed: int
     """
     shared = find_shared([a, b], sample, seed)
     left, right = shared.sides
-    figures_a, figures_b = rescore(shared, backend, seed)
-    rows = contrast_runs(shared, (left, right), (figures_a, figures_b))
+    memory = find_memory([a, b], backend)
+    figures_a, figures_b = rescore(shared, memory, backend, seed)
+    rows = contrast_runs(shared, memory, (0, 1), (figures_a, figures_b))
     flow = flow_table(left.labels, right.labels, shared.lines, left.count, right.count)
     return Comparison(
         shared=shared,
+        memory=memory,
         names=("A", "B"),
         figures=(figures_a, figures_b),
         sizes=(cluster_sizes(shared, left), cluster_sizes(shared, right)),
@@ -99,20 +104,22 @@ def compare_runs(a: Run, b: Run, backend: Backend, *, sample: int = 0, seed: int
 
 
 def contrast_runs(
-    shared: Shared, sides: tuple[Side, Side], figures: tuple[Figures, Figures]
+    shared: Shared, memory: Memory, numbers: tuple[int, int], figures: tuple[Figures, Figures]
 ) -> list[Contrast]:
     """The figures of two sides: those measured on the shared texts, then those of quality.json.
 
-    The latter are of each run's own texts, and compared only where these are the same.
+    numbers: of the sides. The latter figures are of each run's own texts, and compared only where
+    these are the same, and so are the songs that were left out.
     """
-    a, b = sides
-    quoted = contrast(a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, *sides))
-    return contrast(*figures, "shared") + [
+    a, b = (shared.sides[number] for number in numbers)
+    quoted = contrast(a.run.quality, b.run.quality, "own", same_texts=_same_texts(shared, a, b))
+    rows = contrast(*figures, "shared") + [
         row
         for row in quoted
         if not figures[0].keys() & {row.key, row.key.split(".")[0]}
         and not (row.a.value is None and row.b.value is None)
     ]
+    return discount_memory(rows, memory, (a.run, b.run), numbers)
 
 
 def _same_texts(shared: Shared, a: Side, b: Side) -> bool:
@@ -163,7 +170,7 @@ def figure_table(found: Comparison) -> pd.DataFrame:
         (
             row.key + ("*" if row.decides else ""),
             *(side.text.replace(", ", ",") for side in (row.a, row.b)),
-            verdicts[row.winner],
+            "other songs" if row.note and row.winner == "apart" else verdicts[row.winner],
         )
         for row in found.contrasts
         if ".spaces." not in row.key  # those are in compare.json and on the page
@@ -189,17 +196,23 @@ def sentences(found: Comparison) -> list[str]:
         f"(A has {a.distinct:,}, B {b.distinct:,}){sampled}.",
         alike,
         found.verdict.english,
+        *memory_sentences(found.memory, found.names, found.figures[0]),
         *(
             f"{name}: {sentence}"
             for name, figures in zip(found.names, found.figures, strict=True)
             if (sentence := followed(figures)[1])
         ),
         *(
-            memory_warning(name, record)
+            training_sentence(name, record)
             for name, side in zip(found.names, found.sides, strict=True)
             if (record := record_of(side.run))
         ),
-        "(* may decide which run is better; in brackets 95 % intervals, over songs.)",
+        "(* may decide which run is better; in brackets 95 % intervals, "
+        + (
+            "over songs.)"
+            if shared.known_songs
+            else "over clusters alone, for no songs are known.)"
+        ),
     ]
 
 

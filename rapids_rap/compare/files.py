@@ -136,6 +136,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
             "sampled": len(shared.texts) < shared.found,
             "lines": int(shared.lines.sum()),
             "same_texts": found.same_texts,
+            "songs": found.memory.songs or None,
+            "songs_left_out": len(found.memory.left_out),
         },
         "adjusted_rand": agreement.adjusted_rand,
         "adjusted_mutual_information": agreement.adjusted_mutual_information,
@@ -170,11 +172,13 @@ def as_json(found: Comparison) -> dict[str, Any]:
 
 def _side_json(found: Comparison, number: int) -> dict[str, Any]:
     side = found.sides[number]
-    manifest = side.run.manifest
+    manifest, seen = side.run.manifest, found.memory.seen[number]
     return {
         "run": side.run.path.resolve().name,
         "created": manifest.get("created"),
         "distinct_texts": side.distinct,
+        "songs_trained_on": None if seen is None else len(seen),
+        "trained_on_unknown": found.memory.unknown[number] or None,
         "model": manifest["model"],
         "config": manifest["config"],
         "clusters": dict(found.sizes[number]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rapids_rap.compare.memory import memory_sentences
 from rapids_rap.report.html import Column, Row, format_cell, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.tables.follows import followed
@@ -36,6 +37,7 @@ _AHEAD = {
     "unknown": "未计算 not computed",
     "apart": "文本不同 other texts, not compared",
 }
+_OTHER_SONGS = "歌曲不同 other songs, not compared"
 
 FIGURE_COLUMNS = (
     Column("name", "指标", "figure"),
@@ -103,6 +105,7 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         numbers=numbers,
         follows=[followed(figures) for figures in found.figures],
         images=page_images(pictures, _PICTURES),
+        memory=memory_sentences(found.memory, found.names, found.figures[0]),
         figures=[figure_row(row) for row in found.contrasts],
         figure_columns=FIGURE_COLUMNS,
         sizes=_sizes(found),
@@ -119,7 +122,7 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
 def figure_row(row: Contrast) -> Row:
     """A figure's row: names, both readings, both baselines, who is ahead and what that is worth."""
     baselines = [format_cell(side.baseline, "num") for side in (row.a, row.b)]
-    better = _AHEAD[row.winner]
+    better = _OTHER_SONGS if row.note and row.winner == "apart" else _AHEAD[row.winner]
     if row.winner == "unproven" and row.higher:
         better = f"{row.higher.upper()}？无区间 no interval, no proof"
     return {
@@ -129,7 +132,9 @@ def figure_row(row: Contrast) -> Row:
         "baseline": " / ".join(dict.fromkeys(baselines)),
         "better": better,
         "decides": "是 yes" if row.decides else "否 no",
-        "meaning": row.meaning + (" (lower is better)" if row.lower_is_better else ""),
+        "meaning": row.meaning
+        + (" (lower is better)" if row.lower_is_better else "")
+        + (f" ({row.note})" if row.note else ""),
     }
 
 

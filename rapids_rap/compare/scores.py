@@ -15,17 +15,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.compare.memory import MEMORISED, Memory
 from rapids_rap.compare.shared import Shared, Side
-from rapids_rap.config import Config, TermsConfig
+from rapids_rap.config import Config, QualityConfig, TermsConfig
 from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
-from rapids_rap.quality.figures import Figure
-from rapids_rap.quality.follows import shared_follows
+from rapids_rap.quality.figures import NO_SONGS, TOO_FEW_SONGS, Figure
+from rapids_rap.quality.follows import BLOCKS, shared_follows
+from rapids_rap.quality.seen import without_songs
+from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.reading.run_space import run_config, stored_vectors
 from rapids_rap.runs.run import Run
 from rapids_rap.words.lexicon import count_hits, load_lexicon
@@ -48,8 +52,10 @@ _TRUST_SAMPLE = 2_000
 _SILHOUETTE_SAMPLE = 10_000
 
 
-def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, ...]:
+def rescore(shared: Shared, memory: Memory, backend: Backend, seed: int = 0) -> tuple[Figures, ...]:
     """The figures of each side, by name, as quality.json writes them, with `interval` and `rows`.
+
+    Songs of `memory` are left out of every side's figures that ask for neighbours and songs.
 
     interval: [low, high], 95 % by the percentile bootstrap over songs with the clusters as they are
     (Efron & Tibshirani 1993), or None. Silhouettes leave noise out; `coverage` stands beside.
@@ -57,10 +63,13 @@ def rescore(shared: Shared, backend: Backend, seed: int = 0) -> tuple[Figures, .
     lexicon = load_lexicon(None, "simplified")
     tokens = segment(shared.texts, lexicon.all_words)
     hits = backend.to_host(count_hits(tokens, shared.texts, lexicon, "occurrence", backend))
-    over = "songs" if shared.known_songs else "texts"
-    known = (hits, lexicon.categories, shared.texts, shared.songs, over, seed)
+    over = "songs" if shared.known_songs else BLOCKS
+    known = (hits, lexicon.categories, shared.texts, shared.blocks, over, seed)
+    unseen = _unseen_lines(shared, memory)
     return tuple(
-        _Side(shared, side, tokens, backend, seed).figures(shared_follows(side.labels, *known))
+        _Side(shared, memory, side, tokens, backend, seed).figures(
+            unseen, shared_follows(side.labels, *known)
+        )
         for side in shared.sides
     )
 
@@ -88,19 +97,13 @@ def used_vectors(run: Run, rows: Int64s, backend: Backend) -> Array:
     """
     config = run_config(run)
     how, seed = config.embedding, config.random_seed
-    try:
-        if how.postprocess == "none" and how.lexical == "none":
-            return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
-        texts = _texts(run)
-        words = None if how.lexical == "none" else _tokens(texts, config)
-        every = stored_vectors(run, backend)
-        used = used_space(every, texts, words, how.space, backend, seed).matrix
-        return backend.xp.take(used, backend.from_host(rows), axis=0)
-    except IndexError:
-        raise InputError(
-            f"{run.path / 'vectors'}: has fewer rows than lines.parquet has texts; run the command "
-            "of manifest.json again."
-        ) from None
+    if how.postprocess == "none" and how.lexical == "none":
+        return backend.from_host(np.asarray(run.vectors[rows], dtype=np.float32))
+    texts = _texts(run)
+    words = None if how.lexical == "none" else _tokens(texts, config)
+    every = stored_vectors(run, backend)
+    used = used_space(every, texts, words, how.space, backend, seed).matrix
+    return backend.xp.take(used, backend.from_host(rows), axis=0)
 
 
 def _texts(run: Run) -> list[str]:
@@ -120,15 +123,23 @@ class _Side:
     """One side's figures; labels of noise are -1."""
 
     def __init__(
-        self, shared: Shared, side: Side, tokens: Tokens, backend: Backend, seed: int
+        self,
+        shared: Shared,
+        memory: Memory,
+        side: Side,
+        tokens: Tokens,
+        backend: Backend,
+        seed: int,
     ) -> None:
         self.shared, self.side, self.backend, self.seed = shared, side, backend, seed
+        self.memory = memory
         self.tokens = tokens
         self.labels = side.labels
         self.scorer = Scorer(backend.from_host(side.labels), backend, seed)
         self.xy = backend.from_host(side.xy.astype(np.float32))
 
-    def figures(self, follows: Mapping[str, Figure]) -> Figures:
+    def figures(self, unseen: pd.DataFrame | None, follows: Mapping[str, Figure]) -> Figures:
+        """unseen: see `_unseen_lines`; None where each run's own retrieval is quoted."""
         vectors = used_vectors(self.side.run, self.side.rows, self.backend)
         every = np.arange(len(self.labels))
         rows = self.scorer.sample(_SILHOUETTE_SAMPLE, _SILHOUETTE_SAMPLE)
@@ -149,18 +160,43 @@ class _Side:
             "trustworthiness": self._trustworthiness(vectors),
             **self._terms(),
         }
-        return {
+        plain = {
             name: replace(one, facts={"interval": one.interval, **one.facts}).as_json()
             for name, one in figures.items()
         }
+        return plain if unseen is None else plain | self._retrieval(vectors, unseen)
+
+    def _retrieval(self, vectors: Array, unseen: pd.DataFrame) -> Figures:
+        """Next line, same song and alignment on the songs that no model was trained on."""
+        how = QualityConfig().retrieval
+        found = vector_figures(
+            vectors,
+            vectors,
+            unseen if self.memory.enough else None,
+            self.shared.texts,
+            self.backend,
+            most=how.retrieval_lines,
+            draws=how.bootstrap,
+            seed=self.seed,
+        )
+        said = {"songs_left_out": len(self.memory.left_out), "note": self.memory.note}
+        return {key: found[key] | said for key in MEMORISED if key in found}
 
     def _next_line(self) -> Figure:
-        """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing."""
-        pairs, song = self.shared.follows, self.shared.follows_song
+        """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing.
+
+        Of songs that none of the models was trained on.
+        """
+        left_out = self.memory.left_out
+        unseen = ~np.isin(self.shared.follows_song, left_out)
+        pairs, song = self.shared.follows[unseen], self.shared.follows_song[unseen]
+        said = {"songs_left_out": len(left_out), "note": self.memory.note} if len(left_out) else {}
         meaning = (
             "do neighbouring lines of a stanza share a cluster, beyond what clusters of these "
             "sizes share by chance? 0: chance, 1: always"
         )
+        if not self.memory.enough:
+            return Figure(None, None, "chance", meaning, facts=said)
         if not len(pairs):
             return Figure(None, None, "chance", meaning, facts={"note": "not computed: no songs"})
         first, second = self.labels[pairs[:, 0]], self.labels[pairs[:, 1]]
@@ -174,15 +210,21 @@ class _Side:
             "rows": len(pairs),
             "same_cluster": float(together.mean()),
             "same_cluster_by_chance": chance,
+            **said,
         }
         interval = bootstrap_mean(kappa, song, self.seed)
+        if interval is None:
+            facts["note"] = "; ".join(filter(None, [self.memory.note, TOO_FEW_SONGS]))
         return Figure(float(kappa.mean()), 0.0, "chance", meaning, interval, facts)
 
     def _silhouette(self, both: Sequence[Array], rows: Int64s, meaning: str) -> Figure:
         values, chance = (self.backend.to_host(part) for part in both)
-        interval = bootstrap_mean(values, self.shared.songs[rows], self.seed)
+        known = self.shared.known_songs  # without, neighbours count as if they came independently
+        interval = bootstrap_mean(values, self.shared.songs[rows], self.seed) if known else None
         covered = float(np.isfinite(values).mean()) if len(values) else 0.0
-        facts = {"rows": len(rows), "coverage": covered}
+        facts: dict[str, Any] = {"rows": len(rows), "coverage": covered}
+        if interval is None:
+            facts["note"] = TOO_FEW_SONGS if known else NO_SONGS
         return Figure(_mean(values), _mean(chance), SHUFFLED, meaning, interval, facts)
 
     def _dbcv(self) -> Figure:
@@ -248,6 +290,17 @@ class _Side:
             stop = stop_words("")
             note = f"with the bundled stop words, since {settings.stop_words} is gone"
         return cluster_terms(self.tokens, labels, weights, stop, settings, self.backend), note
+
+
+def _unseen_lines(shared: Shared, memory: Memory) -> pd.DataFrame | None:
+    """The first run's rows of songs that no model was trained on, `text_id` by the shared texts.
+
+    None where nothing is left out, or where runs hold other texts than the shared ones.
+    """
+    if not len(memory.left_out) or any(side.distinct != len(shared.texts) for side in shared.sides):
+        return None
+    lines = without_songs(shared.sides[0].run.lines, memory.left_out)
+    return lines.assign(text_id=pd.Index(shared.texts).get_indexer(pd.Index(lines["text_norm"])))
 
 
 def _chance(first: Int64s, second: Int64s) -> float:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.errors import InputError
+from rapids_rap.quality.follows import song_blocks
 from rapids_rap.quality.lines import follow_on
 from rapids_rap.runs.run import Run
 
@@ -68,13 +69,15 @@ class Shared:
     lines: (n,) occurrences of each text in the first run. songs: (n,) the group of each text for
     resampling: the song of its first occurrence in the first run, or a group of its own where no
     song is known. found: shared texts before any sample was drawn. known_songs: whether groups are
-    songs. follows: (p, 2) positions in `texts` of neighbouring lines of a stanza in the first run,
+    songs. blocks: (n,) the song, or the block of lines it is in (`quality.follows.song_blocks`).
+    follows: (p, 2) positions in `texts` of neighbouring lines of a stanza in the first run,
     and `follows_song`: (p,) the group of each pair.
     """
 
     texts: tuple[str, ...]
     lines: Int64s
     songs: Int64s
+    blocks: Int64s
     found: int
     known_songs: bool
     follows: Int64s
@@ -110,6 +113,7 @@ def find_shared(runs: Sequence[Run], sample: int = 0, seed: int = 0) -> Shared:
         texts=tuple(common),
         lines=_occurrences(tables[0], common),
         songs=_groups(songs),
+        blocks=song_blocks(firsts[0].loc[common]),
         found=found,
         known_songs=bool(songs.notna().any()),
         follows=follows,
@@ -136,7 +140,7 @@ def _table(run: Run) -> pd.DataFrame:
             f"{run.path / 'lines.parquet'}: has no column {missing[0]}; run the command of "
             "manifest.json again."
         )
-    kept = [*COLUMNS, *(["lines"] if "lines" in table.columns else [])]
+    kept = [*COLUMNS, *(name for name in ("lines", "file") if name in table.columns)]
     return table[kept]
 
 

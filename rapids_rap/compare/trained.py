@@ -1,31 +1,27 @@
-"""A run of a model that was trained on its own lyrics: what of its figures still counts.
+"""A run of a model that `train` made: what its training.json says on songs that were held out.
 
-Training on neighbouring lines and then asking whether they find each other measures memory. So
-figures made of neighbours, songs and artists that training saw are shown and decide nothing;
-next-line retrieval on the songs that were held out from training stands in for them.
+What its training saw is left out of the figures themselves (`memory`).
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rapids_rap.compare.verdict import Contrast, Winner
+from rapids_rap.embedding.trained_on import RECORD, RECORDED
 from rapids_rap.errors import InputError
-from rapids_rap.quality.figures import DECLARATIONS, Figure, declared, interval_of
+from rapids_rap.quality.figures import Figure, declared, interval_of
 from rapids_rap.runs.run import Run, read_json
 from rapids_rap.runs.shape import Count, check_document
 from rapids_rap.training.record import sentences
 
-RECORD = "training.json"
 MEND = "train the model again"
 HELD_OUT = "held_out_next_line"
-SEEN = tuple(one.key for one in DECLARATIONS if one.memorised)
 
 
 Measured = float | None
@@ -96,35 +92,20 @@ def record_of(run: Run) -> Mapping[str, Any] | None:
     with contextlib.suppress(OSError):  # a name too long for any disk
         if (model / RECORD).is_file():
             record = read_record(model)
-            if {"dev_mrr_before", "view_cosine"} <= record.keys():
+            if record.keys() >= RECORDED:
                 check_document(model / RECORD, record, _Record, MEND)
                 return record
     return None
 
 
-def memory_warning(name: str, record: Mapping[str, Any]) -> str:
-    """What to say of a run whose model was trained, perhaps on the lyrics it is compared on."""
-    return (
-        f"{name}'s model was trained: {' '.join(list(sentences(dict(record)))[1:])} Where these "
-        f"are the lyrics it was trained on, {', '.join(SEEN)} measure memory; compare runs on "
-        "songs that were held out."
-    )
-
-
 def judge_held_out(rows: Sequence[Contrast], record: Mapping[str, Any]) -> list[Contrast]:
-    """Contrasts in which figures of seen songs decide nothing and the held-out figure does."""
-    return [
-        _held_out(record),
-        *(replace(row, decides=row.decides and not row.key.startswith(SEEN)) for row in rows),
-    ]
+    """The contrasts, and before them what training gave on the songs held out from it."""
+    return [_held_out(record), *rows]
 
 
-def training_sentence(record: Mapping[str, Any]) -> str:
-    """What training gave on held-out songs, and which figures it flatters."""
-    return (
-        f"{' '.join(sentences(dict(record)))} Of songs that training saw are, and hence do not "
-        f"decide: {', '.join(SEEN)}."
-    )
+def training_sentence(name: str, record: Mapping[str, Any]) -> str:
+    """How a run's model was trained, and what that gave on held-out songs."""
+    return f"{name}'s model was trained: {' '.join(sentences(dict(record)))}"
 
 
 def _held_out(record: Mapping[str, Any]) -> Contrast:

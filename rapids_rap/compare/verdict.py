@@ -32,7 +32,7 @@ class Contrast:
     basis: "shared": measured again on the shared texts; "own": quoted from each quality.json.
     winner: "a" or "b" where intervals do not overlap, "equal" where they do, "unproven" where one
     has no interval, "unknown" where one is not computed, "apart" where the texts differ.
-    decides: whether it may decide which run is better.
+    decides: whether it may decide which run is better. note: what else is to be known of it.
     """
 
     key: str
@@ -44,6 +44,7 @@ class Contrast:
     lower_is_better: bool
     decides: bool
     winner: Winner
+    note: str = ""
 
     @property
     def family(self) -> str:

@@ -10,21 +10,22 @@ import pandas as pd
 
 from rapids_rap.arrays import Int64s
 
-LINE_COLUMNS = (
-    "line_id",
-    "text",
-    "text_norm",
-    "artist",
-    "song",
-    "song_id",
-    "line_no",
-    "stanza",
-    "text_id",
-    "weight",
-    "file",
-    "file_line",
-)
-DROPPED_COLUMNS = ("file", "line", "text", "rule", "decided_by")
+LINE_KINDS = {  # i: whole numbers, n: whole numbers or none, t: text or none
+    "line_id": "i",
+    "text": "t",
+    "text_norm": "t",
+    "artist": "t",
+    "song": "t",
+    "song_id": "n",
+    "line_no": "i",
+    "stanza": "i",
+    "text_id": "i",
+    "weight": "i",
+    "file": "t",
+    "file_line": "i",
+}
+DROPPED_KINDS = {"file": "t", "line": "i", "text": "t", "rule": "t", "decided_by": "t"}
+LINE_COLUMNS, DROPPED_COLUMNS = tuple(LINE_KINDS), tuple(DROPPED_KINDS)
 
 
 @dataclass(frozen=True)

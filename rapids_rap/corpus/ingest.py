@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Bools, Int8s, Int64s
+from rapids_rap.backend.kept import require_columns
 from rapids_rap.config import CorpusConfig, InputConfig
-from rapids_rap.corpus import DROPPED_COLUMNS, Corpus, FileCount
+from rapids_rap.corpus import DROPPED_COLUMNS, DROPPED_KINDS, LINE_KINDS, Corpus, FileCount
 from rapids_rap.corpus.cleaning import KEPT, RULES, clean
 from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
 from rapids_rap.corpus.names import one_name_an_artist
@@ -136,6 +137,28 @@ def ingest_hashed(
             "the same command again when nothing writes there any more."
         )
     return corpus
+
+
+def check_kept(
+    kept: Corpus, files: HashedFiles, _: InputConfig, corpus_config: CorpusConfig
+) -> None:
+    """Raises ValueError for a corpus that these files can't have given."""
+    lines, texts = kept.lines, kept.texts
+    joined = {} if corpus_config.unit == "line" else {"lines": "i"}
+    require_columns("lines", lines, LINE_KINDS | joined)
+    require_columns("dropped", kept.dropped, DROPPED_KINDS)
+    if [(file.path, file.sha256) for file in kept.files] != list(files.hashes):
+        raise ValueError("it was read from other files")
+    ids, weights = lines["text_id"].to_numpy(), lines["weight"].to_numpy()
+    if (lines["line_id"].to_numpy() != np.arange(len(lines))).any():
+        raise ValueError("line_id does not count the lines")
+    if list(texts) != sorted(set(texts)) or (len(ids) and not 0 <= ids.min() <= ids.max()):
+        raise ValueError("texts are not distinct and in order")
+    counts = np.bincount(ids, minlength=len(texts))
+    if len(counts) != len(texts) or not counts.all() or (weights != counts[ids]).any():
+        raise ValueError("text_id and weight do not count the texts")
+    if (lines["text_norm"].to_numpy() != np.array(texts, dtype=object)[ids]).any():
+        raise ValueError("text_norm is not what text_id names")
 
 
 def _read(path: Path, config: InputConfig) -> _ReadFile:

@@ -61,11 +61,11 @@ class Vectors:
 
     matrix: (n, dim) float32, rows of length 1, in `text_id` order, in the backend's memory.
     fingerprint: SHA-256 of the model's files. trained_on: (m,) what the model says that it was
-    trained on (`trained_on.read_trained_on`), on the host.
+    trained on (`trained_on.read_trained_on`), on the host; None where that can't be known.
     """
 
     matrix: Array
     fingerprint: str
     dim: int
     report: EmbeddingReport
-    trained_on: UInt64s
+    trained_on: UInt64s | None

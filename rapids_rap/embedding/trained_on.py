@@ -7,6 +7,7 @@ line only letters, digits and characters count. No text can be read from the fil
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,21 +15,24 @@ import numpy as np
 
 from rapids_rap.arrays import Bools, UInt64s
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import write_array
+from rapids_rap.runs.files import read_plain, write_array
 from rapids_rap.runs.received import load_array
 
 FILE = "trained_on.npy"
+RECORD = "training.json"
+RECORDED = {"dev_mrr_before", "view_cosine"}  # by which a record of `train` is known
 LONG = 12  # characters of a line that stands for itself, as in leakage groups
 
 
-def read_trained_on(folder: Path) -> UInt64s:
+def read_trained_on(folder: Path) -> UInt64s | None:
     """(m,) uint64 hashes, ascending; none where the folder says nothing.
 
-    Raises `InputError` for a file that can't be read as such.
+    None where `train` made the folder and the file is not there: then nothing is known. Raises
+    `InputError` for a file that can't be read as such.
     """
     path = folder / FILE
     if not path.is_file():
-        return np.zeros(0, np.uint64)
+        return None if is_tuned(folder) else np.zeros(0, np.uint64)
     try:
         hashes = load_array(path)
     except MemoryError:
@@ -41,9 +45,17 @@ def read_trained_on(folder: Path) -> UInt64s:
 
 
 def write_trained_on(folder: Path, hashes: UInt64s) -> None:
-    """Keep the hashes (m,) in a model folder, each once; no file where there are none."""
-    if len(hashes):
-        write_array(folder / FILE, np.unique(hashes))
+    """Keep the hashes (m,) in a model folder, each once."""
+    write_array(folder / FILE, np.unique(hashes))
+
+
+def is_tuned(folder: Path) -> bool:
+    """Whether `train` made a model folder; a base model may bring another training.json."""
+    try:
+        record = json.loads(read_plain(folder / RECORD).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and record.keys() >= RECORDED
 
 
 def hash_pairs(pairs: Iterable[tuple[str, str]]) -> UInt64s:

@@ -153,14 +153,39 @@ def figures_of(quality: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
+def on_other_songs(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, same_model: bool
+) -> frozenset[str]:
+    """Figures that two nights measured on different songs, because of what their models had read.
+
+    before, now: quality.json. A night leaves out what its model was trained on; the songs left are
+    the same ones where neither left any out, or where both had one model.
+    """
+    found = set()
+    for one in DECLARATIONS:
+        left_out = [
+            isinstance(figure, Mapping) and bool(figure.get("songs_left_out"))
+            for figure in (before.get(one.key), now.get(one.key))
+        ]
+        if one.memorised and any(left_out) and not (all(left_out) and same_model):
+            found.add(one.key)
+    return frozenset(found)
+
+
 def compare_figures(
-    before: Mapping[str, float], now: Mapping[str, float]
+    before: Mapping[str, float],
+    now: Mapping[str, float],
+    apart: frozenset[str] = frozenset(),
 ) -> dict[str, dict[str, float | None]]:
-    """Each figure of either night: before, now and the difference; null where not computed."""
+    """Each figure of either night: before, now and the difference; null where not computed.
+
+    apart: figures of other songs, which have no difference.
+    """
     table: dict[str, dict[str, float | None]] = {}
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         change = round(new - old, 6) if old is not None and new is not None else None
+        change = None if name in apart else change
         table[name] = {"before": old, "now": new, "change": change}
     return table
 

@@ -16,6 +16,7 @@ from rapids_rap.runs.names import NIGHT
 from rapids_rap.runs.run import Run
 
 SCHEMA_VERSION = 1
+RETRIEVAL = "next_line_retrieval"  # what a gate judges
 _LISTED = 8  # names or numbers that a sentence lists before it only counts
 Record = Mapping[str, Any]
 
@@ -47,6 +48,7 @@ def make_record(
     flow = drift.flow_of(before.lines if before else None, built.lines)
     now = drift.figures_of(built.quality)
     old = drift.figures_of(before.quality) if before else {}
+    apart = _apart(before, built)
     grown = (
         drift.grown_clusters(
             drift.texts_by_cluster(before.texts),
@@ -84,7 +86,9 @@ def make_record(
         "clusters": {"total": counts["clusters"], **identity["clusters"]},
         "themes": {"total": counts["themes"], **identity["themes"]},
         "unused_labels": identity["unused_labels"],
-        "drift": drift.report(flow, grown, drift.compare_figures(old, now), limits.false_discovery),
+        "drift": drift.report(
+            flow, grown, drift.compare_figures(old, now, apart), limits.false_discovery
+        ),
         "gates": gates.as_json(verdicts),
         "basis": dict(context.basis),
     }
@@ -109,10 +113,17 @@ def _facts(run: Run) -> gates.Facts:
     return gates.Facts(
         clusters=counts["clusters"],
         noise=counts["noise_lines"] / counts["kept"],
-        retrieval=figures.get("next_line_retrieval"),
+        retrieval=figures.get(RETRIEVAL),
         dbcv=figures.get("dbcv"),
         meaning=top_figures(run.quality).get("meaning.lexicon", Figure(None)).interval,
     )
+
+
+def _apart(before: Run | None, built: Run) -> frozenset[str]:
+    if before is None:
+        return frozenset()
+    old, new = (run.manifest["model"].get("fingerprint") for run in (before, built))
+    return drift.on_other_songs(before.quality, built.quality, same_model=old == new)
 
 
 def _change(before: Run | None, built: Run, flow: drift.Flow) -> gates.Change | None:
@@ -124,6 +135,7 @@ def _change(before: Run | None, built: Run, flow: drift.Flow) -> gates.Change | 
         before=_facts(before),
         lines_lost=flow.lines_gone / flow.lines_before if flow.lines_before else 0.0,
         ids_kept=len(clusters["kept"]) / there if there else None,
+        other_songs=RETRIEVAL in _apart(before, built),
     )
 
 

@@ -26,7 +26,7 @@ from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import one_hot, row_blocks
 from rapids_rap.quality.artist_spaces import Space
-from rapids_rap.quality.bootstrap import Estimate, draw_units, grouped_sums, macro_means
+from rapids_rap.quality.bootstrap import Estimate, draw_units, grouped_sums, macro_means, trusted
 from rapids_rap.quality.lines import first_ranks
 from rapids_rap.words.tfidf import Weighted, products
 
@@ -278,7 +278,7 @@ def rank_spaces(
         gain = reciprocal_ranks(blocks, task, backend)[asked]
         sums = grouped_sums(gain, *places, shape)
         whole = macro_means(np.ones((1, units)), sums, counts)
-        return Ranking(float(whole[0]), macro_means(weights, sums, counts), name)
+        return Ranking(float(whole[0]), trusted(macro_means(weights, sums, counts), counts), name)
 
     found = {name: multiply(space, task, backend) for name, space in spaces.items()}
     for name, parts in FUSIONS.items():

@@ -4,6 +4,9 @@ Lines of a song, and songs that share text, are not independent, so whole units 
 groups) are drawn with replacement (Efron 1979; the percentile interval of Efron & Tibshirani 1993,
 chapter 13). The same draws serve every figure that is compared, so that a difference has an
 interval of its own. All in host memory: tables of as many rows as there are units.
+
+Of one or two songs the percentiles are those of three or four different means, and no song that was
+not asked is among them: below `FEWEST` units with a value no interval is given (`trusted`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from rapids_rap.arrays import Float64s, HostArray, Int64s
 Interval = list[float] | None  # [low, high], as quality.json holds it
 
 LEVEL = 0.95
+FEWEST = 3  # units with a value, which an interval must rest on
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,15 @@ def _means(totals: Float64s, numbers: Float64s) -> Float64s:
     return np.where(numbers > 0, totals / np.where(numbers > 0, numbers, 1.0), np.nan)
 
 
+def trusted(draws: Float64s, counts: Any) -> Float64s:
+    """The draws of a figure; NaN, hence no interval, where fewer than `FEWEST` units have a value.
+
+    counts: (units,), or sparse (units, classes): how many values each unit has.
+    """
+    held = np.asarray(counts.sum(axis=1) if counts.ndim == 2 else counts).ravel()
+    return draws if np.count_nonzero(held) >= FEWEST else np.full_like(draws, np.nan)
+
+
 def pair_means(weights: Float64s, sums: Float64s, counts: Float64s) -> Float64s:
     """(draws,) float64: the mean over pairs of different units, in each draw of `weights`.
 
@@ -105,9 +118,12 @@ def interval(values: Float64s) -> Interval:
 
 
 def mean_interval(values: Float64s, units: Int64s, draws: int, seed: int) -> Interval:
-    """The `interval` of the mean of `values` (m,), resampling their `units` (m,), any numbers."""
+    """The `interval` of the mean of `values` (m,), resampling their `units` (m,), any numbers.
+
+    None below `FEWEST` units.
+    """
     _, unit = np.unique(units, return_inverse=True)
     one_class, shape = np.zeros_like(unit), (int(unit.max(initial=-1)) + 1, 1)
     sums = grouped_sums(values, unit, one_class, shape)
     counts = grouped_sums(np.ones(len(unit)), unit, one_class, shape)
-    return interval(macro_means(draw_units(shape[0], draws, seed), sums, counts))
+    return interval(trusted(macro_means(draw_units(shape[0], draws, seed), sums, counts), counts))

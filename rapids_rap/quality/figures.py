@@ -15,6 +15,9 @@ from typing import Any, Literal
 
 Interval = tuple[float, float]
 
+TOO_FEW_SONGS = "too few songs"  # for an interval
+NO_SONGS = "no songs known"  # so that nothing says which lines are independent
+
 SILHOUETTE = "silhouette"  # the family whose fall can be an improvement
 TRAITS = "traits"  # form and origin: what clusters follow is read together, not one by one
 SILHOUETTE_FALL = (
@@ -274,10 +277,18 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """As it is written in a sentence: 0.412 [0.380, 0.440]."""
+        """As it is written in a sentence: 0.412 [0.380, 0.440], or 0.412 (too few songs)."""
         if self.value is None:
             return "not computed"
-        return f"{self.value:.3f}" + (f" {interval_text(self.interval)}" if self.interval else "")
+        if self.interval:
+            return f"{self.value:.3f} {interval_text(self.interval)}"
+        return f"{self.value:.3f}" + (f" ({self.no_interval})" if self.no_interval else "")
+
+    @property
+    def no_interval(self) -> str:
+        """Why it has no interval over songs, as its note says; "" where nothing says so."""
+        note = "" if self.interval else str(self.facts.get("note") or "")
+        return next((why for why in (TOO_FEW_SONGS, NO_SONGS) if why in note), "")
 
     def verdict(self, declaration: Declaration) -> Literal["better", "worse", ""]:
         """Against its baseline; equal is worse, "" is where there is nothing to compare."""
@@ -298,15 +309,22 @@ class Figure:
         }
 
     def with_interval(self) -> dict[str, Any]:
-        """As quality.json holds a figure whose interval may be null."""
+        """As quality.json holds a figure whose interval over songs may be null.
+
+        Beside a value it is null where it would rest on too few songs, which the note says.
+        """
         named = {"baseline_name": self.baseline_name} if self.baseline_name else {}
+        facts = dict(self.facts)
+        if self.interval is None and self.value is not None:
+            own = facts.get("note")
+            facts["note"] = f"{own}; {TOO_FEW_SONGS}" if own else TOO_FEW_SONGS
         return {
             "value": self.value,
             "interval": None if self.interval is None else list(self.interval),
             "baseline": self.baseline,
             **named,
             "meaning": self.meaning,
-            **self.facts,
+            **facts,
         }
 
 

@@ -27,7 +27,7 @@ from rapids_rap.quality.information import (
     strongest,
     told,
 )
-from rapids_rap.quality.seen import FEWEST, left_out_note, seen_songs
+from rapids_rap.quality.seen import FEWEST, memorised_songs
 from rapids_rap.quality.traits import cluster_traits
 from rapids_rap.words.around import words_around
 from rapids_rap.words.segment import Tokens
@@ -38,6 +38,7 @@ VERSION = 1  # raise it when the same arguments give another result
 SHUFFLES = 20
 MOST, MOST_AROUND = 50_000, 10_000  # clustered texts that are looked at; whose surroundings are
 BLOCK = 50  # lines that stand for a song where none is known
+BLOCKS = f"blocks of {BLOCK} lines"
 LITTLE = 0.02  # of a fact: clusters that tell no more follow nothing
 BASELINE = "clusters shuffled among lines of equal length"
 
@@ -88,7 +89,7 @@ def what_clusters_follow(
     texts: Sequence[str],
     tokens: Tokens,
     stop: Sequence[str],
-    trained_on: UInt64s,
+    trained_on: UInt64s | None,
     backend: Backend,
     seed: int | None,
 ) -> Follows:
@@ -97,27 +98,32 @@ def what_clusters_follow(
     labels: (n,) int64 of n distinct texts, -1 noise, which is left out. hits: (n, categories)
     int64. lines: a row an occurrence in reading order. trained_on: as of `retrieve`; figures that a
     model could have learnt by heart leave its songs out. Of more than `MOST` clustered texts whole
-    songs are drawn until they suffice. Intervals are over songs, or blocks of `BLOCK` lines.
+    songs are drawn until they suffice. Where no song is known, blocks of `BLOCK` lines stand for
+    songs, in intervals too.
     """
     seed = 0 if seed is None else seed
     own, hit = backend.to_host(labels), backend.to_host(hits)
     first = lines.drop_duplicates("text_id").set_index("text_id").sort_index()
-    facts = _facts(own, hit, categories, texts, _groups(first), seed)
+    facts = _facts(own, hit, categories, texts, song_blocks(first), seed)
     facts.sides["origin"] = {
         "artist": _named(first["artist"].iloc[facts.texts]),
         "song": _named(first["song_id"].iloc[facts.texts]),
     }
     shuffles = _shuffles(facts, seed)
-    seen = seen_songs(lines, texts, trained_on, backend)
-    unseen = _unseen(facts.texts, lines, seen)
+    songs = int(lines["song_id"].nunique())
+    sung = lines if songs else _in_blocks(lines, first)
+    seen, told_of_it = memorised_songs(sung, texts, trained_on, backend)
+    unseen = _unseen(facts.texts, sung, seen)
     found = _told_of(facts, shuffles, unseen)
     asked = np.random.default_rng(seed).permutation(np.flatnonzero(unseen))[:MOST_AROUND]
     found["meaning"]["words_around"] = _told_by_surroundings(
         shuffles, facts.texts, asked, lines, texts, tokens, stop
     )
-    songs = int(lines["song_id"].nunique())
-    notes = _left_out(songs, len(seen), found)
-    over = "songs" if songs else f"blocks of {BLOCK} lines"
+    enough = int(sung["song_id"].nunique()) - len(seen) >= FEWEST
+    notes = dict.fromkeys(_MEMORISED, told_of_it) if len(seen) else {}
+    if notes and not enough:
+        _forget(found)
+    over = "songs" if songs else BLOCKS
     del facts.sides["origin"]  # cluster_artists.csv says who
     figures: dict[str, Any] = {"follows": _summary(found, over).with_interval()}
     for key, figure in _figures(found, over, notes).items():
@@ -197,14 +203,15 @@ def _named(values: pd.Series) -> Shape:
     return Shape(codes.astype(np.int64), tuple(map(str, names)))
 
 
-def _groups(first: pd.DataFrame) -> Int64s:
-    """(n,) int64: the song of each text's first occurrence, or the block of lines it lies in."""
-    block = list(zip(first["file"], (first["line_no"] - 1) // BLOCK, strict=True))
-    key = (
-        first["song_id"]
-        .astype(object)
-        .where(first["song_id"].notna(), pd.Series(block, first.index))
-    )
+def song_blocks(first: pd.DataFrame) -> Int64s:
+    """(n,) int64: what texts are resampled with: their song, or the block of lines they lie in.
+
+    first: the first occurrence of each text, with song_id, line_no, and file where it is known.
+    """
+    file = first["file"] if "file" in first.columns else [""] * len(first)
+    block = list(zip(file, (first["line_no"] - 1) // BLOCK, strict=True))
+    known = first["song_id"].notna()
+    key = first["song_id"].astype(object).where(known, pd.Series(block, first.index))
     return pd.factorize(key)[0].astype(np.int64)
 
 
@@ -243,15 +250,17 @@ def _told_by_surroundings(
     return told(shuffles, place, around.words)
 
 
-def _left_out(songs: int, seen: int, found: dict[str, dict[str, Told]]) -> dict[str, str]:
-    """What to say of songs left out; empties the figures of `found` that have too few songs."""
-    if not seen:
-        return {}
+def _forget(found: dict[str, dict[str, Told]]) -> None:
+    """Empty the figures that a model could know by heart."""
     for parts in found.values():
-        for name in parts:
-            if name in _MEMORISED and songs - seen < FEWEST:
-                parts[name] = NOTHING_TOLD
-    return dict.fromkeys(_MEMORISED, left_out_note(songs, seen))
+        for name in parts.keys() & set(_MEMORISED):
+            parts[name] = NOTHING_TOLD
+
+
+def _in_blocks(lines: pd.DataFrame, first: pd.DataFrame) -> pd.DataFrame:
+    """Lines of which no song is known, with the block of each for its song."""
+    place = pd.Series(song_blocks(first), index=first.index)
+    return lines.assign(song_id=lines["text_id"].map(place).astype("Int64"))
 
 
 def _figures(

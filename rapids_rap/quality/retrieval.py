@@ -13,11 +13,11 @@ from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.config import RetrievalSettings
 from rapids_rap.quality.artists import artist_figure
 from rapids_rap.quality.figures import DECLARATIONS
-from rapids_rap.quality.seen import FEWEST, left_out_note, seen_songs, without_songs
+from rapids_rap.quality.seen import FEWEST, memorised_songs, without_songs
 from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.words.segment import Tokens
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def retrieve(
     lines: pd.DataFrame | None,
     texts: Sequence[str],
     tokens: Tokens,
-    trained_on: UInt64s,
+    trained_on: UInt64s | None,
     config: RetrievalSettings,
     backend: Backend,
     seed: int | None,
@@ -43,7 +43,8 @@ def retrieve(
     vectors, raw_vectors: (n, d) after and before post-processing. lines: the corpus' rows and
     texts: (n,) its distinct texts, on the host; without songs nothing is computed. trained_on: (m,)
     what the model has read (`embedding.trained_on`); its songs are left out of every figure that
-    would measure memory. Samples use `seed`, or 0 without one.
+    would measure memory, and where it is None, and can't be known, all songs are. Samples use
+    `seed`, or 0 without one.
     """
     draws, seed = config.bootstrap, 0 if seed is None else seed
 
@@ -57,13 +58,14 @@ def retrieve(
         }
 
     figures = found(lines)
-    seen = None if lines is None else seen_songs(lines, texts, trained_on, backend)
-    if lines is None or seen is None or not len(seen):
+    songs = 0 if lines is None else int(lines["song_id"].nunique())
+    if lines is None or not songs:
         return Retrieval(figures)
-    songs = int(lines["song_id"].nunique())
+    seen, told = memorised_songs(lines, texts, trained_on, backend)
+    if not len(seen):
+        return Retrieval(figures)
     enough = songs - len(seen) >= FEWEST
     unseen = found(without_songs(lines, seen) if enough else None)
-    told = left_out_note(songs, len(seen))
     for key in (one.key for one in DECLARATIONS if one.memorised and one.key in unseen):
         own = unseen[key].get("note")
         note = f"{own}; {told}" if own and enough else told

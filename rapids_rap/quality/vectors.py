@@ -23,7 +23,14 @@ import pandas as pd
 
 from rapids_rap.arrays import Float32s, Float64s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.quality.bootstrap import Estimate, Interval, draw_units, pair_means, unit_means
+from rapids_rap.quality.bootstrap import (
+    Estimate,
+    Interval,
+    draw_units,
+    pair_means,
+    trusted,
+    unit_means,
+)
 from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.lines import (
     LineRanks,
@@ -54,7 +61,8 @@ def retrieval_score(ranks: Float64s, songs: Int64s, weights: Float64s) -> Score 
         return None
     ranks, songs, units = ranks[asked], songs[asked], weights.shape[1]
     sums = np.bincount(songs, weights=1.0 / ranks, minlength=units)
-    draws = unit_means(weights, sums, np.bincount(songs, minlength=units))
+    counts = np.bincount(songs, minlength=units)
+    draws = trusted(unit_means(weights, sums, counts), counts)
     mrr, recall = early(ranks)
     return Score(mrr, draws, recall, len(ranks))
 
@@ -67,7 +75,8 @@ def alignment(answers: LineRanks, drawn: SampledLines, weights: Float64s) -> Est
     units = weights.shape[1]
     number = np.bincount(drawn.songs, weights=following, minlength=units)
     total = np.bincount(drawn.songs, weights=answers.aligned, minlength=units)
-    return Estimate(float(total.sum() / number.sum()), unit_means(weights, total, number))
+    draws = trusted(unit_means(weights, total, number), number)
+    return Estimate(float(total.sum() / number.sum()), draws)
 
 
 def across_songs(sums: Float64s, songs: Int64s, weights: Float64s) -> Estimate | None:
@@ -78,7 +87,7 @@ def across_songs(sums: Float64s, songs: Int64s, weights: Float64s) -> Estimate |
     counts = np.outer(sizes, sizes)
     off = ~np.eye(len(sums), dtype=bool)
     value = float(sums[off].sum() / counts[off].sum())
-    return Estimate(value, pair_means(weights, sums, counts))
+    return Estimate(value, trusted(pair_means(weights, sums, counts), sizes))
 
 
 def mean_distance(queries: Float32s, targets: Float32s) -> float:

@@ -30,7 +30,7 @@ from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.errors import ConfigError
-from rapids_rap.reading.run_space import SAID, check_rows, run_config, run_space
+from rapids_rap.reading.run_space import SAID, run_config, run_space
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
 
@@ -250,8 +250,8 @@ def _votes(labels: Array, near: Array, distances: Array) -> tuple[Array, Array]:
 def _base(run: Run) -> pd.DataFrame:
     """The run's distinct texts, row = text_id: text_norm, cluster, theme."""
     first = run.lines.drop_duplicates("text_id").sort_values("text_id")
-    check_rows(run)
-    return first[["text_id", "text_norm", "cluster", "theme"]].reset_index(drop=True)
+    rows = range(len(run.vectors))  # raises InputError where they are not those of the texts
+    return first[["text_id", "text_norm", "cluster", "theme"]].set_axis(rows)
 
 
 def _known(place: Int64s, labels: Int64s) -> pd.DataFrame:

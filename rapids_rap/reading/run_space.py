@@ -169,16 +169,6 @@ def stored_vectors(run: Run, backend: Backend) -> Array:
     return rows
 
 
-def check_rows(run: Run) -> None:
-    """Raise `InputError` unless every distinct text has its row of vectors.npy, and no row more."""
-    ids = np.unique(run.lines["text_id"].to_numpy(dtype=np.int64))
-    if len(ids) != len(run.vectors) or not np.array_equal(ids, np.arange(len(ids))):
-        raise InputError(
-            f"{run.path}: lines.parquet has {len(ids):,} distinct texts and vectors.npy "
-            f"{len(run.vectors):,} rows; it is damaged, run the command of manifest.json again."
-        )
-
-
 def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
     """The run's vectors, post-processed as for its neighbours; the fit is repeated exactly."""
     how = config.embedding

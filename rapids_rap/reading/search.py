@@ -14,7 +14,7 @@ from rapids_rap.backend.protocol import Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
-from rapids_rap.reading.run_space import check_rows, embed_like, fitted_vectors, run_config
+from rapids_rap.reading.run_space import embed_like, fitted_vectors, run_config
 from rapids_rap.runs.run import Run
 
 Unit = Literal["line", "song", "artist"]
@@ -40,7 +40,6 @@ def search_run(
     # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
     # model's part of it.
     used = fitted_vectors(run, config, backend)
-    check_rows(run)
     vectors, units = _units(run, by, backend.to_host(used.matrix))
     found = backend.knn(
         backend.from_host(vectors),

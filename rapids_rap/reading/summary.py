@@ -9,8 +9,9 @@ import pandas as pd
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import escape_cells
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
+from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
 
 Form = Literal["csv", "jsonl", "parquet"]
@@ -73,6 +74,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
+    memory = memory_note(run.quality)
+    blocks += [memory] if memory else []
     blocks.append(f"Report: {run.path / 'report.html'}; maps: {run.path / 'maps'}.")
     return blocks
 
@@ -93,12 +96,22 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     ]
     for title, table in (
         ("Examples nearest the centre:", run.cluster_examples),
-        ("Artists:", run.cluster_artists),
+        ("Artists, and the 95 % interval of their lift:", _with_intervals(run.cluster_artists)),
     ):
         if table is not None:
             part = table[table["cluster"] == cluster].drop(columns="cluster").head(15)
             blocks += [title, part] if len(part) else []
     return blocks
+
+
+def _with_intervals(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """cluster_artists.csv with one column `interval`, which says why where there is none."""
+    if table is None or not {"lift_low", "lift_high"} <= set(table.columns):
+        return table
+    notes = table["note"].fillna("") if "note" in table.columns else [""] * len(table)
+    limits = zip(table["lift_low"], table["lift_high"], notes, strict=True)
+    own = ["lift_low", "lift_high", *(["note"] if "note" in table.columns else [])]
+    return table.drop(columns=own).assign(interval=[lift_interval(*one) for one in limits])
 
 
 def _check_cluster(run: Run, cluster: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapids_rap.quality.figures import (
+    TOO_FEW_SONGS,
     Declaration,
     Figure,
     declared,
@@ -17,6 +18,7 @@ from rapids_rap.quality.figures import (
 
 FACTS = {"form": "形式", "meaning": "意义", "origin": "来源"}
 _SHOWN = ("sentence", "chinese", "note", "spaces", "held_out_artists")  # elsewhere on the page
+_FEW_SONGS = f"区间：歌曲太少 {TOO_FEW_SONGS}"
 _SPACES = {
     "dense_raw": "稠密向量（原始）",
     "dense_used": "稠密向量（本次所用）",
@@ -51,8 +53,9 @@ class FigureRow:
 
     @property
     def interval(self) -> str:
-        """Its 95 % interval as text, "" without one."""
-        return interval_text(self.figure.interval)
+        """Its 95 % interval as text, or that too few songs are behind it; else ""."""
+        few = self.figure.no_interval == TOO_FEW_SONGS
+        return _FEW_SONGS if few else interval_text(self.figure.interval)
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -117,14 +120,20 @@ def collect_spaces(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "space": f"{_SPACES.get(name, name)} {name}",
                 "value": row["value"],
-                "interval": _text(row.get("interval")),
+                "interval": _interval(row),
                 "difference": row.get("difference"),
                 "difference_interval": _text(row.get("difference_interval")),
                 "other": other.get("value"),
-                "other_interval": _text(other.get("interval")),
+                "other_interval": _interval(other),
             }
         )
     return sorted(rows, key=lambda row: -(row["value"] or 0.0))
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    """A space's interval; beside a value it is missing where too few songs are behind it."""
+    missing = row.get("interval") is None and row.get("value") is not None
+    return _FEW_SONGS if missing else _text(row.get("interval"))
 
 
 def _text(interval: Any) -> str:

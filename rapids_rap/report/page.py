@@ -24,7 +24,14 @@ from rapids_rap.report.figures import (
 )
 from rapids_rap.report.html import Column, Row, render_page
 from rapids_rap.report.images import page_images
-from rapids_rap.runs.run import Run
+from rapids_rap.runs.run import Run, memory_note
+from rapids_rap.tables.artists import (
+    NO_SONGS,
+    TOO_FEW_ARTISTS,
+    TOO_FEW_SONGS,
+    TOO_WIDE,
+    lift_interval,
+)
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 
 NOISE = -1
@@ -39,7 +46,12 @@ _MAPS = {
     "density.png": ("密度", "Density"),
     "artists.png": ("歌手", "Artists"),
 }
-
+_NO_INTERVAL = {
+    NO_SONGS: "不知歌曲",
+    TOO_FEW_SONGS: "歌曲太少",
+    TOO_FEW_ARTISTS: "歌手太少",
+    TOO_WIDE: "区间太宽",
+}
 
 THEME_COLUMNS = (
     Column("theme", "主题", "theme", "int"),
@@ -68,8 +80,7 @@ REGION_COLUMNS = (
     Column("percentage", "占聚类", "% of cluster", "percent"),
     Column("lines", "行", "lines", "int"),
     Column("lift", "提升度", "lift", "lift"),
-    Column("lift_low", "下限", "low", "lift"),
-    Column("lift_high", "上限", "high", "lift"),
+    Column("interval", "95% 区间", "interval"),
 )
 ARTIST_COLUMNS = (
     Column("artist", "歌手", "artist"),
@@ -133,6 +144,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         facts=[fact_row(row) for row in facts],
         fact_columns=FACT_COLUMNS,
         told_by_form=told_by_form(run.cluster_traits, run.clusters),
+        memory=memory_note(run.quality),
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
         themes=records(run.themes),
@@ -146,7 +158,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         emotion_columns=emotion_columns(run),
         artists=_artists(run.artist_clusters, clusters),
         artist_columns=ARTIST_COLUMNS,
-        regions=records(run.cluster_regions),
+        regions=with_intervals(run.cluster_regions),
         region_columns=REGION_COLUMNS,
         **_origin(run),
         stage_columns=STAGE_COLUMNS,
@@ -168,6 +180,15 @@ def records(table: pd.DataFrame | None) -> list[Row]:
         return []
     rows = table.to_dict("records")
     return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in rows]
+
+
+def with_intervals(table: pd.DataFrame | None) -> list[Row]:
+    """The rows of a table with lifts, with `interval`: as it is read, or why there is none."""
+    rows = records(table)
+    for row in rows:
+        text = lift_interval(row.get("lift_low"), row.get("lift_high"), row.get("note"))
+        row["interval"] = f"{_NO_INTERVAL[text]} {text}" if text in _NO_INTERVAL else text or None
+    return rows
 
 
 def emotion_columns(run: Run) -> list[Column]:
@@ -209,10 +230,12 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
     terms = run.cluster_terms
     method = terms["method"].iloc[0] if len(terms) and "method" in terms else None
     parts = {
-        "terms": _by_cluster(terms if method is None else terms[terms["method"] == method]),
-        "examples": _by_cluster(run.cluster_examples),
-        "artists": _by_cluster(run.cluster_artists),
-        "emotions": _by_cluster(run.cluster_emotions),
+        "terms": _by_cluster(
+            records(terms if method is None else terms[terms["method"] == method])
+        ),
+        "examples": _by_cluster(records(run.cluster_examples)),
+        "artists": _by_cluster(with_intervals(run.cluster_artists)),
+        "emotions": _by_cluster(records(run.cluster_emotions)),
     }
     limits = {"terms": config.terms, "examples": config.examples, "artists": _CARD_ARTISTS}
     categories = _categories(run.cluster_emotions)
@@ -234,9 +257,9 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
     return cards
 
 
-def _by_cluster(table: pd.DataFrame | None) -> dict[int, list[Row]]:
+def _by_cluster(rows: Sequence[Row]) -> dict[int, list[Row]]:
     groups: dict[int, list[Row]] = {}
-    for row in records(table):
+    for row in rows:
         groups.setdefault(int(row["cluster"]), []).append(row)
     return groups
 

@@ -218,11 +218,19 @@ def open_plain(path: Path) -> io.BufferedReader:
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     descriptor = os.open(path, flags)  # not blocking: a pipe without a writer would wait for one
     mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
+    if stat.S_ISREG(mode) and not _larger_than_its_disk(descriptor):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
+    if stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it claims to be larger than its disk", str(path))
     kind = next((name for is_it, name in _KINDS if is_it(mode)), "no file")
     raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+def _larger_than_its_disk(descriptor: int) -> bool:
+    """Whether a file is all holes: it takes no room, and to read it would take for ever."""
+    disk = os.fstatvfs(descriptor)  # some network disks do not tell their size
+    return 0 < disk.f_blocks * disk.f_frsize < os.fstat(descriptor).st_size
 
 
 MOST_TEXT = 2**28  # bytes of a document that is read at once, such as a manifest or a word list

@@ -12,7 +12,9 @@ is listed a second time, so an argument can't be forgotten. What an argument say
 
 Anything else, a path or an array of unknown origin, raises TypeError: what can't be known again
 must not be passed over. Beside its function a stage's module has `VERSION`, raised when the same
-arguments give another result, and may have `READS`, the bundled data files that it opens.
+arguments give another result. It may have `READS`, the bundled data files that it opens, and
+`check_kept(result, *arguments)`, which raises ValueError for what the function can't have returned:
+a kept result may be damaged, or somebody else's.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class Job:
         call: Callable[[], Result] = partial(function, *arguments, **keywords)
         if along is not None:
             call = partial(self._beside, call, along)
-        return self._kept(name, function, key, call)
+        sound = _sound(function, arguments, keywords)
+        return self._kept(name, function, key, call, sound)
 
     def begin(
         self, name: str, function: Callable[..., Result], *arguments: object, **keywords: object
@@ -85,7 +88,8 @@ class Job:
         call: Callable[[], Result] = partial(function, *arguments, **keywords)
         if not self.cache.holds(name, key):
             call = self.backend.beside(call)
-        return lambda: self._kept(name, function, key, call)
+        sound = _sound(function, arguments, keywords)
+        return lambda: self._kept(name, function, key, call, sound)
 
     def derive(
         self, function: Callable[..., Result], *arguments: object, **keywords: object
@@ -173,10 +177,15 @@ class Job:
         return self.backend.together((call, along))[0]
 
     def _kept(
-        self, name: str, function: Callable[..., Result], key: str, call: Callable[[], Result]
+        self,
+        name: str,
+        function: Callable[..., Result],
+        key: str,
+        call: Callable[[], Result],
+        sound: Callable[[Result], None],
     ) -> Result:
         kind = typing.get_type_hints(function)["return"]
-        return self.know(self.cache.run(kind, name, key, call), key)
+        return self.know(self.cache.run(kind, name, key, call, sound), key)
 
 
 def _mark(root: Path) -> None:
@@ -193,6 +202,14 @@ def _mark(root: Path) -> None:
         )
     root.mkdir(parents=True, exist_ok=True)
     write_json(marker, {"scheme": SCHEME})
+
+
+def _sound(
+    function: Callable[..., Result], arguments: Sequence[object], keywords: Mapping[str, object]
+) -> Callable[[Result], None]:
+    """Raises ValueError for a result that the function can't have returned for the arguments."""
+    check = _declared(function, "check_kept", lambda *_, **__: None)
+    return lambda kept: check(kept, *arguments, **keywords)
 
 
 def version_of(function: Callable[..., object]) -> Any:

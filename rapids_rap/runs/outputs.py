@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rapids_rap.config import Config
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import label_of
+from rapids_rap.runs.files import label_of, open_plain
 from rapids_rap.runs.names import DROPPED, IDENTITY, MANIFEST, OWN_FILES
 
 RUN_NAMES = (*OWN_FILES, IDENTITY, "vectors", "maps", ".stages", ".store", ".lock")
@@ -85,6 +85,7 @@ def check_output_folder(
     """
     with _explain(out):
         refuse_inside(out)
+        _refuse_links(out)
         own = out.resolve()
         for path in reading:
             for place in (path.absolute(), path.resolve()):
@@ -104,9 +105,7 @@ def refuse_inside(out: Path) -> None:
     # A link is replaced where it lies, and may be written where it leads.
     beside = out.parent.resolve()
     for parent in dict.fromkeys((*out.resolve().parents, beside, *beside.parents)):
-        if (parent / IDENTITY).exists() or (
-            (parent / MANIFEST).exists() and (parent / "lines.parquet").exists()
-        ):
+        if is_run(parent):
             raise InputError(
                 f"{label_of(out)}: lies in the run folder {label_of(parent)}, whose files vouch "
                 "for each other; choose another --out."
@@ -116,6 +115,33 @@ def refuse_inside(out: Path) -> None:
                 f"{label_of(out)}: lies in the vector store {label_of(parent)}; choose another "
                 "--out."
             )
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run lies there, finished or not."""
+    finished = (folder / MANIFEST).exists() and (folder / "lines.parquet").exists()
+    return finished or (folder / IDENTITY).exists()
+
+
+def check_store(store: Path, inputs: Iterable[Path]) -> None:
+    """Raise `InputError` where vectors would be kept among lyrics, or in a run that is not theirs.
+
+    A run's own `.store` may be shared.
+    """
+    with _explain(store, "embedding.store ="):
+        own = store.resolve()
+        for path in inputs:
+            if path.is_dir() and own.is_relative_to(path.resolve()):
+                raise InputError(
+                    f"embedding.store = {label_of(store)}: lies inside the input {label_of(path)}, "
+                    "and would be read as lyrics; choose a folder elsewhere."
+                )
+        for parent in (own, *own.parents):
+            if is_run(parent) and own != parent / ".store":
+                raise InputError(
+                    f"embedding.store = {label_of(store)}: lies in the run folder "
+                    f"{label_of(parent)}; choose a folder elsewhere."
+                )
 
 
 def named_files(config: Config) -> list[Path]:
@@ -133,6 +159,25 @@ def named_files(config: Config) -> list[Path]:
     return [Path(name).expanduser() for name in names if name]
 
 
+def _refuse_links(out: Path) -> None:
+    """Raise `InputError` for a folder's link to a folder: what is written there lands elsewhere.
+
+    A link to a file is replaced where it lies.
+    """
+    waiting = [out] if out.is_dir() else []
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_dir():
+                    raise InputError(
+                        f"{label_of(Path(entry.path))}: is a link to another folder, and what is "
+                        "written there would land in it; remove the link. embedding.store names "
+                        "another place for vectors."
+                    )
+
+
 def refuse_read(out: Path, reading: Iterable[Path]) -> None:
     """Raise `InputError` where `out` is one of the files that are read, by whatever name."""
     own, there = out.resolve(), out.exists()
@@ -147,7 +192,7 @@ def refuse_read(out: Path, reading: Iterable[Path]) -> None:
 def header_of(path: Path) -> list[str]:
     """The names in a CSV file's first line, as our own tables have them; none where it is none."""
     try:
-        head = _head(path).decode("utf-8-sig")
+        head = head_of(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         return []
     return head.split("\n", 1)[0].rstrip("\r").split(",")
@@ -158,7 +203,7 @@ def _columns_of(path: Path, form: str) -> set[str]:
         return set(header_of(path))
     if form == "jsonl":
         try:
-            first = json.loads(_head(path).split(b"\n", 1)[0])
+            first = json.loads(head_of(path).split(b"\n", 1)[0])
         except (ValueError, RecursionError):
             return set()
         return set(first) if isinstance(first, dict) else set()
@@ -171,8 +216,9 @@ def _columns_of(path: Path, form: str) -> set[str]:
         return set()
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, to tell what it is."""
+    with open_plain(path) as file:
         return file.read(HEAD)
 
 
@@ -186,11 +232,11 @@ def _is_store(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _explain(out: Path) -> Iterator[None]:
+def _explain(out: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that is too long
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"--out {label_of(out)[:300]}: can't be looked at ({reason}); choose another --out."
+            f"{option} {label_of(out)[:300]}: can't be looked at ({reason}); choose another place."
         ) from None

@@ -22,6 +22,8 @@ from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VER
 from rapids_rap.runs.received import load_array, read_parquet
 from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
 
+LONGEST_ROW = 2**16  # numbers; no model has vectors as long
+
 
 @dataclass(frozen=True)
 class Run:
@@ -129,9 +131,7 @@ class Run:
     def vectors(self) -> HostArray:
         """(n_texts, d), memory-mapped, row = text_id."""
         path = self.path / "vectors" / "vectors.npy"
-        with explain_damage(path):
-            vectors = load_array(path, mapped=True)
-        return _checked_matrix(path, vectors)
+        return self._matrix(path)
 
     @functools.cached_property
     def reduced(self) -> Float32s | None:
@@ -139,9 +139,24 @@ class Run:
         path = self.path / "vectors" / REDUCED
         if not path.exists():
             return None
+        return np.array(self._matrix(path), dtype=np.float32)
+
+    def _matrix(self, path: Path) -> HostArray:
+        """A row of decimal numbers a distinct text, memory-mapped; else `InputError`."""
         with explain_damage(path):
-            places = load_array(path)
-        return np.asarray(_checked_matrix(path, places), dtype=np.float32)
+            matrix = load_array(path, mapped=True)
+        if matrix.ndim != 2 or matrix.dtype.kind != "f":
+            raise InputError(f"{path}: is no matrix of decimal numbers; {AGAIN}.")
+        lines = self.path / "lines.parquet"
+        with explain_damage(lines):
+            ids = np.unique(read_parquet(lines, ["text_id"])["text_id"].to_numpy())
+            counted = np.array_equal(ids, np.arange(len(ids)))
+        if not counted or len(matrix) != len(ids) or matrix.shape[1] > LONGEST_ROW:
+            raise InputError(
+                f"{path}: is a matrix of {len(matrix):,} rows of {matrix.shape[1]:,} numbers, and "
+                f"lines.parquet has {len(ids):,} distinct texts; {AGAIN}."
+            )
+        return matrix
 
     def _table(self, name: str) -> pd.DataFrame:
         # Only an empty cell is missing: a term or an artist may be called "NA" or "null".
@@ -158,6 +173,7 @@ class Run:
             "side",
             "fact",
             "value",
+            "note",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(
@@ -206,6 +222,14 @@ def open_run(path: Path) -> Run:
     return Run(path, manifest)
 
 
+def memory_note(quality: Mapping[str, Any]) -> str:
+    """What quality.json says of songs that its figures leave out, "" where they leave out none."""
+    figure = quality.get("next_line_retrieval")
+    if not isinstance(figure, Mapping) or not figure.get("songs_left_out"):
+        return ""
+    return f"Retrieval of next lines, songs and artists, and alignment: {figure.get('note')}."
+
+
 @contextlib.contextmanager
 def explain_damage(path: Path) -> Iterator[None]:
     """Turn what reading a damaged file of a run raises into an `InputError`.
@@ -228,9 +252,3 @@ def read_json(path: Path) -> Any:
         return json.loads(read_plain(path).decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-
-
-def _checked_matrix(path: Path, matrix: HostArray) -> HostArray:
-    if matrix.ndim != 2 or matrix.dtype.kind != "f":
-        raise InputError(f"{path}: is no matrix of decimal numbers; {AGAIN}.")
-    return matrix

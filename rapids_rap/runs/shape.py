@@ -40,6 +40,7 @@ class _Model(_Loose):
     fingerprint: str = ""
     space: str | None = None
     dim: Count | None = None
+    trained_on: Count | None = None
 
 
 class _Input(_Loose):
@@ -115,6 +116,10 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "percentage": "number",
     "similarity": "number",
     "score": "number",
+    "lift": "number",
+    "lift_low": "number",
+    "lift_high": "number",
+    "note": "text",
 }
 TABLES: Mapping[str, Mapping[str, Kind]] = {
     "clusters.csv": {"cluster": "int", "lines": "int", "theme": "int", "top_terms": "text"},

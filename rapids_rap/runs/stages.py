@@ -29,6 +29,7 @@ from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import (
     digest,
     explain_os_errors,
+    json_bytes,
     sha256_file,
     sweep_partials,
     write_array,
@@ -36,14 +37,13 @@ from rapids_rap.runs.files import (
     write_parquet,
 )
 from rapids_rap.runs.peak_memory import PeakMemory
+from rapids_rap.runs.received import load_array, read_parquet
 from rapids_rap.runs.run import read_json
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 COMMIT = "commit.json"  # written last, with the checksum of every other file
-# What reading a truncated or overwritten file can raise; NumPy and pyarrow use all of these.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +89,18 @@ class StageCache:
         self.announce = announce
         self.records: list[StageRecord] = []
 
-    def run(self, kind: type[Result], name: str, key: str, compute: Callable[[], Result]) -> Result:
+    def run(
+        self,
+        kind: type[Result],
+        name: str,
+        key: str,
+        compute: Callable[[], Result],
+        check: Callable[[Result], None] = lambda result: None,
+    ) -> Result:
         """The result of stage `name` with this key: loaded if it was kept, else computed and kept.
 
         A newer result of the same stage replaces the older one, unless `keep_older` says otherwise.
+        check: raises ValueError for what was kept and can't be a result.
         """
         folder = self.root / name / key
         self.announce(name)
@@ -100,11 +108,15 @@ class StageCache:
             if (folder / COMMIT).exists():
                 try:
                     result = load_result(kind, folder, self.backend)
+                    check(result)
                     cached.append(True)
                     return result
-                except DAMAGE as error:
+                except Exception as error:  # each library's reader raises errors of its own
+                    if is_device_error(error):
+                        raise
                     log.warning("stage %s: its kept result is damaged (%s); run again", name, error)
             result = compute()
+            shutil.rmtree(folder, ignore_errors=True)  # whatever lies there
             save_result(result, folder, self.backend)
             for other in folder.parent.iterdir():
                 if other.name != key and not self.keep_older:
@@ -198,7 +210,7 @@ def save_result(result: Any, folder: Path, backend: Backend) -> None:
 
 
 def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
-    """Read back what `save_result` wrote. Raises one of `DAMAGE`."""
+    """Read back what `save_result` wrote. Raises whatever a reader says of a damaged file."""
     if not dataclasses.is_dataclass(kind):
         return load_result(_Single, folder, backend).value
     commit = read_json(folder / COMMIT)
@@ -207,13 +219,15 @@ def load_result(kind: type[Result], folder: Path, backend: Backend) -> Result:
         if sha256_file(folder / file) != content:
             raise ValueError(f"{file} is not as it was written")
     plain = read_json(folder / "plain.json")
+    json_bytes(plain)  # raises ValueError for a number that no JSON document may hold
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
-    for name, how in kinds.items():
+    for field in dataclasses.fields(kind):
+        name, how = field.name, kinds[field.name]
         if how == "table":
-            values[name] = pd.read_parquet(folder / f"{name}.parquet")
+            values[name] = read_parquet(folder / f"{name}.parquet")
         elif how.endswith("array"):
-            array = np.load(folder / f"{name}.npy", allow_pickle=False)
+            array = load_array(folder / f"{name}.npy")
             values[name] = array if how == "host array" else backend.from_host(array)
         else:
             values[name] = TypeAdapter(hints[name]).validate_python(plain[name])

@@ -4,8 +4,13 @@ Lift is P(artist | cluster) / P(artist): 2 means twice as many of the cluster's 
 lines. Lines of one song are not independent (a song about one theme fills one cluster), so the
 95 % interval resamples songs, in closed form: the variance of log lift is linearised with songs
 as the primary sampling units (Taylor linearisation of a ratio, as for cluster samples: Woodruff
-1971; Cochran 1977, chapter 6), and the quantile is Student's with songs of the artist - 1 degrees
-of freedom. An artist with one known song has no interval. For regions the units are artists.
+1971; Cochran 1977, chapter 6), and the quantile is Student's. Nearly all of the variance is that of
+the artist's songs with lines in the cluster, so their number - 1 are the degrees of freedom (after
+Satterthwaite 1946). For regions the units are artists.
+
+Lines in a cluster that come from fewer than `FEWEST` songs (of a region: or artists) have no
+interval, for the linearisation has nothing to go by; nor have those whose limits lie more than
+`WIDEST` times apart, which tells rare from frequent no longer. `note` says which it is.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from rapids_rap.arrays import Float64s, Int64s
+from rapids_rap.arrays import Float64s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend, Frame
 from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.pair_tables import read_pairs
@@ -30,19 +35,23 @@ log = logging.getLogger(__name__)
 UNKNOWN_REGION = "未知"
 """The region of artists that the user's table does not name, and of lines without an artist."""
 
+FEWEST = 3  # songs, or artists, that an interval must rest on
+WIDEST = 100.0  # upper limit over lower: ten times less or ten times more, and it tells nothing
+TOO_FEW_SONGS, TOO_FEW_ARTISTS = "too few songs", "too few artists"
+NO_SONGS, TOO_WIDE = "no songs known", "interval too wide"
 _CONFIDENCE = 0.95
-_MEASURES = ["lines", "lift", "lift_low", "lift_high"]
+_MEASURES = ["lines", "lift", "lift_low", "lift_high", "note"]
 
 
 @dataclass(frozen=True)
 class ArtistTables:
     """Tables in host memory; None stands for "not computed".
 
-    cluster_artists: cluster, artist, percentage, lines, lift, lift_low, lift_high; by cluster,
-    then percentage, falling. percentage: of the cluster's lines, in percent, lines of unknown
-    artists counting in the base. artist_clusters: artist, lines, then a column a cluster ("-1",
-    "0", ...) with its share of the artist's lines; most lines first. cluster_regions: as
-    cluster_artists, with region.
+    cluster_artists: cluster, artist, percentage, lines, lift, lift_low, lift_high, note; by
+    cluster, then percentage, falling. percentage: of the cluster's lines, in percent, lines of
+    unknown artists counting in the base. note: why there is no interval, else empty.
+    artist_clusters: artist, lines, then a column a cluster ("-1", "0", ...) with its share of the
+    artist's lines; most lines first. cluster_regions: as cluster_artists, with region.
     """
 
     cluster_artists: pd.DataFrame | None
@@ -67,14 +76,14 @@ def artist_tables(
         return ArtistTables(None, None, None)
     songs, titles = _codes(lines["song_id"])
     songs = np.where(songs < 0, len(titles) + artists + 1, songs)
-    rows = _rows(artists, songs, clusters, backend)
-    counts = _lift(rows, backend)
+    known = bool(len(titles))
+    counts = _lift(_rows(artists, songs, songs, clusters, backend), backend, songs_known=known)
     by_artist = _named(counts, "artist", names)
     regional = None
     if regions is not None:
         places, of_artist = _region_codes(names, regions)
-        rows = _rows(np.append(of_artist, 0)[artists], artists, clusters, backend)
-        regional = _named(_lift(rows, backend), "region", places)
+        rows = _rows(np.append(of_artist, 0)[artists], artists, songs, clusters, backend)
+        regional = _named(_lift(rows, backend, songs_known=known), "region", places)
     return ArtistTables(by_artist, _wide(counts, names), regional)
 
 
@@ -120,18 +129,31 @@ def _region_codes(names: list[str], regions: Mapping[str, str]) -> tuple[list[st
     return places, np.array([position[region] for region in of_artist], dtype=np.int64)
 
 
-def _rows(groups: Int64s, units: Int64s, clusters: Array, backend: Backend) -> Frame:
+def lift_interval(low: float | None, high: float | None, note: str | None) -> str:
+    """The interval of a lift as it is read, "0.87–1.21"; else the note, or "" where there is none.
+
+    One that an earlier version wrote, without a note, is not quoted either if it is too wide.
+    """
+    if low is None or high is None or not np.isfinite([low, high]).all():
+        return note or ""
+    if high > WIDEST * low:
+        return TOO_WIDE
+    return f"{low:.2f}–{high:.2f}"
+
+
+def _rows(groups: Int64s, units: Int64s, songs: Int64s, clusters: Array, backend: Backend) -> Frame:
     return backend.frames.DataFrame(
         {
             "group": backend.from_host(groups),
             "unit": backend.from_host(units),
+            "song": backend.from_host(songs),
             "cluster": clusters,
         }
     )
 
 
-def _lift(rows: Frame, backend: Backend) -> pd.DataFrame:
-    """cluster, group, lines, size (of the cluster), lift, lift_low, lift_high, on the host.
+def _lift(rows: Frame, backend: Backend, *, songs_known: bool) -> pd.DataFrame:
+    """cluster, group, n (lines), n_cluster, lift, lift_low, lift_high, note, on the host.
 
     rows: a row a line, integer codes; group -1 is nobody: it counts in every total and has no row.
     """
@@ -146,14 +168,35 @@ def _lift(rows: Frame, backend: Backend) -> pd.DataFrame:
     both = both.merge(
         _suffixed(units.groupby("group")[["n", "mm", "units"]].sum(), "_group"), on="group"
     )
+    for name in ("unit", "song"):
+        both = both.merge(_distinct(rows, name), on=["group", "cluster"])
     totals = {name: float(units[name].sum()) for name in ("n", "mm", "units")}
     table = pd.DataFrame({name: backend.to_host(both[name].values) for name in both.columns})
     table = table[table["group"] >= 0]
     lift = table["n"] * totals["n"] / (table["n_cluster"] * table["n_group"])
-    spread = _quantile(table["units_group"]) * np.sqrt(_variance(table, totals))
+    spread = _quantile(table["units_here"]) * np.sqrt(_variance(table, totals))
+    note = _notes(table, spread, songs_known=songs_known)
+    spread = np.where(note == "", spread, np.nan)
     return table[["cluster", "group", "n", "n_cluster"]].assign(
-        lift=lift, lift_low=lift * np.exp(-spread), lift_high=lift * np.exp(spread)
+        lift=lift, lift_low=lift * np.exp(-spread), lift_high=lift * np.exp(spread), note=note
     )
+
+
+def _distinct(rows: Frame, name: str) -> Frame:
+    """group, cluster and how many different values of `name` lines of both have."""
+    once = rows.groupby(["group", "cluster", name]).size().reset_index(name="n")
+    return once.groupby(["group", "cluster"]).size().reset_index(name=f"{name}s_here")
+
+
+def _notes(table: pd.DataFrame, spread: pd.Series, *, songs_known: bool) -> HostArray:
+    """Why a row has no interval, "" where it has one; spread: half the width of the logarithm."""
+    few_songs = TOO_FEW_SONGS if songs_known else NO_SONGS
+    reasons = {
+        few_songs: table["songs_here"] < FEWEST,
+        TOO_FEW_ARTISTS: table["units_here"] < FEWEST,
+        TOO_WIDE: ~(2 * spread <= np.log(WIDEST)),
+    }
+    return np.select(list(reasons.values()), list(reasons), default="")
 
 
 def _suffixed(sums: Frame, suffix: str) -> Frame:

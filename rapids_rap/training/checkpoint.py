@@ -8,7 +8,6 @@ torch's own format, read back with `weights_only=True`, which runs no code from 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -26,7 +26,8 @@ from torch.optim import Optimizer
 
 from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.errors import InputError
-from rapids_rap.runs.files import PARTIAL, sync_folder, write_json, write_whole
+from rapids_rap.runs.files import PARTIAL, open_plain, sync_folder, write_json, write_whole
+from rapids_rap.runs.run import read_json
 from rapids_rap.training import Weights
 from rapids_rap.training.writing import explain_tensor_errors, sync_files
 
@@ -81,6 +82,13 @@ def put_weights(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
             own[name].copy_(weight)
 
 
+def _check_weights(module: nn.Module, weights: Weights) -> None:
+    """Raises ValueError for weights that are not those that learn here, by name and shape."""
+    own = {n: w.shape for n, w in module.named_parameters() if w.requires_grad}
+    if own != {name: weight.shape for name, weight in weights.items()}:
+        raise ValueError("its weights are those of another model")
+
+
 class Checkpoints:
     """The checkpoints of one training, in a folder whose lock the caller holds.
 
@@ -119,6 +127,9 @@ class Checkpoints:
         for newest in sorted(self._all(), reverse=True):
             try:
                 state, weights, moments = self._read(newest)
+                if state.identity == self.identity:
+                    _check_weights(module, weights)
+                    optimizer.load_state_dict(moments)
             except DAMAGE as error:
                 if is_out_of_memory(error):
                     raise
@@ -134,7 +145,6 @@ class Checkpoints:
                 continue
             if state.identity == self.identity:
                 put_weights(module, weights)
-                optimizer.load_state_dict(moments)
                 return state
             if not self.replace:
                 raise InputError(
@@ -146,10 +156,13 @@ class Checkpoints:
 
     def _read(self, folder: Path) -> tuple[TrainingState, Weights, dict[str, Any]]:
         """A checkpoint's state, weights and moments, on the host; raises one of `DAMAGE`."""
-        state = TrainingState(**json.loads((folder / "state.json").read_text("utf-8")))
+        state = TypeAdapter(TrainingState).validate_python(read_json(folder / "state.json"))
+        for name in ("weights.safetensors", "optimizer.pt"):
+            open_plain(folder / name).close()  # raises OSError for a pipe or a device
         weights = load_file(folder / "weights.safetensors")
         moments = _load_moments(folder / "optimizer.pt")
         if state.best_step is not None:
+            open_plain(self._best(state.best_step)).close()
             with safe_open(self._best(state.best_step), "pt"):
                 pass  # opening it compares its length with what it says it holds
         return state, weights, moments

@@ -179,10 +179,13 @@ def split_lines(
     )
 
 
-def unseen_pairs(dev: DevPairs, trained_on: UInt64s) -> DevPairs:
-    """The pairs of songs of which the base model has read none; trained_on: (h,) its hashes."""
+def unseen_pairs(dev: DevPairs, trained_on: UInt64s | None) -> DevPairs:
+    """The pairs of songs of which the base model has read none.
+
+    trained_on: (h,) its hashes; None where they can't be known, and then no pair is unseen.
+    """
     pairs = hash_pairs(zip(dev.queries, dev.targets, strict=True))
-    seen = dev.song[are_among(pairs, trained_on)]
+    seen = dev.song if trained_on is None else dev.song[are_among(pairs, trained_on)]
     kept = np.flatnonzero(~np.isin(dev.song, seen)).tolist()
     return DevPairs(
         tuple(dev.queries[i] for i in kept),

@@ -11,6 +11,7 @@ from rapids_rap.config import Config
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.quality.bootstrap import Interval, mean_interval
+from rapids_rap.quality.figures import TOO_FEW_SONGS
 from rapids_rap.quality.neighbour_traits import LEXICON
 from rapids_rap.training.checkpoint import TrainingState
 from rapids_rap.training.dev import RESAMPLES, Baselines, DevFigures
@@ -132,7 +133,7 @@ def sentences(record: dict[str, Any]) -> Iterator[str]:
         return
     before, after = record["dev_mrr_before"], record["dev_mrr_after"]
     gain = record["intervals"].get("dev_mrr_gain")  # null with too few songs
-    span = f"{gain[0]:+.4f} to {gain[1]:+.4f}" if gain else "not computed"
+    span = f"{gain[0]:+.4f} to {gain[1]:+.4f}" if gain else f"not given, {TOO_FEW_SONGS}"
     yield (
         f"Next-line retrieval on {record['dev_pairs']:,} pairs of {record['dev_songs']:,} held-out "
         f"songs: MRR {before:.4f} before, {after:.4f} after (change {after - before:+.4f}, 95 % "

@@ -36,6 +36,7 @@ from rapids_rap.embedding.folder import DECIDING_FILES, DECLARING_FILES
 from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.embedding.trained_on import FILE as TRAINED_ON
 from rapids_rap.embedding.trained_on import (
+    RECORD,
     hash_lines,
     hash_pairs,
     is_long,
@@ -76,7 +77,6 @@ from rapids_rap.training.writing import explain_tensor_errors, sync_files
 log = logging.getLogger(__name__)
 
 VERSION = 1  # part of a checkpoint's identity: raise it when the same settings train otherwise
-RECORD = "training.json"
 # These change memory and how much a kill costs, not what is trained: a training may go on with
 # others. (With another `chunk_tokens` dropout is drawn in other chunks.)
 FREE_SETTINGS = {"chunk_tokens", "gradient_checkpointing", "checkpoint_every"}
@@ -135,7 +135,9 @@ def train(
         record = make_record(config, spec, resolution, state, judgement, plan.views)
         record["not_possible"] = list(plan.not_possible)
         write_json(model / RECORD, as_plain(record))
-        write_trained_on(model, _trained_on(spec, plan.split.train))
+        trained_on = _trained_on(spec, plan.split.train)
+        if trained_on is not None:
+            write_trained_on(model, trained_on)
         _publish(model, place)
         _empty(work)
     shutil.rmtree(work, ignore_errors=True)
@@ -160,14 +162,15 @@ def _plan(config: Config, spec: ModelSpec, corpus: Corpus) -> _TrainingPlan:
     split = _split(corpus, config)
     material = view_sources(split.train, settings.objective)
     anchors, left_out = find_anchors(material, chosen_views(config))
-    dev = unseen_pairs(split.dev, read_trained_on(spec.folder))
+    read = read_trained_on(spec.folder)
+    dev = unseen_pairs(split.dev, read)
     return _TrainingPlan(
         split,
         dev if len(dev.queries) >= FEWEST_PAIRS else None,
         PairSampler(material, anchors, settings.batch, settings.near_duplicate, seed),
         tuple(one.name for one in anchors),
         corpus.warnings,
-        (*_missing_figures(split, dev), *left_out),
+        (*_missing_figures(split, dev, known=read is not None), *left_out),
         _identity(config, spec, corpus, split),
     )
 
@@ -210,12 +213,15 @@ def _train_into(
     return state, Evaluation(plan.split, plan.dev, before, after, baselines, traits)
 
 
-def _trained_on(spec: ModelSpec, lines: TrainingLines) -> UInt64s:
-    """What the new model was trained on: what its base was, and these lines."""
+def _trained_on(spec: ModelSpec, lines: TrainingLines) -> UInt64s | None:
+    """What the new model was trained on: what its base was (None: unknown), and these lines."""
+    base = read_trained_on(spec.folder)
+    if base is None:
+        return None
     ends = zip(lines.text, lines.following.tolist(), strict=True)
     pairs = hash_pairs((text, lines.text[after]) for text, after in ends if after >= 0)
     long = hash_lines(text for text in lines.text if is_long(text))
-    return np.concatenate([read_trained_on(spec.folder), pairs, long])
+    return np.concatenate([base, pairs, long])
 
 
 def chosen_views(config: Config) -> tuple[str, ...]:
@@ -301,12 +307,16 @@ def _split(corpus: Corpus, config: Config) -> HeldOutSplit:
     return split
 
 
-def _missing_figures(split: HeldOutSplit, dev: DevPairs) -> list[str]:
-    """Why nothing can be judged by; dev: the held-out pairs that the base model has not read."""
+def _missing_figures(split: HeldOutSplit, dev: DevPairs, *, known: bool) -> list[str]:
+    """Why nothing can be judged by.
+
+    dev: the held-out pairs that the base model has not read; known: whether it says what it has.
+    """
     if len(dev.queries) >= FEWEST_PAIRS:
         return []
     seen = len(split.dev.queries) - len(dev.queries)
-    read = f", {seen} of which the base model was trained on itself" if seen else ""
+    trained = "was trained on itself" if known else "may have been trained on"
+    read = f", {seen} of which the base model {trained}" if seen else ""
     why = (
         f"{split.dev_songs} of {split.songs} songs are held out, with {len(split.dev.queries)} "
         f"pairs of neighbouring lines{read}, and {FEWEST_PAIRS} are the least"

@@ -18,6 +18,7 @@ import pandas as pd
 from array_api_compat import array_namespace, device
 
 from rapids_rap.arrays import Int64s
+from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.corpus.pair_tables import read_pairs
@@ -113,6 +114,14 @@ def count_hits(
     ids, gaps, text_ids = map(backend.from_host, flat)
     size, n = len(tokens.vocabulary), len(tokens.offsets) - 1
     return _match(automaton, (ids, gaps, text_ids), size, n)
+
+
+def check_kept(
+    kept: Array, tokens: Tokens, texts: Sequence[str], lexicon: Lexicon, *_: object
+) -> None:
+    """Raises ValueError for hits that these arguments can't have given."""
+    require_array("hits", kept, "i", (len(texts), len(lexicon.categories)))
+    require_between("hits", kept, 0, 2**31)
 
 
 def cluster_emotions(

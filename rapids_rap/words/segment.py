@@ -21,6 +21,7 @@ import numpy.typing as npt
 import rjieba
 
 from rapids_rap.arrays import Bools, Int32s, Int64s, UInt8s
+from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.data import data_path
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import read_plain
@@ -73,6 +74,22 @@ class Tokens:
     def chinese(self) -> Bools:
         """(V,) bool, whether a word has a Chinese character."""
         return np.array([is_chinese(word) for word in self.vocabulary], dtype=bool)
+
+
+def check_kept(kept: Tokens, texts: Sequence[str], *_: object) -> None:
+    """Raises ValueError for tokens that these texts can't have given."""
+    total = len(kept.ids)
+    for name in ("ids", "starts", "ends", "gaps"):
+        require_array(name, getattr(kept, name), "i", (total,))
+    require_between("ids", kept.ids, 0, len(kept.vocabulary) - 1)
+    require_between("gaps", kept.gaps, GLUED, BREAK)
+    require_array("offsets", kept.offsets, "i", (len(texts) + 1,))
+    steps = np.diff(kept.offsets)
+    if kept.offsets[0] != 0 or kept.offsets[-1] != total or (steps < 0).any():
+        raise ValueError("offsets do not divide the tokens")
+    lengths = np.repeat(np.array([len(text) for text in texts], dtype=np.int64), steps)
+    if ((kept.starts < 0) | (kept.starts >= kept.ends) | (kept.ends > lengths)).any():
+        raise ValueError("tokens lie outside their texts")
 
 
 def segment(texts: Sequence[str], user_words: Iterable[str] = ()) -> Tokens:

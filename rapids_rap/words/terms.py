@@ -25,8 +25,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from array_api_compat import array_namespace
 
 from rapids_rap.arrays import Bools, Int64s
+from rapids_rap.backend.kept import require_array, require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend, Frame
 from rapids_rap.backend.rows import ranks
 from rapids_rap.config import TermsConfig
@@ -96,6 +98,19 @@ def cluster_terms(
         stop_words=_stop_counts(counts, is_stop, tokens, backend),
         frequent=_name(_top(plain, "frequency", config.top), "frequency", tokens, backend)[0],
     )
+
+
+def check_kept(kept: Terms, tokens: Tokens, labels: Array, *_: object) -> None:
+    """Raises ValueError for terms that these arguments can't have given."""
+    columns = {"cluster": "i", "rank": "i", "term": "t", "score": "f", "method": "t"}
+    highest = int(array_namespace(labels).max(labels)) if int(labels.shape[0]) else -1
+    for name, table in (("table", kept.table), ("frequent", kept.frequent)):
+        require_columns(name, table, columns)
+        require_between(f"{name}: cluster", table["cluster"].to_numpy(), -1, highest)
+    size = len(tokens.vocabulary)
+    require_array("keys", kept.keys, "i", (len(kept.table),))
+    require_between("keys", kept.keys, 0, size + size**2 - 1)
+    require_columns("stop_words", kept.stop_words, {"term": "t", "count": "i"})
 
 
 def term_text(*words: str) -> str:

@@ -1,5 +1,7 @@
 """The exit code tells of the work, whatever becomes of the terminal."""
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 from rapids_rap.cli.streams import PatientStream
 from tests.conftest import ROOT, rap
 from tests.run_factory import make_run
+from tests.tiny_nights import tiny_night
 
 MAIN = "from rapids_rap.cli import main; main()"
 
@@ -72,14 +75,59 @@ def test_a_closed_pipe_does_not_end_finished_work(lyrics, tmp_path):
     assert (tmp_path / "out.parquet").exists()
 
 
-@pytest.mark.parametrize("verb", ["summary", "export"])
-def test_an_answer_that_is_lost_is_said(verb, tmp_path):
+ANSWERS = (
+    ("summary", "RUN"),
+    ("compare", "RUN", "RUN", "--backend", "cpu"),
+    ("ablate", "--list"),
+    ("bench",),
+    ("config",),
+    ("doctor",),
+    ("nightly", *tiny_night(root="ROOT", lyrics="LYRICS"), "--dry-run"),
+)
+
+
+class Full(io.StringIO):
+    """Standard output that leads into a full disk."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("words", ANSWERS, ids=lambda words: words[0])
+def test_every_answer_that_is_lost_is_said(words, lyrics, tmp_path):
     """Where printing is the work, a full disk behind standard output is not success."""
     run = make_run(tmp_path / "run", ["爱", "酒", "夜"], [0, 0, 1])
-    done = command(verb, run, shell="> /dev/full")
+    places = {"RUN": str(run), "ROOT": str(tmp_path / "root"), "LYRICS": str(lyrics)}
+    for name, place in places.items():
+        words = [word.replace(name, place) for word in words]
+    outcome = rap(*words, stdout=Full())
+    assert outcome.code == 3, outcome.err
+    assert "standard output can't be written (no space left" in outcome.err.lower()
+
+
+@pytest.mark.parametrize("shell", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("verb", ["summary", "export"])
+def test_an_answer_that_is_lost_is_said(verb, shell, tmp_path):
+    """The same in a process of its own; `export` writes bytes, and a closed stream has none."""
+    run = make_run(tmp_path / "run", ["爱", "酒", "夜"], [0, 0, 1])
+    done = command(verb, run, shell=shell)
     assert done.returncode == 3
-    assert b"standard output" in done.stderr
+    assert b"tandard output" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_reader_that_left_ends_no_work(tmp_path):
+    """`export --out FILE | head -0`: what is printed is not all that was asked for."""
+    run = make_run(tmp_path / "run", ["爱", "酒", "夜"], [0, 0, 1])
+    outputs = {"export": tmp_path / "o.csv", "compare": tmp_path / "compared"}
+    for verb, out in outputs.items():
+        read, write = os.pipe()
+        os.close(read)
+        runs = (run, run) if verb == "compare" else (run,)
+        done = command(verb, *runs, "--out", out, stdout=write)
+        os.close(write)
+        assert done.returncode == 0, done.stderr
+        assert out.exists()
 
 
 def test_help_that_is_lost_is_no_defect():
@@ -108,7 +156,7 @@ def test_a_patient_stream_remembers_why(monkeypatch):
     assert stream.write("abc") == 3
     stream.flush()
     assert stream.encoding == "ascii"
-    assert "gone" in str(stream.lost)
+    assert stream.lost == "gone"
     monkeypatch.setattr(sys, "stdout", None)
     assert not stream.isatty()
     assert stream.write("abc") == 3

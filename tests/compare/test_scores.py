@@ -8,7 +8,7 @@ from rapids_rap.compare.scores import bootstrap_mean, cluster_sizes, rescore, us
 from rapids_rap.compare.shared import find_shared
 from rapids_rap.errors import InputError
 from rapids_rap.runs.run import open_run
-from tests.run_factory import make_run
+from tests.run_factory import NOTHING_SEEN, make_run
 
 BACKEND = CpuBackend()
 WORDS = "山城夜雨灯江桥船梦歌酒风月家路车"
@@ -23,7 +23,7 @@ def corpus(n=120, songs=12):
 def score(tmp_path, labels, **more):
     texts, songs = corpus()
     run = open_run(make_run(tmp_path / "run", texts, labels, songs=songs, **more))
-    return rescore(find_shared([run, run]), BACKEND)
+    return rescore(find_shared([run, run]), NOTHING_SEEN, BACKEND)
 
 
 def test_both_sides_of_one_run_score_the_same(tmp_path):
@@ -82,7 +82,7 @@ def test_vectors_that_lack_rows_are_a_damaged_run(tmp_path):
     folder = make_run(tmp_path / "run", texts, songs, songs=songs, vectors=np.ones((3, 4)))
     run = open_run(folder)
     with pytest.raises(InputError, match="vectors"):
-        rescore(find_shared([run, run]), BACKEND)
+        rescore(find_shared([run, run]), NOTHING_SEEN, BACKEND)
 
 
 def test_stop_words_are_each_run_s_own(tmp_path):
@@ -92,7 +92,7 @@ def test_stop_words_are_each_run_s_own(tmp_path):
     labels = [0] * 80 + [1] * 80
     a = make_run(tmp_path / "a", texts, labels)
     b = make_run(tmp_path / "b", texts, labels, settings=["terms.stop_words=none"])
-    with_list, without = rescore(find_shared([open_run(a), open_run(b)]), BACKEND)
+    with_list, without = rescore(find_shared([open_run(a), open_run(b)]), NOTHING_SEEN, BACKEND)
     assert with_list["common_terms"]["value"] == 0
     assert without["common_terms"]["value"] > 0
 
@@ -131,3 +131,14 @@ def test_sizes_of_a_run_that_is_all_noise(tmp_path):
     assert sizes["count"] == 0
     assert sizes["noise_share_lines"] == 1.0
     assert sizes["largest_share_of_clustered"] is None
+
+
+def test_without_songs_no_interval_is_claimed(tmp_path):
+    """Lines of plain text follow each other, and resampling them one by one would be too sure."""
+    texts = [f"第{i}行词句" for i in range(60)]
+    plain = open_run(make_run(tmp_path / "plain", texts, [i % 3 for i in range(60)]))
+    figures, _ = rescore(find_shared([plain, plain]), NOTHING_SEEN, BACKEND)
+    for key in ("silhouette_cosine", "silhouette_layout"):
+        assert figures[key]["value"] is not None
+        assert figures[key]["interval"] is None
+        assert figures[key]["note"] == "no songs known"

@@ -1,11 +1,15 @@
 """Tests of what a model says that it has read: hashes that tell lines, a file that is checked."""
 
+import json
+
 import numpy as np
 import pytest
 
 from rapids_rap.data import data_path
 from rapids_rap.embedding.trained_on import (
     FILE,
+    RECORD,
+    RECORDED,
     are_among,
     form,
     hash_lines,
@@ -28,12 +32,24 @@ def test_what_was_written_is_read_once_and_in_order(tmp_path):
 
 
 def test_a_folder_without_the_file_has_read_nothing(tmp_path):
-    """A model from elsewhere says nothing of itself; nothing is written for nothing."""
+    """A model from elsewhere says nothing of itself, whatever record of its own it brings."""
+    for record in (None, "{", "[]", '{"data": {}}'):
+        if record is not None:
+            (tmp_path / RECORD).write_text(record)
+        known = read_trained_on(tmp_path)
+        assert (known.dtype, len(known)) == (np.uint64, 0)
+        assert are_among(hash_lines(["一", "二"]), known).tolist() == [False, False]
+
+
+def test_a_trained_folder_without_the_file_is_unknown(tmp_path):
+    """A model that an earlier version trained, or whose list is lost, has read nobody knows what.
+
+    One that was trained on lines of which nothing is kept has an empty list, and is known.
+    """
+    (tmp_path / RECORD).write_text(json.dumps(dict.fromkeys(RECORDED)))
+    assert read_trained_on(tmp_path) is None
     write_trained_on(tmp_path, np.zeros(0, np.uint64))
-    assert not list(tmp_path.iterdir())
-    known = read_trained_on(tmp_path)
-    assert (known.dtype, len(known)) == (np.uint64, 0)
-    assert are_among(hash_lines(["一", "二"]), known).tolist() == [False, False]
+    assert read_trained_on(tmp_path).tolist() == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from rapids_rap.night.drift import (
     figures_of,
     flow_of,
     grown_clusters,
+    on_other_songs,
 )
 
 
@@ -115,3 +116,26 @@ def test_figures_are_compared_where_both_exist():
         "dbcv": {"before": 0.5, "now": 0.2, "change": -0.3},
         "noise_share": {"before": None, "now": 0.3, "change": None},
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "same_model", "apart"),
+    [
+        (None, None, False, False),
+        (None, 54, True, True),
+        (54, None, True, True),
+        (54, 60, True, False),
+        (54, 54, False, True),
+    ],
+)
+def test_figures_of_other_songs_have_no_drift(before, now, same_model, apart):
+    """What a model was trained on is left out, so that another model leaves other songs."""
+    nights = [
+        {"next_line_retrieval": {"value": 0.5} | ({"songs_left_out": n} if n else {})}
+        for n in (before, now)
+    ]
+    found = on_other_songs(*nights, same_model=same_model)
+    assert found == (frozenset({"next_line_retrieval"}) if apart else frozenset())
+    old, new = (figures_of(night) for night in nights)
+    change = compare_figures(old, new, found)["next_line_retrieval"]["change"]
+    assert change == (None if apart else 0.0)

@@ -59,6 +59,16 @@ def test_the_first_night_meets_only_absolute_gates():
     }
 
 
+def test_retrieval_on_other_songs_does_not_refuse():
+    """A figure of memory before and an honest one now are no fall; the gate says why."""
+    memory = Change(replace(GOOD, retrieval=0.98), 0.0, 1.0, other_songs=True)
+    verdicts = judge(replace(GOOD, retrieval=0.02), memory, LIMITS)
+    assert not failed(verdicts)
+    (gate,) = [one for one in verdicts if one.gate == "max_retrieval_fall"]
+    assert gate.passed is None
+    assert "other songs" in gate.why
+
+
 def test_what_was_not_computed_does_not_refuse():
     """A figure that is missing in either night, or a night without clusters, is not a fall."""
     blank = Facts(clusters=0, noise=1.0, retrieval=None, dbcv=None)

@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapids_rap.quality.bootstrap import (
+    FEWEST,
     draw_units,
     grouped_sums,
     interval,
     macro_means,
     mean_interval,
     pair_means,
+    trusted,
     unit_means,
 )
 
@@ -84,3 +86,21 @@ def test_a_plain_mean_is_that_of_the_values_drawn():
     for row, mean in zip(weights[:-1], found, strict=False):
         assert mean == pytest.approx(np.repeat(values, row[units].astype(int)).mean())
     assert np.isnan(found[-1])
+
+
+@given(units=st.lists(st.integers(0, 6), min_size=1, max_size=30), seed=st.integers(0, 99))
+def test_an_interval_rests_on_three_units(units, seed):
+    """However many values they have, one or two songs give no interval; three do."""
+    units = np.array(units)
+    values = np.random.default_rng(seed).normal(size=len(units))
+    found = mean_interval(values, units, 100, seed)
+    assert (found is None) == (len(np.unique(units)) < FEWEST)
+
+
+def test_units_without_a_value_support_nothing():
+    """A song that asked no question is no third song, of counts by class too."""
+    draws = np.linspace(0, 1, 50)
+    assert np.isnan(trusted(draws, np.array([4, 0, 2, 0]))).all()
+    assert trusted(draws, np.array([4, 1, 2, 0])) is draws
+    table = grouped_sums(np.ones(3), np.array([0, 0, 2]), np.array([0, 1, 1]), (4, 2))
+    assert np.isnan(trusted(draws, table)).all()

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.bench.scoring import judged, score_density, score_labels, score_map
+from rapids_rap.compare.memory import MEMORISED
 from rapids_rap.compare.scores import rescore
 from rapids_rap.compare.shared import find_shared
-from rapids_rap.compare.trained import HELD_OUT, SEEN
+from rapids_rap.compare.trained import HELD_OUT
 from rapids_rap.night.drift import FIGURES
 from rapids_rap.quality.figures import (
     DECLARATIONS,
     SILHOUETTE,
+    TOO_FEW_SONGS,
     Figure,
     all_figures,
     declared,
@@ -28,7 +31,7 @@ from rapids_rap.quality.figures import (
 )
 from rapids_rap.runs.run import open_run
 from tests.conftest import ROOT
-from tests.run_factory import make_run
+from tests.run_factory import NOTHING_SEEN, make_run
 
 BACKEND = CpuBackend()
 
@@ -47,14 +50,14 @@ def test_every_figure_of_a_run_is_declared(sample_run):
     """What quality.json holds, what nights watch and what training flatters has a declaration."""
     quality = json.loads((sample_run / "quality.json").read_text(encoding="utf-8"))
     assert {"follows", "form.length", "meaning.lexicon"} <= set(top_figures(quality)) <= KEYS
-    assert {*FIGURES, *SEEN, HELD_OUT} <= KEYS
+    assert {*FIGURES, *MEMORISED, HELD_OUT} <= KEYS
 
 
 def test_every_figure_of_a_comparison_is_declared(tmp_path):
     """What two runs are measured by on the texts they share has a declaration."""
     texts = [f"山城第{i}行" for i in range(40)]
     run = open_run(make_run(tmp_path / "run", texts, [i % 2 for i in range(40)]))
-    figures, _ = rescore(find_shared([run, run]), BACKEND)
+    figures, _ = rescore(find_shared([run, run]), NOTHING_SEEN, BACKEND)
     assert "next_line_cluster" in figures
     assert figures.keys() <= KEYS
 
@@ -115,10 +118,13 @@ def test_an_unknown_figure_is_still_a_figure():
 
 @given(value=numbers, baseline=numbers, interval=intervals)
 def test_a_figure_reads_back(value, baseline, interval):
-    """Value, baseline, interval and facts survive quality.json."""
+    """Value, baseline, interval and facts survive quality.json, and why one has no interval."""
     facts = {"rows": 3, "note": "n"}
     one = Figure(value, baseline, "chance", "what?", interval, facts)
-    assert figure_of(json.loads(json.dumps(one.with_interval()))) == one
+    read = figure_of(json.loads(json.dumps(one.with_interval())))
+    assert bool(read.no_interval) == (value is not None and interval is None)
+    told = {"note": f"n; {TOO_FEW_SONGS}"} if read.no_interval else {}
+    assert read == replace(one, facts=facts | told)
     assert figure_of(one.as_json()).value == value
 
 

@@ -11,7 +11,7 @@ from rapids_rap.config import QualityConfig
 from rapids_rap.embedding.trained_on import hash_lines, hash_pairs
 from rapids_rap.quality.figures import DECLARATIONS
 from rapids_rap.quality.retrieval import retrieve
-from rapids_rap.quality.seen import FEWEST, left_out_note, seen_songs, without_songs
+from rapids_rap.quality.seen import FEWEST, UNKNOWN, left_out_note, seen_songs, without_songs
 from rapids_rap.words.segment import segment
 
 BACKEND = CpuBackend()
@@ -62,6 +62,28 @@ def test_a_song_is_seen_by_a_long_line_and_by_its_group():
     assert seen_songs(rows, texts, hash_lines([texts[4]]), BACKEND).tolist() == [1, 5]
 
 
+@pytest.mark.parametrize("unit", [2, 4])
+def test_stanzas_and_songs_are_seen_by_their_lines(unit):
+    """A model is trained on lines: a stanza or song that holds two of them is seen like the line.
+
+    Whatever stands in `text_norm` of a unit, and whether its text is traditional or not.
+    """
+    rows, texts = songs_of(6)
+    trained = pairs_of(texts, [2])
+    joined = rows.groupby(np.arange(len(rows)) // unit)
+    units = joined.first().assign(
+        text=joined["text_id"].agg(lambda ids: "\n".join(texts[i] for i in ids)),
+        lines=unit,
+        text_id=np.arange(len(rows) // unit),
+        stanza=np.arange(len(rows) // unit) % (4 // unit),
+    )
+    whole = [text.replace("\n", " ") for text in units["text"]]
+    assert seen_songs(units, whole, trained, BACKEND).tolist() == [2]
+    units["text"] = [text.replace("风", "風") for text in units["text"]]
+    assert seen_songs(units, whole, trained, BACKEND).tolist() == [2]
+    assert seen_songs(units, whole, NOTHING, BACKEND).tolist() == []
+
+
 def figures_of(rows, texts, trained_on):
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(len(texts), 8)).astype(np.float32)
@@ -103,6 +125,20 @@ def test_too_few_unseen_songs_give_no_figure():
         assert figures[key]["value"] is None
         assert "trained on 21 of the 30 songs; 9 are left" in figures[key]["note"]
     assert figures["uniformity"]["value"] is not None
+
+
+def test_what_cannot_be_known_gives_no_figure():
+    """A tuned model without a record of its songs may have read any of them."""
+    rows, texts = songs_of(30)
+    figures = figures_of(rows, texts, None)
+    for key in ("next_line_retrieval", "same_song_retrieval", "artist_retrieval", "alignment"):
+        assert figures[key]["value"] is None
+        assert figures[key]["note"] == UNKNOWN
+    assert figures["uniformity"]["value"] is not None
+    nameless = figures_of(
+        rows.assign(song_id=pd.array([None] * len(rows), dtype="Int64")), texts, None
+    )
+    assert nameless["next_line_retrieval"]["note"] == "not computed: the input names no songs"
 
 
 def test_the_note_says_how_many():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.quality.bootstrap import FEWEST
+from rapids_rap.quality.figures import TOO_FEW_SONGS, figure_of
 from rapids_rap.quality.vectors import (
     MEANINGS,
     log_potential,
@@ -14,6 +16,7 @@ from rapids_rap.quality.vectors import (
     uniform_potential,
     vector_figures,
 )
+from rapids_rap.tables import artists
 from tests.songbook import make_songbook, random_songs
 from tests.strict_backend import StrictBackend
 
@@ -133,3 +136,16 @@ def test_geometry_of_plain_vectors_is_that_of_distances():
     different = squares[~np.eye(40, dtype=bool)]
     assert log_potential(first) == pytest.approx(np.log(np.exp(-2 * different).mean()), rel=1e-6)
     assert mean_cosine(first) == pytest.approx((1 - different / 2).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("songs", "few"), [(2, True), (3, False)])
+def test_two_songs_give_values_without_intervals(songs, few):
+    """The value of so few songs is told, its interval is not, and the note says why."""
+    book = [("甲", [f"第{song}首第{line}行" for line in range(5)]) for song in range(songs)]
+    for name, figure in figures(make_songbook(book)).items():
+        assert figure["value"] is not None, name
+        assert (figure["interval"] is None) == few, name
+        assert (figure.get("note") == TOO_FEW_SONGS) == few, name
+        assert figure_of(figure).no_interval == (TOO_FEW_SONGS if few else "")
+        assert (TOO_FEW_SONGS in figure_of(figure).text) == few
+    assert (FEWEST, TOO_FEW_SONGS) == (artists.FEWEST, artists.TOO_FEW_SONGS)

@@ -270,6 +270,34 @@ def test_regions_appear_where_given():
     assert 'id="regions"' not in render_report(a_run(), ReportConfig())
 
 
+def test_an_interval_that_is_not_given_says_why_in_its_place():
+    """Cards and regions name the reason; an absurd one of an earlier version is not quoted."""
+    table = a_run().cluster_artists.assign(lift_low=np.nan, lift_high=np.nan, note="too few songs")
+    shown = render_report(a_run(cluster_artists=table), ReportConfig())
+    assert '1.50 <span class="soft">歌曲太少 too few songs</span>' in shown
+    regions = table.rename(columns={"artist": "region"}).assign(note="too few artists")
+    assert "歌手太少 too few artists" in render_report(
+        a_run(cluster_regions=regions), ReportConfig()
+    )
+    absurd = a_run().cluster_artists.assign(lift_low=2e-7, lift_high=68_190_200.0)
+    shown = render_report(a_run(cluster_artists=absurd), ReportConfig())
+    assert "68,190,200" not in shown
+    assert "区间太宽 interval too wide" in shown
+
+
+def test_figures_say_that_few_songs_or_seen_songs_stand_behind_them():
+    """Too few songs stand where the interval would; songs left out are told on the first page."""
+    figure = {"value": 0.4, "interval": None, "baseline": 0.1, "baseline_name": "", "meaning": ""}
+    left_out = "54 of 66 songs are left out, because the model was trained on them"
+    quality = {"next_line_retrieval": figure | {"note": "too few songs"}}
+    few = render_report(a_run(quality=quality), ReportConfig())
+    assert "区间：歌曲太少 too few songs" in few
+    assert "不计入检索" not in few
+    quality["next_line_retrieval"] |= {"note": left_out, "songs_left_out": 54}
+    head = render_report(a_run(quality=quality), ReportConfig()).split('id="maps"')[0]
+    assert left_out in head
+
+
 def test_limits_of_the_configuration_hold():
     """The number of examples and terms, and the title, are those asked for."""
     run = a_run()

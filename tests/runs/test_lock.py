@@ -1,5 +1,6 @@
 """One writer at a time, who is named."""
 
+import os
 import subprocess
 import sys
 
@@ -45,3 +46,12 @@ def test_a_shared_store_has_one_writer(tmp_path):
         pass
     with exclusive(tmp_path / "store"):
         pass
+
+
+def test_a_lock_with_another_name_is_held_and_not_written(tmp_path):
+    """A backup of hard links has it, and so may somebody's diary."""
+    (tmp_path / "diary").write_text("mine")
+    os.link(tmp_path / "diary", tmp_path / ".lock")
+    with exclusive(tmp_path), pytest.raises(LockHeldError), exclusive(tmp_path):
+        pass
+    assert (tmp_path / "diary").read_text() == "mine"

@@ -1,9 +1,11 @@
 """What comes from elsewhere is a file, and no larger than the machine, before it is read."""
 
 import contextlib
+import math
 import os
 import socket
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -86,6 +88,31 @@ def test_an_input_that_is_no_file_ends_in_a_sentence(kind, name, tmp_path):
     outcome = rap("ingest", tmp_path / name, "--out", tmp_path / "out.parquet")
     assert outcome.code == 2
     assert "pipe or a device" in outcome.err
+
+
+def test_a_file_of_holes_is_not_read(tmp_path, monkeypatch):
+    """A file that is larger than its disk takes no room, and for ever to read."""
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\0" * 8192)
+    assert len(read_plain(path)) == 8192
+    monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_blocks=1, f_frsize=4096))
+    for read in (open_plain, sha256_file, load_array):
+        with pytest.raises(OSError, match="larger than its disk"):
+            read(path)
+
+
+@pytest.mark.parametrize("shape", [(2**30, 32), (12, 2**34)])
+@pytest.mark.parametrize("name", ["vectors.npy", "reduced.npy"])
+def test_vectors_have_a_row_a_text_before_they_are_read(name, shape, tmp_path):
+    """A terabyte or so by its header and length, in a run of a dozen texts."""
+    texts = [f"夜{i:02}" for i in range(12)]
+    run = open_run(make_run(tmp_path / "run", texts, [0] * 12))
+    with (run.path / "vectors" / name).open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 4 * math.prod(shape))
+    with pytest.raises(InputError, match=r"lines\.parquet has 12 distinct texts|than its disk"):
+        _ = run.vectors if name == "vectors.npy" else run.reduced
 
 
 def test_a_document_has_a_largest_size(tmp_path):

@@ -1,9 +1,11 @@
 """A checkpoint is there whole or not at all, and nothing in it can run code."""
 
+import os
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from rapids_rap.errors import InputError
@@ -156,3 +158,32 @@ def test_a_checkpoint_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
     Checkpoints(tmp_path, "me").save(TrainingState("me", steps=1), *module)
     files = ["optimizer.pt", "state.json", "weights.safetensors"]
     assert synced == [("checkpoint-000000001.partial", files)]
+
+
+STRANGE = {
+    "a pipe": lambda folder: _pipe(folder / "state.json"),
+    "a pipe of weights": lambda folder: _pipe(folder / "weights.safetensors"),
+    "a pipe of moments": lambda folder: _pipe(folder / "optimizer.pt"),
+    "a text where steps are": lambda folder: (folder / "state.json").write_text(
+        '{"identity": "me", "steps": "many", "history": 3}'
+    ),
+    "weights of another model": lambda folder: save_file(
+        {"0.weight": torch.zeros(9)}, folder / "weights.safetensors"
+    ),
+    "moments of nothing": lambda folder: torch.save({}, folder / "optimizer.pt"),
+}
+
+
+def _pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strange_checkpoint_is_set_aside(tmp_path, kind, caplog):
+    """From elsewhere it may hold anything; nothing waits for it, and training goes on."""
+    checkpoints = Checkpoints(tmp_path, "me")
+    checkpoints.save(TrainingState("me", steps=2), *stepped(2))
+    STRANGE[kind](tmp_path / "checkpoint-000000002")
+    assert checkpoints.load(*stepped(0)) == TrainingState("me")
+    assert "is damaged" in caplog.text

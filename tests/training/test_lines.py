@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from rapids_rap.corpus.ingest import ingest
+from rapids_rap.embedding.trained_on import hash_pairs
 from rapids_rap.errors import InputError
 from rapids_rap.settings import load_config
-from rapids_rap.training.lines import held_out_songs, make_lines, split_lines
+from rapids_rap.training.lines import held_out_songs, make_lines, split_lines, unseen_pairs
 
 
 def frame_of(tmp_path, songs):
@@ -46,6 +47,15 @@ def test_a_held_out_line_that_training_has_is_not_asked_about(split):
     assert (split.dev.queries, split.dev.targets) == (("我们在桥上",), ("看见灯火亮",))
     assert split.leaking_pairs == 2
     assert (split.songs, split.dev_songs) == (4, 1)
+
+
+def test_songs_that_the_base_model_had_read_are_not_asked_about(split):
+    """None of a song of which one pair was read, and nothing where what was read can't be known."""
+    assert unseen_pairs(split.dev, hash_pairs([("别的", "句子")])).queries == split.dev.queries
+    first = hash_pairs([(split.dev.queries[0], split.dev.targets[0])])
+    assert unseen_pairs(split.dev, first).queries == ()
+    unknown = unseen_pairs(split.dev, None)
+    assert (unknown.queries, unknown.targets, len(unknown.song)) == ((), (), 0)
 
 
 def test_neighbours_survive_the_split(split):

@@ -1,0 +1,57 @@
+"""A run read in the terminal: what it found, and what of it can't be trusted."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from rapids_rap.errors import InputError
+from rapids_rap.reading.summary import summarize
+from rapids_rap.runs.run import open_run
+from tests.run_factory import make_run
+
+ROWS = {
+    "cluster": [0, 0, 0],
+    "artist": ["甲", "乙", "丙"],
+    "percentage": [50.0, 30.0, 20.0],
+    "lines": [5, 3, 1],
+    "lift": [1.5, 1.2, 0.3],
+    "lift_low": [1.1, 2e-7, None],
+    "lift_high": [2.0, 68_190_200.0, None],
+}
+
+
+def a_run(folder, **columns):
+    path = make_run(folder, ["一", "二", "三"], [0, 0, 1])
+    clusters = pd.read_csv(path / "clusters.csv").assign(distinct_lines=1, suggested_label="爱情")
+    clusters.to_csv(path / "clusters.csv", index=False)
+    (path / "cluster_examples.csv").write_text("cluster,rank,text\n0,1,一\n")
+    pd.DataFrame(ROWS | columns).to_csv(path / "cluster_artists.csv", index=False)
+    return path
+
+
+@pytest.mark.parametrize("notes", [None, ["", "interval too wide", "too few songs"]])
+def test_intervals_of_lift_are_given_or_explained(tmp_path, notes):
+    """One column holds the interval or why there is none, of runs without notes as well."""
+    run = open_run(a_run(tmp_path / "run", **({"note": notes} if notes else {})))
+    table = summarize(run, 0)[-1]
+    expected = ["1.10–2.00", "interval too wide", "too few songs" if notes else ""]
+    assert table["interval"].tolist() == expected
+    assert not {"lift_low", "lift_high", "note"} & set(table.columns)
+
+
+def test_a_lift_that_is_no_number_is_named(tmp_path):
+    """A received table may hold anything."""
+    run = open_run(a_run(tmp_path / "run", lift_low=["=1+1", "x", "y"]))
+    with pytest.raises(InputError, match="lift_low"):
+        summarize(run, 0)
+
+
+def test_songs_that_the_model_had_read_are_told(tmp_path):
+    """Whoever reads the summary learns that figures leave songs out."""
+    path = a_run(tmp_path / "run")
+    assert not any("left out" in str(block) for block in summarize(open_run(path)))
+    note = "54 of 66 songs are left out, because the model was trained on them"
+    quality = {"next_line_retrieval": {"value": 0.1, "note": note, "songs_left_out": 54}}
+    (path / "quality.json").write_text(json.dumps(quality))
+    assert any(note in str(block) for block in summarize(open_run(path)))
