@@ -22,7 +22,7 @@ from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.clustering.themes import text_themes
-from rapids_rap.clustering.votes import cast_votes
+from rapids_rap.clustering.votes import cast_votes, vote_count
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
@@ -161,7 +161,7 @@ def run(
         cache = StageCache(root, backend, progress.stage, keep_older=keep)
         job = Job(cache, backend, shaping_versions())
         corpus = _read(config, HashedFiles(tuple(files), tuple(hashes)), job)
-        sizes = _plan_memory(corpus, dim, sizes, backend)
+        sizes = _plan_memory(config, corpus, dim, sizes, backend)
         weights = job.know(backend.from_host(corpus.weights), "weights", corpus)
         own = (*lists.lexicon.all_words, *lists.own_words)
         tokens = job.stage("segment", segment, corpus.texts, own)
@@ -443,12 +443,13 @@ def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
     return sizes, model.hidden
 
 
-def _plan_memory(corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Sizes:
+def _plan_memory(config: Config, corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Sizes:
     """Say before the large stages what they will need, and warn where that isn't there."""
     texts = corpus.texts
     # A word of a lyric has about one and a half characters.
     words = 1 + 2 * sum(map(len, texts)) // max(1, 3 * len(texts))
-    sizes = replace(sizes, tokens_each=words)
+    layouts = vote_count(len(texts), config.clusters.layouts, backend.name)
+    sizes = replace(sizes, tokens_each=words, layouts=layouts)
     memory = backend.memory()
     plan = plan_memory(backend.name, len(texts), dim, memory, load_backend("cpu").memory(), sizes)
     log.info("memory: %s", plan.sentence)

@@ -145,6 +145,7 @@ def _on_host(clusters: Clusters, backend: Backend) -> tables.HostClusters:
         labels=backend.to_host(clusters.labels),
         labels_raw=backend.to_host(clusters.labels_raw),
         probabilities=backend.to_host(clusters.probabilities),
+        agreement=backend.to_host(clusters.agreement),
         persistence=backend.to_host(clusters.persistence),
         themes=backend.to_host(clusters.themes),
     )

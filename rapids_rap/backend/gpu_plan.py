@@ -352,6 +352,7 @@ def plan_stages(n: int, d: int, free: int, home: Home, sizes: Sizes) -> tuple[Ch
     others = max(0, vectors - vector_bytes(n, d))  # beside those that are searched
     graph = vectors + graph_bytes(n, sizes.k)
     placed = graph + 4 * n * (2 + sizes.dimensions)
+    votes = 12 * n * sizes.layouts  # labels and strengths of membership
     grouped = placed + 40 * n  # labels, probabilities, weights
     embedding = Choice(
         "embedding", "torch", RESERVE + vectors + sizes.model, "the model beside its vectors"
@@ -360,8 +361,8 @@ def plan_stages(n: int, d: int, free: int, home: Home, sizes: Sizes) -> tuple[Ch
     return (
         _judged(embedding, free),
         plan_neighbors(n, d, sizes.k, free, home=home, engine=sizes.engine, resident=others),
-        plan_layout(n, sizes.n_neighbors, components, free, resident=graph),
-        plan_clusters(n, sizes.dimensions, sizes.min_samples, free, resident=placed),
+        plan_layout(n, sizes.n_neighbors, components, free, resident=graph + votes),
+        plan_clusters(n, sizes.dimensions, sizes.min_samples, free, resident=placed + votes),
         plan_evidence(n, d, free, tokens_each=sizes.tokens_each, resident=grouped),
         plan_maps(n, sizes.width, sizes.height, free, resident=grouped),
     )

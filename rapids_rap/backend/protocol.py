@@ -23,8 +23,8 @@ Engine = Literal["auto", "exact", "ivf", "cuvs"]
 class Sizes:
     """What decides a run's memory beside its lines: the defaults are the configuration's.
 
-    model: bytes of weights and activations while embedding. copies: matrices of vectors, 2 where
-    they are centred or whitened beside the originals.
+    layouts: that vote on the clusters. model: bytes of weights and activations while embedding.
+    copies: matrices of vectors, 2 where they are centred or whitened beside the originals.
     """
 
     k: int = 30
@@ -36,6 +36,7 @@ class Sizes:
     height: int = 1800
     engine: Engine = "auto"
     copies: int = 1
+    layouts: int = 20
     model: int = 6 * 2**30  # 1.5 billion parameters in half precision, and a batch
 
 

@@ -21,7 +21,7 @@ from rapids_rap.clustering.neighbors import count_votes
 from rapids_rap.clustering.votes import Votes
 
 NOISE = -1
-SAME = 0.25  # mean Jaccard index from which clusters of several layouts are one: 2 of 5 texts each
+SAME = 0.2  # mean Jaccard index from which clusters of several layouts are one: a third of each
 
 
 @dataclass(frozen=True)

@@ -159,11 +159,12 @@ def plan_cpu(texts: int, dim: int, free: int, sizes: Sizes = DEFAULT_SIZES) -> M
     one, graph = vector_bytes(texts, dim), graph_bytes(texts, sizes.k)
     vectors = sizes.copies * one
     fuzzy = texts * sizes.k * 2 * 24  # symmetrised COO edges and their epoch counters, per layout
+    votes = 12 * texts * sizes.layouts  # labels and strengths of membership
     needed = (
         ("embedding", 2 * one, "model, vectors and one shard"),
         ("neighbors", vectors + one + LISTS + 5 * graph, "vectors, their lists and graph"),
         ("layout", vectors + graph + 2 * fuzzy, "two layouts side by side"),
-        ("clusters", vectors + graph + texts * 1200, "spanning tree"),
+        ("clusters", vectors + graph + votes + texts * 1200, "spanning tree"),
         ("evidence", vectors + texts * sizes.tokens_each * TOKEN_ROW, "token tables"),
         ("quality", BLOCKS + vectors + graph, "blocks of distances"),
     )

@@ -72,6 +72,7 @@ CLUSTER_COLUMNS = (
     Column("suggested_label", "情绪", "emotion"),
     Column("theme", "主题", "theme", "int"),
     Column("persistence", "持久度", "persistence", "num"),
+    Column("agreement", "一致度", "agreement", "num"),
     Column("stability", "稳定性", "stability", "num"),
 )
 REGION_COLUMNS = (

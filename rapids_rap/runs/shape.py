@@ -111,6 +111,7 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "share": "number",
     "suggested_label": "text",
     "probability": "number",
+    "agreement": "number",
     "cluster_raw": "int",
     "line_id": "int",
     "percentage": "number",

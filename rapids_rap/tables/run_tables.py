@@ -24,6 +24,7 @@ class HostClusters:
     labels: Int64s
     labels_raw: Int64s
     probabilities: Float32s
+    agreement: Float32s
     persistence: Float32s
     themes: Int64s
 
@@ -40,6 +41,7 @@ def line_table(
     known: dict[str, HostArray] = {
         "cluster": clusters.labels,
         "probability": clusters.probabilities,
+        "agreement": clusters.agreement,
         "cluster_raw": clusters.labels_raw,
         "theme": text_themes(clusters.labels, clusters.themes),
         "x": xy[:, 0],
@@ -58,7 +60,8 @@ def cluster_table(
 ) -> pd.DataFrame:
     """clusters.csv, noise (-1) first. `table` is lines.parquet.
 
-    `songs` and `artists` are empty where the lyrics name none; `stability` is not computed.
+    `agreement` is the mean over distinct texts. `songs` and `artists` are empty where the lyrics
+    name none; `stability` is not computed.
     """
     # A stanza or a song has several lines, which its row counts.
     table = table if "lines" in table.columns else table.assign(lines=1)
@@ -75,6 +78,8 @@ def cluster_table(
     ids = out["cluster"].to_numpy()
     out["share"] = out["lines"] / table["lines"].sum()
     out["persistence"] = np.append(persistence, np.nan)[ids]
+    each = table.drop_duplicates("text_id").groupby("cluster")["agreement"].mean()
+    out["agreement"] = out["cluster"].map(each)
     out["stability"] = np.nan
     out["top_terms"] = out["cluster"].map(top_terms(terms, "cluster")).fillna("")
     labels = emotions.set_index("cluster")["suggested_label"]
