@@ -3,17 +3,22 @@
 import random
 from dataclasses import dataclass
 
+from tests.fuzz.planted import Truth
 from tests.fuzz.words import LINES, PIECES, WORDS
 
 
 @dataclass(frozen=True)
 class Case:
-    """files: by name, below the input folder. toml: a configuration file, or None."""
+    """files: by name, below the input folder. toml: a configuration file, or None.
+
+    truth: what is known of the lines, None where nothing is.
+    """
 
     kind: str
     files: dict[str, bytes]
     settings: tuple[str, ...] = ()
     toml: bytes | None = None
+    truth: Truth | None = None
 
 
 def text_of(rng: random.Random, lines: int = 30) -> str:

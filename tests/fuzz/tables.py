@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import random
-from datetime import datetime
 
 import openpyxl
 import pandas as pd
 
 from tests.fuzz.case import Case, mutated, reading, text_of
+from tests.fuzz.planted_tables import saved
 from tests.fuzz.words import LINES, WORDS
 
 
@@ -109,10 +109,7 @@ def make_xlsx(rng: random.Random, kind: str) -> Case:
             sheet.append(cells)
             for cell in sheet[sheet.max_row]:
                 cell.data_type = "s" if isinstance(cell.value, str) else cell.data_type
-    book.properties.created = book.properties.modified = datetime(2020, 1, 1)
-    out = io.BytesIO()
-    book.save(out)
-    return Case(kind, {"f.xlsx": mutated(rng, out.getvalue())}, reading(rng))
+    return Case(kind, {"f.xlsx": mutated(rng, saved(book))}, reading(rng))
 
 
 def make_parquet(rng: random.Random, kind: str) -> Case:
