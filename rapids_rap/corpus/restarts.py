@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     text: str
     stamp: int | None  # milliseconds; None: the line has no stamp of its own
     again: bool = False  # whether the line has several stamps
+    translation: bool = False  # whether the format calls it one
 
 
 class Restarts(NamedTuple):

@@ -74,6 +74,7 @@ def _clock(style: str, at: int) -> str:
 
 
 STYLES = ("usual", "thousandths", "colon", "hours", "comma", "suffix", "range", "wide", "short")
+LOOSE = ("round", "bare")  # which other programs write; known where most lines have them
 
 
 def timed(rng: random.Random, song: Song, style: str, start: int = 0) -> list[str]:
@@ -93,7 +94,7 @@ def timed(rng: random.Random, song: Song, style: str, start: int = 0) -> list[st
 def make_songs_lrc(rng: random.Random, kind: str) -> Case:
     """Several songs in one LRC, each below its tags, with clocks of one spelling."""
     songs = plant(rng)
-    style = rng.choice(STYLES)
+    style = rng.choice((*STYLES, *LOOSE))
     out: list[str] = []
     start = 0
     for song in songs:
