@@ -2,13 +2,13 @@
 
 `00:01.00 WORDS`, `0:01 WORDS`, `(00:01.00)WORDS`, `[12.34]WORDS` (seconds) and Lyricify's
 `[4]WORD(1000,200)WORD(1200,300)`. Each may stand in a lyric, too: it is a clock where most lines of
-a text have it, and it goes back only to a song's beginning.
+a text have it, and it has hundredths or goes back only to a song's beginning.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from rapids_rap.corpus.source import Lines
@@ -53,9 +53,9 @@ def with_usual_stamps(lines: Lines) -> Lines:
     for stamp, time_of in _READINGS:
         found = [(i, match) for i, line in maybe if (match := stamp.match(line))]
         times = [time_of(match) for _, match in found]
-        if len(found) < _LEAST or 2 * len(found) <= words or times[0] > _FIRST:
+        if len(found) < _LEAST or 2 * len(found) <= words:
             continue
-        if all(later >= time or later <= _FIRST for time, later in pairwise(times)):
+        if time_of is _by_clock and all(match[3] for _, match in found) or _runs_on(times):
             changed = list(lines)
             for (i, match), time in zip(found, times, strict=True):
                 number, line = lines[i]
@@ -63,6 +63,13 @@ def with_usual_stamps(lines: Lines) -> Lines:
                 changed[i] = (number, usual + line[match.end() :])
             return changed
     return lines
+
+
+def _runs_on(times: Sequence[int]) -> bool:
+    """Whether times are those of songs: they begin early, and go back only to a beginning."""
+    return times[0] <= _FIRST and all(
+        later >= time or later <= _FIRST for time, later in pairwise(times)
+    )
 
 
 def _usual(time: int) -> str:

@@ -268,8 +268,9 @@ def _fields_of(lines: Sequence[str]) -> list[str]:
 
 
 def _opens(cell: str) -> bool:
-    """Whether a quote mark opens the cell and none closes it."""
-    return cell.startswith('"') and cell.count('"') % 2 == 1
+    """Whether a quote mark that is not doubled opens the cell and none closes it."""
+    opening = len(cell) - len(cell.lstrip('"'))
+    return opening % 2 == 1 and cell.count('"') % 2 == 1
 
 
 def _closes(end: str) -> bool:
