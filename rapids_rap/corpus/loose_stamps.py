@@ -55,7 +55,7 @@ def with_usual_stamps(lines: Lines) -> Lines:
         times = [time_of(match) for _, match in found]
         if len(found) < _LEAST or 2 * len(found) <= words:
             continue
-        if time_of is _by_clock and all(match[3] for _, match in found) or _runs_on(times):
+        if (time_of is _by_clock and all(match[3] for _, match in found)) or _runs_on(times):
             changed = list(lines)
             for (i, match), time in zip(found, times, strict=True):
                 number, line = lines[i]
