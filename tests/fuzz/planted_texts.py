@@ -117,13 +117,21 @@ def make_restarts(rng: random.Random, kind: str) -> Case:
     """Songs one after the other without names but the first's: only their clocks start again."""
     songs = plant(rng, most=3, least_lines=5)
     out = [f"[ar:{songs[0].artist}]", f"[ti:{songs[0].title}]"]
-    for song in songs:
-        out += timed(rng, song, "usual", credited=False)
+    for i, song in enumerate(songs):
+        lines = timed(rng, song, "usual", credited=False)
+        while i and _seconds(lines[0]) + 2 > _seconds(out[-1]):  # a clock that didn't go back
+            lines = timed(rng, song, "usual", credited=False)
+        out += lines
     first, *others = songs
     truth = truth_of([first])
     for song in others:
         truth |= nobody(truth_of([song], title_told=False))
     return Case(kind, {"f.lrc": "\n".join(out).encode()}, truth=truth)
+
+
+def _seconds(line: str) -> int:
+    """Of the stamp in front of the line, `[01:02.34]`."""
+    return 60 * int(line[1:3]) + int(line[4:6])
 
 
 def make_word_timed(rng: random.Random, kind: str) -> Case:
