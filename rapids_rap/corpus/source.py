@@ -84,17 +84,19 @@ def numbered_lines(text: str) -> list[tuple[int, str]]:
 
 
 def _undoubled(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    r"""The lines without the blank ones of a text in which every line has one below it.
+    r"""The lines without the blank ones of a text in which every line has one below it, or more.
 
     Programs that end lines twice (`\r\r\n`) leave such, and blank lines then say nothing.
     """
     words = [i for i, (_, line) in enumerate(lines) if line]
     if len(words) < _DOUBLED or any(b - a == 1 for a, b in pairwise(words)):
         return lines
-    undoubled = []
-    for before, at in pairwise([-1, *words]):
-        blank = lines[before + 1 : at]
-        undoubled += [*blank[: len(blank) // 2], lines[at]]
+    usual = min(b - a for a, b in pairwise(words))
+    undoubled = [lines[words[0]]]
+    for before, at in pairwise(words):
+        if at - before > usual:
+            undoubled.append(lines[before + 1])
+        undoubled.append(lines[at])
     return undoubled
 
 

@@ -205,6 +205,8 @@ def test_lines_that_end_twice(tmp_path):
     assert twice.lines[columns].equals(once.lines[columns])
     assert gone(twice) == gone(once)
     assert twice.lines["file_line"].tolist() == [13, 15, 19]
+    thrice = read(write(tmp_path, "a.txt", "\r\r\r\n".join(lines)))
+    assert thrice.lines[columns].equals(once.lines[columns])
 
 
 def test_blank_lines_of_a_short_or_ordinary_text_stay(tmp_path):
