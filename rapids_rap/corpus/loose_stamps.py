@@ -16,7 +16,7 @@ from rapids_rap.corpus.source import Lines
 _CLOCK = r"(\d{1,3}):([0-5]\d)(?:[.:,](\d{1,3}))?"
 _BARE = re.compile(rf"{_CLOCK}\s{{1,9}}(?=\S)")
 _ROUND = re.compile(rf"[(（]\s?{_CLOCK}\s?[)）]")
-_SECONDS = re.compile(r"\[(\d{1,4})\.(\d{1,3})\]")
+_SECONDS = re.compile(r"\[(\d{1,4})\.(\d{2,3})\]")
 _LYRICIFY = re.compile(r"\[\d?\](?=[^()]{0,80}\((\d{1,9}),\d{1,9}\))")
 _TAG = re.compile(r"\[[A-Za-z#]")
 _LEAST = 3

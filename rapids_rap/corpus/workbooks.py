@@ -53,12 +53,17 @@ def facts_of(data: bytes, sheet: Any) -> SheetFacts:
 def filled_down(
     rows: Sequence[tuple[Any, ...]], facts: SheetFacts, columns: Sequence[int | None]
 ) -> list[tuple[Any, ...]]:
-    """The rows with the value of merged cells in each row that they span, in these columns."""
-    filled = list(rows)
-    for column, first, last in facts.merged:
-        if column not in columns or first >= len(rows) or column >= len(rows[first]):
+    """The rows with the value of merged cells in each row that they span, in these columns.
+
+    No cell is in two ranges; a second one, as only an attacker writes it, is passed over.
+    """
+    filled, ends = list(rows), dict.fromkeys(columns, -1)
+    for column, first, last in sorted(facts.merged):
+        if first <= ends.get(column, len(rows)) or first >= len(rows):
             continue
-        value = rows[first][column]
+        if column >= len(rows[first]):
+            continue
+        value, ends[column] = rows[first][column], last
         for row in range(first + 1, min(last + 1, len(rows))):
             cells = [*filled[row], *[None] * (column + 1 - len(filled[row]))]
             cells[column] = value

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from rapids_rap.corpus.workbooks import SheetFacts, filled_down
 from tests.corpus.helpers import check_accounts, norms, read, write
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -33,6 +34,14 @@ def test_an_artist_given_once_for_merged_rows(tmp_path):
     assert corpus.lines["song"].tolist() == ["桥", "桥", "船", "雪"]
     assert any("no artist for 1 lines, beside 3" in warning for warning in corpus.warnings)
     check_accounts(corpus)
+
+
+def test_ranges_that_overlap_take_linear_work():
+    """A workbook made to be slow, with a thousand ranges over all rows, is filled once."""
+    rows = [("某甲",), *[(None,)] * 5_000]
+    merged = ((0, 0, 10_000_000),) * 5_000
+    assert filled_down(rows, SheetFacts(merged), [0]) == [("某甲",)] * 5_001
+    assert filled_down(rows, SheetFacts(merged), [None, 1]) == rows
 
 
 def test_merged_lyrics_are_one_cell(tmp_path):
