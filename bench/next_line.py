@@ -59,7 +59,7 @@ class Pairs:
 class Form:
     """What is counted as form of n lines, each (n,) int64: characters, blanks, class of the final.
 
-    final: of the last character's reading, -1 for what has none.
+    final: of the last character's pinyin, its medial included; -1 for what has none.
     """
 
     length: Int64s
@@ -102,7 +102,7 @@ def forms(texts: Sequence[str]) -> Form:
 
     def final(text: str) -> str:
         held = form(text)[-1]
-        read = lazy_pinyin(held, style=Style.FINALS, strict=False, errors="ignore")
+        read = lazy_pinyin(held, style=Style.FINALS, errors="ignore")
         return read[0] if read else ""
 
     finals = [final(text) for text in texts]
@@ -170,8 +170,8 @@ def form_scores(form_of: Form) -> dict[str, Float64s]:
     length, blanks = apart(form_of.length), apart(form_of.blanks)
     return {
         "length and blanks": -length - blanks,
-        "rhyme alone": rhymes.astype(np.float64),
-        "rhyme, then length and blanks": 1000.0 * rhymes - length - blanks,
+        "final alone": rhymes.astype(np.float64),
+        "final, then length and blanks": 1000.0 * rhymes - length - blanks,
     }
 
 

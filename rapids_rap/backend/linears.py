@@ -18,6 +18,8 @@ ROWS = 1024  # tokens a batch that the layout is chosen for; other batches run a
 class LaidOutLinear(torch.nn.Module):
     """`torch.nn.Linear` without gradients. weight: (out, in) float32 in oneDNN's own layout."""
 
+    weight: torch.Tensor
+
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         laid_out = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS)
