@@ -325,14 +325,20 @@ def embed_pairs(samples: Sequence[Pairs], model: str) -> list[Float32s]:
 
 
 def unseen(pairs: Pairs, models: Sequence[str]) -> Bools:
-    """(m,) whether no model's folder says that it was trained on a pair."""
+    """(m,) whether no model's folder says that it was trained on a pair.
+
+    Raises `InputError` for a model that was trained and doesn't say on what.
+    """
     from rapids_rap.embedding.model import resolve_model
 
     hashes = hash_pairs(zip(pairs.lines, pairs.following, strict=True))
     seen = np.zeros(len(hashes), dtype=np.bool_)
     for model in models:
         spec = resolve_model(EmbeddingConfig(model=model), "float32", download=False)
-        seen |= are_among(hashes, read_trained_on(spec.folder))
+        known = read_trained_on(spec.folder)
+        if known is None:
+            raise InputError(f"{model}: was trained, but its folder holds no record of the songs.")
+        seen |= are_among(hashes, known)
     return ~seen
 
 
