@@ -43,7 +43,8 @@ class SideSpec(_Strict):
 class Requirement(_Strict):
     """What must hold (`at_least`, `at_most`) and what is reached for (`reach`).
 
-    figure: `speed` (seconds of `against` / seconds of `side`), `growth` and `memory_growth`
+    figure: `speed` (seconds of `against` / seconds of `side`), `cpu_speed` (the same of processor
+    seconds, for a machine that other work shares), `growth` and `memory_growth`
     (seconds and peak of `side` / those of `against`), `peak_gib` of `side`, `quality` (the worst
     difference of any figure to `against`, not below -`margin`), or a figure of the scorer: its
     value, or with `against` its difference. Seconds are those of `Scenario.measure`.
@@ -62,7 +63,10 @@ class Requirement(_Strict):
         bounds = [b for b in (self.at_least, self.at_most, self.margin) if b is not None]
         if len(bounds) != 1:
             raise ValueError("one of at_least, at_most and margin is needed")
-        if self.figure in ("speed", "growth", "memory_growth", "quality") and not self.against:
+        if (
+            self.figure in ("speed", "cpu_speed", "growth", "memory_growth", "quality")
+            and not self.against
+        ):
             raise ValueError(f"{self.figure} compares with another side: against is needed")
         return self
 

@@ -43,6 +43,8 @@ def _measured(requirement: Requirement, session: Session) -> tuple[list[float], 
     side, against = requirement.side, requirement.against
     if requirement.figure == "speed":
         return session.ratios(str(against), side, _seconds), ""
+    if requirement.figure == "cpu_speed":
+        return session.ratios(str(against), side, _cpu), ""
     if requirement.figure == "growth":
         return session.ratios(side, str(against), _seconds), ""
     if requirement.figure == "memory_growth":
@@ -93,6 +95,10 @@ def _verdict(requirement: Requirement, value: float) -> Verdict:
 
 def _seconds(run: SideRun) -> float:
     return run.seconds
+
+
+def _cpu(run: SideRun) -> float:
+    return run.cpu_seconds
 
 
 def _peak(run: SideRun) -> float:

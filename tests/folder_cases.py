@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tests.fuzz_cases import mutated
+from tests.fuzz.case import mutated
 
 ODD = (
     "x",

@@ -1,7 +1,8 @@
 """Runs fuzz cases in a sandbox and holds each to the same: a result, or an error of one sentence.
 
 Within seconds, and nothing written outside the output folder. Where a case is read, every line is
-kept or dropped by a rule. `python -m tests.fuzzing SEED NUMBER` runs one case again.
+kept or dropped by a rule; where its lines are known, each comes out under its artist.
+`python -m tests.fuzzing SEED NUMBER` runs one case again.
 """
 
 import contextlib
@@ -23,7 +24,9 @@ from rapids_rap import pipeline
 from rapids_rap.errors import RapError
 from rapids_rap.settings import load_config, render_config
 from tests.conftest import ROOT, rap
-from tests.fuzz_cases import Case, make_case
+from tests.fuzz.case import Case
+from tests.fuzz.held import hold_to, read_back
+from tests.fuzz_cases import make_case
 
 CPU_SECONDS = 5  # of this process: another's load must not fail a case
 WALL_SECONDS = 60  # for what waits instead of working: a pipe that nobody writes to
@@ -75,6 +78,10 @@ class Sandbox:
         written = {str(path.relative_to(out)) for path in after.keys() - before.keys()}
         assert written <= {"corpus.parquet", "dropped.parquet"}, written
         assert {path: after.get(path) for path in before} == before, "an input was changed"
+        if case.truth is not None:
+            assert kept is not None, "what can be read was refused"
+            hold_to(case.truth, out / "corpus.parquet", out / "dropped.parquet")
+            read_back(out / "corpus.parquet", here)
         tally.read += kept is not None
         tally.refused += kept is None
         tally.lines += kept or 0

@@ -2,13 +2,16 @@
 
 import time
 
+import pandas as pd
 import pytest
 
 from rapids_rap import pipeline
 from rapids_rap.errors import ConfigError
 from rapids_rap.settings import load_config
 from tests.conftest import ROOT
-from tests.fuzz_cases import KINDS, make_case
+from tests.fuzz.held import hold_to
+from tests.fuzz.planted import Song, truth_of
+from tests.fuzz_cases import KINDS, PLANTED, make_case
 from tests.fuzzing import run_cases, table
 
 SEED = 20_261
@@ -75,7 +78,7 @@ def test_no_traceback_no_hang_nothing_outside(tmp_path):
     assert set(tally) == set(KINDS)
     assert sum(t.read + t.refused for t in tally.values()) == CASES
     for kind, counts in tally.items():  # a fuzzer that is refused at the door proves nothing
-        assert counts.refused, kind
+        assert counts.refused or kind in (*PLANTED, "mixture", "damaged"), kind
         assert counts.read or kind in ("noise", "set"), kind
 
 
@@ -89,8 +92,36 @@ def test_ten_thousand_cases(tmp_path):
         f"# {MANY:,} generated and mutated inputs, seed {SEED + 1}\n\n"
         "Written by `make test-slow` (`tests/test_fuzz.py`). Each ended in a result, with every\n"
         "line kept or dropped by a rule, or in an error of one sentence; none took 5 s of CPU,\n"
-        f"none wrote outside its output folder.\n\n{table(tally)}"
+        "none wrote outside its output folder. Of the kinds with songs, and of mixtures, every\n"
+        "line came out under its own artist and title, nothing else did, and the corpus read back\n"
+        f"as Parquet, CSV and JSON Lines was the same.\n\n{table(tally)}"
     )
+
+
+def lines_of(artist, *texts):
+    return pd.DataFrame({"text_norm": texts, "artist": artist, "song": "桥"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (lines_of("某乙", "桥洞里", "有人唱"), "artist of '桥洞里'"),
+        (lines_of(None, "桥洞里", "有人唱"), "artist of '桥洞里'"),
+        (lines_of("某甲", "桥洞里"), "didn't come out.*'有人唱': .'header'"),
+        (lines_of("某甲", "桥洞里", "有人唱", "[00:01.00]"), "nobody planted it"),
+        (lines_of("某甲", "桥洞里", "有人唱。"), "didn't come out"),
+    ],
+)
+def test_what_is_held_against_a_reading(tmp_path, lines, says):
+    """A line that is lost, changed, added or another's is noticed where the truth is known."""
+    truth = truth_of([Song("某甲", "桥", ("桥洞里", "有人唱"))])
+    kept, gone = tmp_path / "kept.parquet", tmp_path / "gone.parquet"
+    pd.DataFrame({"text": ["有人唱"], "rule": ["header"]}).to_parquet(gone)
+    lines_of("某　甲".replace("　", "\u200b"), "桥洞里", "有人唱").to_parquet(kept)
+    hold_to(truth, kept, gone)
+    lines.to_parquet(kept)
+    with pytest.raises(AssertionError, match=says):
+        hold_to(truth, kept, gone)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def ours(inputs: Inputs) -> Call:
 
     def call() -> SideFindings:
         rows, distinct = pd.factorize(np.asarray(texts, dtype=object))
-        return _found(encoder.encode(distinct.tolist())[rows], len(distinct))
+        return found_vectors(encoder.encode(distinct.tolist())[rows], len(distinct))
 
     return call
 
@@ -59,7 +59,7 @@ def poster(inputs: Inputs) -> Call:
     ).eval()
 
     def call() -> SideFindings:
-        return _found(baseline.embed_with(texts, tokenizer, model, limit), len(texts))
+        return found_vectors(baseline.embed_with(texts, tokenizer, model, limit), len(texts))
 
     return call
 
@@ -85,12 +85,15 @@ def _sentence_transformers(texts: Sequence[str], rows: Int64s | None = None) -> 
 
     def call() -> SideFindings:
         vectors = strong.embed(texts, encoder, size)
-        return _found(vectors if rows is None else vectors[rows], len(texts), batch_size=size)
+        return found_vectors(
+            vectors if rows is None else vectors[rows], len(texts), batch_size=size
+        )
 
     return call
 
 
-def _found(vectors: Float32s, embedded: int, **counts: int) -> SideFindings:
+def found_vectors(vectors: Float32s, embedded: int, **counts: int) -> SideFindings:
+    """A vector a line, and how many texts were embedded for them."""
     return SideFindings(
         counts={"lines": len(vectors), "texts": embedded, **counts}, arrays={"vectors": vectors}
     )

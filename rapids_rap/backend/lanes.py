@@ -20,6 +20,7 @@ import torch
 
 from rapids_rap.arrays import HostArray
 from rapids_rap.backend.failures import is_out_of_memory
+from rapids_rap.backend.linears import lay_out
 from rapids_rap.errors import CapabilityError
 
 Workers = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -40,6 +41,12 @@ class Lane(Protocol):
 
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
         """The model in the device's memory. Raises `CapabilityError` where it doesn't fit."""
+
+    def lay_out(self, model: torch.nn.Module) -> Callable[[], None] | None:
+        """Lay the weights out as products on this device want them; return what takes it back.
+
+        None where nothing was changed. The model can't be trained any more.
+        """
 
     def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
         """The arrays on the device, for whatever is computed next in this thread."""
@@ -69,6 +76,10 @@ class CpuLane:
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
         """The model itself."""
         return model
+
+    def lay_out(self, model: torch.nn.Module) -> Callable[[], None] | None:
+        """Of float32 layers, for oneDNN."""
+        return lay_out(model)
 
     def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
         """Views of the arrays."""
@@ -137,6 +148,10 @@ class CudaLane:
                 f"{_gib(total)} are free. Stop what else uses the GPU, choose a smaller model, "
                 "embed fewer lines (--limit), or use --backend cpu."
             ) from error
+
+    def lay_out(self, model: torch.nn.Module) -> Callable[[], None] | None:
+        """See `Lane.lay_out`; cuBLAS takes weights as they are."""
+        return None
 
     def upload(self, *arrays: HostArray) -> tuple[torch.Tensor, ...]:
         """See `Lane.upload`; through pinned memory, beside what is being computed."""

@@ -73,7 +73,8 @@ def placed_artists(
     """Position -> name, of all lines that name an artist where they stand.
 
     titles: where songs start -> true if the line there is a title. mask: of credits, a line each.
-    A line without a colon that the song's start takes for its title is an artist's.
+    A line without a colon that the song's start takes for its title is an artist's, and so is one
+    with nothing behind it, if a name and a title follow (`names_below`).
     """
     found = {}
     for i, line in lines.items():
@@ -81,7 +82,8 @@ def placed_artists(
         alone = (i == 0 or blocks[i - 1] != blocks[i]) and (
             i + 1 < len(mask) and blocks[i + 1] != blocks[i] and mask[i + 1] == NOT_CREDIT
         )
-        if line.sure or below or alone or (line.labelled and i in titles):
+        above_name = line.labelled and not line.name and titles.get(i + 2, 0) > 0
+        if line.sure or below or alone or above_name or (line.labelled and i in titles):
             found[i] = line.name
     return found
 

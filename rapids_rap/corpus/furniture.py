@@ -25,7 +25,9 @@ _CONTRIBUTORS = re.compile(r"\d{1,4} Contributors?(?![ a-z])")
 _TITLE_GLUED = re.compile(r".{1,120}? Lyrics(?=\[)")
 _TICKETS = re.compile(r"See [^$]{1,80}? LiveGet tickets as low as \$\d[\d,.]{0,9}")
 _ALSO = re.compile(r"(?<!\s)You might also like(?=$|[^\sa-z'’,.!?])")
-_EMBED = re.compile(r"(?:(?<![\d.,])\d[\d.,]{0,8}[KM]?|^|(?<=\S))Embed(?:Share URLCopyEmbedCopy)?$")
+_EMBED = re.compile(
+    r"(?:(?<!\d)(?<!\d[.,])\d[\d.,]{0,8}[KM]?|^|(?<=\S))Embed(?:Share URLCopyEmbedCopy)?$"
+)
 _LANGUAGE = (
     r"(?:English|Español|Português|Türkçe|Deutsch|Français|Italiano|Polski|Nederlands|Svenska|"
     r"Bahasa Indonesia|Tiếng Việt|Русский|Українська|العربية|日本語|한국어|ไทย|हिन्दी|"

@@ -89,7 +89,7 @@ def keys_of(record: Record, config: InputConfig, *, foreign: bool) -> Keys | Non
     own = config.text in record
     if own and not foreign:
         return Keys(config.text, config.artist, config.song)
-    artist = _first(record, (config.artist, *_ARTISTS, *_MORE_ARTISTS))
+    artist = artist_key(record, config)
     title = _first(record, (config.song, *_TITLES))
     netease, lrclib = _PLATFORMS
     answers = tuple(key for key in netease if _is_answer(record.get(key)))
@@ -103,6 +103,11 @@ def keys_of(record: Record, config: InputConfig, *, foreign: bool) -> Keys | Non
     elif foreign:
         text = _first(record, (config.text, *_TEXTS))
     return Keys(text, artist, title) if text else None
+
+
+def artist_key(record: Record, config: InputConfig) -> str:
+    """The key under which an object names who sings, "" if none."""
+    return _first(record, (config.artist, *_ARTISTS, *_MORE_ARTISTS))
 
 
 def lyrics_of(cell: Any, where: str) -> Lyrics:
@@ -232,7 +237,7 @@ def _with_artist(
         return songs
     return [
         song
-        if isinstance(song, Stray) or _first(song, (config.artist, *_ARTISTS, *_MORE_ARTISTS))
+        if isinstance(song, Stray) or artist_key(song, config)
         else {**song, config.artist: around[key]}
         for song in songs
     ]

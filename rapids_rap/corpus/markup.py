@@ -96,7 +96,10 @@ def break_lines(line: str) -> list[str]:
         line = line[:-_TAIL] + _CLOSING_BREAK.sub("", line[-_TAIL:])
     if spelled_out:
         line = _SPELLED_OUT.sub("<br>", line)
-    return [_bracket(piece) for piece in _BREAK.split(line)]
+    pieces = [_bracket(piece) for piece in _BREAK.split(line)]
+    if len(pieces) > 1 and pieces[0].strip() and not pieces[-1].strip():
+        pieces.pop()  # `LINE<br>` and a line feed end one line, not two
+    return pieces
 
 
 def spells_out_breaks(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import date, datetime, time
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +25,9 @@ from rapids_rap.corpus.rows import (
     wanted_columns,
 )
 from rapids_rap.corpus.source import Source
+from rapids_rap.corpus.workbooks import SheetFacts, facts_of, filled_down
 from rapids_rap.errors import CapabilityError, InputError, RapError
+from rapids_rap.runs.files import listed
 from rapids_rap.runs.received import measure_parquet, require_room
 
 _UNPACKED = 15  # bytes of main memory that a byte of a workbook's XML takes as cells
@@ -125,6 +128,7 @@ def read_xlsx(
         _measure_archive(data, name)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheets = {sheet.title: _cells_of(sheet, name) for sheet in book.worksheets}
+        facts = {sheet.title: facts_of(data, sheet) for sheet in book.worksheets}
     except RapError:
         raise
     except Exception as error:  # whatever a damaged archive makes its parsers raise
@@ -135,8 +139,18 @@ def read_xlsx(
     chosen = [title for title, header in headers.items() if header.count(config.text) == 1]
     if not chosen:
         require_text(next((h for h in headers.values() if any(h)), []), name, config)
-    rows = (row for title in chosen for row in _sheet_rows(sheets[title], name, config, folders))
+    dates: list[str] = []
+    rows = (
+        row
+        for title in chosen
+        for row in _sheet_rows(sheets[title], facts[title], name, config, folders, dates)
+    )
     source = from_rows("xlsx", rows)
+    if dates:
+        source.notes.append(
+            "dates as names, which may be titles that the spreadsheet changed (type them as text): "
+            f"{listed(list(dict.fromkeys(dates)))}"
+        )
     left_out = [title for title, header in headers.items() if title not in chosen and any(header)]
     if left_out:
         source.notes.append(f'sheets without a column "{config.text}": {", ".join(left_out)}')
@@ -165,10 +179,17 @@ def _cells_of(sheet: Any, name: str) -> list[tuple[Any, ...]]:
 
 
 def _sheet_rows(
-    rows: list[tuple[Any, ...]], name: str, config: InputConfig, folders: dict[str, str | None]
+    rows: list[tuple[Any, ...]],
+    facts: SheetFacts,
+    name: str,
+    config: InputConfig,
+    folders: dict[str, str | None],
+    dates: list[str],
 ) -> Iterator[Row | SetApart]:
+    """The rows of one sheet; names that are dates are added to `dates`."""
     header = header_of([_cell(cell) or "" for cell in rows[0]], config)
     look_for_names(header.names, name, config, tuple(folders))
+    rows = filled_down(rows, facts, header.places[1:3])  # artist and song
     for number, row in enumerate(rows[1:], start=2):
         fields = [_cell(cell) or "" for cell in row]
         if repeats(fields, header):
@@ -176,8 +197,21 @@ def _sheet_rows(
             yield SetApart(number, " ".join(fields))
             continue
         cells = [_cell(row[p]) if p is not None and p < len(row) else None for p in header.places]
+        if cells[0] is None and (number - 1, header.places[0]) in facts.no_value:
+            yield SetApart(
+                number,
+                " ".join(filter(None, fields)) or "(a formula)",
+                f"{name}: row {number:,} has a formula for its lyrics that no spreadsheet has "
+                "computed; open the file in one, save it, and read that.",
+            )
+            continue
+        dates += [cells[i] or "" for i in (1, 2) if _is_date(row, header.places[i])]
         cells[0] = cells[0] and lines_of_list(cells[0])
         yield row_of(number, cells, config, folders)
+
+
+def _is_date(row: tuple[Any, ...], place: int | None) -> bool:
+    return place is not None and place < len(row) and isinstance(row[place], date | time)
 
 
 def _cell(value: Any) -> str | None:
@@ -186,4 +220,6 @@ def _cell(value: Any) -> str | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return name_of_number(value)
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
     return str(value).strip("\ufeff") if isinstance(value, str) else str(value)

@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.json_names import artists_from_keys
 from rapids_rap.corpus.json_songs import (
     Record,
     Stray,
@@ -76,6 +77,7 @@ def read_json(
         ) from error
     if isinstance(document, list) and all(isinstance(part, str) for part in document):
         document = {config.text: document}
+    document, artists = artists_from_keys(document, config)
     found = songs_in(transposed(document, config), config)
     if not any(isinstance(one, dict) for one in found):
         raise NoLyricsError(
@@ -89,6 +91,8 @@ def read_json(
         if isinstance(one, dict) or may_be_lyrics(one.value)
     )
     source = from_rows("json", rows)
+    if artists:
+        source.notes.append(f"the keys of its songs are taken for their artists: {listed(artists)}")
     silent = [
         f"song {number:,} ({keys_in(one.value)})"
         for number, one in numbered

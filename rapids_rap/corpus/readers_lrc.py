@@ -14,13 +14,15 @@ from rapids_rap.corpus.source import Group, Lines, Mark, Source
 from rapids_rap.corpus.stamps import has_hours, is_stamped, stamped
 from rapids_rap.corpus.tags import Tag, name_label, name_of_file, tags_of
 
+TIMED = (".lrc", ".krc", ".qrc", ".yrc")
 _STAMPED_ENOUGH = 3
 _MOST_STAMPS = 100  # of a line: each makes a line of its own
-_HOUR = re.compile(r"[\[［【]\s?\d{1,2}[:：]\d{2}\s?[\]］】](?!\s?[\[［【])")
+_HOUR = re.compile(r"[\[［【]\s?\d{1,2}[:：]\d{1,2}\s?[\]］】](?!\s?[\[［【])")
 # Walaoke's women, men and duets, where two lines begin so; what LRCX and Apple's lyrics wrap.
 _VOICE = re.compile(r"\A(?:F|M|D|Both|男/女|众|眾|全)\s?[:：]\s{0,9}(?=\S)")
 _LEAST_VOICES = 2
 _BACKGROUND = re.compile(r"\[bg:\s{0,9}([^\[\]]*)\]")
+_TRANSLATED = re.compile(r"\[tr(?::[A-Za-z-]{1,16})?\]\s{0,9}")  # LRCX
 _TIMES_ONLY = re.compile(r"\[tt\](?:<\d+,\d+>|\s)*")
 _HEAD = 8  # lines of a song without tags in which its names are looked for
 _NAMES = ("ar", "ti")
@@ -62,7 +64,8 @@ class _Song:
 def looks_like_lrc(lines: Sequence[str]) -> bool:
     """Whether enough lines begin with a time stamp: three, or half of those that aren't blank.
 
-    `[12:30]` may be the time of a day in a lyric: such stamps must be on half of the lines.
+    `[12:30]` may be the time of a day in a lyric, `[3:2]` a score: such stamps must be on half of
+    the lines.
     """
     found = [line for line in lines if is_stamped(line)]
     exact = sum(_HOUR.match(line) is None for line in found)
@@ -180,7 +183,10 @@ def _add_line(song: _Song, number: int, line: str, hours: bool, *, voices: bool)
         song.crowded.append(number)
     again = len(times) > 1
     text = _VOICE.sub("", found.text, count=1) if voices else found.text
-    song.entries += [Entry(time, number, text, time, again) for time in times]
+    other = _TRANSLATED.match(text)
+    if other:
+        text = text[other.end() :]
+    song.entries += [Entry(time, number, text, time, again, bool(other)) for time in times]
 
 
 def _join(song: _Song, more: _Song) -> None:
@@ -227,6 +233,7 @@ def _add(source: Source, song: _Song, group: int, block: int) -> int:
             continue
         if entry.stamp is not None and entry.stamp == stamp:
             source.second.add(len(source.text))
-        source.add(entry.text, entry.line, group, block)
+        mark = Mark.TRANSLATION if entry.translation else Mark.TEXT
+        source.add(entry.text, entry.line, group, block, mark)
         stamp = entry.stamp
     return block

@@ -219,7 +219,8 @@ class _QuotedCells:
     """Which lines of a TSV belong to one record, because a quoted cell spans them.
 
     An open quote reads on to the line that closes it, if that makes a record of `width` fields and
-    no line on the way is a record in itself: else the quote mark is a lyric's. Linear in the lines.
+    no line between them is a record in itself: else the quote mark is a lyric's. Linear in the
+    lines.
     """
 
     def __init__(self, lines: Sequence[str], width: int) -> None:
@@ -235,7 +236,7 @@ class _QuotedCells:
         for i in range(n - 1, -1, -1):
             if width < 2 or not _opens(lines[i].rpartition("\t")[2]):
                 self._last[i] = i
-            elif close < full:
+            elif close <= full and close < n:
                 self._last[i] = self._last[close]
             close = i if _closes(lines[i].partition("\t")[0]) else close
             full = i if self._tabs[i + 1] - self._tabs[i] + 1 == width else full
@@ -267,8 +268,9 @@ def _fields_of(lines: Sequence[str]) -> list[str]:
 
 
 def _opens(cell: str) -> bool:
-    """Whether a quote mark opens the cell and none closes it."""
-    return cell.startswith('"') and cell.count('"') % 2 == 1
+    """Whether a quote mark that is not doubled opens the cell and none closes it."""
+    opening = len(cell) - len(cell.lstrip('"'))
+    return opening % 2 == 1 and cell.count('"') % 2 == 1
 
 
 def _closes(end: str) -> bool:

@@ -17,9 +17,10 @@ from rapids_rap.corpus.artist_lines import (
     placed_artists,
 )
 from rapids_rap.corpus.credits import CREDIT, NOT_CREDIT, credit_mask
+from rapids_rap.corpus.loose_stamps import with_usual_stamps
 from rapids_rap.corpus.markup import strip_markup
 from rapids_rap.corpus.normalize import unicode_form
-from rapids_rap.corpus.readers_lrc import looks_like_lrc, names_a_song, read_lrc
+from rapids_rap.corpus.readers_lrc import TIMED, looks_like_lrc, names_a_song, read_lrc
 from rapids_rap.corpus.source import Group, Lines, Mark, Source
 from rapids_rap.corpus.stamps import is_stamped, strip_stamps
 from rapids_rap.runs.files import listed
@@ -40,14 +41,15 @@ _TITLE_LABEL = re.compile(r"(?:歌名|歌曲名?|曲名|标题|歌曲名称)\s*[
 def read_text(lines: Lines, path: PurePath) -> Source:
     """A text file in whichever of the three layouts it is.
 
-    A `歌手姓名` line anywhere: the researchers' layout. A `.lrc` file, or three lines with a time
-    stamp (or half of the lines of a short file), or a tag that names a song: LRC. Otherwise plain
-    lines.
+    A `歌手姓名` line anywhere: the researchers' layout. A suffix of timed lyrics, or three lines
+    with a time stamp (or half of the lines of a short file), or a tag that names a song: LRC.
+    Otherwise plain lines.
     """
     found = [artist_line(line, unicode_form([line])[0]) for line in _maybe_artists(lines)]
     if any(line and line.sure for line in found):
         return read_songbook(lines)
-    if path.suffix.lower() == ".lrc" or looks_like_lrc([line for _, line in lines]):
+    lines = with_usual_stamps(lines)
+    if path.suffix.lower() in TIMED or looks_like_lrc([line for _, line in lines]):
         return read_lrc(lines, path)
     if any(names_a_song(line) for _, line in lines):
         return read_lrc(lines, path)

@@ -20,6 +20,7 @@ BEFORE_ALL = -(10**9)  # milliseconds: a line above the first stamp
 _JITTER = 1_000  # milliseconds that a clock may go back without meaning it
 _LEAST_RUN = 3  # lines on average, where a clock starts again more than once
 _LEAST_SWITCHES = 3  # two songs whose lines would alternate: A B A B
+_WHOLE = 4  # lines that are more than a passage, where they come before all others
 _SECOND = 1_000  # milliseconds
 
 
@@ -31,6 +32,7 @@ class Entry(NamedTuple):
     text: str
     stamp: int | None  # milliseconds; None: the line has no stamp of its own
     again: bool = False  # whether the line has several stamps
+    translation: bool = False  # whether the format calls it one
 
 
 class Restarts(NamedTuple):
@@ -119,11 +121,15 @@ class _Known:
     def is_another(self, run: Sequence[Entry]) -> bool:
         """Whether a run is another song: its lines are others, and would fall between these.
 
-        Within one gap it is a passage of the same song that stands at the file's end.
+        Within one gap it is a passage of the same song that stands at the file's end, but no
+        passage comes before all of them.
         """
         lines = _once(run)
         if len(self.times) < 2 or len(lines) < 2 or self.is_version(run):
             return False
+        words = sum(bool(entry.text) for entry in lines)
+        if min(len(self.times), words) >= _WHOLE and lines[-1].time < self.times[0]:
+            return True  # a song that is over before the other begins to sing
         places = {bisect_right(self.times, entry.time) for entry in lines}
         switches = sum((place > 0) + (place < len(self.times)) for place in places)
         return switches >= _LEAST_SWITCHES

@@ -13,16 +13,18 @@ import base64
 import logging
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from urllib.parse import unquote
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.loose_stamps import with_usual_stamps
 from rapids_rap.corpus.markup import spells_out_breaks
 from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
-from rapids_rap.corpus.source import Group, Mark, Source, name_of, numbered_lines, visible
+from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of, numbered_lines, visible
 from rapids_rap.corpus.stamps import unflattened
 from rapids_rap.errors import InputError, NoLyricsError
 from rapids_rap.runs.files import listed
@@ -173,6 +175,12 @@ def _say(table: _Table) -> None:
             f"{column} {said}: what programs write where nothing is known, kept as it is (empty "
             "the cell if nothing is meant)"
         )
+    unnamed, named = _without_artist(table.source)
+    if unnamed and named and table.source.format in ("csv", "tsv", "xlsx"):
+        table.source.notes.append(
+            f"no artist for {unnamed:,} lines, beside {named:,} with one: an empty cell is not the "
+            "artist above (fill it in if it is meant)"
+        )
     if table.ciphers:
         table.source.notes.append(
             f"rows dropped, because their lyrics are in code (QQ's QRC, perhaps), which must be "
@@ -184,6 +192,17 @@ def _say(table: _Table) -> None:
         table.source.notes.append(
             f"the two characters \\n are read as line breaks in {table.spelled_out:,} cells"
         )
+
+
+def _without_artist(source: Source) -> tuple[int, int]:
+    """How many lines of rows have no artist, and how many have one."""
+    nobody = [group.artist is None for group in source.groups]
+    counts = Counter(
+        nobody[group]
+        for group, mark in zip(source.group, source.mark, strict=True)
+        if mark == Mark.TEXT
+    )
+    return counts[True], counts[False]
 
 
 def _add_row(table: _Table, row: Row) -> None:
@@ -198,8 +217,9 @@ def _add_row(table: _Table, row: Row) -> None:
         return
     for column, value in (("artist", row.artist), ("title", row.title), ("lyric", row.text)):
         table.doubt(column, value)
-    lines = [(row.line, line) for _, line in numbered_lines(unflattened(row.text))]
+    lines: Lines = [(row.line, line) for _, line in numbered_lines(unflattened(row.text))]
     many = sum(bool(line) for _, line in lines) > 1
+    lines = with_usual_stamps(lines) if many else lines
     table.spelled_out += many and spells_out_breaks(row.text)
     timed = many and looks_like_lrc([line for _, line in lines])
     group = _group(row, many, table)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import pairwise
 
 from rapids_rap.corpus.markup import break_lines
 from rapids_rap.corpus.normalize import is_blank
@@ -13,6 +14,7 @@ from rapids_rap.corpus.normalize import is_blank
 _EDGE = "\ufeff\u200b\u200e\u200f\u2060"
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u00ad\ufeff]+")  # in names, not seen
 
+_DOUBLED = 6  # lines of a text, at least, that has a blank line below each
 
 Lines = Sequence[tuple[int, str]]
 """The numbered lines of a text, as `numbered_lines` gives them."""
@@ -73,11 +75,29 @@ def numbered_lines(text: str) -> list[tuple[int, str]]:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return [
+    lines = [
         (number, visible(piece))
         for number, line in enumerate(text.split("\n"), start=1)
         for piece in break_lines(line)
     ]
+    return _undoubled(lines)
+
+
+def _undoubled(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    r"""The lines without the blank ones of a text in which every line has one below it, or more.
+
+    Programs that end lines twice (`\r\r\n`) leave such, and blank lines then say nothing.
+    """
+    words = [i for i, (_, line) in enumerate(lines) if line]
+    if len(words) < _DOUBLED or any(b - a == 1 for a, b in pairwise(words)):
+        return lines
+    usual = min(b - a for a, b in pairwise(words))
+    undoubled = [lines[words[0]]]
+    for before, at in pairwise(words):
+        if at - before > usual:
+            undoubled.append(lines[before + 1])
+        undoubled.append(lines[at])
+    return undoubled
 
 
 def visible(line: str) -> str:

@@ -19,6 +19,10 @@ _STAMPS = re.compile(rf"(?:\s{{0,9}}{_STAMP})+")
 _ANY_STAMP = re.compile(
     rf"{_STAMP}|<\d{{1,3}}{_COLON}\d{{1,2}}(?:{_COLON}\d{{1,3}})?(?:[.．,，]\d{{1,6}})?>"
 )
+# A clock for certain: `[00:12]`, or any with hundredths; in front of a line its seconds will do.
+_CERTAIN = rf"-?(?:0\d{{1,3}}{_COLON}[0-5]\d|\d{{1,4}}{_COLON}\d{{1,2}}(?:{_COLON}|[.．,，])\d)"
+_CERTAIN_STAMP = re.compile(rf"(?={_OPEN}\s?{_CERTAIN}){_STAMP}|<{_CERTAIN}[\d:.,]{{0,12}}>")
+_IN_FRONT = re.compile(rf"\s{{0,9}}{_OPEN}\s?(?:{_CERTAIN}|-?\d{{1,4}}{_COLON}[0-5]\d)")
 _START = re.compile(
     rf"{_OPEN}\s?(-?)(\d{{1,4}}){_COLON}(\d{{1,2}})(?:{_COLON}(\d{{1,3}}))?(?:[.．,，](\d{{0,6}}))?"
 )
@@ -68,11 +72,15 @@ def is_stamped(line: str) -> bool:
 
 
 def strip_stamps(text: str) -> str:
-    """The text without any stamp, wherever it stands, and without the times of its words."""
+    """The text without any stamp, wherever it stands, and without the times of its words.
+
+    Within a line that has none in front, a stamp has hundredths: `[3:2]` and `[21:19]` are scores.
+    """
     words = _word_timed(text)
     if words is not None:
         text = _WORD.sub("", text[words.end() :])
-    return _ANY_STAMP.sub("", text)
+    stamp = _ANY_STAMP if words or _IN_FRONT.match(text) else _CERTAIN_STAMP
+    return stamp.sub("", text)
 
 
 def unflattened(text: str) -> str:

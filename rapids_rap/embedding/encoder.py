@@ -14,7 +14,7 @@ from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.failures import is_device_error, is_out_of_memory
 from rapids_rap.backend.lanes import Lane
 from rapids_rap.embedding.folder import first_line
-from rapids_rap.embedding.forward import BatchPlan, Runner, choose_plan
+from rapids_rap.embedding.forward import BatchPlan, Runner, choose_plan, lay_out_weights
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights, rows_of_words
 from rapids_rap.embedding.packing import TokenBatchIds, make_batch, plan_batches
 from rapids_rap.embedding.projection import load_projection
@@ -64,6 +64,7 @@ class Encoder:
             self._words = rows_of_words(model)
             self._runner = Runner(model, lane)
             self.plan: BatchPlan = choose_plan(self._runner, spec, attention)
+            lay_out_weights(self._runner, spec)
         self._projection = (
             load_projection(spec.projection, spec.dim).to(lane.device) if spec.projection else None
         )

@@ -116,6 +116,27 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> BatchPlan:
     return BatchPlan("dense", True, "texts of equal length, nothing is padded or masked")
 
 
+def lay_out_weights(runner: Runner, spec: ModelSpec) -> None:
+    """Have the lane lay the weights out, and take it back where that moves a state.
+
+    A family whose layers are no plain linear layers, or that reads their weights itself, keeps
+    them. The model can't be trained any more.
+    """
+    length = min(8, spec.max_tokens)
+    tokens = _probe_tokens(runner.model.config, [length, length])
+    before = _probe(runner, tokens, [0, 1], "dense")
+    take_back = runner.lane.lay_out(runner.model)
+    if take_back is None:
+        return
+    try:
+        moved = _difference(_probe(runner, tokens, [0, 1], "dense"), before)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError):
+        moved = np.inf
+    if moved > TOLERANCE.get(before.dtype, HALF_TOLERANCE):
+        log.info("%s keeps its weights as they are: laid out they move its states", spec.name)
+        take_back()
+
+
 def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: str) -> str:
     """Why the registered attention must not be used, or an empty string."""
     model = runner.model

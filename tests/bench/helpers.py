@@ -12,7 +12,7 @@ def run(side, number, seconds, peak=2**30, stages=None):
         process_seconds=seconds + 1,
         cold=seconds,
         warm=(),
-        cpu_seconds=seconds,
+        cpu_seconds=seconds / 2 if side == "ours" else seconds,
         peak_bytes=peak,
         lines=1000,
         counts={"lines": 1000, "tokens": 7000},

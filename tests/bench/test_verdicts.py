@@ -17,6 +17,12 @@ def test_speed_is_the_median_of_the_rounds_ratios():
     assert checked.verdict == "met"
 
 
+def test_processor_seconds_are_judged_where_a_scenario_asks_for_them():
+    """Beside other work the clock says who was alone on the machine, not who is faster."""
+    checked = one({"figure": "cpu_speed", "against": "other", "at_least": 2})
+    assert (checked.value, checked.low, checked.high) == (20.0, 10.0, 20.0)
+
+
 @pytest.mark.parametrize(
     ("floor", "reach", "verdict"), [(11, 20, "missed"), (10, 10, "reached"), (5, 11, "met")]
 )

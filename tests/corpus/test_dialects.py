@@ -86,6 +86,23 @@ def test_quote_marks_in_a_tsv(tmp_path, cell, expected):
         check_accounts(corpus)
 
 
+@pytest.mark.parametrize("columns", ["{text}\t{song}", "{song}\t{text}"])
+def test_a_cell_of_several_lines_in_a_tsv(tmp_path, columns):
+    """Excel quotes it, its quote marks doubled, in the first column as in the last."""
+    cells = ['"""桥洞里\n有人""唱"', '"没有船\n""雪停了\n""灯还亮着"']
+    rows = [columns.format(song=song, text=text) for song, text in zip("桥船", cells, strict=True)]
+    text = "\r\n".join([columns.format(song="song", text="text"), *rows])
+    corpus = read(write(tmp_path, "a.tsv", text))
+    assert [row[1:] for row in songs(corpus)] == [
+        ("桥", '"桥洞里'),
+        ("桥", '有人"唱'),
+        ("船", "没有船"),
+        ("船", '"雪停了'),
+        ("船", '"灯还亮着'),
+    ]
+    check_accounts(corpus)
+
+
 def test_open_quotes_in_every_row_of_a_tsv(tmp_path):
     """Two rows that open and close one quote between them stay two rows."""
     text = 'artist\ttext\n某甲\t"走吧\n某乙\t没有人"\n某丙\t"\n'

@@ -78,6 +78,8 @@ def test_a_lyric_with_the_same_words_stays(tmp_path, line):
         ("2 Contributors河堤 LyricsSomebody wrote about it. Read More [Intro]", "[Intro]"),
         ("河堤 Lyrics[副歌]", "[副歌]"),
         ("天亮了4Embed", "天亮了"),
+        ("天亮了…4Embed", "天亮了..."),
+        ("天亮了，12Embed", "天亮了,"),
         ("so long in the endEmbed", "so long in the end"),
         ("天亮了You might also like", "天亮了"),
         ("You might also like[Hook]", "[Hook]"),

@@ -103,6 +103,31 @@ def test_what_html_puts_inside_a_line(tmp_path, line):
     assert len(norms(read(write(tmp_path, "a.txt", line + "\n")))) == 1
 
 
+@pytest.mark.parametrize("end", ["<br>", "<br/>", "&#10;", "\u2028"])
+def test_a_break_at_the_end_of_a_line_is_one(tmp_path, end):
+    """A break and a line feed behind it end one line; a break alone is a blank line."""
+    text = f"桥洞里{end}\n有人唱{end}\n{end}\n没有船{end}\n"
+    corpus = read(write(tmp_path, "a.txt", text))
+    assert corpus.lines["stanza"].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("我们赢[3:2]", "我们赢[3:2]"),
+        ("[3:2]我们赢了", "[3:2]我们赢了"),
+        ("比分[21:19]很紧", "比分[21:19]很紧"),
+        ("[98:87]", "[98:87]"),
+        ("桥[00:12]洞[00:13.5]里", "桥洞里"),
+        ("[1:05]桥洞里", "桥洞里"),
+        ("桥<00:12.30>洞里[1:02:03]", "桥洞里"),
+    ],
+)
+def test_scores_are_no_stamps(line, left):
+    """A clock has two digits of seconds, and within a line hundredths or minutes with a nought."""
+    assert strip_markup(line) == left
+
+
 @pytest.mark.parametrize(
     ("line", "left"),
     [

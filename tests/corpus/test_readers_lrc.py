@@ -327,3 +327,30 @@ def test_what_other_players_wrap_around_words(tmp_path):
     corpus = read(write(tmp_path, "a.lrc", text))
     assert norms(corpus) == ["桥洞里", "有人唱", "没有船"]
     check_accounts(corpus)
+
+
+def test_a_song_that_is_over_before_the_other_begins():
+    """It is nobody's, not the intro of the one above; a few early lines at the end still are."""
+    later = "".join(f"[00:{40 + 5 * i}.10]桥{i}\n" for i in range(4))
+    early = [f"[00:{5 + 6 * i:02d}.20]船{i}\n" for i in range(4)]
+    tags = "[ar:某甲]\n[ti:桥]\n"
+    found = songs(tags + later + "".join(early))
+    assert [(artist, text) for artist, _, text in found[4:]] == [(None, f"船{i}") for i in range(4)]
+    assert {artist for artist, *_ in songs(tags + later + "".join(early[:3]))} == {"某甲"}
+
+
+def test_translations_that_the_format_names(tmp_path):
+    """LRCX marks them; a word in brackets that is no mark stays."""
+    text = "[00:01.00]桥洞里\n[00:01.00][tr]under the bridge\n[00:02.00]有人唱\n"
+    text += "[00:02.00][tr:en-US]somebody sings\n[00:03.00][true]没有船\n"
+    corpus = read(write(tmp_path, "a.lrc", text))
+    assert norms(corpus) == ["桥洞里", "有人唱", "[true]没有船"]
+    assert gone(corpus) == dict.fromkeys(("under the bridge", "somebody sings"), "translation")
+
+
+@pytest.mark.parametrize("suffix", ["lrc", "krc", "qrc", "yrc"])
+def test_timed_suffixes_without_a_stamp(tmp_path, suffix):
+    """Plain lines under the suffix of timed lyrics are a song, called as the file is."""
+    corpus = read(write(tmp_path, f"某甲 - 桥.{suffix}", "桥洞里\n有人唱\n"))
+    assert corpus.lines["artist"].tolist() == ["某甲", "某甲"]
+    assert set(corpus.lines["song"]) == {"桥"}

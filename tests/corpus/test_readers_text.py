@@ -8,7 +8,7 @@ import pytest
 from rapids_rap.corpus.readers_lrc import read_lrc
 from rapids_rap.corpus.readers_text import read_plain, read_songbook, read_text
 from rapids_rap.corpus.source import Mark, Source, numbered_lines
-from tests.corpus.helpers import norms, read, write
+from tests.corpus.helpers import gone, norms, read, write
 
 SONGBOOK = """\
 歌手姓名：某甲
@@ -182,9 +182,37 @@ def test_line_breaks():
         (1, "a"),
         (2, "b"),
         (2, "c"),
-        (2, ""),
         (3, "d"),
     ]
+
+
+def test_lines_that_end_twice(tmp_path):
+    """Where every line has a blank one below it, blank lines say nothing, and two are one."""
+    lines = [
+        "歌手姓名：某甲",
+        "",
+        "桥",
+        "作词：某甲",
+        "录音 By 某乙",
+        "",
+        "桥洞里",
+        "有人唱",
+        "",
+        "没有船",
+    ]
+    once, twice = (read(write(tmp_path, "a.txt", end.join(lines))) for end in ("\r\n", "\r\r\n"))
+    columns = ["text", "artist", "song", "stanza"]
+    assert twice.lines[columns].equals(once.lines[columns])
+    assert gone(twice) == gone(once)
+    assert twice.lines["file_line"].tolist() == [13, 15, 19]
+    thrice = read(write(tmp_path, "a.txt", "\r\r\r\n".join(lines)))
+    assert thrice.lines[columns].equals(once.lines[columns])
+
+
+def test_blank_lines_of_a_short_or_ordinary_text_stay(tmp_path):
+    """Stanzas of one line are stanzas beside others, and in a text of a few lines."""
+    for text in ("一\n\n二\n\n三\n", "一\n二\n\n三\n\n四\n\n五\n\n六\n\n七\n"):
+        assert read(write(tmp_path, "a.txt", text)).lines["stanza"].max() == text.count("\n\n")
 
 
 def test_lrc_fractions_of_any_length(tmp_path):

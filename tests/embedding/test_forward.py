@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rapids_rap.backend.lanes import CpuLane
+from rapids_rap.backend.linears import LaidOutLinear
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.attention import BY_TEXT
 from rapids_rap.embedding.forward import Runner, _probe, _probe_tokens
@@ -147,3 +148,34 @@ def test_a_padding_id_inside_a_text_is_an_ordinary_token(make_model, encoder_of)
     np.testing.assert_allclose(packed.encode(texts), encoder.encode(texts), atol=1e-5)
     moved = encoder.encode(["山水", "山?水"])
     assert np.abs(moved[0] - moved[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("family", ["qwen2", "bert", "xlm-roberta", "bloom"])
+def test_weights_that_are_laid_out_give_the_same_vectors(family, make_model, encoder_of):
+    """In every family, alone and together: only the last bits may differ."""
+    folder = make_model(family)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CpuLane, "lay_out", lambda self, model: None)
+        plain = encoder_of(folder).encode(TEXTS)
+    encoder = encoder_of(folder)
+    laid_out = [m for m in encoder._runner.model.modules() if isinstance(m, LaidOutLinear)]
+    assert bool(laid_out) == torch.backends.mkldnn.is_available()
+    np.testing.assert_allclose(encoder.encode(TEXTS), plain, atol=1e-5)
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(encoder.encode(TEXTS), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("breaks", ["raises", "differs"])
+def test_a_model_whose_states_move_keeps_its_own_layers(breaks, monkeypatch, qwen2, encoder_of):
+    """A family that reads its weights itself must run as before, not end in an error."""
+    plain = encoder_of(qwen2).encode(TEXTS)
+
+    def forward(self, states):
+        if breaks == "raises" and self.in_features > 16:  # the layer that is tried alone has 16
+            raise RuntimeError("mkldnn tensors can't be read")
+        return states.new_zeros(*states.shape[:-1], self.out_features)
+
+    monkeypatch.setattr(LaidOutLinear, "forward", forward)
+    encoder = encoder_of(qwen2)
+    assert not [m for m in encoder._runner.model.modules() if isinstance(m, LaidOutLinear)]
+    np.testing.assert_allclose(encoder.encode(TEXTS), plain, atol=1e-5)

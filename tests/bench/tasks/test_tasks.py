@@ -1,11 +1,16 @@
 """The sides themselves, on the sample lyrics: they find the same things, and the scorer sees it."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from rapids_rap.bench.baseline import strong
 from rapids_rap.bench.measure import Inputs, keep
-from rapids_rap.bench.tasks import embedding, maps, pipelines, silhouette, topics
+from rapids_rap.bench.tasks import embedding, maps, pipelines, real_encoder, silhouette, topics
 
 
 @pytest.fixture
@@ -42,6 +47,35 @@ def test_every_encoder_gives_the_same_vectors(inputs, monkeypatch):
     for side in ("ours", "library", "distinct"):
         assert figures[side]["largest_difference"] < 1e-5
         assert figures[side]["knn_recall"] > 0.99
+
+
+def test_the_race_with_a_real_encoder_compares_equal_vectors(inputs, monkeypatch, capsys):
+    """Any model runs in it: both sides compute in float32, at one batch size found before."""
+    monkeypatch.setattr(real_encoder, "MODEL", "demo")
+    monkeypatch.setattr(real_encoder, "TUNED_ON", 32)
+    real_encoder.prepare(inputs)
+    figures = found(
+        real_encoder,
+        inputs,
+        **{
+            "ours": real_encoder.ours,
+            "sentence-transformers": real_encoder.sentence_transformers,
+            "distinct": real_encoder.sentence_transformers_distinct,
+        },
+    )
+    for side in figures.values():
+        assert side["least_cosine"] > 0.99999
+        assert side["knn_recall"] > 0.99
+
+
+def test_half_precision_on_disk_races_in_float32(demo_folder, tmp_path):
+    """By itself the library would take what the folder holds, several times slower on a CPU."""
+    copy = shutil.copytree(demo_folder, tmp_path / "half")
+    weights = load_file(copy / "model.safetensors")
+    halves = {name: tensor.half() for name, tensor in weights.items()}
+    save_file(halves, copy / "model.safetensors", metadata={"format": "pt"})
+    encoder = strong.load_encoder(copy, 256)
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
 
 
 def test_wrong_vectors_are_seen_by_the_scorer(inputs):
