@@ -14,7 +14,7 @@ from rapids_rap.settings import change_config
 from tests.tiny_nights import write_songs
 
 AFTER_CLUSTERS = {"terms", "theme_terms", "follows", "quality"}
-AFTER_LAYOUT = {"clusters", *AFTER_CLUSTERS}
+AFTER_LAYOUT = {"votes", "clusters", *AFTER_CLUSTERS}
 AFTER_SPACE = {"neighbors", "retrieval", "layout", *AFTER_LAYOUT}
 AFTER_CORPUS = {"corpus", "retrieval", *AFTER_LAYOUT}
 AFTER_TOKENS = {"segment", "retrieval", "lexicon", *AFTER_CLUSTERS}
@@ -32,6 +32,8 @@ SECTIONS = {
 }
 FIELDS = {
     "seed": AFTER_SPACE,
+    "clusters.noise": AFTER_LAYOUT - {"votes"},
+    "clusters.themes": AFTER_LAYOUT - {"votes"},
     "input.regions": set(),
     # How many dimensions are whitened says nothing where none are.
     "embedding.postprocess": AFTER_SPACE,

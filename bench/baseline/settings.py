@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rapids_rap.clustering.clusters import min_cluster_size
+from rapids_rap.clustering.votes import min_cluster_size
 from rapids_rap.config import Config
 
 

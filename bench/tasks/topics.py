@@ -38,6 +38,7 @@ def ours(inputs: Inputs) -> Call:
     from rapids_rap.clustering.clusters import find_clusters
     from rapids_rap.clustering.layout import lay_out
     from rapids_rap.clustering.neighbors import neighbor_graph
+    from rapids_rap.clustering.votes import cast_votes
     from rapids_rap.words.segment import segment
     from rapids_rap.words.terms import cluster_terms, stop_words
 
@@ -51,8 +52,11 @@ def ours(inputs: Inputs) -> Call:
             graph = neighbor_graph(vectors, config.neighbors, backend, seed)
         with clock("layout"):
             layout = lay_out(vectors, graph, config.layout, backend, seed)
+        with clock("votes"):
+            how = (config.layout, config.clusters.voting, backend, seed)
+            votes = cast_votes(layout, vectors, graph, *how)
         with clock("clusters"):
-            found = find_clusters(layout.reduced, vectors, ones, graph, config.clusters, backend)
+            found = find_clusters(votes, vectors, ones, graph, config.clusters, backend)
         with clock("terms"):
             tokens = segment(texts)
             terms = cluster_terms(

@@ -124,12 +124,13 @@ def _enough(chosen: Array, share: Array, votes: Votes, smallest: int, backend: B
     two as near, the higher.
     """
     xp = backend.xp
-    if votes.layouts > 1:
-        mean = float(xp.count_nonzero(votes.labels >= 0)) / votes.layouts
-        given = backend.to_host(xp.astype(xp.round(share * votes.layouts), xp.int64))
-        level = _level(np.bincount(given, minlength=votes.layouts + 1), mean)
-        limit = (level - 0.5) / votes.layouts
-        chosen = xp.where(share > limit, chosen, xp.full_like(chosen, NOISE))
+    if votes.layouts == 1:
+        return chosen
+    mean = float(xp.count_nonzero(votes.labels >= 0)) / votes.layouts
+    given = backend.to_host(xp.astype(xp.round(share * votes.layouts), xp.int64))
+    level = _level(np.bincount(given, minlength=votes.layouts + 1), mean)
+    limit = (level - 0.5) / votes.layouts
+    chosen = xp.where(share > limit, chosen, xp.full_like(chosen, NOISE))
     groups = int(xp.max(chosen)) + 1 if int(chosen.shape[0]) else 0
     held = group_totals(xp.ones_like(chosen), chosen, groups)
     large = xp.concat([held >= smallest, xp.zeros((1,), dtype=xp.bool, device=device(held))])

@@ -6,10 +6,12 @@ import pytest
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import DensityClusters
-from rapids_rap.clustering.clusters import find_clusters, join_nearest, min_cluster_size
+from rapids_rap.clustering.clusters import find_clusters, join_nearest
+from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.clustering.themes import find_themes, text_themes
-from rapids_rap.config import ClustersConfig, NeighborsConfig
+from rapids_rap.clustering.votes import cast_votes, min_cluster_size
+from rapids_rap.config import ClustersConfig, LayoutConfig, NeighborsConfig
 from tests.strict_backend import StrictBackend
 
 BACKEND = load_backend("cpu")
@@ -45,9 +47,17 @@ def blobs(n=240, groups=4, d=6, seed=0):
 def cluster(vectors, labels=None, weights=None, k=3, backend=None, **config):
     chosen = backend or (BACKEND if labels is None else Given(labels))
     weights = np.ones(len(vectors), np.int64) if weights is None else np.asarray(weights)
+    settings = ClustersConfig(**{"layouts": 1, **config})
+    graph = graph_of(vectors, k)
     return find_clusters(
-        vectors, vectors, weights, graph_of(vectors, k), ClustersConfig(**config), chosen
+        votes_on(vectors, graph, settings, chosen), vectors, weights, graph, settings, chosen
     )
+
+
+def votes_on(vectors, graph, config, backend):
+    """The votes of layouts of which the first is the vectors themselves."""
+    layout = Layout(xy=vectors[:, :2], reduced=vectors)
+    return cast_votes(layout, vectors, graph, LayoutConfig(epochs=20), config.voting, backend, 1)
 
 
 def test_ids_go_by_weight_then_by_text():
@@ -192,12 +202,14 @@ def test_strict_arrays_pass_through(noise, n):
     """The stage works on arrays that refuse NumPy, and agrees with NumPy."""
     vectors, _ = blobs(n)
     weights = 1 + np.arange(n) % 3
-    config = ClustersConfig(noise=noise, min_cluster_size=8)
-    plain = find_clusters(vectors, vectors, weights, graph_of(vectors), config, BACKEND)
+    config = ClustersConfig(noise=noise, min_cluster_size=8, layouts=3)
+    votes = votes_on(vectors, graph_of(vectors), config, BACKEND)
+    plain = find_clusters(votes, vectors, weights, graph_of(vectors), config, BACKEND)
     backend = StrictBackend()
     device = backend.from_host(vectors)
     graph = neighbor_graph(device, NeighborsConfig(k=3), backend, 1)
-    strict = find_clusters(device, device, backend.from_host(weights), graph, config, backend)
+    votes = votes_on(device, graph, config, backend)
+    strict = find_clusters(votes, device, backend.from_host(weights), graph, config, backend)
     for name, value in vars(plain).items():
         np.testing.assert_allclose(backend.to_host(getattr(strict, name)), value, atol=1e-5)
 

@@ -15,6 +15,7 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clustering.clusters import find_clusters
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import neighbor_graph
+from rapids_rap.clustering.votes import cast_votes
 from rapids_rap.config import (
     ClustersConfig,
     EmbeddingConfig,
@@ -72,9 +73,9 @@ def _run(backend, sample):
     vectors, weights = backend.from_host(sample.vectors), backend.from_host(sample.weights)
     graph = neighbor_graph(vectors, NeighborsConfig(), backend, 42)
     layout = lay_out(vectors, graph, LayoutConfig(epochs=60), backend, 42)
-    clusters = find_clusters(
-        layout.reduced, vectors, weights, graph, ClustersConfig(noise="nearest"), backend
-    )
+    config = ClustersConfig(noise="nearest", layouts=3)
+    votes = cast_votes(layout, vectors, graph, LayoutConfig(epochs=60), config.voting, backend, 42)
+    clusters = find_clusters(votes, vectors, weights, graph, config, backend)
     return Found(backend, vectors, weights, graph, layout, clusters)
 
 

@@ -110,6 +110,7 @@ def named(run, backend, space="s"):
                 labels,
                 labels,
                 np.ones(4, np.float32),
+                np.ones(4, np.float32),
                 np.ones(2, np.float32),
                 np.array([1, 0], dtype=np.int64),
                 np.zeros((2, 4), np.float32),
@@ -144,7 +145,13 @@ def test_no_cluster_at_all_has_no_name(run):
     none = np.zeros(0)
     labels = np.full(3, -1, dtype=np.int64)
     clusters = Clusters(
-        labels, labels, np.zeros(3, np.float32), none, none.astype(np.int64), np.zeros((0, 4))
+        labels,
+        labels,
+        np.zeros(3, np.float32),
+        np.ones(3, np.float32),
+        none,
+        none.astype(np.int64),
+        np.zeros((0, 4)),
     )
     vectors = Vectors(np.eye(3, 4, dtype=np.float32), "f", 4, SimpleNamespace(space="s"), NOTHING)
     weights = np.ones(3, dtype=np.int64)

@@ -18,7 +18,7 @@ from rapids_rap.arrays import Float32s
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.gpu_plan import BLOCKS, RESERVE, SCRATCH
 from rapids_rap.backend.protocol import Backend, Sizes, UmapSpec
-from rapids_rap.clustering.clusters import min_cluster_size
+from rapids_rap.clustering.votes import min_cluster_size
 from rapids_rap.machine.memory_plan import plan_gpu
 from rapids_rap.runs.certificate import ParityFigure
 from tests.parity.checks import at_most, noted

@@ -36,6 +36,7 @@ def evidence(labels, *, seed=0, raw=None):
         labels=labels,
         labels_raw=labels,
         probabilities=np.ones(n, np.float32),
+        agreement=np.ones(n, np.float32),
         persistence=np.ones(count, np.float32),
         themes=np.zeros(count, np.int64),
         centers=np.zeros((count, 8), np.float32),

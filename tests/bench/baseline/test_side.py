@@ -10,7 +10,7 @@ import torch
 
 from rapids_rap.bench.baseline import side
 from rapids_rap.bench.baseline.settings import our_settings
-from rapids_rap.clustering.clusters import min_cluster_size
+from rapids_rap.clustering.votes import min_cluster_size
 from rapids_rap.config import Config
 
 
