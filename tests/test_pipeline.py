@@ -119,10 +119,10 @@ class Replay:
         return self.keys
 
     def _kept(self, compute):
-        def kept(job, name, function, key, call):
+        def kept(job, name, function, key, call, sound):
             self.keys[name] = key
             if name not in self.results:
-                self.results[name] = compute(job, name, function, key, call)
+                self.results[name] = compute(job, name, function, key, call, sound)
             return job.know(self.results[name], key)
 
         return kept

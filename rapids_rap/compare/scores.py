@@ -27,7 +27,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
 from rapids_rap.quality.figures import NO_SONGS, TOO_FEW_SONGS, Figure
-from rapids_rap.quality.follows import BLOCKS, shared_follows
+from rapids_rap.quality.follows import BLOCKS, largest_category, shared_follows
 from rapids_rap.quality.seen import without_songs
 from rapids_rap.quality.vectors import vector_figures
 from rapids_rap.reading.run_space import run_config, stored_vectors
@@ -62,9 +62,10 @@ def rescore(shared: Shared, memory: Memory, backend: Backend, seed: int = 0) -> 
     """
     lexicon = load_lexicon(None, "simplified")
     tokens = segment(shared.texts, lexicon.all_words)
-    hits = backend.to_host(count_hits(tokens, shared.texts, lexicon, "occurrence", backend))
+    hits = count_hits(tokens, shared.texts, lexicon, "occurrence", backend)
+    category = backend.to_host(largest_category(hits))
     over = "songs" if shared.known_songs else BLOCKS
-    known = (hits, lexicon.categories, shared.texts, shared.blocks, over, seed)
+    known = (category, lexicon.categories, shared.texts, shared.blocks, over, seed)
     unseen = _unseen_lines(shared, memory)
     return tuple(
         _Side(shared, memory, side, tokens, backend, seed).figures(

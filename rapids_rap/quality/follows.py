@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from array_api_compat import array_namespace, device
 
 from rapids_rap.arrays import Bools, Int64s, UInt64s
+from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.information import (
@@ -71,6 +73,15 @@ class Follows:
     clusters: pd.DataFrame
 
 
+def check_kept(kept: Follows, labels: Array, *_: object) -> None:
+    """Raises ValueError for facts that these arguments can't have given."""
+    kinds = {"cluster": "i", "side": "t", "fact": "t", "value": "t"}
+    shares = dict.fromkeys(("share", "elsewhere", "beyond_rest"), "f")
+    require_columns("clusters", kept.clusters, kinds | shares)
+    highest = int(array_namespace(labels).max(labels)) if int(labels.shape[0]) else -1
+    require_between("cluster", kept.clusters["cluster"].to_numpy(), 0, highest)
+
+
 @dataclass(frozen=True)
 class _Facts:
     """The sampled clustered texts, u of them: their ids, clusters, groups and what is known."""
@@ -102,9 +113,9 @@ def what_clusters_follow(
     songs, in intervals too.
     """
     seed = 0 if seed is None else seed
-    own, hit = backend.to_host(labels), backend.to_host(hits)
+    own, category = backend.to_host(labels), backend.to_host(largest_category(hits))
     first = lines.drop_duplicates("text_id").set_index("text_id").sort_index()
-    facts = _facts(own, hit, categories, texts, song_blocks(first), seed)
+    facts = _facts(own, category, categories, texts, song_blocks(first), seed)
     facts.sides["origin"] = {
         "artist": _named(first["artist"].iloc[facts.texts]),
         "song": _named(first["song_id"].iloc[facts.texts]),
@@ -134,7 +145,7 @@ def what_clusters_follow(
 
 def shared_follows(
     labels: Int64s,
-    hits: Int64s,
+    category: Int64s,
     categories: Sequence[str],
     texts: Sequence[str],
     groups: Int64s,
@@ -144,9 +155,9 @@ def shared_follows(
     """Form and the lexicon's categories alone, of runs that are compared: by `side.fact`.
 
     labels, groups: (n,) int64 cluster of each text, -1 noise, and what intervals resample, in the
-    words of `over`. hits: (n, categories).
+    words of `over`. category: (n,) int64, as of `largest_category`.
     """
-    facts = _facts(labels, hits, categories, texts, groups, seed)
+    facts = _facts(labels, category, categories, texts, groups, seed)
     found = _told_of(facts, _shuffles(facts, seed), np.ones(len(facts.texts), dtype=bool))
     return {"follows": _summary(found, over), **_figures(found, over, {})}
 
@@ -159,22 +170,20 @@ def _each(facts: _Facts) -> Iterator[tuple[str, str, Shape]]:
 
 def _facts(
     labels: Int64s,
-    hits: Int64s,
+    category: Int64s,
     categories: Sequence[str],
     texts: Sequence[str],
     groups: Int64s,
     seed: int,
 ) -> _Facts:
     chosen = _sample(np.flatnonzero(labels >= 0), groups, seed)
-    hit = hits[chosen]
-    category = np.where(hit.sum(axis=1) > 0, _largest(hit), NOTHING).astype(np.int64)
     return _Facts(
         texts=chosen,
         clusters=labels[chosen],
         groups=groups[chosen],
         sides={
             "form": line_shapes([texts[t] for t in chosen.tolist()]),
-            "meaning": {"lexicon": Shape(category, tuple(categories))},
+            "meaning": {"lexicon": Shape(category[chosen], tuple(categories))},
         },
     )
 
@@ -194,8 +203,17 @@ def _told_of(facts: _Facts, shuffles: Labelings, unseen: Bools) -> dict[str, dic
     return found
 
 
-def _largest(hits: Int64s) -> Int64s:
-    return hits.argmax(axis=1) if hits.shape[1] else np.zeros(len(hits), np.int64)
+def largest_category(hits: Array) -> Array:
+    """(n,) int64: the category with most of a text's hits (n, categories), `NOTHING` without any.
+
+    Of equals the first, as on the map of categories.
+    """
+    xp = array_namespace(hits)
+    nothing = xp.full((hits.shape[0],), NOTHING, dtype=xp.int64, device=device(hits))
+    if not hits.shape[1]:
+        return nothing
+    best = xp.astype(xp.argmax(hits, axis=1), xp.int64)
+    return xp.where(xp.max(hits, axis=1) > 0, best, nothing)
 
 
 def _named(values: pd.Series) -> Shape:

@@ -14,9 +14,10 @@ import numpy as np
 from rapids_rap.arrays import Float32s, Float64s, Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.backend.rows import row_blocks
+from rapids_rap.quality.follows import largest_category
 from rapids_rap.words.lexicon import count_hits, load_lexicon
 from rapids_rap.words.segment import segment
-from rapids_rap.words.shapes import NOTHING, line_shapes
+from rapids_rap.words.shapes import line_shapes
 
 LEXICON = "lexicon"
 
@@ -38,10 +39,9 @@ def trait_codes(texts: Sequence[str], backend: Backend) -> dict[str, Int64s]:
     """(n,) int64 each: the shapes of the texts, and the largest category of the bundled lexicon."""
     lexicon = load_lexicon(None, "simplified")
     tokens = segment(texts, lexicon.all_words)
-    hits = backend.to_host(count_hits(tokens, texts, lexicon, "occurrence", backend))
-    category = np.where(hits.sum(axis=1) > 0, hits.argmax(axis=1), NOTHING)
+    hits = count_hits(tokens, texts, lexicon, "occurrence", backend)
     codes = {name: shape.codes for name, shape in line_shapes(texts).items()}
-    return codes | {LEXICON: category.astype(np.int64)}
+    return codes | {LEXICON: backend.to_host(largest_category(hits))}
 
 
 def shared_traits(
