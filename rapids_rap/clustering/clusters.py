@@ -70,8 +70,10 @@ def find_clusters(
         labels = join_nearest(labels, vectors, centers, graph)
 
     mass = group_totals(weights, labels, count)
-    order = _heaviest_first(mass, group_first(labels, count))
+    lowest = group_first(labels, count)
+    order = _heaviest_first(mass, lowest)
     centers, mass = xp.take(centers, order, axis=0), xp.take(mass, order)
+    lowest = xp.take(lowest, order)
     labels_raw = _rename(found.labels, order)
     log.info(
         "%d clusters of at least %d texts among %d, by %d layouts", count, size, n, votes.layouts
@@ -82,7 +84,7 @@ def find_clusters(
         probabilities=found.probabilities,
         agreement=found.agreement,
         persistence=xp.take(found.persistence, order),
-        themes=find_themes(centers, mass, config.themes, backend),
+        themes=find_themes(centers, mass, lowest, config.themes, backend),
         centers=centers,
     )
 

@@ -127,8 +127,9 @@ def _enough(chosen: Array, share: Array, votes: Votes, smallest: int, backend: B
     if votes.layouts == 1:
         return chosen
     mean = float(xp.count_nonzero(votes.labels >= 0)) / votes.layouts
-    given = backend.to_host(xp.astype(xp.round(share * votes.layouts), xp.int64))
-    level = _level(np.bincount(given, minlength=votes.layouts + 1), mean)
+    given = xp.astype(xp.round(share * votes.layouts), xp.int64)
+    texts_with = group_totals(xp.ones_like(given), given, votes.layouts + 1)
+    level = _level(backend.to_host(texts_with), mean)
     limit = (level - 0.5) / votes.layouts
     chosen = xp.where(share > limit, chosen, xp.full_like(chosen, NOISE))
     groups = int(xp.max(chosen)) + 1 if int(chosen.shape[0]) else 0
@@ -153,9 +154,8 @@ def _described(
 ) -> Consensus:
     """The consensus with its clusters numbered 0..K - 1."""
     xp = backend.xp
-    names = np.unique(backend.to_host(kept))
-    names = names[names >= 0]
     count = int(max([0, *(int(part.max(initial=-1)) + 1 for part in places)]))
+    names = np.flatnonzero(backend.to_host(group_totals(xp.ones_like(kept), kept, count)))
     number = np.full(count + 1, NOISE, dtype=np.int64)
     number[names] = np.arange(len(names))
     at = xp.where(kept >= 0, kept, xp.full_like(kept, count))

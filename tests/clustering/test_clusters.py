@@ -187,13 +187,15 @@ def test_themes_group_near_clusters_and_go_by_weight():
     rng = np.random.default_rng(0)
     directions = np.repeat(np.eye(5)[:3], 4, axis=0) + 0.1 * rng.normal(size=(12, 5))
     centers = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    mass = np.repeat([1.0, 9.0, 5.0], 4)
-    themes = find_themes(centers, mass, 3, BACKEND)
+    mass, texts = np.repeat([1.0, 9.0, 5.0], 4), np.arange(12)
+    themes = find_themes(centers, mass, texts, 3, BACKEND)
     np.testing.assert_array_equal(themes, np.repeat([2, 0, 1], 4))
     assert themes.dtype == np.int64
-    assert set(find_themes(centers, mass, 1, BACKEND)) == {0}
-    assert len(set(find_themes(centers, mass, 7, BACKEND))) <= 7
-    assert find_themes(centers[:1], mass[:1], 7, BACKEND).tolist() == [0]
+    assert set(find_themes(centers, mass, texts, 1, BACKEND)) == {0}
+    assert len(set(find_themes(centers, mass, texts, 7, BACKEND))) <= 7
+    apart = np.eye(2)[[0, 1]]
+    assert find_themes(apart, np.ones(2), np.array([5, 3]), 2, BACKEND).tolist() == [1, 0]
+    assert find_themes(centers[:1], mass[:1], np.zeros(1, np.int64), 7, BACKEND).tolist() == [0]
 
 
 @pytest.mark.parametrize("noise", ["keep", "nearest"])
@@ -217,10 +219,10 @@ def test_strict_arrays_pass_through(noise, n):
 def test_themes_on_strict_arrays():
     """Themes of clusters, and of texts, are the same on arrays that refuse NumPy."""
     centers, mass = np.eye(5)[[0, 0, 1, 2, 2, 4]] + 0.01, np.arange(6.0)
-    labels = np.array([3, -1, 0, 5])
-    themes = find_themes(centers, mass, 3, BACKEND)
+    labels, texts = np.array([3, -1, 0, 5]), np.arange(6)
+    themes = find_themes(centers, mass, texts, 3, BACKEND)
     strict = StrictBackend()
-    found = find_themes(strict.from_host(centers), strict.from_host(mass), 3, strict)
+    found = find_themes(*map(strict.from_host, (centers, mass, texts)), 3, strict)
     np.testing.assert_array_equal(strict.to_host(found), themes)
     of_texts = text_themes(strict.from_host(labels), found)
     np.testing.assert_array_equal(strict.to_host(of_texts), text_themes(labels, themes))
