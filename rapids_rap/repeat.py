@@ -132,10 +132,7 @@ def _repeat(
     total = stability.number_of_clusterings(subsamples)
     keep = _keeper(run, config, backend, lambda done: progress.advance(done, total))
     others = stability.cluster_again(subject, subsamples, config.neighbors, model, backend, keep)
-    return (
-        stability.describe(own.labels, others, subject.units, subject.clusters.layouts),
-        own.ids,
-    )
+    return stability.describe(own.labels, others, subject.units), own.ids
 
 
 def _clusters(run: Run) -> _Clusters:
@@ -265,11 +262,11 @@ def _sentences(
     classes = ", ".join(f"{count} {name}" for name, count in reversed(figure["classes"].items()))
     return (
         again(quality, clusters)[1],
-        f"Classes: {classes}. Drawn: {figure['interval_over']}, {figure['layouts_each']} layouts "
+        f"Classes: {classes}. Drawn: {figure['interval_over']}, {figure['layouts_each']} layout "
         f"each; {figure['texts_that_change']:.0%} of the texts change their cluster, or to or from "
         "none.",
-        "seeds: other seeds, all songs; fewer, more: neighbours of the layouts, a third less and a half "
-        "more.",
+        "All songs again: seeds: with other seeds; fewer, more: with a third less and half as many "
+        "more neighbours in the layouts.",
         *(
             f"Null ({NULLS[kind]}): {one['clusters']} clusters, mean recurrence "
             f"{one['recurrence']:.2f}, {one['recurring_clusters']} recur."

@@ -26,6 +26,7 @@ from rapids_rap.quality.figures import Figure
 from rapids_rap.quality.nulls import NULLS, Null, null_vectors
 from rapids_rap.quality.recurrence import NOISE, Again, compare_again
 from rapids_rap.quality.resampling import (
+    LAYOUTS,
     SHARE,
     Subject,
     Units,
@@ -40,7 +41,8 @@ VOTES = (
     6  # layouts of a subsample at most: more of them change the figures little (docs/quality.md)
 )
 FEWEST_UNITS = 10  # of which subsamples are drawn
-REPEATS = 5  # other seeds; subsamples of each null
+SEEDS = 3  # others, each with as many layouts as the run has
+OF_NULLS = 5  # subsamples
 CLASSES = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "doubtful"), (0.0, "unstable"))
 STABLE = 0.75  # from which on a cluster is said to be there again
 MEANING = "are the clusters there again where songs are resampled? 1: every one, text by text"
@@ -107,7 +109,7 @@ def resample_songs(
     """Of the clusters `labels` (n,) before noise was reassigned: on other songs, without nulls.
 
     vectors, graph: (n, d) and their neighbours. lines: a row an occurrence. The smallest cluster
-    and the number of layouts are the run's; a subsample has `VOTES` layouts at most.
+    is the run's.
     """
     own = backend.to_host(labels).astype(np.int64)
     subject = prepare(vectors, graph, lines, texts, layouts, clusters, backend, seed)
@@ -115,7 +117,7 @@ def resample_songs(
     if why:
         return nothing(why)
     found = [cluster_subsample(subject, number, backend) for number in range(subsamples)]
-    return describe(own, Comparisons(found), subject.units, subject.clusters.layouts)
+    return describe(own, Comparisons(found), subject.units)
 
 
 def prepare(
@@ -130,7 +132,7 @@ def prepare(
 ) -> Subject:
     """What is clustered again, and how; `texts` by `text_id`."""
     n = int(vectors.shape[0])
-    votes = min(VOTES, vote_count(n, clusters.layouts, backend.name))
+    votes = vote_count(n, clusters.layouts, backend.name)
     smallest = min_cluster_size(n, clusters.min_cluster_size)
     return Subject(
         vectors=vectors,
@@ -177,7 +179,7 @@ def cluster_again(
     keep: is called with a name and what makes that clustering, so that it can be kept. Setting: the
     neighbours of the layouts, a third less and a half more of them.
     """
-    few = min(REPEATS, subsamples)
+    few = min(OF_NULLS, subsamples)
 
     def resampled(name: str, one: Subject, count: int) -> list[Int64s]:
         call = partial(cluster_subsample, one, backend=backend)
@@ -187,7 +189,7 @@ def cluster_again(
         return keep(name, partial(cluster_whole, one, seed, backend))
 
     songs = resampled("songs", subject, subsamples)
-    seeds = [whole(f"seed-{i}", subject, subject.seed + 7919 * (i + 1)) for i in range(few)]
+    seeds = [whole(f"seed-{i}", subject, subject.seed + 7919 * (i + 1)) for i in range(SEEDS)]
     settings = {
         name: whole(name, with_neighbors(subject, share), subject.seed)
         for name, share in (("down", 2 / 3), ("up", 3 / 2))
@@ -205,8 +207,8 @@ def cluster_again(
 
 def number_of_clusterings(subsamples: int) -> int:
     """How many `cluster_again` makes, where each null has a cluster."""
-    few = min(REPEATS, subsamples)
-    return subsamples + few + 2 + len(NULLS) * (1 + few)
+    few = min(OF_NULLS, subsamples)
+    return subsamples + SEEDS + 2 + len(NULLS) * (1 + few)
 
 
 def with_neighbors(subject: Subject, share: float) -> Subject:
@@ -215,11 +217,11 @@ def with_neighbors(subject: Subject, share: float) -> Subject:
     return replace(subject, layouts=subject.layouts.model_copy(update={"n_neighbors": count}))
 
 
-def describe(labels: Int64s, others: Comparisons, units: Units, votes: int) -> Stability:
-    """Clusters (n,) against what they are compared with; votes: layouts of each of those."""
+def describe(labels: Int64s, others: Comparisons, units: Units) -> Stability:
+    """Clusters (n,) against what they are compared with; `units` were drawn."""
     again = [compare_again(labels, other) for other in others.songs]
     table = _cluster_table(labels, again, others)
-    figure = _figure(labels, again, table, others, units, votes)
+    figure = _figure(labels, again, table, others, units)
     held = np.sum([one.held for one in again], axis=0)
     stayed = np.sum([one.stayed for one in again], axis=0)
     texts = pd.DataFrame(
@@ -300,7 +302,6 @@ def _figure(
     table: pd.DataFrame,
     others: Comparisons,
     units: Units,
-    votes: int,
 ) -> dict[str, Any]:
     """The mean over clusters, its interval over subsamples, and the nulls' beside it."""
     index = np.array([one.jaccard for one in again])
@@ -316,7 +317,7 @@ def _figure(
         "subsamples": len(again),
         "units": units.count,
         "units_are": units.over,
-        "layouts_each": votes,
+        "layouts_each": LAYOUTS,
         "clusters": len(table),
         "recurring_clusters": int(lasting.sum()),
         "recurring_share_texts": float(texts[lasting].sum() / texts.sum()),
