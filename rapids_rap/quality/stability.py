@@ -37,9 +37,6 @@ from rapids_rap.quality.resampling import (
 
 VERSION = 1  # raise it when the same arguments give another result
 
-VOTES = (
-    6  # layouts of a subsample at most: more of them change the figures little (docs/quality.md)
-)
 FEWEST_UNITS = 10  # of which subsamples are drawn
 SEEDS = 3  # others, each with as many layouts as the run has
 OF_NULLS = 5  # subsamples
