@@ -238,9 +238,8 @@ def _parquet(table: pd.DataFrame) -> bytes:
 def _printed(table: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
     """The table of the terminal: a row a cluster, the largest first."""
     known = clusters.set_index("cluster")
-    terms = table["cluster"].map(known["top_terms"]).fillna("").str.split("、").str[:3]
+    terms = table["cluster"].map(known["top_terms"]).fillna("").str.split("、").str[:2]
     shown = pd.DataFrame({"cluster": table["cluster"], "terms": terms.str.join("、")})
-    shown["lines"] = table["cluster"].map(known["lines"])
     limits = zip(table["stability_low"], table["stability_high"], strict=True)
     shown["recurs"] = table["stability"].map("{:.2f}".format)
     shown["95 %"] = ["" if np.isnan(low) else f"{low:.2f}-{high:.2f}" for low, high in limits]

@@ -75,6 +75,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     said = [one for one in (follows, again(run.quality, clusters)[1]) if one]
     if not clusters.get("stability_class", pd.Series()).any():
         table = table.drop(columns="stability_class", errors="ignore")
+    table = table.rename(columns={"stability_class": "stability"})
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
