@@ -205,7 +205,7 @@ def _kept(folder: Path, n: int, backend: Backend) -> Int64s | None:
 def _write(run: Run, found: Stability, ids: Int64s, record: dict[str, Any]) -> Repeated:
     """Tables, figures and report into the run; what is printed."""
     config = run_config(run)
-    table = with_ids(found.clusters, ids)
+    table = _as_written(with_ids(found.clusters, ids))
     clusters = with_stability(_whole_numbers(run.clusters), table if len(table) else None)
     quality = {**run.quality, "stability": found.figure}
     files = {"clusters.csv": csv_bytes(clusters), "quality.json": json_bytes(quality)}
@@ -221,6 +221,16 @@ def _write(run: Run, found: Stability, ids: Int64s, record: dict[str, Any]) -> R
     files["report.html"] = page.encode(errors="replace")
     replace_files(run.path, files, {"stability": record})
     return Repeated(_printed(table, clusters), _sentences(found, quality, clusters, run))
+
+
+def _as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as a reader of its CSV file finds it, so that the page has just those numbers."""
+    return pd.read_csv(
+        io.BytesIO(csv_bytes(table)),
+        keep_default_na=False,
+        na_values=[""],
+        dtype={"stability_class": "str"},
+    )
 
 
 def _whole_numbers(clusters: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import pytest
 from rapids_rap import repeat
 from rapids_rap.errors import Stopped
 from rapids_rap.quality import stability
+from rapids_rap.reading.run_space import run_config
+from rapids_rap.report.page import render_report
 from rapids_rap.runs.run import open_run
 from tests.conftest import rap
-from tests.tiny_nights import write_songs
+from tests.tiny_nights import tiny_night, write_songs
 
 TINY = ("clusters.layouts=2", "clusters.min_cluster_size=5", "layout.epochs=30", "maps.width=400")
 
@@ -67,6 +70,7 @@ def test_what_is_found_stands_in_the_run_which_stays_whole(made, measured):
     assert "would be there again on other songs" in page
     assert 'id="stability-table"' in page
     assert "would be there again on other songs" in outcome.out
+    assert page == render_report(run, run_config(run).report)  # as the files alone would give it
     for path in made.rglob("*"):
         same = path.relative_to(made)
         if path.is_file() and str(same) not in (
@@ -160,3 +164,13 @@ def test_a_resumed_run_takes_what_no_longer_holds_away(measured, tmp_path):
     assert not (folder / "cluster_stability.csv").exists()
     assert not (folder / "text_stability.parquet").exists()
     assert rap("verify", folder).code == 0
+
+
+def test_a_published_night_can_be_measured_and_the_next_one_goes_on_from_it(nights):
+    """Through the link to the latest night; it stays whole, and heritage is not disturbed."""
+    outcome = rap("stability", nights / "latest", "--subsamples", 2, "--backend", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert rap("verify", nights / "latest").code == 0
+    write_songs(Path("lyrics"), 0, 12)
+    assert rap("nightly", *tiny_night()).code in (0, 5)
+    assert rap("verify", nights / "latest").code == 0
