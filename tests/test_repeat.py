@@ -174,3 +174,20 @@ def test_a_published_night_can_be_measured_and_the_next_one_goes_on_from_it(nigh
     write_songs(Path("lyrics"), 0, 12)
     assert rap("nightly", *tiny_night()).code in (0, 5)
     assert rap("verify", nights / "latest").code == 0
+
+
+@pytest.mark.parametrize(("songs", "why"), [(3, "too few songs"), (1, "")])
+def test_a_run_of_which_nothing_can_be_said_says_so_and_stays_whole(tmp_path, songs, why):
+    """A handful of songs, or no cluster: null with its reason, no table, exit 0."""
+    write_songs(tmp_path / "lyrics", 0, songs)
+    settings = [part for setting in TINY for part in ("--set", setting)]
+    how = ("--model", "demo", "--backend", "cpu", *settings, "--set", "maps.height=300")
+    assert rap("run", tmp_path / "lyrics", "--out", tmp_path / "run", *how).code == 0
+    outcome = rap("stability", tmp_path / "run", "--backend", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert f"not computed: {why}" in outcome.out
+    assert rap("verify", tmp_path / "run").code == 0
+    run = open_run(tmp_path / "run")
+    assert run.quality["stability"]["value"] is None
+    assert run.cluster_stability is None
+    assert rap("summary", tmp_path / "run").code == 0
