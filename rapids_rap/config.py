@@ -225,6 +225,13 @@ class QualityConfig(Section):
     )
     artist_songs: int = Field(8_000, ge=10, description="songs artist retrieval asks, at most")
     bootstrap: int = Field(1_000, ge=100, description="draws of songs behind each interval")
+    stability: int = Field(
+        0,
+        ge=0,
+        le=1_000,
+        description="subsamples of songs that are clustered again; 0: none, "
+        "`rapids-rap stability RUN` does it afterwards",
+    )
 
     @property
     def retrieval(self) -> RetrievalSettings:

@@ -44,6 +44,7 @@ from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
 from rapids_rap.quality.follows import Follows, what_clusters_follow
 from rapids_rap.quality.retrieval import Retrieval, retrieve
+from rapids_rap.quality.stability import Stability, resample_songs
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
@@ -77,6 +78,7 @@ STAGES: dict[str, Callable[..., object]] = {
     "lexicon": count_hits,
     "follows": what_clusters_follow,
     "quality": assess,
+    "stability": resample_songs,
 }
 """Each stage whose result is kept, and the function that makes it."""
 
@@ -187,6 +189,9 @@ def run(
             config.random_seed,
         )
         quality = _judge(config, weights, geometry, words, follows, job)
+        stability = _resample(config, corpus, geometry, job)
+        if stability is not None:
+            quality = replace(quality, figures={**quality.figures, "stability": stability.figure})
         with cache.measured("identity"):
             names = name_groups(
                 corpus.texts,
@@ -213,6 +218,7 @@ def run(
             quality=quality,
             follows=follows,
             names=names,
+            stability=stability,
         )
         origin = Origin(config, resolution, command, created, lists.certificate)
         return publish(folder, findings, origin, backend, cache)
@@ -403,6 +409,26 @@ def _judge(
         geometry.retrieval,
         follows,
         config.quality,
+        job.backend,
+        config.random_seed,
+    )
+
+
+def _resample(config: Config, corpus: Corpus, geometry: Grouping, job: Job) -> Stability | None:
+    """The clusters on other songs, where that is asked for."""
+    if not config.quality.stability:
+        return None
+    return job.stage(
+        "stability",
+        resample_songs,
+        geometry.clusters.labels_raw,
+        geometry.used.matrix,
+        geometry.graph,
+        corpus.lines,
+        corpus.texts,
+        config.layout,
+        config.clusters.voting,
+        config.quality.stability,
         job.backend,
         config.random_seed,
     )

@@ -29,6 +29,7 @@ from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
 from rapids_rap.quality.assess import Quality
 from rapids_rap.quality.follows import Follows
+from rapids_rap.quality.stability import Stability
 from rapids_rap.report.page import render_report
 from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
@@ -40,6 +41,7 @@ from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -68,6 +70,7 @@ class Findings:
     quality: Quality
     follows: Follows
     names: Names
+    stability: Stability | None = None  # None where it was not asked for
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def publish(
             quality=found.quality.figures,
             maps=maps.pages,
             manifest=_manifest(found, lines, origin, maps, cache, backend),
+            text_stability=_text_stability(found),
         )
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
@@ -162,8 +166,9 @@ def _tables(
     emotions = cluster_emotions(
         found.hits, found.clusters.labels, found.weights, found.lexicon, backend
     )
+    recurrence = _recurrence(found)
     cluster_table = tables.cluster_table(
-        lines, clusters.persistence, found.terms.table, emotions, clusters.themes
+        lines, clusters.persistence, found.terms.table, emotions, clusters.themes, recurrence
     )
     theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
     examples = cluster_examples(
@@ -184,6 +189,7 @@ def _tables(
         "cluster_regions.csv": found.artists.cluster_regions,
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
         "cluster_traits.csv": found.follows.clusters,
+        "cluster_stability.csv": recurrence,
         "themes.csv": tables.theme_table(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
@@ -196,8 +202,21 @@ def _public_tables(written: dict[str, pd.DataFrame], names: Names) -> dict[str, 
     public = {name: names.public(table) for name, table in written.items()}
     if "artist_clusters.csv" in public:
         public["artist_clusters.csv"] = names.public_columns(written["artist_clusters.csv"])
+    if "cluster_stability.csv" in public:
+        public["cluster_stability.csv"] = with_ids(written["cluster_stability.csv"], names.clusters)
     labels = names.labels_table()
     return public | ({"labels.csv": labels} if len(labels) else {})
+
+
+def _recurrence(found: Findings) -> pd.DataFrame | None:
+    """A row a cluster, by number; None where nothing was computed."""
+    asked = found.stability
+    return asked.clusters if asked is not None and len(asked.clusters) else None
+
+
+def _text_stability(found: Findings) -> pd.DataFrame | None:
+    asked = found.stability
+    return found.names.public(asked.texts) if asked is not None and len(asked.texts) else None
 
 
 def _map_data(
@@ -352,6 +371,7 @@ def _summary(
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
             *filter(None, followed(found.quality.figures)[1:]),
+            *filter(None, again(found.quality.figures, written["clusters.csv"])[1:]),
             *_cut(found.vectors.report, config),
             *([memory] if memory else []),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",

@@ -92,7 +92,11 @@ def test_table_columns_are_the_contract(sample_run):
         "artists",
         "share",
         "persistence",
+        "agreement",
         "stability",
+        "stability_low",
+        "stability_high",
+        "stability_class",
         "top_terms",
         "suggested_label",
         "theme",
@@ -178,7 +182,7 @@ def test_quality_has_baselines_and_admits_what_is_missing(sample_run):
         assert quality[name]["baseline"] is not None, name
     assert quality["trustworthiness"]["value"] > quality["trustworthiness"]["baseline"]
     assert quality["stability"]["value"] is None
-    assert quality["stability"]["note"] == "not computed"
+    assert quality["stability"]["note"] == "not computed: run `rapids-rap stability RUN`"
     for name in ("next_line_retrieval", "same_song_retrieval"):
         low, high = quality[name]["interval"]
         assert low <= quality[name]["value"] <= high

@@ -61,6 +61,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "search": reading.search,
     "summary": reading.summary,
     "compare": study.compare,
+    "stability": study.stability,
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,

@@ -1,4 +1,4 @@
-"""Finding out what is better: train, compare, ablate, bench."""
+"""Finding out what is better, and what would be there again: train, compare, stability, ablate."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rapids_rap.cli.options import (
     LimitOption,
     ModelOption,
     RequireGpuOption,
+    RunArgument,
     SetOption,
     UnitOption,
     command_line,
@@ -99,6 +100,37 @@ def compare(
     print_lines(sentences(found))
     if out_folder is not None:
         print_lines(f"Wrote {path}." for path in write_comparison(found, out_folder, chosen, maps))
+
+
+def stability(
+    run_folder: RunArgument,
+    *,
+    subsamples: Annotated[
+        int, typer.Option(min=2, max=1000, metavar="N", help="Of 80 % of the songs each.")
+    ] = 20,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN2", help="A run of another model over the same lyrics."),
+    ] = None,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+) -> None:
+    """How much of a run would be there again: on other songs, with other seeds, and by chance.
+
+    What is found is written into the run. The same command goes on where it was stopped.
+
+    Example: rapids-rap stability runs/first --subsamples 50
+    """
+    from rapids_rap.progress import StageProgress
+    from rapids_rap.repeat import measure_stability
+
+    resolution = resolve_backend(backend, require_gpu=require_gpu)
+    with StageProgress(err) as progress:
+        found = measure_stability(
+            run_folder, subsamples, against, resolution, progress, command_line()
+        )
+    print_table(found.table)
+    print_lines(found.sentences)
 
 
 def ablate(

@@ -32,7 +32,7 @@ from rapids_rap.quality.retrieval import Retrieval
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms
 
-VERSION = 5  # raise it when the same arguments give another result
+VERSION = 6  # raise it when the same arguments give another result
 
 TOP = 10  # terms of a cluster that diversity and coherence look at
 SHUFFLED = "clusters of the same sizes with shuffled members"
@@ -104,7 +104,7 @@ def assess(
             "value": None,
             "baseline": None,
             "meaning": meaning,
-            "note": "not computed",
+            "note": "not computed: run `rapids-rap stability RUN`",
         }
     return Quality(figures)
 

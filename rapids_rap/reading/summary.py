@@ -13,6 +13,7 @@ from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
+from rapids_rap.tables.stability import again, said_of
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -62,6 +63,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         "lines",
         "share",
         "artists",
+        "stability_class",
         "theme",
         "suggested_label",
         "top_terms",
@@ -70,7 +72,10 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
-    said = [follows] if follows else []
+    said = [one for one in (follows, again(run.quality, clusters)[1]) if one]
+    if not clusters.get("stability_class", pd.Series()).any():
+        table = table.drop(columns="stability_class", errors="ignore")
+    table = table.rename(columns={"stability_class": "stability"})
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
@@ -87,12 +92,14 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
     label = run.labels_of("cluster").get(cluster)
+    stability = said_of(row.to_dict())
     name += f" ({label})" if label else ""
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
         *clear_traits(run.cluster_traits).get(cluster, ()),
+        *([f"Stability: {stability}"] if stability else []),
     ]
     for title, table in (
         ("Examples nearest the centre:", run.cluster_examples),

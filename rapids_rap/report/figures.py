@@ -147,6 +147,8 @@ def _fact(value: Any) -> str:
         return f"{value:,.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.3f}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Mapping):
+        return " · ".join(f"{str(name).replace('_', ' ')} {_fact(v)}" for name, v in value.items())
     if isinstance(value, list | tuple):
         return " · ".join(_fact(part) for part in value)
     return str(value)

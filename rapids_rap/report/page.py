@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from rapids_rap.config import ReportConfig
+from rapids_rap.quality.figures import interval_of, interval_text
 from rapids_rap.report.device import collect_device
 from rapids_rap.report.figures import (
     collect_figures,
@@ -33,6 +34,7 @@ from rapids_rap.tables.artists import (
     lift_interval,
 )
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
+from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -74,6 +76,18 @@ CLUSTER_COLUMNS = (
     Column("persistence", "持久度", "persistence", "num"),
     Column("agreement", "一致度", "agreement", "num"),
     Column("stability", "稳定性", "stability", "num"),
+    Column("stability_said", "再现等级", "there again"),
+)
+STABILITY_COLUMNS = (
+    Column("cluster", "聚类", "cluster", "int"),
+    Column("stability", "稳定性", "other songs", "num"),
+    Column("interval", "95% 区间", "95 % of the subsamples"),
+    Column("stability_said", "等级", "class"),
+    Column("seeds", "其他种子", "other seeds", "num"),
+    Column("setting_down", "邻居减三分之一", "neighbours − 1/3", "num"),
+    Column("setting_up", "邻居加一半", "neighbours + 1/2", "num"),
+    Column("model", "其他模型", "other model", "num"),
+    Column("happens", "重抽样时", "on other songs"),
 )
 REGION_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"),
@@ -132,6 +146,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
     clusters, labels = records(run.clusters), run.labels_of("cluster")
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
+        row["stability_said"] = _class(row)
     return render_page(
         "report.html.j2",
         script="report.js",
@@ -146,6 +161,9 @@ def render_report(run: Run, config: ReportConfig) -> str:
         fact_columns=FACT_COLUMNS,
         told_by_form=told_by_form(run.cluster_traits, run.clusters),
         memory=memory_note(run.quality),
+        again=again(run.quality, run.clusters),
+        stability=_stability(run.cluster_stability),
+        stability_columns=STABILITY_COLUMNS,
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
         themes=records(run.themes),
@@ -167,6 +185,24 @@ def render_report(run: Run, config: ReportConfig) -> str:
         **collect_device(run.manifest),
         parity_columns=PARITY_COLUMNS,
     )
+
+
+def _class(row: Row) -> str | None:
+    """The class of a cluster, with a mark where it may not be there again."""
+    name = str(row.get("stability_class") or "")
+    mark = "⚠ " if name in WEAK else ""
+    return f"{mark}{CHINESE.get(name, '')} {name}".strip() or None
+
+
+def _stability(table: pd.DataFrame | None) -> list[Row]:
+    """The rows of cluster_stability.csv as they are read; none where it was not computed."""
+    rows = records(table)
+    for row in rows:
+        limits = interval_of([row.get("stability_low"), row.get("stability_high")])
+        row["interval"] = interval_text(limits) or None
+        row["stability_said"] = _class(row)
+        row["happens"] = happens(row)
+    return rows
 
 
 def cluster_columns(*, named: bool) -> tuple[Column, ...]:
@@ -254,7 +290,10 @@ def _cards(run: Run, config: ReportConfig) -> list[Row]:
             }
             for name in categories
         ]
-        cards.append({"row": row, **card, "traits": traits.get(row["cluster"], [])})
+        said = said_of(row)
+        weak = row.get("stability_class") in WEAK
+        own_traits = traits.get(row["cluster"], [])
+        cards.append({"row": row, **card, "traits": own_traits, "stability": said, "weak": weak})
     return cards
 
 

@@ -33,13 +33,16 @@ from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.names import (
     DROPPED,
     IDENTITY,
+    KEPT_CLUSTERINGS,
     MANIFEST,
     MAPS,
     NIGHT,
     OWN_FILES,
+    PENDING,
     REDUCED,
     SCHEMA_VERSION,
     TABLES,
+    TEXT_STABILITY,
 )
 from rapids_rap.runs.run import Run, read_json
 from rapids_rap.runs.seal import write_manifest
@@ -94,10 +97,16 @@ class RunFolder:
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
+        text_stability: pd.DataFrame | None = None,
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
-        (self.path / NIGHT).unlink(missing_ok=True)
+        for name in (NIGHT, TEXT_STABILITY):
+            (self.path / name).unlink(missing_ok=True)
+        for name in (PENDING, KEPT_CLUSTERINGS):  # of the run that is replaced
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        if text_stability is not None:
+            write_parquet(self.path / TEXT_STABILITY, text_stability)
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)
@@ -172,7 +181,7 @@ class RunFolder:
     def _clear_results(self) -> None:
         for name in OWN_FILES:
             (self.path / name).unlink(missing_ok=True)
-        for name in ("vectors", "maps", ".stages"):
+        for name in ("vectors", "maps", ".stages", PENDING, KEPT_CLUSTERINGS):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 
@@ -194,8 +203,13 @@ def drop_stages(path: Path) -> None:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as UTF-8 CSV with Unix line ends, whole or not at all; see `cells`."""
+    write_bytes(path, csv_bytes(table))
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A table as `write_csv` writes it."""
     text = escape_cells(table).to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    write_bytes(path, text.encode())
+    return text.encode()
 
 
 def write_corpus(out: Path, lines: pd.DataFrame, dropped: pd.DataFrame) -> Path:

@@ -15,8 +15,21 @@ TABLES = (
     "themes.csv",
     "cluster_regions.csv",
     "labels.csv",
+    "cluster_stability.csv",
 )
+TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
+PENDING = ".pending"  # files that are about to replace those of a finished run
+KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
 NIGHT = "nightly.json"  # what a night says of itself; only in runs of `rapids-rap nightly`
-OWN_FILES = (MANIFEST, DROPPED, "lines.parquet", "quality.json", "report.html", NIGHT, *TABLES)
+OWN_FILES = (
+    MANIFEST,
+    DROPPED,
+    "lines.parquet",
+    "quality.json",
+    "report.html",
+    NIGHT,
+    TEXT_STABILITY,
+    *TABLES,
+)
 REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
 MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")

@@ -17,9 +17,26 @@ from pathlib import Path
 from rapids_rap.config import Config
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import label_of, open_plain
-from rapids_rap.runs.names import DROPPED, IDENTITY, MANIFEST, OWN_FILES
+from rapids_rap.runs.names import (
+    DROPPED,
+    IDENTITY,
+    KEPT_CLUSTERINGS,
+    MANIFEST,
+    OWN_FILES,
+    PENDING,
+)
 
-RUN_NAMES = (*OWN_FILES, IDENTITY, "vectors", "maps", ".stages", ".store", ".lock")
+RUN_NAMES = (
+    *OWN_FILES,
+    IDENTITY,
+    "vectors",
+    "maps",
+    ".stages",
+    ".store",
+    ".lock",
+    PENDING,
+    KEPT_CLUSTERINGS,
+)
 
 CORPUS_COLUMNS = ("text", "text_norm", "line_no")
 DROPPED_COLUMNS = ("file", "line", "text", "rule")

@@ -90,6 +90,17 @@ class Run:
         return self._optional_table("cluster_traits.csv")
 
     @functools.cached_property
+    def cluster_stability(self) -> pd.DataFrame | None:
+        """cluster_stability.csv, None where it was not computed."""
+        return self._optional_table("cluster_stability.csv")
+
+    def revised(self, **parts: Any) -> Run:
+        """The run as it will be read with these parts, such as `clusters`, in place of its own."""
+        other = Run(self.path, self.manifest)
+        other.__dict__.update(parts)  # where `cached_property` looks first
+        return other
+
+    @functools.cached_property
     def themes(self) -> pd.DataFrame:
         """themes.csv."""
         return self._table("themes.csv")
@@ -170,6 +181,7 @@ class Run:
             "suggested_label",
             "top_terms",
             "kind",
+            "stability_class",
             "side",
             "fact",
             "value",

@@ -16,6 +16,7 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.files import open_plain, sha256_file
 from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED
 from rapids_rap.runs.received import read_parquet
+from rapids_rap.runs.replacing import was_interrupted
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.runs.seal import seal_faults, seal_remarks
 
@@ -47,6 +48,11 @@ def find_faults(path: Path) -> list[str]:
         listed = _listed_files(run)
     except InputError as error:
         return [str(error)]
+    if was_interrupted(path):
+        return [
+            f"{path}: was left while its files were being replaced; `rapids-rap stability {path}` "
+            "ends what was begun."
+        ]
     faults = seal_faults(path, run.manifest)
     faults += [fault for name in listed for fault in _check_file(path, name, listed[name])]
     faults += [
@@ -184,7 +190,7 @@ def _compare_clusters(run: Run) -> Iterator[str]:
         yield "clusters.csv lists a cluster twice."
     yield from _differ("clusters of clusters.csv", len(ids), "counts.clusters", counts["clusters"])
     known = set(table["cluster"])
-    tables = ("terms", "emotions", "examples", "traits", "artists")
+    tables = ("terms", "emotions", "examples", "traits", "artists", "stability")
     for name in (f"cluster_{table}" for table in tables):
         other = getattr(run, name)
         strange = sorted(set(other["cluster"]) - known) if other is not None else []

@@ -11,6 +11,7 @@ import pandas as pd
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.clustering.themes import text_themes
+from rapids_rap.tables.stability import with_stability
 from rapids_rap.words.terms import METHODS
 
 NOISE = -1
@@ -57,11 +58,12 @@ def cluster_table(
     terms: pd.DataFrame,
     emotions: pd.DataFrame,
     themes: Int64s,
+    stability: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """clusters.csv, noise (-1) first. `table` is lines.parquet.
 
     `agreement` is the mean over distinct texts. `songs` and `artists` are empty where the lyrics
-    name none; `stability` is not computed.
+    name none; see `tables.stability` for the columns of stability.
     """
     # A stanza or a song has several lines, which its row counts.
     table = table if "lines" in table.columns else table.assign(lines=1)
@@ -85,7 +87,7 @@ def cluster_table(
     labels = emotions.set_index("cluster")["suggested_label"]
     out["suggested_label"] = out["cluster"].map(labels)
     out["theme"] = np.append(themes, NOISE)[ids]
-    return out
+    return with_stability(out, stability)
 
 
 def theme_table(

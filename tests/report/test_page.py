@@ -153,6 +153,7 @@ def a_run(clusters=3, **changes):
         ),
         "cluster_regions": None,
         "cluster_traits": None,
+        "cluster_stability": None,
         "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
     }

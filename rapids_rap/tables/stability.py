@@ -1,0 +1,101 @@
+"""What a run says of how much of it would be there again; see `quality.stability`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rapids_rap.arrays import Int64s
+
+OWN = ("stability", "stability_low", "stability_high", "stability_class")
+LASTING = ("stable", "highly stable")
+WEAK = ("doubtful", "unstable")
+OFTEN = 0.2  # of the subsamples: rarer fates are not told
+CHINESE = {
+    "highly stable": "非常稳定",
+    "stable": "稳定",
+    "doubtful": "存疑",
+    "unstable": "不稳定",
+}
+
+
+def with_stability(clusters: pd.DataFrame, found: pd.DataFrame | None) -> pd.DataFrame:
+    """clusters.csv with its columns `OWN`: from `found`, by cluster, or empty, as noise's are.
+
+    They stand where `stability` stood, or behind the last column of a run from before it.
+    """
+    place = list(clusters.columns).index("stability") if "stability" in clusters else None
+    out = clusters.drop(columns=[name for name in OWN if name in clusters])
+    rows = None if found is None else found.set_index("cluster")
+    for step, name in enumerate(OWN):
+        empty = pd.Series("" if name == "stability_class" else np.nan, index=out.index)
+        own = empty if rows is None else out["cluster"].map(rows[name])
+        if name == "stability_class":
+            own = own.fillna("").astype("str")
+        out.insert(len(out.columns) if place is None else place + step, name, own)
+    return out
+
+
+def again(quality: Mapping[str, Any], clusters: pd.DataFrame) -> tuple[str, str]:
+    """How much would be there again, in Chinese and English; "" where it was not computed.
+
+    quality, clusters: quality.json and clusters.csv.
+    """
+    entry = quality.get("stability")
+    value = entry.get("value") if isinstance(entry, Mapping) else None
+    if not isinstance(value, int | float) or "stability_class" not in clusters:
+        return "", ""
+    real = clusters[clusters["cluster"] >= 0]
+    lasting = real[real["stability_class"].isin(LASTING)]
+    share = lasting["lines"].sum() / max(1, real["lines"].sum())
+    english = (
+        f"{len(lasting)} of {len(real)} clusters, with {share:.0%} of the clustered lines, would "
+        f"be there again on other songs (mean recurrence {value:.2f}"
+    )
+    chinese = (
+        f"换一批歌曲，{len(real)} 个聚类中有 {len(lasting)} 个会再现，占已聚类行的 {share:.0%}"
+        f"（平均再现度 {value:.2f}"
+    )
+    chance = entry.get("baseline") if isinstance(entry, Mapping) else None
+    if not isinstance(chance, int | float):
+        return f"{chinese}）。", f"{english})."
+    chinese += f"，无结构的向量为 {chance:.2f}）"
+    english += f"; {chance:.2f} of vectors without structure)"
+    if value <= chance:
+        return (
+            f"{chinese}；并不优于无结构的向量，不能据此认为这些聚类真实存在。",
+            f"{english}; that is no better than without structure, so nothing says that they are "
+            "more than chance.",
+        )
+    return f"{chinese}。", f"{english}."
+
+
+def said_of(row: Mapping[Any, Any]) -> str:
+    """A cluster's stability as it is read: `0.81 [0.70, 0.92] stable`, "" where there is none."""
+    value, low, high = (row.get(name) for name in OWN[:3])
+    if value is None or pd.isna(value):
+        return ""
+    span = "" if low is None or pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
+    return f"{value:.2f}{span} {row.get('stability_class') or ''}".strip()
+
+
+def with_ids(table: pd.DataFrame, ids: Int64s) -> pd.DataFrame:
+    """cluster_stability.csv with the id of each cluster (K,) in place of its number."""
+    partner = table["merges_with"]
+    known = [None if pd.isna(k) else int(ids[int(k)]) for k in partner]
+    return table.assign(
+        cluster=ids[table["cluster"].to_numpy(np.int64)],
+        merges_with=pd.array(known, dtype="Int64"),
+    )
+
+
+def happens(row: Mapping[str, Any]) -> str:
+    """What mostly becomes of a cluster on other songs: `merges with 4 (60 %), splits (25 %)`."""
+    said = []
+    if not pd.isna(row["merges_with"]) and row["merges"] >= OFTEN:
+        said.append(f"merges with {int(row['merges_with'])} ({row['merges']:.0%})")
+    said += [f"{name} ({row[name]:.0%})" for name in ("splits", "fades") if row[name] >= OFTEN]
+    return ", ".join(said)
