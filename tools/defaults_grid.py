@@ -7,7 +7,7 @@
 A cell is settings with commas between them; each `--cell` is made with each `--also`. It is
 clustered twice, with two seeds. Vectors come from the store, so a cell costs neighbours, layouts
 and clusters. One row a cell, written as soon as it is there; a cell that has its row is not made
-again. Beside the table, `grid.csv.terms.txt` lists the terms of the ten largest clusters: read them.
+again. Beside the table, `grid.csv.terms.txt` lists the terms of the ten largest clusters, to read.
 """
 
 from __future__ import annotations

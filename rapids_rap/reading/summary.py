@@ -13,6 +13,7 @@ from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
+from rapids_rap.tables.space import common_direction
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -55,7 +56,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{counts.get('noise_lines', 0):,} lines of noise; model "
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
-    follows = followed(run.quality)[1]
+    sentences = (followed(run.quality)[1], common_direction(run.manifest)[1])
     columns = [
         "cluster",
         "label",
@@ -70,7 +71,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
-    said = [follows] if follows else []
+    said = [sentence for sentence in sentences if sentence]
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")

@@ -33,6 +33,7 @@ from rapids_rap.tables.artists import (
     lift_interval,
 )
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
+from rapids_rap.tables.space import common_direction
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -142,6 +143,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         figures=figures,
         failing=failing(figures),
         follows=followed(run.quality),
+        common=common_direction(run.manifest),
         facts=[fact_row(row) for row in facts],
         fact_columns=FACT_COLUMNS,
         told_by_form=told_by_form(run.cluster_traits, run.clusters),
