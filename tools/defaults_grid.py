@@ -35,7 +35,7 @@ from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.ingest import ingest
 from rapids_rap.embedding.embed import Vectors, embed
 from rapids_rap.embedding.space import used_space
-from rapids_rap.quality.follows import what_clusters_follow
+from rapids_rap.quality.follows import shared_follows, song_blocks, what_clusters_follow
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.settings import change_config
 from rapids_rap.words.lexicon import count_hits, load_lexicon
@@ -66,8 +66,10 @@ def prepare(path: Path, config: Config, store: Path, backend: Backend) -> Ground
     return Ground(corpus, tokens, vectors, backend)
 
 
-def measure_cell(ground: Ground, config: Config) -> tuple[dict[str, float], list[str]]:
-    """The row of one cell, and the terms of its largest clusters (first seed)."""
+def measure_cell(
+    ground: Ground, config: Config
+) -> tuple[dict[str, float], list[str], list[Int64s]]:
+    """The row of one cell, the terms of its largest clusters (first seed), labels of each seed."""
     backend, corpus = ground.backend, ground.corpus
     weights = backend.from_host(corpus.weights)
     began = time.perf_counter()
@@ -101,7 +103,7 @@ def measure_cell(ground: Ground, config: Config) -> tuple[dict[str, float], list
     }
     stop = stop_words(config.terms.stop_words)
     terms = cluster_terms(ground.tokens, found[0].labels, weights, stop, config.terms, backend)
-    return row, _largest_terms(terms.table, own)
+    return row, _largest_terms(terms.table, own), labels
 
 
 def _told(ground: Ground, labels: Sequence[Int64s], config: Config) -> dict[str, float]:
@@ -127,6 +129,40 @@ def _told(ground: Ground, labels: Sequence[Int64s], config: Config) -> dict[str,
         for side in ("meaning", "form"):
             told |= {name: figure["value"] for name, figure in follows[side].items()}
         rows.append(told)
+    return {str(name): float(value) for name, value in pd.DataFrame(rows).mean().items()}
+
+
+def on_shared_texts(
+    ground: Ground, config: Config, first: Sequence[Int64s], labels: Sequence[Int64s]
+) -> dict[str, float]:
+    """Lexicon and length of the first cell and of this one, of texts that both cluster.
+
+    Fewer, clearer texts tell more, so figures at another coverage can't be compared. The mean of
+    the seeds.
+    """
+    corpus, backend = ground.corpus, ground.backend
+    lexicon = load_lexicon(None, "simplified")
+    hits = count_hits(ground.tokens, corpus.texts, lexicon, config.lexicon.mode, backend)
+    groups = song_blocks(corpus.lines.drop_duplicates("text_id").set_index("text_id").sort_index())
+    rows = []
+    for a, b in zip(first, labels, strict=True):
+        both = (a >= 0) & (b >= 0)
+        row: dict[str, float | None] = {"shared_texts": float(both.mean())}
+        for name, own in (("first", a), ("this", b)):
+            told = shared_follows(
+                np.where(both, own, -1),
+                backend.to_host(hits),
+                lexicon.categories,
+                corpus.texts,
+                groups,
+                "songs",
+                SEEDS[0],
+            )
+            row |= {
+                f"{fact}_{name}": told[key].value
+                for key, fact in (("meaning.lexicon", "lexicon"), ("form.length", "length"))
+            }
+        rows.append(row)
     return {str(name): float(value) for name, value in pd.DataFrame(rows).mean().items()}
 
 
@@ -199,12 +235,15 @@ def main() -> None:
     base = change_config(Config(), [f"embedding.model={given.model}", *given.set])
     done = pd.read_csv(given.out) if given.out.exists() else pd.DataFrame({"cell": []})
     ground = prepare(given.input, base, given.store, load_backend("cpu"))
-    rows = done.to_dict("records")
+    rows, first = done.to_dict("records"), None
     for parts in product(given.cell, given.also or [""]):
         name = ",".join(filter(None, parts))
         if name in set(done["cell"]):
             continue
-        row, terms = measure_cell(ground, change_config(base, name.split(",")))
+        config = change_config(base, name.split(","))
+        row, terms, labels = measure_cell(ground, config)
+        first = first or labels
+        row |= on_shared_texts(ground, config, first, labels)
         rows.append({"cell": name, **row})
         pd.DataFrame(rows).to_csv(given.out, index=False)
         with Path(f"{given.out}.terms.txt").open("a", encoding="utf-8") as file:

@@ -14,8 +14,7 @@ def common_direction(manifest: Mapping[str, Any]) -> tuple[str, str]:
     entry = manifest.get("space")
     said = entry if isinstance(entry, Mapping) else {}
     cosine, threshold = said.get("mean_cosine"), said.get("threshold")
-    numbers = isinstance(cosine, int | float) and isinstance(threshold, int | float)
-    if not numbers or not cosine > threshold:
+    if not isinstance(cosine, float) or not isinstance(threshold, float) or not cosine > threshold:
         return "", ""
     applied = str(said.get("postprocess"))
     chinese = (
