@@ -60,7 +60,7 @@ class CorpusConfig(Section):
 class SpaceSettings:
     """What is done to vectors before neighbours are sought; the fields are `EmbeddingConfig`'s."""
 
-    postprocess: Literal["auto", "none", "center", "remove", "whiten"]
+    postprocess: Literal["none", "center", "remove", "whiten"]
     whiten_dims: int
     remove_dims: int
     lexical: Literal["none", "words", "characters"]
@@ -92,10 +92,8 @@ class EmbeddingConfig(Section):
     attention: Literal["auto", "packed", "padded"] = Field(
         "auto", description="auto: end to end or of equal length, never padded"
     )
-    postprocess: Literal["auto", "none", "center", "remove", "whiten"] = Field(
-        "auto",
-        description="of distinct texts before neighbours; auto: center where all have a common "
-        "direction, else none; remove: the top components",
+    postprocess: Literal["none", "center", "remove", "whiten"] = Field(
+        "none", description="of distinct texts before neighbours; remove: the top components"
     )
     whiten_dims: int = Field(0, ge=0, description="dimensions kept by whitening (0: all)")
     remove_dims: int = Field(0, ge=0, description="components removed (0: a hundredth of all)")

@@ -22,13 +22,12 @@ from rapids_rap.backend.rows import row_blocks
 log = logging.getLogger(__name__)
 
 Mode = Literal["none", "center", "remove", "whiten"]
-Asked = Literal["auto", "none", "center", "remove", "whiten"]
 VERSION = 2  # raise it when the same mode gives other vectors: it is part of the stages' keys
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
-# The mean cosine of two texts above which an encoder is said to have a common direction. The two
-# that were measured lie well apart: 0.87 and 0.4 (docs/performance.md).
-COMMON_DIRECTION = 0.6
+# The mean cosine of two texts above which an encoder is said to have a common direction: between
+# the 0.87 of one that has and the 0.37 to 0.57 of one that hardly has (docs/models.md).
+COMMON_DIRECTION = 0.7
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Postprocessed:
 
 def postprocess(
     matrix: Array,
-    mode: Asked,
+    mode: Mode,
     backend: Backend,
     *,
     whiten_dims: int = 0,
@@ -67,24 +66,15 @@ def postprocess(
 ) -> Postprocessed:
     """Fit on the vectors of distinct texts (n, d), and apply.
 
-    mode "auto": "center" where the mean cosine is above `COMMON_DIRECTION`, else "none".
     `whiten_dims` keeps the first principal axes (0: all that n and d allow), `remove_dims` takes
     so many away (0: a hundredth of d, one at least; never all). Fewer than two rows have no
     spread: they come back as they are, with mode "none". `sizes` is what else the run will hold.
     """
     common = mean_cosine(matrix)
-    chosen = choose_mode(mode, common)
     transform = fit_transform(
-        matrix, chosen, backend, whiten_dims=whiten_dims, remove_dims=remove_dims, seed=seed
+        matrix, mode, backend, whiten_dims=whiten_dims, remove_dims=remove_dims, seed=seed
     )
     return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform, common)
-
-
-def choose_mode(asked: Asked, common: float | None) -> Mode:
-    """What is done to vectors of mean cosine `common`: as asked, or by the rule of "auto"."""
-    if asked != "auto":
-        return asked
-    return "center" if common is not None and common > COMMON_DIRECTION else "none"
 
 
 def mean_cosine(matrix: Array) -> float | None:
@@ -105,7 +95,7 @@ def mean_cosine(matrix: Array) -> float | None:
 
 def fit_transform(
     matrix: Array,
-    mode: Asked,
+    mode: Mode,
     backend: Backend,
     *,
     whiten_dims: int = 0,
@@ -116,8 +106,6 @@ def fit_transform(
     xp = array_namespace(matrix)
     n, d = (int(size) for size in matrix.shape)
     empty = xp.empty((0,), dtype=xp.float32, device=device(matrix))
-    if mode == "auto":
-        mode = choose_mode(mode, mean_cosine(matrix))
     if mode != "none" and n < 2:
         log.warning("%s needs at least two distinct texts; the vectors stay as they are", mode)
         mode = "none"

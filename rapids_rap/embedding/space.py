@@ -57,7 +57,6 @@ def _used_space(
     )
     if tokens is None:
         return used
-    config = replace(config, postprocess=used.transform.mode)  # words are treated as vectors were
     return replace(
         used, matrix=fusion.fuse(used.matrix, texts, tokens, config, backend, seed, sizes)
     )

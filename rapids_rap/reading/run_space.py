@@ -51,8 +51,7 @@ def run_config(run: Run, said: Sequence[str] = ()) -> Config:
     """The configuration that the run was made with, but for what only its reader may decide.
 
     A run may come from elsewhere: code, commands and files to write are not what it says, but
-    defaults (`settings.without_own_word`), or `said`, settings from the command line now; and what
-    it chose by a rule is said as it was applied. Raises
+    defaults (`settings.without_own_word`), or `said`, settings from the command line now. Raises
     `InputError` where this version can't read it, `ConfigError` for a setting beyond `SAID`.
     """
     for setting in said:
@@ -62,7 +61,7 @@ def run_config(run: Run, said: Sequence[str] = ()) -> Config:
                 f"{' and '.join(SAID)} may be said here."
             )
     try:
-        made = _as_applied(run, Config.model_validate(run.manifest["config"]))
+        made = Config.model_validate(run.manifest["config"])
         _check_lists(run, made)
         return change_config(without_own_word(made), said)
     except ValidationError as error:
@@ -71,21 +70,6 @@ def run_config(run: Run, said: Sequence[str] = ()) -> Config:
             f"{run.path / 'manifest.json'}: config.{'.'.join(map(str, first['loc']))}: "
             f"{first['msg'].lower()}; the run was made by another version, run it again."
         ) from None
-
-
-def _as_applied(run: Run, made: Config) -> Config:
-    """`made` with what "auto" came to, which vectors that were rounded might decide otherwise."""
-    if made.embedding.postprocess != "auto":
-        return made
-    space = run.manifest.get("space")
-    applied = space.get("postprocess") if isinstance(space, dict) else None
-    if applied not in ("none", "center"):
-        raise InputError(
-            f"{run.path / 'manifest.json'}: space.postprocess: says nothing of what was done to "
-            "the vectors, so the file is damaged; run the command of the manifest again."
-        )
-    section = made.embedding.model_copy(update={"postprocess": applied})
-    return made.model_copy(update={"embedding": section})
 
 
 def _check_lists(run: Run, made: Config) -> None:

@@ -26,9 +26,11 @@ def common_direction(manifest: Mapping[str, Any]) -> tuple[str, str]:
     )
     if applied == "none":
         return (
-            f"{chinese}，凡余弦都偏高；embedding.postprocess=center 可去除。",
-            f"{english}, so every cosine reads too high; embedding.postprocess=center takes it "
-            "away.",
+            f"{chinese}，检索、轮廓系数等处的余弦因此都偏高；近邻与聚类取决于余弦的次序，影响较小。"
+            "embedding.postprocess=center 可去除。",
+            f"{english}, so cosines (of search, silhouette, alignment) read too high; neighbours "
+            "and clusters go by their order and change less. embedding.postprocess=center takes "
+            "it away.",
         )
     return (
         f"{chinese}；求近邻之前已去除（{applied}）。",

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.embedding.postprocess import (
-    COMMON_DIRECTION,
-    apply_transform,
-    fit_transform,
-    mean_cosine,
-    postprocess,
-)
+from rapids_rap.embedding.postprocess import apply_transform, mean_cosine, postprocess
 from tests.strict_backend import StrictBackend
 
 
@@ -42,39 +36,6 @@ def test_the_mean_cosine_is_of_all_pairs(backend):
     assert mean_cosine(backend.from_host(host)) == pytest.approx(pairs.mean(), abs=1e-6)
     assert mean_cosine(backend.from_host(host[:1])) is None
     assert mean_cosine(backend.from_host(np.tile(host[:1], (9, 1)))) == pytest.approx(1)
-
-
-def with_mean_cosine(common, n=300, d=40, seed=0):
-    """Unit vectors of which two have about that cosine in the mean."""
-    noise = np.random.default_rng(seed).normal(size=(n, d))
-    noise -= noise.mean(0)
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    noise[:, 0] = 0
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    axis = np.eye(d)[0]
-    return (np.sqrt(common) * axis + np.sqrt(1 - common) * noise).astype(np.float32)
-
-
-@pytest.mark.parametrize(
-    ("common", "applied"),
-    [(0.0, "none"), (COMMON_DIRECTION - 0.02, "none"), (COMMON_DIRECTION + 0.02, "center")],
-)
-def test_auto_centres_only_what_has_a_common_direction(backend, common, applied):
-    """On both sides of the threshold: as if what the rule came to had been asked for."""
-    matrix = backend.from_host(with_mean_cosine(common))
-    done = postprocess(matrix, "auto", backend)
-    assert done.mean_cosine == pytest.approx(common, abs=0.01)
-    assert done.transform.mode == applied == fit_transform(matrix, "auto", backend).mode
-    asked = postprocess(matrix, applied, backend)
-    np.testing.assert_array_equal(backend.to_host(done.matrix), backend.to_host(asked.matrix))
-    assert (done.matrix is matrix) == (applied == "none")
-
-
-def test_auto_leaves_what_is_too_little_to_judge(backend):
-    """One text or none has no direction in common with anything, and nothing is warned of."""
-    for n in (0, 1):
-        done = postprocess(backend.from_host(cone()[:n]), "auto", backend)
-        assert (done.transform.mode, done.mean_cosine) == ("none", None)
 
 
 def test_centering_removes_the_common_direction(backend):

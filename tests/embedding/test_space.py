@@ -31,23 +31,6 @@ def test_the_space_is_its_two_steps(mode, lexical):
     assert found.transform.mode == mode
 
 
-@pytest.mark.parametrize(("shift", "applied"), [(0.0, "none"), (9.0, "center")])
-def test_words_are_treated_as_the_rule_treats_vectors(shift, applied):
-    """What "auto" comes to is decided by the model's vectors, for the words beside them too."""
-    vectors = VECTORS + np.float32(shift)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    tokens = segment(TEXTS)
-    auto, said = (
-        EmbeddingConfig(postprocess=mode, lexical="words", lexical_dims=3).space
-        for mode in ("auto", applied)
-    )
-    found = used_space(vectors, TEXTS, tokens, auto, CPU, 7)
-    np.testing.assert_array_equal(
-        found.matrix, used_space(vectors, TEXTS, tokens, said, CPU, 7).matrix
-    )
-    assert found.transform.mode == applied
-
-
 def test_without_anything_vectors_stay_the_same_object():
     """Nothing to do is no copy, by which stages know that the space is the model's own."""
     assert used_space(VECTORS, TEXTS, None, EmbeddingConfig().space, CPU, 7).matrix is VECTORS

@@ -79,23 +79,6 @@ def test_the_run_fits_and_new_texts_follow(tmp_path, encoder, mode, lexical):
     assert np.isfinite(space.asked).all()
 
 
-@pytest.mark.parametrize("applied", ["none", "center"])
-def test_what_a_rule_came_to_is_not_decided_again(tmp_path, encoder, applied):
-    """The manifest says it: stored vectors that were rounded could fall on the other side."""
-    run = demo_run(tmp_path / "run", encoder, "embedding.postprocess=auto")
-    run.manifest["space"]["postprocess"] = applied
-    assert run_config(run).embedding.postprocess == applied
-
-
-@pytest.mark.parametrize("damaged", [None, {}, {"postprocess": "auto"}, {"postprocess": ["none"]}])
-def test_a_run_that_lost_what_was_done_to_its_vectors_is_refused(tmp_path, encoder, damaged):
-    """Distances in a guessed space would mean nothing."""
-    run = demo_run(tmp_path / "run", encoder, "embedding.postprocess=auto")
-    run.manifest["space"] = damaged
-    with pytest.raises(InputError, match=r"space\.postprocess"):
-        run_config(run)
-
-
 @pytest.mark.parametrize("kind", ["words", "characters"])
 def test_lexical_fit_ignores_what_is_asked(monkeypatch, kind):
     """Words of the new texts have no weight, also where rare terms are left out."""

@@ -7,7 +7,7 @@ from rapids_rap.tables.space import common_direction
 
 def manifest(**changed):
     """A run's section `space`, of an encoder in a narrow cone."""
-    return {"space": {"postprocess": "none", "mean_cosine": 0.87, "threshold": 0.6} | changed}
+    return {"space": {"postprocess": "none", "mean_cosine": 0.87, "threshold": 0.7} | changed}
 
 
 def test_a_common_direction_is_named_with_its_cure():
@@ -35,7 +35,7 @@ def test_what_was_done_is_said_instead():
         manifest(mean_cosine=None),
         manifest(mean_cosine="0.9"),
         manifest(mean_cosine=float("nan")),
-        manifest(mean_cosine=0.6),
+        manifest(mean_cosine=0.7),
         manifest(threshold=None),
     ],
 )
