@@ -26,11 +26,11 @@ def common_direction(manifest: Mapping[str, Any]) -> tuple[str, str]:
     )
     if applied == "none":
         return (
-            f"{chinese}，检索、轮廓系数等处的余弦因此都偏高；近邻与聚类取决于余弦的次序，影响较小。"
-            "embedding.postprocess=center 可去除。",
-            f"{english}, so cosines (of search, silhouette, alignment) read too high; neighbours "
-            "and clusters go by their order and change less. embedding.postprocess=center takes "
-            "it away.",
+            f"{chinese}，检索、轮廓系数等处的余弦因此偏高，近邻也受其影响。"
+            "embedding.postprocess=center 可去除；聚类会随之改变，两者应加以比较。",
+            f"{english}, so cosines (of search, silhouette, alignment) read too high and "
+            "neighbours are drawn by it. embedding.postprocess=center takes it away; the clusters "
+            "change with it, so compare both.",
         )
     return (
         f"{chinese}；求近邻之前已去除（{applied}）。",
