@@ -16,7 +16,7 @@ def common_direction(manifest: Mapping[str, Any]) -> tuple[str, str]:
     cosine, threshold = said.get("mean_cosine"), said.get("threshold")
     if not isinstance(cosine, float) or not isinstance(threshold, float) or not cosine > threshold:
         return "", ""
-    applied = str(said.get("postprocess"))
+    applied = str(said.get("postprocess"))[:20]  # a received manifest may hold anything
     chinese = (
         f"该编码器的向量有共同方向：任取两个文本，平均余弦为 {cosine:.2f}（高于 {threshold:.2f}）"
     )
