@@ -206,7 +206,7 @@ def run(
             corpus=corpus,
             weights=weights,
             vectors=vectors,
-            used=geometry.used.matrix,
+            used=geometry.used,
             graph=geometry.graph,
             layout=geometry.layout,
             clusters=geometry.clusters,

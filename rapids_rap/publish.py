@@ -23,6 +23,7 @@ from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.embedding import EmbeddingReport, Vectors
+from rapids_rap.embedding.postprocess import COMMON_DIRECTION, Postprocessed
 from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
@@ -41,6 +42,7 @@ from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
@@ -52,13 +54,13 @@ MAP_TERMS = 3  # terms that label a cluster on a map
 class Findings:
     """Everything the stages found; arrays are the backend's, of n distinct texts.
 
-    used: (n, k) the vectors after post-processing, which neighbours and clusters saw.
+    used: the vectors after post-processing, which neighbours and clusters saw.
     """
 
     corpus: Corpus
     weights: Array
     vectors: Vectors
-    used: Array
+    used: Postprocessed
     graph: NeighborGraph
     layout: Layout
     clusters: Clusters
@@ -172,7 +174,7 @@ def _tables(
     )
     theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
     examples = cluster_examples(
-        found.used,
+        found.used.matrix,
         found.clusters.labels,
         found.clusters.probabilities,
         found.clusters.centers,
@@ -285,6 +287,7 @@ def _manifest(
             **asdict(report),
             "trained_on": None if trained is None else len(trained),
         },
+        "space": _space(found.used),
         "neighbors": {
             "k": found.graph.k,
             "engine": found.graph.engine,
@@ -295,6 +298,15 @@ def _manifest(
         "warnings": [*found.corpus.warnings, *_cut(found.vectors.report, config)],
         "colours": {"clusters": maps.cluster_colours, "themes": maps.theme_colours},
         **identity,
+    }
+
+
+def _space(used: Postprocessed) -> dict[str, Any]:
+    """What was done to the vectors, and what that rests on."""
+    return {
+        "postprocess": used.transform.mode,
+        "mean_cosine": used.mean_cosine,
+        "threshold": COMMON_DIRECTION,
     }
 
 
@@ -372,6 +384,7 @@ def _summary(
             ),
             *filter(None, followed(found.quality.figures)[1:]),
             *filter(None, again(found.quality.figures, written["clusters.csv"])[1:]),
+            *filter(None, common_direction({"space": _space(found.used)})[1:]),
             *_cut(found.vectors.report, config),
             *([memory] if memory else []),
             f"Map:    {folder.path / 'maps' / 'clusters.png'}",

@@ -101,6 +101,11 @@ def make_run(
         "counts": {"clusters": len(ids), "kept": len(rows), "distinct": n},
         "model": {"name": "demo", "fingerprint": "f00d", "trained_on": 0},
         "inputs": [{"path": "a.txt", "sha256": "ab" * 32}],
+        "space": {
+            "postprocess": config.embedding.postprocess,
+            "mean_cosine": 0.1,
+            "threshold": 0.7,
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -18,6 +18,7 @@ from hdbscan.validity import validity_index
 from PIL import Image
 
 from rapids_rap.backend import load_backend
+from rapids_rap.embedding.postprocess import COMMON_DIRECTION
 from rapids_rap.quality.geometry import dbcv
 from rapids_rap.runs.run import open_run
 from tests.conftest import LYRICS, rap
@@ -557,6 +558,16 @@ def test_texts_that_were_cut_are_said(sample_run, tmp_path):
     assert warning in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     whole = open_run(sample_run).manifest
     assert (whole["model"]["truncated"], whole["warnings"]) == (0, [])
+
+
+def test_the_manifest_says_what_any_two_texts_have_in_common(sample_run):
+    """The mean cosine of the stored vectors, and what was done about it."""
+    run = open_run(sample_run)
+    vectors = np.asarray(run.vectors, dtype=np.float64)
+    pairs = (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)]
+    space = run.manifest["space"]
+    assert space["mean_cosine"] == pytest.approx(pairs.mean(), abs=1e-5)
+    assert (space["postprocess"], space["threshold"]) == ("none", COMMON_DIRECTION)
 
 
 @pytest.mark.parametrize("dims", [0, 1, 32])

@@ -25,6 +25,9 @@ Mode = Literal["none", "center", "remove", "whiten"]
 VERSION = 2  # raise it when the same mode gives other vectors: it is part of the stages' keys
 # Axes with less than this share of the mean variance are noise: they are scaled as if they had it.
 FLOOR = 1e-4
+# The mean cosine of two texts above which an encoder is said to have a common direction: between
+# the 0.87 of one that has and the 0.37 to 0.57 of one that hardly has (docs/models.md).
+COMMON_DIRECTION = 0.7
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,14 @@ class Transform:
 
 @dataclass(frozen=True)
 class Postprocessed:
-    """matrix: (n, k) float32, rows of length 1; `transform` does the same to query vectors."""
+    """matrix: (n, k) float32, rows of length 1; `transform` does the same to query vectors.
+
+    mean_cosine: of two of the texts before any of it, see `mean_cosine`.
+    """
 
     matrix: Array
     transform: Transform
+    mean_cosine: float | None
 
 
 def postprocess(
@@ -63,10 +70,27 @@ def postprocess(
     so many away (0: a hundredth of d, one at least; never all). Fewer than two rows have no
     spread: they come back as they are, with mode "none". `sizes` is what else the run will hold.
     """
+    common = mean_cosine(matrix)
     transform = fit_transform(
         matrix, mode, backend, whiten_dims=whiten_dims, remove_dims=remove_dims, seed=seed
     )
-    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform)
+    return Postprocessed(apply_transform(matrix, transform, backend, sizes), transform, common)
+
+
+def mean_cosine(matrix: Array) -> float | None:
+    """The mean cosine of two different rows of `matrix` (n, d), unit vectors: their anisotropy.
+
+    Over all pairs (Ethayarajh 2019), without making them: the squared length of the rows' sum is
+    the sum over all pairs. 0: no direction in common, 1: one point. None of fewer than two rows.
+    """
+    xp, n = array_namespace(matrix), int(matrix.shape[0])
+    if n < 2:
+        return None
+    own = 0.0
+    for rows in row_blocks(n, 16 * matrix.shape[1]):
+        own += float(xp.sum(xp.astype(matrix[rows, :], xp.float64) ** 2))
+    total = _sum(matrix)
+    return (float(xp.sum(total**2)) - own) / (n * (n - 1))
 
 
 def fit_transform(
@@ -134,9 +158,15 @@ def transform_rows(block: Array, transform: Transform) -> Array:
 
 
 def _mean(matrix: Array) -> Array:
-    """Column means, summed in float64 by blocks: 600,000 float32 additions lose digits."""
+    """(d,) float32 column means."""
+    xp = array_namespace(matrix)
+    return xp.astype(_sum(matrix) / matrix.shape[0], xp.float32)
+
+
+def _sum(matrix: Array) -> Array:
+    """Column sums in float64 by blocks: 600,000 float32 additions lose digits."""
     xp = array_namespace(matrix)
     total = xp.zeros((matrix.shape[1],), dtype=xp.float64, device=device(matrix))
     for rows in row_blocks(matrix.shape[0], 16 * matrix.shape[1]):
         total = total + xp.sum(matrix[rows, :], axis=0, dtype=xp.float64)
-    return xp.astype(total / matrix.shape[0], xp.float32)
+    return total

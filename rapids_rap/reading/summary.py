@@ -13,6 +13,7 @@ from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
+from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
 
 Form = Literal["csv", "jsonl", "parquet"]
@@ -56,7 +57,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{counts.get('noise_lines', 0):,} lines of noise; model "
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
-    follows = followed(run.quality)[1]
+    sentences = (followed(run.quality)[1], common_direction(run.manifest)[1])
     columns = [
         "cluster",
         "label",
@@ -72,7 +73,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
-    said = [one for one in (follows, again(run.quality, clusters)[1]) if one]
+    again_there = again(run.quality, clusters)[1]
+    said = [sentence for sentence in (*sentences, again_there) if sentence]
     if not clusters.get("stability_class", pd.Series()).any():
         table = table.drop(columns="stability_class", errors="ignore")
     table = table.rename(columns={"stability_class": "stability"})

@@ -34,6 +34,7 @@ from rapids_rap.tables.artists import (
     lift_interval,
 )
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
+from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
 
 NOISE = -1
@@ -157,6 +158,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         figures=figures,
         failing=failing(figures),
         follows=followed(run.quality),
+        common=common_direction(run.manifest),
         facts=[fact_row(row) for row in facts],
         fact_columns=FACT_COLUMNS,
         told_by_form=told_by_form(run.cluster_traits, run.clusters),

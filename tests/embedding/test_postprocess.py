@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
-from rapids_rap.embedding.postprocess import apply_transform, postprocess
+from rapids_rap.embedding.postprocess import apply_transform, mean_cosine, postprocess
 from tests.strict_backend import StrictBackend
 
 
@@ -27,6 +27,15 @@ def test_none_returns_the_vectors_themselves(backend):
     done = postprocess(matrix, "none", backend)
     assert done.matrix is matrix
     assert apply_transform(matrix, done.transform, backend) is matrix
+
+
+def test_the_mean_cosine_is_of_all_pairs(backend):
+    """The closed form equals the mean over every pair of different rows, a row with itself not."""
+    host = cone()
+    pairs = (host @ host.T)[~np.eye(len(host), dtype=bool)]
+    assert mean_cosine(backend.from_host(host)) == pytest.approx(pairs.mean(), abs=1e-6)
+    assert mean_cosine(backend.from_host(host[:1])) is None
+    assert mean_cosine(backend.from_host(np.tile(host[:1], (9, 1)))) == pytest.approx(1)
 
 
 def test_centering_removes_the_common_direction(backend):

@@ -55,3 +55,12 @@ def test_songs_that_the_model_had_read_are_told(tmp_path):
     quality = {"next_line_retrieval": {"value": 0.1, "note": note, "songs_left_out": 54}}
     (path / "quality.json").write_text(json.dumps(quality))
     assert any(note in str(block) for block in summarize(open_run(path)))
+
+
+@pytest.mark.parametrize(("cosine", "named"), [(0.87, True), (0.4, False), (None, False)])
+def test_an_encoders_common_direction_is_told(tmp_path, cosine, named):
+    """As the run said it on the terminal, on both sides of the threshold."""
+    run = open_run(a_run(tmp_path / "run"))
+    run.manifest["space"]["mean_cosine"] = cosine
+    said = [block for block in summarize(run) if isinstance(block, str)]
+    assert any("common direction" in block for block in said) == named

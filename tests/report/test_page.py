@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from rapids_rap.config import ReportConfig
+from rapids_rap.embedding.postprocess import COMMON_DIRECTION
 from rapids_rap.report import images as report_images
 from rapids_rap.report.figures import collect_figures, failing
 from rapids_rap.report.html import format_cell
@@ -223,6 +224,21 @@ def test_what_was_found_comes_first(page):
     assert "DBCV" in start
     assert "demo model" in start
     assert "读作 GB18030" in start
+
+
+def test_an_encoders_common_direction_is_named_on_the_first_page():
+    """Before the maps, with what to set; not of an encoder without one, nor of an earlier run."""
+    for cosine, named in ((0.87, True), (0.4, False), (None, False)):
+        run = a_run()
+        run.manifest["space"] = {
+            "postprocess": "none",
+            "mean_cosine": cosine,
+            "threshold": COMMON_DIRECTION,
+        }
+        first = render_report(run, ReportConfig()).split('id="maps"')[0]
+        assert ('id="common-direction"' in first) == named
+        assert ("embedding.postprocess=center" in first) == named
+    assert 'id="common-direction"' not in render_report(a_run(), ReportConfig())
 
 
 def test_noise_has_its_row_and_its_card(page):
