@@ -9,6 +9,7 @@ would import and compile umap-learn again. Nothing of umap-learn is changed.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,13 +43,13 @@ def layouts(
     weighted = {
         k: _weighted_graph(graph, k, points.shape[0]) for k in {s.n_neighbors for s in specs}
     }
-    starts = [_start(points, weighted[s.n_neighbors], s, seed, axes) for s in specs]
+    starts = [_start(points, weighted[s.n_neighbors], s, s.seeded(seed), axes) for s in specs]
     jobs = [(weighted[s.n_neighbors], s, start) for s, start in zip(specs, starts, strict=True)]
     if seed is None or len(jobs) == 1:
-        found = [_optimise(*job, seed) for job in jobs]
+        found = [_optimise(*job, job[1].seeded(seed)) for job in jobs]
     else:
-        calls = [functools.partial(_optimise, *job, seed) for job in jobs]
-        found = side_by_side(calls, threads=len(calls))
+        calls = [functools.partial(_optimise, *job, job[1].seeded(seed)) for job in jobs]
+        found = side_by_side(calls, threads=min(len(calls), max(2, os.cpu_count() or 1)))
     for layout in found:
         if not np.all(np.isfinite(layout)):
             raise ValueError("UMAP returned a coordinate that is not finite")

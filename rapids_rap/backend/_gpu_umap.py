@@ -44,8 +44,9 @@ def layouts(
     }
     found = []
     for spec in specs:
-        start = starting_layout(points, spec, seed, axes)
-        layout = _optimise(library, weighted[spec.n_neighbors], spec, start, seed, n, xp)
+        own = spec.seeded(seed)
+        start = starting_layout(points, spec, own, axes)
+        layout = _optimise(library, weighted[spec.n_neighbors], spec, start, own, n, xp)
         memory.synchronize()
         if not bool(xp.all(xp.isfinite(layout))):
             raise ValueError("UMAP returned a coordinate that is not finite")

@@ -63,7 +63,8 @@ class UmapSpec:
     """One UMAP layout of a neighbour graph (McInnes, Healy & Melville 2018, arXiv:1802.03426).
 
     start: (n, n_components) float32 coordinates, finite and in the scale of a finished layout, from
-    which the descent goes on in place of `init`. learning_rate: of its first epoch then.
+    which the descent goes on in place of `init`. learning_rate: of its first epoch then. draw: is
+    added to the seed, so that layouts of one call can be other draws of the same.
     """
 
     n_components: int
@@ -73,6 +74,11 @@ class UmapSpec:
     init: Literal["pca", "spectral", "random"]
     start: Array | None = field(default=None, compare=False)
     learning_rate: float = 1.0
+    draw: int = 0
+
+    def seeded(self, seed: int | None) -> int | None:
+        """The seed of this draw; None without one."""
+        return None if seed is None else seed + self.draw
 
     @property
     def needs_axes(self) -> bool:

@@ -6,14 +6,12 @@ of five cases, though the graph and the rule are the same; what most draws agree
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.kept import require_array, require_between
-from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn, UmapSpec
+from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn
 from rapids_rap.clustering.layout import Layout, space_spec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import LayoutConfig, VotingSettings
@@ -25,6 +23,7 @@ VERSION = 1  # raise it when the same arguments give another result
 # of them hardly improve (docs/quality.md).
 BUDGET = {"cpu": 500_000, "gpu": 5_000_000}
 FEWEST, MOST = 6, 20
+AT_ONCE = 8  # layouts that are in memory together
 DRAW = 10_007  # between the seeds of two layouts, so that those of neighbouring runs don't meet
 
 
@@ -67,18 +66,12 @@ def cast_votes(
     spec = space_spec(n, graph, layouts)
     edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
 
-    def first() -> DensityClusters:
-        return dense_clusters(layout.reduced, clusters, backend)
-
-    def vote(spec: UmapSpec, number: int) -> DensityClusters:
-        draw = None if seed is None else seed + DRAW * number
-        (points,) = backend.umap(vectors, edges, [spec], draw)
-        return dense_clusters(points, clusters, backend)
-
-    calls: list[Callable[[], DensityClusters]] = [first]
-    if spec is not None:
-        calls += [partial(vote, spec, number) for number in range(1, count)]
-    found = backend.together(calls)
+    found = [dense_clusters(layout.reduced, clusters, backend)]
+    draws = [] if spec is None else [replace(spec, draw=DRAW * v) for v in range(1, count)]
+    # Layouts side by side, then clusters in turn: two threads may not enter numba's own at once.
+    for first in range(0, len(draws), AT_ONCE):
+        places = backend.umap(vectors, edges, draws[first : first + AT_ONCE], seed)
+        found += [dense_clusters(points, clusters, backend) for points in places]
     xp, where = backend.xp, device(layout.reduced)
     return Votes(
         xp.stack([one.labels for one in found]),

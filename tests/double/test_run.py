@@ -43,7 +43,7 @@ WRITERS = (
     "maps.raster.density_image",
 )
 SMALL_TABLES = (
-    "clustering.consensus.find_consensus",
+    "clustering.consensus.",
     "clustering.themes.find_themes",
     "maps.raster.densest_spots",
     "maps.raster.sums_by_group",

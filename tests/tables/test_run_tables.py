@@ -22,6 +22,7 @@ def lines(clusters, *, artist=None, song_id=None):
         {
             "text_id": np.arange(n),
             "cluster": clusters,
+            "agreement": np.ones(n, np.float32),
             "artist": pd.array([artist] * n, dtype="str"),
             "song_id": pd.array([song_id] * n, dtype="Int64"),
         }
