@@ -41,7 +41,7 @@ FIELDS = {
     "terms.user_words": AFTER_TOKENS,
     "terms.stop_words": AFTER_CLUSTERS,
     "lexicon.path": AFTER_TOKENS,
-    "quality.stability": {"stability"},
+    "quality.stability": {"stability", "quality"},
     **{
         f"quality.{name}": {"retrieval", "quality"}
         for name in ("retrieval_lines", "artist_songs", "bootstrap")
