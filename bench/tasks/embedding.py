@@ -32,10 +32,15 @@ def read_texts(inputs: Inputs) -> list[str]:
 
 def ours(inputs: Inputs) -> Call:
     """Distinct texts in batches of equal length, one batch a core."""
+    return embed_distinct(inputs, MODEL)
+
+
+def embed_distinct(inputs: Inputs, model: str) -> Call:
+    """Every line by our encoder of this model, each distinct text once."""
     from rapids_rap.embedding.embed import load_encoder
 
     texts = read_texts(inputs)
-    encoder = load_encoder(EmbeddingConfig(model=MODEL), load_backend("cpu"))
+    encoder = load_encoder(EmbeddingConfig(model=model), load_backend("cpu"))
 
     def call() -> SideFindings:
         rows, distinct = pd.factorize(np.asarray(texts, dtype=object))

@@ -15,9 +15,15 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Int64s
-from rapids_rap.backend import load_backend
 from rapids_rap.bench.measure import Call, Inputs, SideFindings
-from rapids_rap.bench.tasks.embedding import QUERIES, found_vectors, nearest, overlap, read_texts
+from rapids_rap.bench.tasks.embedding import (
+    QUERIES,
+    embed_distinct,
+    found_vectors,
+    nearest,
+    overlap,
+    read_texts,
+)
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.folder import locate_model
 from rapids_rap.runs.files import write_json
@@ -39,16 +45,7 @@ def prepare(inputs: Inputs) -> None:
 
 def ours(inputs: Inputs) -> Call:
     """Every line: distinct texts in batches of equal length, one batch a core."""
-    from rapids_rap.embedding.embed import load_encoder
-
-    texts = read_texts(inputs)
-    encoder = load_encoder(EmbeddingConfig(model=MODEL), load_backend("cpu"))
-
-    def call() -> SideFindings:
-        rows, distinct = pd.factorize(np.asarray(texts, dtype=object))
-        return found_vectors(encoder.encode(distinct.tolist())[rows], len(distinct))
-
-    return call
+    return embed_distinct(inputs, MODEL)
 
 
 def sentence_transformers(inputs: Inputs) -> Call:
