@@ -22,7 +22,7 @@ from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
 from rapids_rap.clustering.themes import text_themes
-from rapids_rap.clustering.votes import cast_votes, vote_count
+from rapids_rap.clustering.votes import Votes, cast_votes, vote_count
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
@@ -32,7 +32,7 @@ from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import Postprocessed
 from rapids_rap.embedding.space import used_space
-from rapids_rap.lineage.heritage import Heritage, earlier_places
+from rapids_rap.lineage.heritage import Heritage, earlier_places, earlier_votes
 from rapids_rap.lineage.identity import name_groups
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.memory_plan import MemoryPlan, find_model_size, plan_memory
@@ -91,6 +91,7 @@ class Grouping:
     used: Postprocessed
     graph: NeighborGraph
     layout: Layout
+    votes: Votes
     clusters: Clusters
     retrieval: Retrieval
 
@@ -209,6 +210,7 @@ def run(
             used=geometry.used,
             graph=geometry.graph,
             layout=geometry.layout,
+            votes=geometry.votes,
             clusters=geometry.clusters,
             terms=words.terms,
             theme_terms=words.theme_terms,
@@ -339,6 +341,7 @@ def _place_and_group(
         config.clusters.voting,
         backend,
         seed,
+        earlier_votes(heritage, corpus.texts, config, vectors.report.space, backend),
         fresh=seed is None,
     )
     clusters = job.stage(
@@ -351,7 +354,7 @@ def _place_and_group(
         config.clusters,
         backend,
     )
-    return Grouping(vectors, used, graph, layout, clusters, retrieval())
+    return Grouping(vectors, used, graph, layout, votes, clusters, retrieval())
 
 
 def _read_words(

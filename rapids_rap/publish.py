@@ -20,6 +20,7 @@ from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
 from rapids_rap.embedding import EmbeddingReport, Vectors
@@ -36,7 +37,7 @@ from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder
 from rapids_rap.runs.names import SCHEMA_VERSION
-from rapids_rap.runs.run import memory_note
+from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
@@ -63,6 +64,7 @@ class Findings:
     used: Postprocessed
     graph: NeighborGraph
     layout: Layout
+    votes: Votes
     clusters: Clusters
     terms: Terms
     theme_terms: Terms
@@ -124,6 +126,7 @@ def publish(
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config),
             reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
+            votes=_votes_on_host(found.votes, backend),
             quality=found.quality.figures,
             maps=maps.pages,
             manifest=_manifest(found, lines, origin, maps, cache, backend),
@@ -154,6 +157,15 @@ def _on_host(clusters: Clusters, backend: Backend) -> tables.HostClusters:
         agreement=backend.to_host(clusters.agreement),
         persistence=backend.to_host(clusters.persistence),
         themes=backend.to_host(clusters.themes),
+    )
+
+
+def _votes_on_host(votes: Votes, backend: Backend) -> RunVotes:
+    """What the layouts said, as the next night reads it."""
+    return RunVotes(
+        backend.to_host(votes.labels).T.astype(np.int32),
+        backend.to_host(votes.probabilities).T.astype(np.float16),
+        backend.to_host(votes.persistence).astype(np.float32, copy=False),
     )
 
 

@@ -18,9 +18,10 @@ from rapids_rap.arrays import Float64s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_totals, row_blocks
 from rapids_rap.clustering.neighbors import count_votes
-from rapids_rap.clustering.votes import Votes
+from rapids_rap.clustering.votes import NOT_HELD, Votes
 
 NOISE = -1
+_STEPS = 10_000  # in which shares of votes are counted
 SAME = 0.2  # mean Jaccard index from which clusters of several layouts are one: a third of each
 
 
@@ -28,9 +29,9 @@ SAME = 0.2  # mean Jaccard index from which clusters of several layouts are one:
 class Consensus:
     """K clusters of n texts. labels: (n,) int64, noise -1, 0..K - 1 in no particular order.
 
-    agreement: (n,) float32, the share of layouts that put a text in its cluster; of noise, the
-    share that left it out. probabilities: (n,) float32, mean strength of membership in those
-    layouts, 0 for noise. persistence: (K,) float32, mean over the layouts' clusters.
+    agreement: (n,) float32, of the layouts that held a text, the share that put it in its cluster;
+    of noise, the share that left it out. probabilities: (n,) float32, mean strength of membership
+    in those layouts, 0 for noise. persistence: (K,) float32, mean over the layouts' clusters.
     """
 
     labels: Array
@@ -53,26 +54,31 @@ def find_consensus(votes: Votes, smallest: int, backend: Backend) -> Consensus:
 
 
 def _jaccard(votes: Votes, sizes: list[int], backend: Backend) -> Float64s:
-    """(M, M) on the host, of the M clusters of all layouts, layout after layout; 0 within one."""
+    """(M, M) on the host, of the M clusters of all layouts, layout after layout; 0 within one.
+
+    Over the texts that both layouts held.
+    """
     begins = np.concatenate(([0], np.cumsum(sizes)))
-    both = np.zeros((begins[-1], begins[-1]))
+    found = np.eye(begins[-1])
     for a in range(len(sizes)):
-        for b in range(a, len(sizes)):
-            table = _overlaps(votes.labels[a, :], votes.labels[b, :], sizes[a], sizes[b], backend)
-            both[begins[a] : begins[a + 1], begins[b] : begins[b + 1]] = table
-            both[begins[b] : begins[b + 1], begins[a] : begins[a + 1]] = table.T
-    size = np.diag(both).copy()
-    either = size[:, None] + size[None, :] - both
-    return both / np.maximum(either, 1.0)
+        for b in range(a + 1, len(sizes)):
+            both = _overlaps(votes.labels[a, :], votes.labels[b, :], sizes[a], sizes[b], backend)
+            of_a, of_b = both.sum(axis=1)[1:], both.sum(axis=0)[1:]
+            shared = both[1:, 1:]
+            either = of_a[:, None] + of_b[None, :] - shared
+            table = shared / np.maximum(either, 1.0)
+            found[begins[a] : begins[a + 1], begins[b] : begins[b + 1]] = table
+            found[begins[b] : begins[b + 1], begins[a] : begins[a + 1]] = table.T
+    return found
 
 
 def _overlaps(a: Array, b: Array, most_a: int, most_b: int, backend: Backend) -> Float64s:
-    """(most_a, most_b) on the host: how many texts two labels (n,) share."""
+    """(1 + most_a, 1 + most_b) on the host: how many texts two labels (n,) share; noise first."""
     xp = array_namespace(a, b)
-    inside = (a >= 0) & (b >= 0)
-    cell = xp.where(inside, a * most_b + b, xp.full_like(a, NOISE))
-    counts = group_totals(xp.ones_like(cell), cell, most_a * most_b)
-    return np.asarray(backend.to_host(counts), dtype=np.float64).reshape(most_a, most_b)
+    held = (a > NOT_HELD) & (b > NOT_HELD)
+    cell = xp.where(held, (a + 1) * (most_b + 1) + b + 1, xp.full_like(a, NOISE))
+    counts = group_totals(xp.ones_like(cell), cell, (most_a + 1) * (most_b + 1))
+    return np.asarray(backend.to_host(counts), dtype=np.float64).reshape(most_a + 1, most_b + 1)
 
 
 def _same_clusters(jaccard: Float64s, single: bool) -> Int64s:
@@ -102,8 +108,9 @@ def _elect(votes: Votes, places: list[Int64s], backend: Backend) -> tuple[Array,
         )
         weight = xp.astype(names >= 0, xp.float32)
         best, most = count_votes(names, weight)
+        held = xp.sum(xp.astype(votes.labels[:, block] > NOT_HELD, xp.float32), axis=0)
         chosen.append(xp.where(most > 0, best, xp.full_like(best, NOISE)))
-        share.append(most / layouts)
+        share.append(most / xp.where(held > 0, held, xp.ones_like(held)))
     if not n:
         return votes.labels[0, :], votes.probabilities[0, :]
     return xp.concat(chosen), xp.astype(xp.concat(share), xp.float32)
@@ -126,27 +133,29 @@ def _enough(chosen: Array, share: Array, votes: Votes, smallest: int, backend: B
     xp = backend.xp
     if votes.layouts == 1:
         return chosen
-    mean = float(xp.count_nonzero(votes.labels >= 0)) / votes.layouts
-    given = xp.astype(xp.round(share * votes.layouts), xp.int64)
-    texts_with = group_totals(xp.ones_like(given), given, votes.layouts + 1)
-    level = _level(backend.to_host(texts_with), mean)
-    limit = (level - 0.5) / votes.layouts
+    held = float(xp.count_nonzero(votes.labels > NOT_HELD))
+    mean = float(xp.count_nonzero(votes.labels >= 0)) / max(1.0, held) * int(share.shape[0])
+    limit = _limit(share, mean, backend)
     chosen = xp.where(share > limit, chosen, xp.full_like(chosen, NOISE))
     groups = int(xp.max(chosen)) + 1 if int(chosen.shape[0]) else 0
-    held = group_totals(xp.ones_like(chosen), chosen, groups)
-    large = xp.concat([held >= smallest, xp.zeros((1,), dtype=xp.bool, device=device(held))])
+    sizes = group_totals(xp.ones_like(chosen), chosen, groups)
+    large = xp.concat([sizes >= smallest, xp.zeros((1,), dtype=xp.bool, device=device(sizes))])
     at = xp.where(chosen >= 0, chosen, xp.full_like(chosen, groups))
     return xp.where(xp.take(large, at), chosen, xp.full_like(chosen, NOISE))
 
 
-def _level(texts_with: HostArray, wanted: float) -> int:
-    """The number of votes, 1 or more, from which on nearest to `wanted` texts have as many.
+def _limit(share: Array, wanted: float, backend: Backend) -> float:
+    """Between two shares (n,) of votes: those above it are nearest to `wanted` in number.
 
-    texts_with: (V + 1,) texts by their number of votes.
+    Of two as near, the higher. Shares that differ by less than a ten-thousandth are one, and texts
+    without a vote are never above it.
     """
-    above = np.cumsum(texts_with[::-1])[::-1][1:].astype(np.float64)
+    xp = backend.xp
+    steps = xp.astype(xp.round(share * _STEPS), xp.int64)
+    texts_with = group_totals(xp.ones_like(steps), steps, _STEPS + 1)
+    above = np.cumsum(backend.to_host(texts_with)[::-1])[::-1][1:].astype(np.float64)
     gap = np.abs(above - wanted)
-    return int(len(gap) - gap[::-1].argmin())
+    return (len(gap) - int(gap[::-1].argmin()) - 0.5) / _STEPS
 
 
 def _described(
@@ -162,17 +171,19 @@ def _described(
     labels = xp.take(backend.from_host(number), at)
     strength = xp.zeros_like(share)
     given = xp.zeros_like(share)
+    held = xp.zeros_like(share)
     out = xp.zeros_like(share)
     for v, part in enumerate(places):
         own = votes.labels[v, :]
         mine = (_named(own, part, backend) == kept) & (kept >= 0)
         strength = strength + xp.where(mine, votes.probabilities[v, :], xp.zeros_like(share))
         given = given + xp.astype(mine, share.dtype)
-        out = out + xp.astype(own < 0, share.dtype)
+        out = out + xp.astype(own == NOISE, share.dtype)
+        held = held + xp.astype(own != NOT_HELD, share.dtype)
     inside = labels >= 0
     return Consensus(
         labels=labels,
-        agreement=xp.where(inside, share, out / votes.layouts),
+        agreement=xp.where(inside, share, out / xp.where(held > 0, held, xp.ones_like(held))),
         probabilities=strength / xp.where(given > 0, given, xp.ones_like(given)),
         persistence=backend.from_host(_mean_persistence(votes, places, names, backend)),
     )

@@ -16,7 +16,7 @@ from rapids_rap.clustering.layout import Layout, space_spec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import LayoutConfig, VotingSettings
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 # Layouts of so many texts in all: what a backend spends on votes in about the time of the rest of a
 # run with a real encoder. Between the two numbers of layouts agreement rises from good to what more
@@ -24,16 +24,20 @@ VERSION = 1  # raise it when the same arguments give another result
 BUDGET = {"cpu": 500_000, "gpu": 5_000_000}
 FEWEST, MOST = 6, 20
 AT_ONCE = 8  # layouts that are in memory together
+RENEWED = 4  # of a night's layouts one in so many is cast anew; the others are the night before's
 DRAW = 10_007  # between the seeds of two layouts, so that those of neighbouring runs don't meet
+
+
+NOT_HELD = -2  # the label of a text that a layout of an earlier night did not have
 
 
 @dataclass(frozen=True)
 class Votes:
     """What V layouts say of n texts, with M clusters in all.
 
-    labels: (V, n) int64, noise -1, each layout's clusters from 0. probabilities: (V, n) float32,
-    strength of membership. counts: (V,) int64, clusters of each layout. persistence: (M,) float32
-    of each cluster, layout after layout.
+    labels: (V, n) int64, noise -1, `NOT_HELD` -2, each layout's clusters from 0. probabilities:
+    (V, n) float32, strength of membership. counts: (V,) int64, clusters of each layout.
+    persistence: (M,) float32 of each cluster, layout after layout.
     """
 
     labels: Array
@@ -47,6 +51,18 @@ class Votes:
         return int(self.labels.shape[0])
 
 
+@dataclass(frozen=True)
+class EarlierVotes:
+    """What an earlier run's layouts said, of tonight's n texts; the newest layout first.
+
+    stage_key: a hash of it. unchanged: whether texts and settings are that run's.
+    """
+
+    votes: Votes
+    stage_key: str
+    unchanged: bool
+
+
 def cast_votes(
     layout: Layout,
     vectors: Array,
@@ -55,14 +71,37 @@ def cast_votes(
     clusters: VotingSettings,
     backend: Backend,
     seed: int | None,
+    earlier: EarlierVotes | None = None,
 ) -> Votes:
     """Clusters of `layout.reduced`, and of further layouts of the same graph with other seeds.
 
     vectors: (n, d) float32 that the graph is of. As many as `clusters.layouts` says; 0 chooses by
     the number of texts and the backend. Texts that are too few for UMAP are clustered once.
+
+    earlier: layouts that go on voting. So that clusters last from night to night, `RENEWED` of the
+    votes are new and the others the newest of the earlier ones; with nothing changed all are.
     """
+    if earlier is not None and earlier.unchanged:
+        return earlier.votes
     n = int(vectors.shape[0])
     count = vote_count(n, clusters.layouts, backend.name)
+    kept = 0 if earlier is None else min(earlier.votes.layouts, count - -(-count // RENEWED))
+    cast = _cast(layout, vectors, graph, layouts, clusters, backend, seed, count - kept)
+    return cast if earlier is None or not kept else _joined(cast, earlier.votes, kept)
+
+
+def _cast(
+    layout: Layout,
+    vectors: Array,
+    graph: NeighborGraph,
+    layouts: LayoutConfig,
+    clusters: VotingSettings,
+    backend: Backend,
+    seed: int | None,
+    count: int,
+) -> Votes:
+    """`count` layouts, the given one first."""
+    n = int(vectors.shape[0])
     spec = space_spec(n, graph, layouts)
     edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
 
@@ -81,6 +120,18 @@ def cast_votes(
     )
 
 
+def _joined(cast: Votes, earlier: Votes, kept: int) -> Votes:
+    """Tonight's votes, and the first `kept` of the earlier ones behind them."""
+    xp = array_namespace(cast.labels)
+    lasting = int(xp.sum(earlier.counts[:kept]))
+    return Votes(
+        xp.concat([cast.labels, earlier.labels[:kept, :]]),
+        xp.concat([cast.probabilities, earlier.probabilities[:kept, :]]),
+        xp.concat([cast.counts, earlier.counts[:kept]]),
+        xp.concat([cast.persistence, earlier.persistence[:lasting]]),
+    )
+
+
 def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
     """Raises ValueError for votes that these arguments can't have given."""
     n, layouts = int(vectors.shape[0]), kept.layouts
@@ -91,7 +142,7 @@ def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
     xp = array_namespace(kept.counts)
     require_array("persistence", kept.persistence, "f", (int(xp.sum(kept.counts)),))
     for vote in range(layouts):
-        require_between("labels", kept.labels[vote, :], -1, int(kept.counts[vote]) - 1)
+        require_between("labels", kept.labels[vote, :], NOT_HELD, int(kept.counts[vote]) - 1)
 
 
 def vote_count(n: int, configured: int, backend: str) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Int64s
+from rapids_rap.arrays import Int32s, Int64s
 from rapids_rap.backend.protocol import Backend
+from rapids_rap.clustering.votes import NOT_HELD, EarlierVotes, Votes
 from rapids_rap.clustering.warm_start import Earlier
-from rapids_rap.config import Config
+from rapids_rap.config import Config, VotingSettings
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.run import Run
 
@@ -79,6 +80,58 @@ def earlier_places(
         digest(b"".join(array.tobytes() for array in known) + bytes([unchanged])),
         unchanged,
     )
+
+
+def earlier_votes(
+    heritage: Heritage | None, texts: Sequence[str], config: Config, space: str, backend: Backend
+) -> EarlierVotes | None:
+    """What the earlier run's layouts said of tonight's `texts` (n,); None where they may not vote.
+
+    They may where several layouts voted on vectors of one `space`, by the settings of tonight.
+    """
+    if heritage is None or heritage.run is None or config.clusters.layouts == 1:
+        return None
+    then, kept = heritage.run.manifest, heritage.run.votes
+    now = config.model_dump(mode="json")
+    same = then["model"].get("space") == space
+    if not same or _how_votes_are_cast(then.get("config", {})) != _how_votes_are_cast(now):
+        return None
+    if kept is None or kept.labels.shape[1] < 2:
+        return None
+    place, old = find_earlier(heritage, texts)
+    rows = np.flatnonzero(place >= 0)
+    labels = np.full((kept.labels.shape[1], len(texts)), NOT_HELD, dtype=np.int64)
+    strengths = np.zeros(labels.shape, dtype=np.float32)
+    strengths[:, place[rows]] = kept.strengths[rows].T
+    begins = np.cumsum([0, *(kept.labels.max(axis=0, initial=-1) + 1)])
+    lasting, counts = [], []
+    for vote, own in enumerate(kept.labels.T):
+        numbers, renamed = _renumbered(own[rows])
+        labels[vote, place[rows]] = renamed
+        lasting.append(kept.persistence[begins[vote] + numbers])
+        counts.append(len(numbers))
+    arrays = (labels, strengths, np.array(counts, np.int64), np.concatenate(lasting))
+    unchanged = len(rows) == len(texts) == len(old)
+    return EarlierVotes(
+        Votes(*map(backend.from_host, arrays)),
+        digest(b"".join(array.tobytes() for array in arrays) + bytes([unchanged])),
+        unchanged,
+    )
+
+
+def _renumbered(labels: Int32s) -> tuple[Int64s, Int64s]:
+    """The clusters that labels (n,) still name, and the labels with those numbered from 0."""
+    numbers = np.unique(labels[labels >= 0]).astype(np.int64)
+    return numbers, np.where(labels >= 0, np.searchsorted(numbers, labels), labels).astype(np.int64)
+
+
+def _how_votes_are_cast(config: Mapping[str, Any]) -> list[Any]:
+    """What decides the clusters of a layout, and how many there are."""
+    clusters = config.get("clusters") or {}
+    return [
+        *_shape_of_layout(config),
+        *(clusters.get(field.name) for field in fields(VotingSettings)),
+    ]
 
 
 def _shape_of_layout(config: Mapping[str, Any]) -> list[Any]:

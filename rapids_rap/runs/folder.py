@@ -39,12 +39,15 @@ from rapids_rap.runs.names import (
     NIGHT,
     OWN_FILES,
     PENDING,
+    PERSISTENCE,
     REDUCED,
     SCHEMA_VERSION,
+    STRENGTHS,
     TABLES,
     TEXT_STABILITY,
+    VOTES,
 )
-from rapids_rap.runs.run import Run, read_json
+from rapids_rap.runs.run import Run, RunVotes, read_json
 from rapids_rap.runs.seal import write_manifest
 
 
@@ -94,6 +97,7 @@ class RunFolder:
         vectors: HostArray,
         vectors_info: Mapping[str, Any],
         reduced: Float32s,
+        votes: RunVotes,
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
@@ -118,7 +122,7 @@ class RunFolder:
             else:
                 (self.path / name).unlink(missing_ok=True)
         self._write_vectors(vectors, vectors_info)
-        write_array(self.path / "vectors" / REDUCED, reduced)
+        self._write_space(reduced, votes)
         write_json(self.path / "quality.json", quality)
         for name in MAPS:
             if name not in maps:
@@ -140,6 +144,12 @@ class RunFolder:
     def preview(self) -> Run:
         """The run as written so far, for the report, which is its last file."""
         return Run(self.path, self._manifest)
+
+    def _write_space(self, reduced: Float32s, votes: RunVotes) -> None:
+        """What the next night goes on from."""
+        write_array(self.path / "vectors" / REDUCED, reduced)
+        for name, array in zip((VOTES, STRENGTHS, PERSISTENCE), votes, strict=True):
+            write_array(self.path / "vectors" / name, array)
 
     def _write_vectors(self, vectors: HostArray, info: Mapping[str, Any]) -> None:
         folder = self.path / "vectors"

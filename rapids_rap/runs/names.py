@@ -32,4 +32,7 @@ OWN_FILES = (
     *TABLES,
 )
 REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
+VOTES = "votes.npy"  # beside them: in which of its clusters each layout put a text
+STRENGTHS = "vote_strengths.npy"  # how strongly
+PERSISTENCE = "vote_persistence.npy"  # of those clusters, layout after layout
 MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")

@@ -9,20 +9,42 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Float32s, HostArray
+from rapids_rap.arrays import Float32s, HostArray, Int32s
 from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
-from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+from rapids_rap.runs.names import (
+    IDENTITY,
+    MANIFEST,
+    NIGHT,
+    PERSISTENCE,
+    REDUCED,
+    SCHEMA_VERSION,
+    STRENGTHS,
+    VOTES,
+)
 from rapids_rap.runs.received import load_array, read_parquet
 from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
 
 LONGEST_ROW = 2**16  # numbers; no model has vectors as long
+
+
+class RunVotes(NamedTuple):
+    """V layouts, each with clusters of its own, and what they said of n texts.
+
+    labels: (n, V) int32, row = text_id: noise -1, -2 for a text that a layout of an earlier night
+    did not have, else the layout's cluster, from 0. strengths: (n, V) float16 of membership.
+    persistence: (M,) float32 of all layouts' clusters, layout after layout.
+    """
+
+    labels: Int32s
+    strengths: HostArray
+    persistence: Float32s
 
 
 @dataclass(frozen=True)
@@ -152,12 +174,28 @@ class Run:
             return None
         return np.array(self._matrix(path), dtype=np.float32)
 
-    def _matrix(self, path: Path) -> HostArray:
-        """A row of decimal numbers a distinct text, memory-mapped; else `InputError`."""
+    @functools.cached_property
+    def votes(self) -> RunVotes | None:
+        """What each layout said of each text; None where a run kept none."""
+        paths = [self.path / "vectors" / name for name in (VOTES, STRENGTHS, PERSISTENCE)]
+        if not all(path.exists() for path in paths):
+            return None
+        labels = np.array(self._matrix(paths[0], "i"), dtype=np.int32)
+        strengths = np.array(self._matrix(paths[1]), dtype=np.float16)
+        with explain_damage(paths[2]):
+            lasting = load_array(paths[2])
+        clusters = int((labels.max(axis=0, initial=-1) + 1).sum())
+        if labels.shape != strengths.shape or lasting.shape != (clusters,):
+            raise InputError(f"{paths[0]}: fits neither {STRENGTHS} nor {PERSISTENCE}; {AGAIN}.")
+        return RunVotes(labels, strengths, lasting.astype(np.float32))
+
+    def _matrix(self, path: Path, kind: str = "f") -> HostArray:
+        """A row of numbers a distinct text, memory-mapped; else `InputError`."""
         with explain_damage(path):
             matrix = load_array(path, mapped=True)
-        if matrix.ndim != 2 or matrix.dtype.kind != "f":
-            raise InputError(f"{path}: is no matrix of decimal numbers; {AGAIN}.")
+        if matrix.ndim != 2 or matrix.dtype.kind != kind:
+            what = "decimal" if kind == "f" else "whole"
+            raise InputError(f"{path}: is no matrix of {what} numbers; {AGAIN}.")
         lines = self.path / "lines.parquet"
         with explain_damage(lines):
             ids = np.unique(read_parquet(lines, ["text_id"])["text_id"].to_numpy())

@@ -14,7 +14,7 @@ import pandas as pd
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import open_plain, sha256_file
-from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED
+from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED, VOTES
 from rapids_rap.runs.received import read_parquet
 from rapids_rap.runs.replacing import was_interrupted
 from rapids_rap.runs.run import Run, open_run
@@ -177,6 +177,8 @@ def _count_vectors(run: Run) -> Iterator[str]:
     yield from _differ("rows of vectors.npy", len(run.vectors), "counts.distinct", distinct)
     if run.reduced is not None:
         yield from _differ(f"rows of {REDUCED}", len(run.reduced), "counts.distinct", distinct)
+    if run.votes is not None:
+        yield from _differ(f"rows of {VOTES}", len(run.votes.labels), "counts.distinct", distinct)
 
 
 def _compare_clusters(run: Run) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 from rapids_rap.errors import InputError
 from rapids_rap.runs.folder import RunFolder, add_document
 from rapids_rap.runs.names import MANIFEST
-from rapids_rap.runs.run import open_run
+from rapids_rap.runs.run import RunVotes, open_run
 from rapids_rap.runs.verify import find_faults
 
 
@@ -27,6 +27,9 @@ def publish(folder, **changes):
         "vectors": np.ones((1, 2), np.float32),
         "vectors_info": {"fingerprint": "f"},
         "reduced": np.zeros((1, 5), np.float32),
+        "votes": RunVotes(
+            np.zeros((1, 2), np.int32), np.ones((1, 2), np.float16), np.ones(2, np.float32)
+        ),
         "quality": {"x": None},
         "maps": {"clusters.png": b"png"},
         "manifest": {"schema_version": 1, "counts": {}, "config": {}, "model": {}},
