@@ -157,3 +157,44 @@ def test_layouts_in_another_order_give_the_same_groups():
     other = find_consensus(votes_of(votes[::-1]), 5, CPU)
     assert same(one.labels, other.labels)
     np.testing.assert_allclose(one.agreement, other.agreement)
+
+
+def test_a_layout_without_a_text_is_no_vote_against_it():
+    """A text that four of five layouts did not hold belongs where the fifth put it."""
+    seen = np.repeat([0, 1], 20)
+    unseen = np.where(np.arange(40) % 5 == 0, -2, seen)
+    found = find_consensus(votes_of([seen] + [unseen] * 4), 5, CPU)
+    assert same(found.labels, seen)
+    assert (np.asarray(found.agreement) == 1.0).all()
+
+
+def test_a_cluster_of_texts_that_only_tonights_layouts_hold_is_born():
+    """What older layouts know nothing of is matched by those that hold it."""
+    tonight = np.repeat([0, 1, 2], 20)
+    before = np.where(tonight == 2, -2, tonight)
+    found = find_consensus(votes_of([tonight] * 2 + [before] * 6), 5, CPU)
+    assert same(found.labels, tonight)
+
+
+def test_noise_that_few_layouts_held_says_how_many_of_them_left_it_out():
+    """The share is of the layouts that held a text."""
+    labels = np.full((4, 30), 0)
+    labels[:, 20:] = [[-1] * 10, [-1] * 10, [-2] * 10, [-2] * 10]
+    found = find_consensus(votes_of(labels), 5, CPU)
+    assert np.asarray(found.agreement)[20:].tolist() == [1.0] * 10
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.int64, (5, 24), elements=st.integers(-2, 2)))
+def test_votes_with_gaps_make_clusters_that_hold(raw):
+    """Whatever was held: shares in [0, 1], strict arrays alike, nothing where nobody held."""
+    labels = np.stack(
+        [np.unique(np.append(row, [-2, -1]), return_inverse=True)[1][:-2] - 2 for row in raw]
+    )
+    found = find_consensus(votes_of(labels), 2, CPU)
+    own = np.asarray(found.labels)
+    assert (own[(labels == -2).all(axis=0)] == -1).all()
+    assert ((np.asarray(found.agreement) >= 0) & (np.asarray(found.agreement) <= 1)).all()
+    strict = StrictBackend()
+    other = find_consensus(votes_of(labels, strict), 2, strict)
+    assert strict.to_host(other.labels).tolist() == own.tolist()

@@ -11,7 +11,8 @@ from rapids_rap.backend import load_backend
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.config import Config, NightlyConfig
 from rapids_rap.embedding import Vectors
-from rapids_rap.lineage.heritage import Heritage, earlier_places, find_earlier
+from rapids_rap.errors import InputError
+from rapids_rap.lineage.heritage import Heritage, earlier_places, earlier_votes, find_earlier
 from rapids_rap.lineage.identity import name_groups
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
@@ -85,6 +86,65 @@ def test_a_run_that_kept_no_space_has_none(run):
     """Runs written before the space was kept still lend their map."""
     (run.path / "vectors" / "reduced.npy").unlink()
     assert earlier_places(Heritage(run), TEXTS, Config(), "s", CPU).reduced is None
+
+
+def with_votes(run, labels, **settings):
+    """The run with such votes (texts, layouts), made with these settings."""
+    labels = np.asarray(labels, dtype=np.int32)
+    clusters = int((labels.max(axis=0) + 1).sum())
+    np.save(run.path / "vectors" / "votes.npy", labels)
+    np.save(run.path / "vectors" / "vote_strengths.npy", (labels >= 0).astype(np.float16))
+    lasting = np.arange(clusters, dtype=np.float32)
+    np.save(run.path / "vectors" / "vote_persistence.npy", lasting)
+    config = change_config(Config(), [f"{key}={value}" for key, value in settings.items()])
+    return Heritage(Run(run.path, {**run.manifest, "config": config.model_dump(mode="json")}))
+
+
+def test_earlier_votes_go_with_their_texts(run):
+    """Rows in tonight's order, -2 for a new text; a cluster that lost every text is gone."""
+    earlier = with_votes(run, [[0, 1], [1, -1], [0, 0]])
+    found = earlier_votes(earlier, ["甲", "新", "丙"], Config(), "s", CPU)
+    assert found.votes.labels.tolist() == [[0, -2, 0], [0, -2, 1]]
+    assert found.votes.probabilities.tolist() == [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
+    assert found.votes.counts.tolist() == [1, 2]
+    assert found.votes.persistence.tolist() == [0.0, 2.0, 3.0]
+    assert not found.unchanged
+    assert earlier_votes(earlier, TEXTS, Config(), "s", CPU).unchanged
+
+
+@pytest.mark.parametrize(
+    ("setting", "space"),
+    [
+        ("clusters.min_cluster_size=20", "s"),
+        ("clusters.layouts=1", "s"),
+        ("clusters.layouts=9", "s"),
+        ("layout.n_neighbors=20", "s"),
+        ("seed=7", "s"),
+        ("clusters.themes=7", "another model"),
+    ],
+)
+def test_votes_cast_otherwise_do_not_count(run, setting, space):
+    """Another way of clustering, or another space, begins anew."""
+    earlier = with_votes(run, [[0, 1], [1, -1], [0, 0]])
+    config = change_config(Config(), [setting])
+    assert earlier_votes(earlier, TEXTS, config, space, CPU) is None
+
+
+def test_a_run_without_votes_or_with_one_layout_lends_none(run):
+    """Runs written before votes were kept, and single layouts."""
+    now = {**run.manifest, "config": Config().model_dump(mode="json")}
+    assert earlier_votes(Heritage(Run(run.path, now)), TEXTS, Config(), "s", CPU) is None
+    assert earlier_votes(None, TEXTS, Config(), "s", CPU) is None
+    single = with_votes(run, [[0], [1], [0]])
+    assert earlier_votes(single, TEXTS, Config(), "s", CPU) is None
+
+
+def test_votes_that_do_not_fit_each_other_are_damage(run):
+    """A file of another run is named, not indexed with."""
+    earlier = with_votes(run, [[0, 1], [1, -1], [0, 0]])
+    np.save(run.path / "vectors" / "vote_persistence.npy", np.zeros(9, np.float32))
+    with pytest.raises(InputError, match=r"votes\.npy.*vote_persistence\.npy"):
+        earlier_votes(earlier, TEXTS, Config(), "s", CPU)
 
 
 def test_the_layouts_key_follows_the_places(run):

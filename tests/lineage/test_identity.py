@@ -9,6 +9,7 @@ import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clustering.procrustes import procrustes
+from rapids_rap.clustering.votes import NOT_HELD, RENEWED
 from rapids_rap.compare.compare import compare_runs
 from rapids_rap.lineage.heritage import Heritage
 from rapids_rap.reading.search import search_run
@@ -252,6 +253,22 @@ def test_the_clustered_space_is_kept(nights):
         assert run.reduced.shape == (len(run.texts), 5)
         assert run.reduced.dtype == np.float32
         assert "vectors/reduced.npy" in run.manifest["files"]
+
+
+def test_layouts_of_the_night_before_go_on_voting(nights):
+    """A quarter of the votes is new; a new text is held by those alone. Another rule begins anew."""
+    assert all((run.votes.labels > NOT_HELD).all() for run in (nights[0], nights[3], nights[4]))
+    for before, tonight in itertools.pairwise(nights[:3]):
+        was, now = before.votes.labels, tonight.votes.labels
+        layouts = was.shape[1]
+        cast = -(-layouts // RENEWED)
+        assert now.shape == (len(tonight.texts), layouts)
+        known = tonight.texts["text_norm"].isin(before.texts["text_norm"]).to_numpy()
+        assert (now[:, :cast] > NOT_HELD).all()
+        assert (now[~known, cast:] == NOT_HELD).all()
+        place = pd.Index(before.texts["text_norm"]).get_indexer(tonight.texts["text_norm"][known])
+        carried = was[place][:, : layouts - cast]
+        np.testing.assert_array_equal(now[known, cast:] < 0, carried < 0)
 
 
 # ---- people's labels ----------------------------------------------------------------------------
