@@ -256,7 +256,7 @@ def test_the_clustered_space_is_kept(nights):
 
 
 def test_layouts_of_the_night_before_go_on_voting(nights):
-    """A quarter of the votes is new; a new text is held by those alone. Another rule begins anew."""
+    """A quarter of the votes is new, and holds the new texts alone; another rule begins anew."""
     assert all((run.votes.labels > NOT_HELD).all() for run in (nights[0], nights[3], nights[4]))
     for before, tonight in itertools.pairwise(nights[:3]):
         was, now = before.votes.labels, tonight.votes.labels
