@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.kept import require_array, require_between
-from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn
+from rapids_rap.backend.protocol import Array, Backend, ClusterTree, DensityClusters, Knn
 from rapids_rap.clustering.layout import Layout, space_spec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import LayoutConfig, VotingSettings
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 # Layouts of so many texts in all: what a backend spends on votes in about the time of the rest of a
 # run with a real encoder. Between the two numbers of layouts agreement rises from good to what more
@@ -33,18 +35,31 @@ class Votes:
 
     labels: (V, n) int64, noise -1, each layout's clusters from 0. probabilities: (V, n) float32,
     strength of membership. counts: (V,) int64, clusters of each layout. persistence: (M,) float32
-    of each cluster, layout after layout.
+    of each cluster, layout after layout. tree_counts: (V,) int64, clusters of each layout's tree,
+    down to a quarter of the smallest cluster; tree_parents, tree_sizes: (their sum,) int64, as of
+    `ClusterTree`, layout after layout. These small tables lie on the host; they are empty where a
+    library did not tell its trees.
     """
 
     labels: Array
     probabilities: Array
     counts: Array
     persistence: Array
+    tree_counts: Int64s
+    tree_parents: Int64s
+    tree_sizes: Int64s
 
     @property
     def layouts(self) -> int:
         """V."""
         return int(self.labels.shape[0])
+
+    @property
+    def trees(self) -> list[ClusterTree]:
+        """The tree of each layout, or none."""
+        ends = np.cumsum(self.tree_counts)[:-1]
+        parts = zip(np.split(self.tree_parents, ends), np.split(self.tree_sizes, ends), strict=True)
+        return [ClusterTree(*part) for part in parts] if len(self.tree_counts) else []
 
 
 def cast_votes(
@@ -66,18 +81,33 @@ def cast_votes(
     spec = space_spec(n, graph, layouts)
     edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
 
-    found = [dense_clusters(layout.reduced, clusters, backend)]
+    tree = smallest_in_tree(min_cluster_size(n, clusters.min_cluster_size))
+    found = [dense_clusters(layout.reduced, clusters, backend, tree)]
     draws = [] if spec is None else [replace(spec, draw=DRAW * v) for v in range(1, count)]
     # Layouts side by side, then clusters in turn: two threads may not enter numba's own at once.
     for first in range(0, len(draws), AT_ONCE):
         places = backend.umap(vectors, edges, draws[first : first + AT_ONCE], seed)
-        found += [dense_clusters(points, clusters, backend) for points in places]
+        found += [dense_clusters(points, clusters, backend, tree) for points in places]
     xp, where = backend.xp, device(layout.reduced)
     return Votes(
         xp.stack([one.labels for one in found]),
         xp.stack([one.probabilities for one in found]),
         xp.asarray([int(one.persistence.shape[0]) for one in found], dtype=xp.int64, device=where),
         xp.concat([one.persistence for one in found]),
+        *_joined([one.tree for one in found]),
+    )
+
+
+def _joined(trees: list[ClusterTree | None]) -> tuple[Int64s, Int64s, Int64s]:
+    """Clusters of each tree, their parents and their sizes, tree after tree; none of some: none."""
+    known = [tree for tree in trees if tree is not None]
+    if len(known) < len(trees):
+        known = []
+    none = [np.zeros(0, dtype=np.int64)]
+    return (
+        np.array([len(tree.sizes) for tree in known], dtype=np.int64),
+        np.concatenate(none + [tree.parents for tree in known]),
+        np.concatenate(none + [tree.sizes for tree in known]),
     )
 
 
@@ -92,6 +122,16 @@ def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
     require_array("persistence", kept.persistence, "f", (int(xp.sum(kept.counts)),))
     for vote in range(layouts):
         require_between("labels", kept.labels[vote, :], -1, int(kept.counts[vote]) - 1)
+    require_array("tree_counts", kept.tree_counts, "i", (layouts if len(kept.tree_counts) else 0,))
+    require_between("tree_counts", kept.tree_counts, 1, 2 * n + 1)
+    held = (int(kept.tree_counts.sum()),)
+    require_array("tree_parents", kept.tree_parents, "i", held)
+    require_array("tree_sizes", kept.tree_sizes, "i", held)
+    for tree in kept.trees:
+        if len(tree.sizes) % 2 == 0 or (tree.parents >= np.arange(len(tree.sizes))).any():
+            raise ValueError("tree_parents holds what is no tree")
+        require_between("tree_parents", tree.parents[1:], 0, len(tree.sizes) - 1)
+        require_between("tree_sizes", tree.sizes, 0, n)
 
 
 def vote_count(n: int, configured: int, backend: str) -> int:
@@ -101,8 +141,10 @@ def vote_count(n: int, configured: int, backend: str) -> int:
     return max(FEWEST, min(MOST, BUDGET[backend] // max(1, n)))
 
 
-def dense_clusters(points: Array, config: VotingSettings, backend: Backend) -> DensityClusters:
-    """HDBSCAN of `points` (n, m) by the configuration."""
+def dense_clusters(
+    points: Array, config: VotingSettings, backend: Backend, smallest_in_tree: int | None = None
+) -> DensityClusters:
+    """HDBSCAN of `points` (n, m) by the configuration, with a tree where one is asked for."""
     n = int(points.shape[0])
     return backend.hdbscan(
         points,
@@ -110,7 +152,13 @@ def dense_clusters(points: Array, config: VotingSettings, backend: Backend) -> D
         min_samples=max(1, min(config.min_samples, n - 1)),
         selection=config.selection,
         epsilon=config.epsilon,
+        smallest_in_tree=smallest_in_tree,
     )
+
+
+def smallest_in_tree(smallest: int) -> int:
+    """The smallest cluster of a layout's tree where clusters have `smallest` texts or more."""
+    return max(2, smallest // 4)
 
 
 def min_cluster_size(n: int, configured: int) -> int:

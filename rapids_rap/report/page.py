@@ -36,6 +36,7 @@ from rapids_rap.tables.artists import (
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
+from rapids_rap.tables.tree import path_said
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -48,6 +49,8 @@ _MAPS = {
     "categories.png": ("情绪", "Categories of the lexicon"),
     "density.png": ("密度", "Density"),
     "artists.png": ("歌手", "Artists"),
+    "tree.png": ("聚类之树", "Tree of the clusters"),
+    "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
 }
 _NO_INTERVAL = {
     NO_SONGS: "不知歌曲",
@@ -78,6 +81,15 @@ CLUSTER_COLUMNS = (
     Column("agreement", "一致度", "agreement", "num"),
     Column("stability", "稳定性", "stability", "num"),
     Column("stability_said", "再现等级", "there again"),
+)
+SIZE_COLUMNS = (
+    Column("min_cluster_size", "最小聚类", "smallest cluster", "int"),
+    Column("clusters", "聚类数", "clusters", "tenths"),
+    Column("clusters_sd", "标准差", "sd", "tenths"),
+    Column("coverage", "覆盖率", "coverage", "share"),
+    Column("coverage_sd", "标准差", "sd", "share"),
+    Column("persistence", "持续", "persistence", "num"),
+    Column("persistence_sd", "标准差", "sd", "num"),
 )
 STABILITY_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"),
@@ -145,9 +157,11 @@ def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
+    named_themes = {row["theme"]: row["label"] or "" for row in records(run.themes)}
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
         row["stability_said"] = _class(row)
+        row["path_said"] = path_said(row.get("path"), run.tree, named_themes)[0] or None
     return render_page(
         "report.html.j2",
         script="report.js",
@@ -173,7 +187,10 @@ def render_report(run: Run, config: ReportConfig) -> str:
         clusters=clusters,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
-        cards=_cards(run, config),
+        cards=_cards(run, config, clusters),
+        size_said=_size_said(run.manifest),
+        size_rows=records(run.cluster_sizes),
+        size_columns=SIZE_COLUMNS,
         shown=CARDS,
         emotions=_emotions(run.cluster_emotions),
         emotion_columns=emotion_columns(run),
@@ -187,6 +204,13 @@ def render_report(run: Run, config: ReportConfig) -> str:
         **collect_device(run.manifest),
         parity_columns=PARITY_COLUMNS,
     )
+
+
+def _size_said(manifest: Mapping[str, Any]) -> str:
+    """Which smallest cluster was used and why, "" of a run that does not say."""
+    said = manifest.get("clusters")
+    why = said.get("why") if isinstance(said, Mapping) else None
+    return why if isinstance(why, str) else ""
 
 
 def _class(row: Row) -> str | None:
@@ -261,9 +285,9 @@ def _counts(run: Run) -> Row:
     return row
 
 
-def _cards(run: Run, config: ReportConfig) -> list[Row]:
+def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row]) -> list[Row]:
     """The largest clusters, then noise, each with all that is known of it."""
-    by_size = sorted(records(run.clusters), key=lambda row: (-(row["lines"] or 0), row["cluster"]))
+    by_size = sorted(clusters, key=lambda row: (-(row["lines"] or 0), row["cluster"]))
     chosen = [row for row in by_size if row["cluster"] != NOISE][:CARDS]
     chosen += [row for row in by_size if row["cluster"] == NOISE]
     terms = run.cluster_terms

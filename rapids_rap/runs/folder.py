@@ -43,6 +43,7 @@ from rapids_rap.runs.names import (
     SCHEMA_VERSION,
     TABLES,
     TEXT_STABILITY,
+    TREE,
 )
 from rapids_rap.runs.run import Run, read_json
 from rapids_rap.runs.seal import write_manifest
@@ -97,6 +98,7 @@ class RunFolder:
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
+        tree: pd.DataFrame,
         text_stability: pd.DataFrame | None = None,
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
@@ -112,6 +114,7 @@ class RunFolder:
                 (self.path / name).mkdir(exist_ok=True)
         write_parquet(self.path / DROPPED, dropped)
         write_parquet(self.path / "lines.parquet", lines)
+        write_parquet(self.path / TREE, tree)
         for name in TABLES:
             if name in tables:
                 write_csv(self.path / name, tables[name])

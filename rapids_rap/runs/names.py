@@ -16,7 +16,9 @@ TABLES = (
     "cluster_regions.csv",
     "labels.csv",
     "cluster_stability.csv",
+    "cluster_sizes.csv",
 )
+TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
 PENDING = ".pending"  # files that are about to replace those of a finished run
 KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
@@ -28,8 +30,17 @@ OWN_FILES = (
     "quality.json",
     "report.html",
     NIGHT,
+    TREE,
     TEXT_STABILITY,
     *TABLES,
 )
 REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
-MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")
+MAPS = (
+    "clusters.png",
+    "themes.png",
+    "density.png",
+    "categories.png",
+    "artists.png",
+    "tree.png",
+    "sizes.png",
+)

@@ -18,9 +18,9 @@ from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
-from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION
+from rapids_rap.runs.names import IDENTITY, MANIFEST, NIGHT, REDUCED, SCHEMA_VERSION, TREE
 from rapids_rap.runs.received import load_array, read_parquet
-from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
+from rapids_rap.runs.shape import AGAIN, LINES, TABLES, TREE_COLUMNS, check_manifest, check_table
 
 LONGEST_ROW = 2**16  # numbers; no model has vectors as long
 
@@ -93,6 +93,22 @@ class Run:
     def cluster_stability(self) -> pd.DataFrame | None:
         """cluster_stability.csv, None where it was not computed."""
         return self._optional_table("cluster_stability.csv")
+
+    @functools.cached_property
+    def cluster_sizes(self) -> pd.DataFrame | None:
+        """cluster_sizes.csv, None where it was not computed or of a run from before it."""
+        return self._optional_table("cluster_sizes.csv")
+
+    @functools.cached_property
+    def tree(self) -> pd.DataFrame | None:
+        """tree.parquet, None of a run from before it was written."""
+        path = self.path / TREE
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            table = read_parquet(path)
+        check_table(path, table, TREE_COLUMNS)
+        return table
 
     def revised(self, **parts: Any) -> Run:
         """The run as it will be read with these parts, such as `clusters`, in place of its own."""
@@ -182,6 +198,7 @@ class Run:
             "top_terms",
             "kind",
             "stability_class",
+            "path",
             "side",
             "fact",
             "value",
