@@ -315,6 +315,7 @@ def _manifest(
         "clusters": {
             "min_cluster_size": found.sweep.used,
             "plateau": found.sweep.plateau,
+            "layers": list(found.sweep.layers),
             "why": found.sweep.why,
         },
         "terms": {"stop_words": found.terms.stop_words.to_dict("records")},

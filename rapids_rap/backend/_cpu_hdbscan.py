@@ -10,7 +10,7 @@ import numpy as np
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.extras import require
-from rapids_rap.backend.protocol import ClusterTree, DensityClusters
+from rapids_rap.backend.protocol import SMALLEST_IN_TREE, ClusterTree, DensityClusters
 
 
 def density_clusters(
@@ -20,7 +20,7 @@ def density_clusters(
     min_samples: int,
     selection: Literal["eom", "leaf"] = "eom",
     epsilon: float = 0.0,
-    smallest_in_tree: int | None = None,
+    with_tree: bool = False,
 ) -> DensityClusters:
     """See `Backend.hdbscan`. Raises ValueError for sizes out of range and rows not finite.
 
@@ -37,7 +37,7 @@ def density_clusters(
     if not np.all(np.isfinite(points)):
         raise ValueError("the points hold a value that is not finite")
     if n <= min_cluster_size:  # nothing can split, so nothing can be a cluster
-        return _all_noise(n, smallest_in_tree)
+        return _all_noise(n, with_tree=with_tree)
     labels, probabilities, linkage, tree = fit(
         points, min_cluster_size, min(min_samples, n - 1), selection, epsilon
     )
@@ -45,7 +45,7 @@ def density_clusters(
         labels=labels,
         probabilities=probabilities,
         persistence=_persistence(labels, tree, n),
-        tree=None if smallest_in_tree is None else cluster_tree(linkage, smallest_in_tree),
+        tree=cluster_tree(linkage) if with_tree else None,
     )
 
 
@@ -67,14 +67,14 @@ def fit(
     return np.asarray(labels, dtype=np.int64), strengths, np.asarray(linkage), tree
 
 
-def cluster_tree(linkage: HostArray, smallest: int) -> ClusterTree:
+def cluster_tree(linkage: HostArray) -> ClusterTree:
     """The condensed tree of a single linkage (n - 1, 4), as SciPy writes it, without its points.
 
-    smallest: texts of a cluster, 2 or more. It is fast_hdbscan's tree on either backend.
+    Of clusters from `SMALLEST_IN_TREE` points on; fast_hdbscan's, on either backend.
     """
     trees = require("fast_hdbscan.cluster_trees", "The tree of the clusters")
     n = len(linkage) + 1
-    found = trees.condense_tree(np.ascontiguousarray(linkage, dtype=np.float64), smallest)
+    found = trees.condense_tree(np.ascontiguousarray(linkage, dtype=np.float64), SMALLEST_IN_TREE)
     clusters = np.asarray(found.child) >= n
     parents = np.asarray(found.parent, dtype=np.int64)[clusters] - n
     sizes = np.asarray(found.child_size)[clusters].astype(np.int64)
@@ -98,12 +98,12 @@ def _one_thread() -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-def _all_noise(n: int, smallest_in_tree: int | None) -> DensityClusters:
+def _all_noise(n: int, *, with_tree: bool) -> DensityClusters:
     return DensityClusters(
         labels=np.full(n, -1, dtype=np.int64),
         probabilities=np.zeros(n, dtype=np.float32),
         persistence=np.zeros(0, dtype=np.float32),
-        tree=None if smallest_in_tree is None else lone_root(n),
+        tree=lone_root(n) if with_tree else None,
     )
 
 

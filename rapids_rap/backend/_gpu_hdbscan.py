@@ -24,7 +24,7 @@ def density_clusters(
     memory: GpuMemory,
     selection: Literal["eom", "leaf"] = "eom",
     epsilon: float = 0.0,
-    smallest_in_tree: int | None = None,
+    with_tree: bool = False,
 ) -> tuple[DensityClusters, Choice | None]:
     """See `Backend.hdbscan`, and what ran. Raises ValueError as on the CPU, and above 1023 samples.
 
@@ -41,12 +41,12 @@ def density_clusters(
     if not bool(xp.all(xp.isfinite(points))):
         raise ValueError("the points hold a value that is not finite")
     if n <= min_cluster_size:  # nothing can split, so nothing can be a cluster
-        return _all_noise(n, smallest_in_tree, xp), None
+        return _all_noise(n, xp, with_tree=with_tree), None
     samples = min(min_samples, n - 1)
     if samples > MOST_SAMPLES:
         raise ValueError(f"min_samples can be at most {MOST_SAMPLES} on a GPU, got {samples}")
     if bool(xp.all(points == points[:1, :])):  # one place only has no density to compare
-        return _all_noise(n, smallest_in_tree, xp), None
+        return _all_noise(n, xp, with_tree=with_tree), None
     # cuML expands |x - y|² into |x|² + |y|² - 2xy; around the mean it keeps the most digits.
     centered = xp.astype(points - xp.mean(points, axis=0), xp.float32)
 
@@ -71,12 +71,12 @@ def density_clusters(
             labels=labels,
             probabilities=xp.where(labels < 0, xp.float32(0.0), _share(model.probabilities_, xp)),
             persistence=_share(model.cluster_persistence_, xp),
-            tree=None if smallest_in_tree is None else _tree(model, n, smallest_in_tree),
+            tree=_tree(model, n) if with_tree else None,
         )
     return found, choice
 
 
-def _tree(model: Any, n: int, smallest: int) -> ClusterTree | None:
+def _tree(model: Any, n: int) -> ClusterTree | None:
     """The tree of a fitted model, None where cuML does not hold it as it does in 26.10.
 
     cuML makes the dendrogram in main memory and keeps it there as (n - 1, 4) float64. Its property
@@ -85,7 +85,7 @@ def _tree(model: Any, n: int, smallest: int) -> ClusterTree | None:
     linkage = getattr(model, "_single_linkage_tree", None)
     if not isinstance(linkage, np.ndarray) or linkage.shape != (n - 1, 4):
         return None
-    return cluster_tree(linkage, smallest)
+    return cluster_tree(linkage)
 
 
 def _share(values: Array, xp: Any) -> Array:
@@ -94,10 +94,10 @@ def _share(values: Array, xp: Any) -> Array:
     return xp.astype(xp.clip(finite, 0.0, 1.0), xp.float32)
 
 
-def _all_noise(n: int, smallest_in_tree: int | None, xp: Any) -> DensityClusters:
+def _all_noise(n: int, xp: Any, *, with_tree: bool) -> DensityClusters:
     return DensityClusters(
         labels=xp.full((n,), -1, dtype=xp.int64),
         probabilities=xp.zeros((n,), dtype=xp.float32),
         persistence=xp.zeros((0,), dtype=xp.float32),
-        tree=None if smallest_in_tree is None else lone_root(n),
+        tree=lone_root(n) if with_tree else None,
     )

@@ -87,9 +87,12 @@ class UmapSpec:
         return self.init == "pca" and self.start is None
 
 
+SMALLEST_IN_TREE = 2  # points of a cluster
+
+
 @dataclass(frozen=True)
 class ClusterTree:
-    """The clusters of HDBSCAN's condensed tree, without its points; m small arrays on the host.
+    """The clusters of HDBSCAN's condensed tree, without its points, m of them, on the host.
 
     parents: (m,) int64, the cluster that each split off from; cluster 0 is the root and has -1, and
     a parent comes before its children. sizes: (m,) int64, points when it split off. Children come
@@ -212,12 +215,12 @@ class Backend(Protocol):
         min_samples: int,
         selection: Literal["eom", "leaf"] = "eom",
         epsilon: float = 0.0,
-        smallest_in_tree: int | None = None,
+        with_tree: bool = False,
     ) -> DensityClusters:
         """Density clusters of Euclidean points; `min_samples` does not count the point itself.
 
-        smallest_in_tree: the smallest cluster of the tree that is returned beside them, 2 or more;
-        None: no tree. Repeatable without a seed. ValueError for points that aren't finite.
+        with_tree: return the tree too, of clusters from 2 points on. Repeatable without a seed.
+        ValueError for points that aren't finite.
         """
 
     def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:

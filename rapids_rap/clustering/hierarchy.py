@@ -35,9 +35,9 @@ class Hierarchy:
     themes: (K,) int64 on the device, the theme of each cluster, theme 0 the heaviest. parents: (N,)
     int64 on the host, the node above each. Nodes 0..K - 1 are the clusters, K..K + T - 1 the
     themes, the last is the root, with -1; those between are merges, those of more clusters
-    first. strengths: (N,) float64, the mean cosine at which a node's parent joins it with others, about the mean of
-    all texts: never lower further down; NaN where there is nothing to join. sizes: (N,) int64,
-    distinct texts. No cluster: no node.
+    first. strengths: (N,) float64, the mean cosine at which a node's parent joins it with others,
+    about the mean of all texts: never lower further down; NaN where there is nothing to join.
+    sizes: (N,) int64, distinct texts. No cluster: no node.
     """
 
     themes: Array

@@ -35,8 +35,8 @@ class Votes:
 
     labels: (V, n) int64, noise -1, each layout's clusters from 0. probabilities: (V, n) float32,
     strength of membership. counts: (V,) int64, clusters of each layout. persistence: (M,) float32
-    of each cluster, layout after layout. tree_counts: (V,) int64, clusters of each layout's tree,
-    down to a quarter of the smallest cluster; tree_parents, tree_sizes: (their sum,) int64, as of
+    of each cluster, layout after layout. tree_counts: (V,) int64, clusters of each layout's tree;
+    tree_parents, tree_sizes: (their sum,) int64, as of
     `ClusterTree`, layout after layout. These small tables lie on the host; they are empty where a
     library did not tell its trees.
     """
@@ -81,13 +81,12 @@ def cast_votes(
     spec = space_spec(n, graph, layouts)
     edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
 
-    tree = smallest_in_tree(min_cluster_size(n, clusters.min_cluster_size))
-    found = [dense_clusters(layout.reduced, clusters, backend, tree)]
+    found = [dense_clusters(layout.reduced, clusters, backend, with_tree=True)]
     draws = [] if spec is None else [replace(spec, draw=DRAW * v) for v in range(1, count)]
     # Layouts side by side, then clusters in turn: two threads may not enter numba's own at once.
     for first in range(0, len(draws), AT_ONCE):
         places = backend.umap(vectors, edges, draws[first : first + AT_ONCE], seed)
-        found += [dense_clusters(points, clusters, backend, tree) for points in places]
+        found += [dense_clusters(points, clusters, backend, with_tree=True) for points in places]
     xp, where = backend.xp, device(layout.reduced)
     return Votes(
         xp.stack([one.labels for one in found]),
@@ -142,9 +141,9 @@ def vote_count(n: int, configured: int, backend: str) -> int:
 
 
 def dense_clusters(
-    points: Array, config: VotingSettings, backend: Backend, smallest_in_tree: int | None = None
+    points: Array, config: VotingSettings, backend: Backend, *, with_tree: bool = False
 ) -> DensityClusters:
-    """HDBSCAN of `points` (n, m) by the configuration, with a tree where one is asked for."""
+    """HDBSCAN of `points` (n, m) by the configuration."""
     n = int(points.shape[0])
     return backend.hdbscan(
         points,
@@ -152,13 +151,8 @@ def dense_clusters(
         min_samples=max(1, min(config.min_samples, n - 1)),
         selection=config.selection,
         epsilon=config.epsilon,
-        smallest_in_tree=smallest_in_tree,
+        with_tree=with_tree,
     )
-
-
-def smallest_in_tree(smallest: int) -> int:
-    """The smallest cluster of a layout's tree where clusters have `smallest` texts or more."""
-    return max(2, smallest // 4)
 
 
 def min_cluster_size(n: int, configured: int) -> int:

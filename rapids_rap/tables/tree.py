@@ -45,7 +45,7 @@ def tree_table(tree: Hierarchy, clusters: Int64s, themes: Int64s) -> pd.DataFram
 
 
 def paths(table: pd.DataFrame) -> dict[int, str]:
-    """Of each cluster in `tree_table`: its theme's id, the nodes between, its own: `3 > -12 > 41`."""
+    """Of each cluster in `tree_table`: its theme, nodes between, its own id: `3 > -12 > 41`."""
     above = dict(zip(table["child"].tolist(), table["parent"].tolist(), strict=True))
     rows = table.set_index("child")
     kind, theme = rows["kind"].to_dict(), rows["theme"].to_dict()
