@@ -203,7 +203,7 @@ def run(
                 corpus.texts,
                 weights,
                 geometry.clusters.labels,
-                geometry.hierarchy,
+                geometry.hierarchy.themes,
                 geometry.vectors,
                 heritage,
                 config.nightly,

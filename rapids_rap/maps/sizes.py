@@ -15,7 +15,7 @@ _LINE: Colour = (0, 114, 178)
 _USED: Colour = INK
 _PLATEAU: Colour = (213, 94, 0)
 _PANELS = (
-    ("clusters", "聚类数", "clusters", "{:.0f}"),
+    ("clusters", "聚类数", "clusters, on a scale of doublings", "{:.0f}"),
     ("coverage", "覆盖率", "share of texts clustered", "{:.0%}"),
     ("persistence", "持续", "persistence: what outlives other sizes", "{:.2f}"),
 )
@@ -42,7 +42,8 @@ def draw_sizes(sweep: Sweep, config: MapsConfig) -> bytes | None:
     for place, (name, chinese, english, form) in enumerate(_PANELS):
         floor = top - (place + 1) * high + sheet.px(16)
         box = (left, floor, right, floor + high - sheet.px(64))
-        _panel(sketch, box, xs, table[name].to_numpy(), table[f"{name}_sd"].to_numpy(), form)
+        mean, spread = (table[column].to_numpy() for column in (name, f"{name}_sd"))
+        _panel(sketch, box, xs, mean, spread, form, doubling=name == "clusters")
         head = f"{chinese} {english}"
         sketch.text(head, left, box[3] + sheet.px(12), 24, GREY)
     known = table["min_cluster_size"].tolist()
@@ -64,13 +65,17 @@ def _panel(
     mean: Float64s,
     spread: Float64s,
     form: str,
+    *,
+    doubling: bool,
 ) -> None:
     """One quantity: its mean as a line, a standard deviation on both sides as an area."""
     left, bottom, right, top = box
-    around = np.nan_to_num(spread)
-    low, high = float((mean - around).min()), float((mean + around).max())
-    low = max(0.0, low - 0.08 * (high - low))
-    span = (high - low) or 1.0
+    least = 0.5 if doubling else 0.0
+    upper, lower = (np.maximum(mean + s * np.nan_to_num(spread), least) for s in (1, -1))
+    mean = np.maximum(mean, least)
+    if doubling:
+        upper, lower, mean = np.log2(upper), np.log2(lower), np.log2(mean)
+    low, span = float(lower.min()), float(upper.max() - lower.min()) or 1.0
 
     def place(values: Float64s) -> Float64s:
         return bottom + (values - low) / span * (top - bottom)
@@ -78,10 +83,11 @@ def _panel(
     for share in (0.0, 0.5, 1.0):
         y = bottom + share * (top - bottom)
         sketch.line((left, y), (right, y), FAINT, behind=True)
-        label = form.format(low + share * span)
+        value = low + share * span
+        label = form.format(2**value if doubling else value)
         sketch.text(label, left - sketch.sheet.px(16), y, 22, GREY, align="right", middle=True)
-    upper, lower = place(mean + around), place(np.maximum(mean - around, 0.0))
-    outline = [*zip(xs, upper, strict=True), *zip(xs[::-1], lower[::-1], strict=True)]
+    edge = (zip(xs, place(upper), strict=True), zip(xs[::-1], place(lower)[::-1], strict=True))
+    outline = [point for side in edge for point in side]
     sketch.area([(float(x), float(y)) for x, y in outline], _LINE, 0.2)
     ys = place(mean)
     for i in range(len(xs) - 1):

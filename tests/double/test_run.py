@@ -44,7 +44,8 @@ WRITERS = (
 )
 SMALL_TABLES = (
     "clustering.consensus.",
-    "clustering.themes.find_themes",
+    "clustering.hierarchy.find_hierarchy",
+    "clustering.hierarchy._distances",
     "maps.raster.densest_spots",
     "maps.raster.sums_by_group",
     "maps.scene.build_scene",

@@ -240,7 +240,9 @@ def test_quality_is_the_cpus(stages, sample, words):
         terms = cluster_terms(
             words[1], f.clusters.labels, f.weights, stop_words(""), TermsConfig(), f.backend
         )
-        evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
+        evidence = Evidence(
+            f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms, themes=2
+        )
         songs = songs_of(sample.texts)
         retrieval = retrieve(
             f.vectors,
