@@ -23,9 +23,9 @@ from rapids_rap.clustering.clusters import Clusters
 VERSION = 1  # raise it when the same arguments give another result
 
 FOLDS = 20  # parts of the texts, each left out once
-# Standard errors by which a merge must be nearer than the one above it. Linkage takes the nearest of
-# many pairs: of 30 clusters equally far apart 7.5 merges of 28 seem nearer by two, 2 by three and
-# none by four.
+# Standard errors by which a merge must be nearer than the one above it. Linkage takes the nearest
+# of many pairs: of 30 clusters equally far apart 7.5 merges of 28 seem nearer by two, 2 by three
+# and none by four.
 SURE = 4.0
 
 _Pairs = Int64s  # (K - 1, 2): the two nodes of each merge, as SciPy numbers them

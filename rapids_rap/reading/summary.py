@@ -15,7 +15,7 @@ from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
-from rapids_rap.tables.tree import path_said
+from rapids_rap.tables.tree import members, path_said
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -96,7 +96,7 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     name = "noise" if cluster == -1 else f"cluster {cluster}"
     label = run.labels_of("cluster").get(cluster)
     stability = said_of(row.to_dict())
-    path = path_said(row.get("path"), run.tree, _theme_labels(run))[1]
+    path = path_said(row.get("path"), members(run.tree), _theme_labels(run))[1]
     name += f" ({label})" if label else ""
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "

@@ -36,7 +36,7 @@ from rapids_rap.tables.artists import (
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
-from rapids_rap.tables.tree import path_said
+from rapids_rap.tables.tree import members, path_said
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -158,10 +158,11 @@ def render_report(run: Run, config: ReportConfig) -> str:
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
     named_themes = {row["theme"]: row["label"] or "" for row in records(run.themes)}
+    below = members(run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
         row["stability_said"] = _class(row)
-        row["path_said"] = path_said(row.get("path"), run.tree, named_themes)[0] or None
+        row["path_said"] = path_said(row.get("path"), below, named_themes)[0] or None
     return render_page(
         "report.html.j2",
         script="report.js",

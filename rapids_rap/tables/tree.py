@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ ROOT = -2  # its id; further inner nodes count down from there, so that none is 
 CLUSTER, THEME, BRANCH = "cluster", "theme", "branch"
 BETWEEN = " > "  # of the ids of a path: a spreadsheet takes 3/12 for a day
 _NAMED = 4  # clusters that a sentence names of a branch
+_ID = re.compile("-?[0-9]{1,18}")
 
 
 def tree_table(tree: Hierarchy, clusters: Int64s, themes: Int64s) -> pd.DataFrame:
@@ -66,8 +68,10 @@ def with_paths(clusters: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return clusters.assign(path=pd.array(told, dtype="str"))
 
 
-def members(table: pd.DataFrame) -> dict[int, list[int]]:
-    """Of each node the clusters at or below it, by id."""
+def members(table: pd.DataFrame | None) -> dict[int, list[int]]:
+    """Of each node the clusters at or below it, by id; nothing of a run without a tree."""
+    if table is None:
+        return {}
     above = dict(zip(table["child"].tolist(), table["parent"].tolist(), strict=True))
     found: dict[int, list[int]] = {}
     for cluster in sorted(table.loc[table["kind"] == CLUSTER, "child"].tolist()):
@@ -80,19 +84,18 @@ def members(table: pd.DataFrame) -> dict[int, list[int]]:
 
 
 def path_said(
-    path: object, table: pd.DataFrame | None, theme_labels: Mapping[int, str]
+    path: object, below: Mapping[int, Sequence[int]], theme_labels: Mapping[int, str]
 ) -> tuple[str, str]:
     """A path in Chinese and English: its theme by name, branches by their clusters; "" of none.
 
-    path: as in clusters.csv. table: tree.parquet, None where the run has none.
+    path: as in clusters.csv. below: `members` of the run's tree, empty where it has none.
     """
-    if not isinstance(path, str) or not path or table is None:
+    if not isinstance(path, str) or not below:
         return "", ""
     steps = path.split(BETWEEN)
-    if len(steps) < 2 or not all(step.lstrip("-").isdecimal() for step in steps):
+    if len(steps) < 2 or not all(map(_ID.fullmatch, steps)):
         return "", ""
     theme, *branches, cluster = map(int, steps)
-    below = members(table)
     label = theme_labels.get(theme, "")
     chinese = [f"主题 {theme} {label}".strip()]
     english = [f"theme {theme} {label}".strip()]

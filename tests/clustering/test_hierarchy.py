@@ -106,8 +106,9 @@ def test_a_level_that_is_there_is_kept():
     rows = np.repeat(np.array(own + other), 30, axis=0) + 0.02 * rng.normal(size=(180, d))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     labels = np.repeat(np.arange(6), 30)
-    tree = tree_of(vectors, labels, themes=3)
+    tree = tree_of(vectors, labels, themes=2)
     assert_tree(tree, labels)
+    assert tree.themes.tolist() == [0, 0, 0, 0, 1, 1]
     assert tree.parents[0] == tree.parents[1] != tree.parents[2] == tree.parents[3]
     assert tree.parents[tree.parents[0]] == 6 + tree.themes[0]
 

@@ -126,8 +126,8 @@ def test_peaks_that_chance_would_make_are_none():
     assert sure_peaks(bump[:1]) == []  # one layout can't tell
 
 
-def test_a_planted_plateau_is_offered():
-    """Blobs of one size, each of two halves: the sweep names a size at which blobs are whole."""
+def test_a_planted_plateau_is_offered_and_cliffs_are_seen():
+    """Twelve blobs of two halves of 25: halves are the plateau, and end together, then blobs do."""
     trees = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -139,9 +139,13 @@ def test_a_planted_plateau_is_offered():
         )
         trees.append(found.tree)
     found = sweep_sizes(votes_of(trees, 600), 0)
+    clusters = found.table.set_index("min_cluster_size")["clusters"]
     assert found.used == 15
     assert found.plateau is not None
-    assert 26 <= found.plateau <= 50
+    assert 15 < found.plateau <= 25
+    assert 20 <= clusters[found.plateau] <= 24
+    assert (clusters[[30, 36, 42, 50]] == 12).all()
+    assert clusters[60] < 6
     assert f"clusters.min_cluster_size={found.plateau}" in found.why
     assert tuple(found.table.columns) == COLUMNS
     assert found.used in found.table["min_cluster_size"].tolist()
