@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
-from rapids_rap.backend.extras import require
+from rapids_rap.backend.extras import Extra, require
 from rapids_rap.backend.protocol import SMALLEST_IN_TREE, ClusterTree, DensityClusters
 
 
@@ -67,12 +67,12 @@ def fit(
     return np.asarray(labels, dtype=np.int64), strengths, np.asarray(linkage), tree
 
 
-def cluster_tree(linkage: HostArray) -> ClusterTree:
+def cluster_tree(linkage: HostArray, extra: Extra = "cpu") -> ClusterTree:
     """The condensed tree of a single linkage (n - 1, 4), as SciPy writes it, without its points.
 
     Of clusters from `SMALLEST_IN_TREE` points on; fast_hdbscan's, on either backend.
     """
-    trees = require("fast_hdbscan.cluster_trees", "The tree of the clusters")
+    trees = require("fast_hdbscan.cluster_trees", "The tree of the clusters", extra)
     n = len(linkage) + 1
     found = trees.condense_tree(np.ascontiguousarray(linkage, dtype=np.float64), SMALLEST_IN_TREE)
     clusters = np.asarray(found.child) >= n

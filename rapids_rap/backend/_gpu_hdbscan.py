@@ -85,7 +85,7 @@ def _tree(model: Any, n: int) -> ClusterTree | None:
     linkage = getattr(model, "_single_linkage_tree", None)
     if not isinstance(linkage, np.ndarray) or linkage.shape != (n - 1, 4):
         return None
-    return cluster_tree(linkage)
+    return cluster_tree(linkage, "gpu")
 
 
 def _share(values: Array, xp: Any) -> Array:

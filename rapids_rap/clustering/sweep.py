@@ -156,8 +156,8 @@ def _sentence(
     if plateau == used:
         return f"{first} That is a plateau: there clusters outlive other sizes."
     if plateau is None:
-        rest = "one layout can't tell" if layouts < 2 else "their number falls evenly"
-        return f"{first} No size around it stands out ({rest})."
+        rest = "One layout can't tell whether another stands out."
+        return f"{first} {rest if layouts < 2 else 'No other size stands out.'}"
     return (
         f"{first} A plateau, where clusters outlive other sizes, lies at {plateau}: "
         f"{clusters[plateau]:.0f} in a layout; set clusters.min_cluster_size={plateau} to try it."

@@ -207,11 +207,17 @@ def render_report(run: Run, config: ReportConfig) -> str:
     )
 
 
-def _size_said(manifest: Mapping[str, Any]) -> str:
-    """Which smallest cluster was used and why, "" of a run that does not say."""
+def _size_said(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Which smallest cluster was used and why, in Chinese and English; "" where nothing says it."""
     said = manifest.get("clusters")
-    why = said.get("why") if isinstance(said, Mapping) else None
-    return why if isinstance(why, str) else ""
+    said = said if isinstance(said, Mapping) else {}
+    why, used, plateau = (said.get(name) for name in ("why", "min_cluster_size", "plateau"))
+    if not isinstance(why, str) or not isinstance(used, int):
+        return "", ""
+    chinese = f"每个聚类至少 {used:,} 个文本。"
+    if isinstance(plateau, int) and plateau != used:
+        chinese += f"在 {plateau:,} 处有一个平台：那里的聚类在更多大小下保持不变。"
+    return chinese, why
 
 
 def _class(row: Row) -> str | None:
