@@ -98,23 +98,23 @@ class RunFolder:
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
-        tree: pd.DataFrame,
+        tree: pd.DataFrame | None = None,
         text_stability: pd.DataFrame | None = None,
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
-        for name in (NIGHT, TEXT_STABILITY):
+        for name in (NIGHT, TREE, TEXT_STABILITY):
             (self.path / name).unlink(missing_ok=True)
         for name in (PENDING, KEPT_CLUSTERINGS):  # of the run that is replaced
             shutil.rmtree(self.path / name, ignore_errors=True)
-        if text_stability is not None:
-            write_parquet(self.path / TEXT_STABILITY, text_stability)
+        for name, table in ((TREE, tree), (TEXT_STABILITY, text_stability)):
+            if table is not None:
+                write_parquet(self.path / name, table)
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)
         write_parquet(self.path / DROPPED, dropped)
         write_parquet(self.path / "lines.parquet", lines)
-        write_parquet(self.path / TREE, tree)
         for name in TABLES:
             if name in tables:
                 write_csv(self.path / name, tables[name])
