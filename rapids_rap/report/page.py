@@ -25,6 +25,7 @@ from rapids_rap.report.figures import (
 )
 from rapids_rap.report.html import Column, Row, render_page
 from rapids_rap.report.images import page_images
+from rapids_rap.report.layers import SIZE_COLUMNS, said_paths, size_said
 from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.tables.artists import (
     NO_SONGS,
@@ -36,7 +37,6 @@ from rapids_rap.tables.artists import (
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
-from rapids_rap.tables.tree import members, path_said
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -81,15 +81,6 @@ CLUSTER_COLUMNS = (
     Column("agreement", "一致度", "agreement", "num"),
     Column("stability", "稳定性", "stability", "num"),
     Column("stability_said", "再现等级", "there again"),
-)
-SIZE_COLUMNS = (
-    Column("min_cluster_size", "最小聚类", "smallest cluster", "int"),
-    Column("clusters", "聚类数", "clusters", "tenths"),
-    Column("clusters_sd", "标准差", "sd", "tenths"),
-    Column("coverage", "覆盖率", "coverage", "share"),
-    Column("coverage_sd", "标准差", "sd", "share"),
-    Column("persistence", "持续", "persistence", "num"),
-    Column("persistence_sd", "标准差", "sd", "num"),
 )
 STABILITY_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"),
@@ -157,12 +148,12 @@ def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
-    named_themes = {row["theme"]: row["label"] or "" for row in records(run.themes)}
-    below = members(run.tree)
+    themes = records(run.themes)
+    paths = said_paths(clusters, themes, run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
         row["stability_said"] = _class(row)
-        row["path_said"] = path_said(row.get("path"), below, named_themes)[0] or None
+        row["path_said"] = paths.get(row["cluster"])
     return render_page(
         "report.html.j2",
         script="report.js",
@@ -183,13 +174,13 @@ def render_report(run: Run, config: ReportConfig) -> str:
         stability_columns=STABILITY_COLUMNS,
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
-        themes=records(run.themes),
+        themes=themes,
         theme_columns=THEME_COLUMNS,
         clusters=clusters,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
         cards=_cards(run, config, clusters),
-        size_said=_size_said(run.manifest),
+        size_said=size_said(run.manifest),
         size_rows=records(run.cluster_sizes),
         size_columns=SIZE_COLUMNS,
         shown=CARDS,
@@ -205,19 +196,6 @@ def render_report(run: Run, config: ReportConfig) -> str:
         **collect_device(run.manifest),
         parity_columns=PARITY_COLUMNS,
     )
-
-
-def _size_said(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    """Which smallest cluster was used and why, in Chinese and English; "" where nothing says it."""
-    said = manifest.get("clusters")
-    said = said if isinstance(said, Mapping) else {}
-    why, used, plateau = (said.get(name) for name in ("why", "min_cluster_size", "plateau"))
-    if not isinstance(why, str) or not isinstance(used, int):
-        return "", ""
-    chinese = f"每个聚类至少 {used:,} 个文本。"
-    if isinstance(plateau, int) and plateau != used:
-        chinese += f"在 {plateau:,} 处有一个平台：那里的聚类在更多大小下保持不变。"
-    return chinese, why
 
 
 def _class(row: Row) -> str | None:

@@ -103,13 +103,10 @@ class RunFolder:
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
-        for name in (NIGHT, TREE, TEXT_STABILITY):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / NIGHT).unlink(missing_ok=True)
         for name in (PENDING, KEPT_CLUSTERINGS):  # of the run that is replaced
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name, table in ((TREE, tree), (TEXT_STABILITY, text_stability)):
-            if table is not None:
-                write_parquet(self.path / name, table)
+        _replace_parquet(self.path, {TREE: tree, TEXT_STABILITY: text_stability})
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)
@@ -186,6 +183,15 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         for name in ("vectors", "maps", ".stages", PENDING, KEPT_CLUSTERINGS):
             shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def _replace_parquet(path: Path, tables: Mapping[str, pd.DataFrame | None]) -> None:
+    """Write tables by name; take away what a run has none of."""
+    for name, table in tables.items():
+        if table is None:
+            (path / name).unlink(missing_ok=True)
+        else:
+            write_parquet(path / name, table)
 
 
 def add_document(path: Path, name: str, value: object) -> None:
