@@ -35,10 +35,9 @@ class Votes:
 
     labels: (V, n) int64, noise -1, each layout's clusters from 0. probabilities: (V, n) float32,
     strength of membership. counts: (V,) int64, clusters of each layout. persistence: (M,) float32
-    of each cluster, layout after layout. tree_counts: (V,) int64, clusters of each layout's tree;
-    tree_parents, tree_sizes: (their sum,) int64, as of
-    `ClusterTree`, layout after layout. These small tables lie on the host; they are empty where a
-    library did not tell its trees.
+    of each cluster, layout after layout. tree_counts: (V,) int64, or fewer, the clusters of
+    each tree that a library told; tree_parents, tree_sizes: (their sum,) int64, as of
+    `ClusterTree`, tree after tree. These small tables lie on the host.
     """
 
     labels: Array
@@ -56,7 +55,7 @@ class Votes:
 
     @property
     def trees(self) -> list[ClusterTree]:
-        """The tree of each layout, or none."""
+        """The trees that are known, at most one of each layout."""
         ends = np.cumsum(self.tree_counts)[:-1]
         parts = zip(np.split(self.tree_parents, ends), np.split(self.tree_sizes, ends), strict=True)
         return [ClusterTree(*part) for part in parts] if len(self.tree_counts) else []
@@ -98,10 +97,8 @@ def cast_votes(
 
 
 def _joined(trees: list[ClusterTree | None]) -> tuple[Int64s, Int64s, Int64s]:
-    """Clusters of each tree, their parents and their sizes, tree after tree; none of some: none."""
+    """Clusters of each tree that is known, their parents and their sizes, tree after tree."""
     known = [tree for tree in trees if tree is not None]
-    if len(known) < len(trees):
-        known = []
     none = [np.zeros(0, dtype=np.int64)]
     return (
         np.array([len(tree.sizes) for tree in known], dtype=np.int64),
@@ -121,7 +118,8 @@ def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
     require_array("persistence", kept.persistence, "f", (int(xp.sum(kept.counts)),))
     for vote in range(layouts):
         require_between("labels", kept.labels[vote, :], -1, int(kept.counts[vote]) - 1)
-    require_array("tree_counts", kept.tree_counts, "i", (layouts if len(kept.tree_counts) else 0,))
+    require_array("tree_counts", kept.tree_counts, "i", (None,))
+    require_between("trees", np.array([len(kept.tree_counts)]), 0, layouts)
     require_between("tree_counts", kept.tree_counts, 1, 2 * n + 1)
     held = (int(kept.tree_counts.sum()),)
     require_array("tree_parents", kept.tree_parents, "i", held)

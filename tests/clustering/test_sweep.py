@@ -1,5 +1,7 @@
 """The sweep over sizes: it is HDBSCAN at every size, and PLSCAN's lives of clusters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fast_hdbscan import layer_clusters
@@ -18,7 +20,7 @@ from rapids_rap.clustering.sweep import (
     sure_peaks,
     sweep_sizes,
 )
-from rapids_rap.clustering.votes import Votes
+from rapids_rap.clustering.votes import Votes, check_kept
 
 CPU = CpuBackend()
 
@@ -171,3 +173,23 @@ def test_nothing_to_sweep_says_why():
     one = sweep_sizes(votes_of([ClusterTree(np.array([-1]), np.array([100]))], 100), 0)
     assert one.plateau is None
     assert one.table["clusters_sd"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"tree_counts": np.array([3, 3], dtype=np.int64)},
+        {"tree_counts": np.array([2], dtype=np.int64)},
+        {"tree_parents": np.array([-1, 0, 7], dtype=np.int64)},
+        {"tree_parents": np.array([-1, 0, -5], dtype=np.int64)},
+        {"tree_sizes": np.array([40, 20, 99], dtype=np.int64)},
+        {"tree_sizes": np.array([40.0, 20.0, 9.0])},
+    ],
+)
+def test_damaged_trees_are_refused(damage):
+    """What was kept and is no tree leads no index astray."""
+    tree = ClusterTree(np.array([-1, 0, 0]), np.array([40, 20, 10]))
+    sound = votes_of([tree], 40)
+    check_kept(sound, None, np.zeros((40, 2), np.float32))
+    with pytest.raises(ValueError, match=r"."):
+        check_kept(replace(sound, **damage), None, np.zeros((40, 2), np.float32))
