@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.kept import require_array, require_between
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.backend.rows import group_first, group_sums, group_totals
+from rapids_rap.backend.rows import group_first, group_sums, group_totals, unit_rows
 from rapids_rap.clustering.clusters import Clusters
 
 VERSION = 1  # raise it when the same arguments give another result
@@ -61,7 +61,7 @@ def find_hierarchy(
     """The tree of clusters in `vectors` (n, d), cut into at most `themes` themes.
 
     weights: (n,) occurrences: they order the themes, whose ties go by the lowest text, as ids do
-    from night to night. Sums of the clusters' vectors are copied to the host on purpose.
+    from night to night. Tables of the clusters' distances are copied to the host on purpose.
     """
     count = int(clusters.persistence.shape[0])
     labels = clusters.labels
@@ -100,28 +100,35 @@ def check_kept(kept: Hierarchy, clusters: Clusters, *_: object) -> None:
 
 def _distances(labels: Array, vectors: Array, count: int, backend: Backend) -> Float64s:
     """(1 + FOLDS, K, K): cosine distances of centers, of all texts, then without each fold."""
-    sums, held = [], []
+    xp, parts, texts = backend.xp, [], []
     for fold in range(FOLDS):
         own = labels[fold::FOLDS]
-        groups = backend.xp.where(own >= 0, own, backend.xp.full_like(own, count))
-        ones = backend.xp.ones_like(groups)
-        rows = vectors[fold::FOLDS, :]
-        sums.append(backend.to_host(group_sums(rows, groups, count + 1)))
-        held.append(backend.to_host(group_totals(ones, groups, count + 1)))
-    parts, texts = np.stack(sums), np.stack(held)
-    whole, all_texts = parts.sum(axis=0), texts.sum(axis=0)
-    left = np.concatenate([whole[None], whole - parts])
-    left_texts = np.concatenate([all_texts[None], all_texts - texts])
-    gone = left_texts[:, :count, None] == 0  # a cluster within one fold stays as it is
-    each = left[:, :count] / np.maximum(left_texts[:, :count, None], 1)
-    each = np.where(gone, whole[None, :count] / np.maximum(all_texts[:count, None], 1), each)
-    middle = left.sum(axis=1) / np.maximum(left_texts.sum(axis=1), 1)[:, None]
-    around = each - middle[:, None, :]
-    length = np.linalg.norm(around, axis=2, keepdims=True)
-    around = around / np.where(length > 0, length, 1.0)
-    apart = np.clip(1.0 - around @ np.swapaxes(around, 1, 2), 0.0, 2.0)
-    apart[:, np.arange(count), np.arange(count)] = 0.0
-    return apart
+        groups = xp.where(own >= 0, own, xp.full_like(own, count))
+        parts.append(group_sums(vectors[fold::FOLDS, :], groups, count + 1))
+        texts.append(group_totals(xp.ones_like(groups), groups, count + 1))
+    total, held = sum(parts[1:], parts[0]), sum(texts[1:], texts[0])
+    every = [_apart(total, held, total, held)]
+    for part, own in zip(parts, texts, strict=True):
+        every.append(_apart(total - part, held - own, total, held))
+    return np.stack([backend.to_host(apart) for apart in every])
+
+
+def _apart(sums: Array, texts: Array, total: Array, held: Array) -> Array:
+    """(K, K) cosine distances of centers about the mean of all texts.
+
+    sums: (K + 1, d) of the clusters' vectors, the last is noise, of `texts` (K + 1,) each. A
+    cluster that lost all of its texts is what it was in `total` and `held`.
+    """
+    xp, count = array_namespace(sums), int(sums.shape[0]) - 1
+    own, before = texts[:count, None], held[:count, None]
+    one = xp.ones_like(own)
+    left = sums[:count, :] / xp.where(own > 0, own, one)
+    centers = xp.where(own > 0, left, total[:count, :] / xp.where(before > 0, before, one))
+    middle = xp.sum(sums, axis=0) / xp.clip(xp.sum(texts), 1.0, None)
+    around = unit_rows(centers - middle[None, :])
+    apart = xp.clip(1.0 - around @ xp.matrix_transpose(around), 0.0, 2.0)
+    same = xp.eye(count, dtype=xp.bool, device=device(sums))
+    return xp.where(same, xp.zeros_like(apart), apart)
 
 
 def _merge(apart: Float64s) -> tuple[_Pairs, Float64s]:
