@@ -153,7 +153,9 @@ class ClustersConfig(Section):
     """HDBSCAN over distinct texts, and the themes above the clusters."""
 
     min_cluster_size: int = Field(
-        0, ge=0, description="distinct texts; 0: a 400th of them, between 15 and 1000"
+        0,
+        ge=0,
+        description="distinct texts; 0: a 400th, 15 to 1000; a run says what others would give",
     )
     layouts: int = Field(
         0,

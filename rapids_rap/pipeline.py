@@ -19,10 +19,12 @@ from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import Array, Backend, Sizes, check_engine
 from rapids_rap.clustering.clusters import Clusters, find_clusters
+from rapids_rap.clustering.hierarchy import Hierarchy, find_hierarchy
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
+from rapids_rap.clustering.sweep import Sweep, sweep_sizes
 from rapids_rap.clustering.themes import text_themes
-from rapids_rap.clustering.votes import Votes, cast_votes, vote_count
+from rapids_rap.clustering.votes import Votes, cast_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.files import find_files
@@ -35,7 +37,8 @@ from rapids_rap.embedding.space import used_space
 from rapids_rap.lineage.heritage import Heritage, earlier_places, earlier_votes
 from rapids_rap.lineage.identity import name_groups
 from rapids_rap.machine.device import DeviceResolution
-from rapids_rap.machine.memory_plan import MemoryPlan, find_model_size, plan_memory
+from rapids_rap.machine.memory_plan import MemoryPlan, plan_memory
+from rapids_rap.machine.run_plan import announce_plan, run_sizes
 from rapids_rap.machine.versions import shaping_versions
 from rapids_rap.maps.draw import prepare_drawing
 from rapids_rap.maps.fonts import font_path
@@ -73,6 +76,7 @@ STAGES: dict[str, Callable[..., object]] = {
     "layout": lay_out,
     "votes": cast_votes,
     "clusters": find_clusters,
+    "hierarchy": find_hierarchy,
     "terms": cluster_terms,
     "theme_terms": cluster_terms,
     "lexicon": count_hits,
@@ -93,6 +97,8 @@ class Grouping:
     layout: Layout
     votes: Votes
     clusters: Clusters
+    hierarchy: Hierarchy
+    sweep: Sweep
     retrieval: Retrieval
 
 
@@ -156,7 +162,7 @@ def run(
     lists = _load_lists(config)
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
-        sizes, dim = _sizes(config, backend)
+        sizes, dim = run_sizes(config, backend)
         hashes = hash_inputs(files)
         folder.claim(hashes)
         root = shared_stages or out / ".stages"
@@ -164,7 +170,7 @@ def run(
         cache = StageCache(root, backend, progress.stage, keep_older=keep)
         job = Job(cache, backend, shaping_versions())
         corpus = _read(config, HashedFiles(tuple(files), tuple(hashes)), job)
-        sizes = _plan_memory(config, corpus, dim, sizes, backend)
+        sizes = announce_plan(config, corpus.texts, dim, sizes, backend)
         weights = job.know(backend.from_host(corpus.weights), "weights", corpus)
         own = (*lists.lexicon.all_words, *lists.own_words)
         tokens = job.stage("segment", segment, corpus.texts, own)
@@ -197,7 +203,8 @@ def run(
             names = name_groups(
                 corpus.texts,
                 weights,
-                geometry.clusters,
+                geometry.clusters.labels,
+                geometry.hierarchy.themes,
                 geometry.vectors,
                 heritage,
                 config.nightly,
@@ -212,6 +219,8 @@ def run(
             layout=geometry.layout,
             votes=geometry.votes,
             clusters=geometry.clusters,
+            hierarchy=geometry.hierarchy,
+            sweep=geometry.sweep,
             terms=words.terms,
             theme_terms=words.theme_terms,
             lexicon=lists.lexicon,
@@ -246,7 +255,7 @@ def what_shapes(config: Config, resolution: DeviceResolution) -> dict[str, Any]:
 def plan_ahead(config: Config, resolution: DeviceResolution, texts: int) -> MemoryPlan:
     """The memory plan of a run of so many distinct texts, before anything is read."""
     backend = load_backend(resolution.backend)
-    sizes, dim = _sizes(config, backend)
+    sizes, dim = run_sizes(config, backend)
     host = load_backend("cpu").memory()
     return plan_memory(backend.name, texts, dim, backend.memory(), host, sizes)
 
@@ -354,7 +363,12 @@ def _place_and_group(
         config.clusters,
         backend,
     )
-    return Grouping(vectors, used, graph, layout, votes, clusters, retrieval())
+    themes = config.clusters.themes
+    hierarchy = job.stage(
+        "hierarchy", find_hierarchy, clusters, used.matrix, weights, themes, backend
+    )
+    sweep = sweep_sizes(votes, config.clusters.min_cluster_size)
+    return Grouping(vectors, used, graph, layout, votes, clusters, hierarchy, sweep, retrieval())
 
 
 def _read_words(
@@ -370,7 +384,7 @@ def _read_words(
     backend, clusters = job.backend, geometry.clusters
     how = (weights, lists.stop_words, config.terms, backend)
     terms = job.stage("terms", cluster_terms, tokens, clusters.labels, *how)
-    themes = job.derive(text_themes, clusters.labels, clusters.themes)
+    themes = job.derive(text_themes, clusters.labels, geometry.hierarchy.themes)
     theme_terms = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
     hits = job.stage(
         "lexicon", count_hits, tokens, corpus.texts, lists.lexicon, config.lexicon.mode, backend
@@ -404,6 +418,7 @@ def _judge(
         weights=weights,
         tokens=words.tokens,
         terms=words.terms,
+        themes=geometry.hierarchy.theme_count,
     )
     return job.stage(
         "quality",
@@ -448,48 +463,6 @@ def _load_lists(config: Config) -> SideFiles:
         load_regions(config.input.regions) if config.input.regions else None,
         read_certificate(config.report.certificate) if config.report.certificate else None,
     )
-
-
-def _sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
-    """What the run will hold beside its lines, and the length of a vector.
-
-    The model's folder is looked up here, so that one that can't be had is said before any work.
-    """
-    lane = open_lane(backend.torch_device)
-    model = find_model_size(config.embedding, lane.dtype)
-    batch = config.embedding.token_budget or lane.token_budget
-    sizes = Sizes(
-        k=config.neighbors.k,
-        n_neighbors=config.layout.n_neighbors,
-        dimensions=config.layout.dimensions,
-        min_samples=config.clusters.min_samples,
-        width=config.maps.width,
-        height=config.maps.height,
-        engine=config.neighbors.engine,
-        copies=1 + (config.embedding.postprocess != "none") + (config.embedding.lexical != "none"),
-        model=model.weights + model.activations(batch),
-    )
-    return sizes, model.hidden
-
-
-def _plan_memory(config: Config, corpus: Corpus, dim: int, sizes: Sizes, backend: Backend) -> Sizes:
-    """Say before the large stages what they will need, and warn where that isn't there."""
-    texts = corpus.texts
-    # A word of a lyric has about one and a half characters.
-    words = 1 + 2 * sum(map(len, texts)) // max(1, 3 * len(texts))
-    layouts = vote_count(len(texts), config.clusters.layouts, backend.name)
-    sizes = replace(sizes, tokens_each=words, layouts=layouts)
-    memory = backend.memory()
-    plan = plan_memory(backend.name, len(texts), dim, memory, load_backend("cpu").memory(), sizes)
-    log.info("memory: %s", plan.sentence)
-    for stage in plan.stages:
-        log.debug("plan: %s by %s: %s", stage.stage, stage.algorithm, stage.because)
-    if memory.total and not plan.fits:
-        log.warning(
-            "The plan may not fit: %s; if the run is killed, use --limit or a machine with more.",
-            plan.sentence,
-        )
-    return sizes
 
 
 def _ingest(config: Config) -> Corpus:

@@ -18,8 +18,10 @@ import pandas as pd
 
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.clusters import Clusters
+from rapids_rap.clustering.hierarchy import Hierarchy
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.clustering.sweep import Sweep
 from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
@@ -29,6 +31,8 @@ from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
+from rapids_rap.maps.sizes import draw_sizes
+from rapids_rap.maps.tree import draw_tree
 from rapids_rap.quality.assess import Quality
 from rapids_rap.quality.follows import Follows
 from rapids_rap.quality.stability import Stability
@@ -45,6 +49,7 @@ from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
+from rapids_rap.tables.tree import tree_table, with_paths
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -66,6 +71,8 @@ class Findings:
     layout: Layout
     votes: Votes
     clusters: Clusters
+    hierarchy: Hierarchy
+    sweep: Sweep
     terms: Terms
     theme_terms: Terms
     lexicon: Lexicon
@@ -104,7 +111,7 @@ def publish(
     Up to here clusters and themes go by their numbers within the run; every file has their ids.
     """
     config = origin.config
-    clusters = _on_host(found.clusters, backend)
+    clusters = _on_host(found, backend)
     hits = backend.to_host(found.hits)
     lines = tables.line_table(
         found.corpus.lines,
@@ -114,22 +121,29 @@ def publish(
         found.lexicon.categories,
     )
     written = _tables(found, lines, clusters, config, backend)
+    tree = tree_table(found.hierarchy, found.names.clusters, found.names.themes)
     cache.announce("maps")
     with cache.measured("maps"):
-        maps = draw_maps(_map_data(found, written, config, backend), config.maps, backend)
+        view = _map_data(found, written, config, backend)
+        maps = draw_maps(view, config.maps, backend)
+        drawn = {
+            "tree.png": draw_tree(found.hierarchy, view, maps.theme_colours, config.maps),
+            "sizes.png": draw_sizes(found.sweep, config.maps),
+        }
     cache.announce("report")
     with cache.measured("report"):
         folder.publish(
             lines=found.names.public(lines),
             dropped=found.corpus.dropped,
-            tables=_public_tables(written, found.names),
+            tables=_public_tables(written, found.names, tree),
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config),
             reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
             votes=_votes_on_host(found.votes, backend),
             quality=found.quality.figures,
-            maps=maps.pages,
+            maps=maps.pages | {name: png for name, png in drawn.items() if png is not None},
             manifest=_manifest(found, lines, origin, maps, cache, backend),
+            tree=tree,
             text_stability=_text_stability(found),
         )
         report = render_report(folder.preview(), config.report)
@@ -149,14 +163,15 @@ def count_table(files: Sequence[FileCount]) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame([{"file": "all files"} | total])], ignore_index=True)
 
 
-def _on_host(clusters: Clusters, backend: Backend) -> tables.HostClusters:
+def _on_host(found: Findings, backend: Backend) -> tables.HostClusters:
+    clusters = found.clusters
     return tables.HostClusters(
         labels=backend.to_host(clusters.labels),
         labels_raw=backend.to_host(clusters.labels_raw),
         probabilities=backend.to_host(clusters.probabilities),
         agreement=backend.to_host(clusters.agreement),
         persistence=backend.to_host(clusters.persistence),
-        themes=backend.to_host(clusters.themes),
+        themes=backend.to_host(found.hierarchy.themes),
     )
 
 
@@ -164,8 +179,9 @@ def _votes_on_host(votes: Votes, backend: Backend) -> RunVotes:
     """What the layouts said, as the next night reads it."""
     return RunVotes(
         backend.to_host(votes.labels).T.astype(np.int32),
-        backend.to_host(votes.probabilities).T.astype(np.float16),
+        backend.to_host(votes.probabilities).T.astype(np.float32),
         backend.to_host(votes.persistence).astype(np.float32, copy=False),
+        np.stack([votes.tree_parents, votes.tree_sizes], axis=1),
     )
 
 
@@ -204,6 +220,7 @@ def _tables(
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
         "cluster_traits.csv": found.follows.clusters,
         "cluster_stability.csv": recurrence,
+        "cluster_sizes.csv": found.sweep.table if len(found.sweep.table) else None,
         "themes.csv": tables.theme_table(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
@@ -211,9 +228,12 @@ def _tables(
     return {name: table for name, table in every.items() if table is not None}
 
 
-def _public_tables(written: dict[str, pd.DataFrame], names: Names) -> dict[str, pd.DataFrame]:
+def _public_tables(
+    written: dict[str, pd.DataFrame], names: Names, tree: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """The same tables with ids for numbers, and labels.csv where people named anything."""
     public = {name: names.public(table) for name, table in written.items()}
+    public["clusters.csv"] = with_paths(public["clusters.csv"], tree)
     if "artist_clusters.csv" in public:
         public["artist_clusters.csv"] = names.public_columns(written["artist_clusters.csv"])
     if "cluster_stability.csv" in public:
@@ -244,7 +264,7 @@ def _map_data(
     return MapData(
         xy=found.layout.xy,
         labels=found.clusters.labels,
-        themes=found.clusters.themes,
+        themes=found.hierarchy.themes,
         weights=found.weights,
         category=category,
         category_names=found.lexicon.categories,
@@ -304,6 +324,12 @@ def _manifest(
             "k": found.graph.k,
             "engine": found.graph.engine,
             "recall": found.graph.recall,
+        },
+        "clusters": {
+            "min_cluster_size": found.sweep.used,
+            "plateau": found.sweep.plateau,
+            "layers": list(found.sweep.layers),
+            "why": found.sweep.why,
         },
         "terms": {"stop_words": found.terms.stop_words.to_dict("records")},
         "stages": [asdict(record) for record in cache.records],
@@ -396,6 +422,7 @@ def _summary(
             ),
             *filter(None, followed(found.quality.figures)[1:]),
             *filter(None, again(found.quality.figures, written["clusters.csv"])[1:]),
+            found.sweep.why,
             *filter(None, common_direction({"space": _space(found.used)})[1:]),
             *_cut(found.vectors.report, config),
             *([memory] if memory else []),

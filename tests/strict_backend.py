@@ -57,7 +57,8 @@ class StrictBackend:
 
     def hdbscan(self, points, **options):
         found = self._cpu.hdbscan(self.to_host(points), **options)
-        return DensityClusters(*map(self.from_host, vars(found).values()))
+        arrays = (found.labels, found.probabilities, found.persistence)
+        return DensityClusters(*map(self.from_host, arrays), found.tree)
 
     def pca(self, points, n_components, *, seed=42):
         found = self._cpu.pca(self.to_host(points), n_components)

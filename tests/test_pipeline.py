@@ -14,7 +14,7 @@ from rapids_rap.settings import change_config
 from tests.tiny_nights import write_songs
 
 AFTER_CLUSTERS = {"terms", "theme_terms", "follows", "quality"}
-AFTER_LAYOUT = {"votes", "clusters", *AFTER_CLUSTERS}
+AFTER_LAYOUT = {"votes", "clusters", "hierarchy", *AFTER_CLUSTERS}
 AFTER_SPACE = {"neighbors", "retrieval", "layout", *AFTER_LAYOUT}
 AFTER_CORPUS = {"corpus", "retrieval", *(AFTER_LAYOUT - {"votes"})}
 AFTER_TOKENS = {"segment", "retrieval", "lexicon", *AFTER_CLUSTERS}

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
-from rapids_rap.backend.extras import require
-from rapids_rap.backend.protocol import DensityClusters
+from rapids_rap.backend.extras import Extra, require
+from rapids_rap.backend.protocol import SMALLEST_IN_TREE, ClusterTree, DensityClusters
 
 
 def density_clusters(
@@ -20,6 +20,7 @@ def density_clusters(
     min_samples: int,
     selection: Literal["eom", "leaf"] = "eom",
     epsilon: float = 0.0,
+    with_tree: bool = False,
 ) -> DensityClusters:
     """See `Backend.hdbscan`. Raises ValueError for sizes out of range and rows not finite.
 
@@ -36,23 +37,48 @@ def density_clusters(
     if not np.all(np.isfinite(points)):
         raise ValueError("the points hold a value that is not finite")
     if n <= min_cluster_size:  # nothing can split, so nothing can be a cluster
-        return _all_noise(n)
+        return _all_noise(n, with_tree=with_tree)
+    labels, probabilities, linkage, tree = fit(
+        points, min_cluster_size, min(min_samples, n - 1), selection, epsilon
+    )
+    return DensityClusters(
+        labels=labels,
+        probabilities=probabilities,
+        persistence=_persistence(labels, tree, n),
+        tree=cluster_tree(linkage) if with_tree else None,
+    )
+
+
+def fit(
+    points: HostArray, smallest: int, samples: int, selection: str, epsilon: float
+) -> tuple[Int64s, Float32s, HostArray, Any]:
+    """fast_hdbscan's labels and probabilities (n,), single linkage (n - 1, 4), condensed tree."""
     library = require("fast_hdbscan", "The clustering")
     with _one_thread():
-        labels, probabilities, _, tree, *_ = library.fast_hdbscan(
+        labels, probabilities, linkage, tree, *_ = library.fast_hdbscan(
             np.ascontiguousarray(points, dtype=np.float32),
-            min_cluster_size=min_cluster_size,
-            min_samples=min(min_samples, n - 1),
+            min_cluster_size=smallest,
+            min_samples=samples,
             cluster_selection_method=selection,
             cluster_selection_epsilon=float(epsilon),
             return_trees=True,
         )
-    labels = np.asarray(labels, dtype=np.int64)
-    return DensityClusters(
-        labels=labels,
-        probabilities=np.asarray(probabilities, dtype=np.float32),
-        persistence=_persistence(labels, tree, n),
-    )
+    strengths = np.asarray(probabilities, dtype=np.float32)
+    return np.asarray(labels, dtype=np.int64), strengths, np.asarray(linkage), tree
+
+
+def cluster_tree(linkage: HostArray, extra: Extra = "cpu") -> ClusterTree:
+    """The condensed tree of a single linkage (n - 1, 4), as SciPy writes it, without its points.
+
+    Of clusters from `SMALLEST_IN_TREE` points on; fast_hdbscan's, on either backend.
+    """
+    trees = require("fast_hdbscan.cluster_trees", "The tree of the clusters", extra)
+    n = len(linkage) + 1
+    found = trees.condense_tree(np.ascontiguousarray(linkage, dtype=np.float64), SMALLEST_IN_TREE)
+    clusters = np.asarray(found.child) >= n
+    parents = np.asarray(found.parent, dtype=np.int64)[clusters] - n
+    sizes = np.asarray(found.child_size)[clusters].astype(np.int64)
+    return ClusterTree(np.append(-1, parents), np.append(n, sizes))
 
 
 @contextmanager
@@ -72,12 +98,18 @@ def _one_thread() -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-def _all_noise(n: int) -> DensityClusters:
+def _all_noise(n: int, *, with_tree: bool) -> DensityClusters:
     return DensityClusters(
         labels=np.full(n, -1, dtype=np.int64),
         probabilities=np.zeros(n, dtype=np.float32),
         persistence=np.zeros(0, dtype=np.float32),
+        tree=lone_root(n) if with_tree else None,
     )
+
+
+def lone_root(n: int) -> ClusterTree:
+    """The tree of n points that nothing splits."""
+    return ClusterTree(np.full(1, -1, dtype=np.int64), np.full(1, n, dtype=np.int64))
 
 
 def _persistence(labels: Int64s, tree: Any, n: int) -> Float32s:

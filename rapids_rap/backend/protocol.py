@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.errors import CapabilityError
 
 Array = Any  # an array of the backend's own library: numpy.ndarray, cupy.ndarray, ...
@@ -86,17 +87,35 @@ class UmapSpec:
         return self.init == "pca" and self.start is None
 
 
+SMALLEST_IN_TREE = 2  # points of a cluster
+
+
+@dataclass(frozen=True)
+class ClusterTree:
+    """The clusters of HDBSCAN's condensed tree, without its points, m of them, on the host.
+
+    parents: (m,) int64, the cluster that each split off from; cluster 0 is the root and has -1, and
+    a parent comes before its children. sizes: (m,) int64, points when it split off. Children come
+    in pairs, one behind the other.
+    """
+
+    parents: Int64s
+    sizes: Int64s
+
+
 @dataclass(frozen=True)
 class DensityClusters:
     """HDBSCAN's answer (Campello, Moulavi & Sander 2013).
 
     labels: (n,) int64, -1 is noise. probabilities: (n,) float32 in [0, 1].
-    persistence: (n_clusters,) float32, each cluster's stability.
+    persistence: (n_clusters,) float32, each cluster's stability. tree: None where it was not asked
+    for, or the library would not tell.
     """
 
     labels: Array
     probabilities: Array
     persistence: Array
+    tree: ClusterTree | None = None
 
 
 @dataclass(frozen=True)
@@ -196,10 +215,12 @@ class Backend(Protocol):
         min_samples: int,
         selection: Literal["eom", "leaf"] = "eom",
         epsilon: float = 0.0,
+        with_tree: bool = False,
     ) -> DensityClusters:
         """Density clusters of Euclidean points; `min_samples` does not count the point itself.
 
-        Repeatable without a seed. ValueError for points that aren't finite.
+        with_tree: return the tree too, of clusters from 2 points on. Repeatable without a seed.
+        ValueError for points that aren't finite.
         """
 
     def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:

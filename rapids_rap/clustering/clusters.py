@@ -1,8 +1,8 @@
 """Clusters of the distinct texts, with ids that don't depend on chance.
 
-Clusters are what the layouts agree on (`consensus`); their centers and themes are taken in the
-vectors. A text's weight (its occurrences) orders the clusters and enters nothing else: no GPU
-library takes weights in HDBSCAN, and a chorus repeated forty times is one idea.
+Clusters are what the layouts agree on (`consensus`); their centers are taken in the vectors. A
+text's weight (its occurrences) orders the clusters and enters nothing else: no GPU library takes
+weights in HDBSCAN, and a chorus repeated forty times is one idea.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.backend.rows import group_first, group_sums, group_totals, row_blocks, unit_rows
 from rapids_rap.clustering.consensus import find_consensus
 from rapids_rap.clustering.neighbors import NeighborGraph, count_votes
-from rapids_rap.clustering.themes import find_themes
 from rapids_rap.clustering.votes import Votes, min_cluster_size
 from rapids_rap.config import ClustersConfig
 
-VERSION = 3  # raise it when the same arguments give another result
+VERSION = 4  # raise it when the same arguments give another result
 log = logging.getLogger(__name__)
 
 
@@ -32,9 +31,8 @@ class Clusters:
     labels: (n,) int64, final; labels_raw: (n,) int64 before noise was reassigned.
     probabilities: (n,) float32, strength of membership as HDBSCAN found it, the mean over the
     layouts that agree: 0 for noise, also for noise that was reassigned. agreement: (n,) float32, as
-    of `Consensus`, of `labels_raw`. persistence: (K,) float32 in [0, 1]. themes: (K,) int64, the
-    theme of each cluster, theme 0 the heaviest. centers: (K, d) float32, unit means of the members
-    by `labels_raw`.
+    of `Consensus`, of `labels_raw`. persistence: (K,) float32 in [0, 1]. centers: (K, d) float32,
+    unit means of the members by `labels_raw`.
     """
 
     labels: Array
@@ -42,7 +40,6 @@ class Clusters:
     probabilities: Array
     agreement: Array
     persistence: Array
-    themes: Array
     centers: Array
 
 
@@ -72,8 +69,6 @@ def find_clusters(
     mass = group_totals(weights, labels, count)
     lowest = group_first(labels, count)
     order = _heaviest_first(mass, lowest)
-    centers, mass = xp.take(centers, order, axis=0), xp.take(mass, order)
-    lowest = xp.take(lowest, order)
     labels_raw = _rename(found.labels, order)
     log.info(
         "%d clusters of at least %d texts among %d, by %d layouts", count, size, n, votes.layouts
@@ -84,8 +79,7 @@ def find_clusters(
         probabilities=found.probabilities,
         agreement=found.agreement,
         persistence=xp.take(found.persistence, order),
-        themes=find_themes(centers, mass, lowest, config.themes, backend),
-        centers=centers,
+        centers=xp.take(centers, order, axis=0),
     )
 
 
@@ -99,8 +93,6 @@ def check_kept(kept: Clusters, votes: Votes, vectors: Array, *_: object) -> None
     require_array("agreement", kept.agreement, "f", (n,))
     require_array("persistence", kept.persistence, "f", (count,))
     require_array("centers", kept.centers, "f", (count, d))
-    require_array("themes", kept.themes, "i", (count,))
-    require_between("themes", kept.themes, 0, count - 1)
 
 
 def cluster_centers(vectors: Array, labels: Array, count: int) -> Array:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from array_api_compat import array_namespace, device
 
+from rapids_rap.arrays import Int64s
 from rapids_rap.backend.kept import require_array, require_between
-from rapids_rap.backend.protocol import Array, Backend, DensityClusters, Knn
+from rapids_rap.backend.protocol import Array, Backend, ClusterTree, DensityClusters, Knn
 from rapids_rap.clustering.layout import Layout, space_spec
 from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.config import LayoutConfig, VotingSettings
@@ -37,18 +39,31 @@ class Votes:
 
     labels: (V, n) int64, noise -1, `NOT_HELD` -2, each layout's clusters from 0. probabilities:
     (V, n) float32, strength of membership. counts: (V,) int64, clusters of each layout.
-    persistence: (M,) float32 of each cluster, layout after layout.
+    persistence: (M,) float32 of each cluster, layout after layout. tree_counts: (V,) int64, or
+    fewer, the clusters of each tree that is known: a library tells it or not, and of earlier
+    layouts none is kept. tree_parents, tree_sizes: (their sum,) int64, as of `ClusterTree`, tree
+    after tree. These small tables lie on the host.
     """
 
     labels: Array
     probabilities: Array
     counts: Array
     persistence: Array
+    tree_counts: Int64s
+    tree_parents: Int64s
+    tree_sizes: Int64s
 
     @property
     def layouts(self) -> int:
         """V."""
         return int(self.labels.shape[0])
+
+    @property
+    def trees(self) -> list[ClusterTree]:
+        """The trees that are known, at most one of each layout."""
+        ends = np.cumsum(self.tree_counts)[:-1]
+        parts = zip(np.split(self.tree_parents, ends), np.split(self.tree_sizes, ends), strict=True)
+        return [ClusterTree(*part) for part in parts] if len(self.tree_counts) else []
 
 
 @dataclass(frozen=True)
@@ -105,18 +120,30 @@ def _cast(
     spec = space_spec(n, graph, layouts)
     edges = Knn(graph.indices, graph.distances, graph.engine, graph.recall)
 
-    found = [dense_clusters(layout.reduced, clusters, backend)]
+    found = [dense_clusters(layout.reduced, clusters, backend, with_tree=True)]
     draws = [] if spec is None else [replace(spec, draw=DRAW * v) for v in range(1, count)]
     # Layouts side by side, then clusters in turn: two threads may not enter numba's own at once.
     for first in range(0, len(draws), AT_ONCE):
         places = backend.umap(vectors, edges, draws[first : first + AT_ONCE], seed)
-        found += [dense_clusters(points, clusters, backend) for points in places]
+        found += [dense_clusters(points, clusters, backend, with_tree=True) for points in places]
     xp, where = backend.xp, device(layout.reduced)
     return Votes(
         xp.stack([one.labels for one in found]),
         xp.stack([one.probabilities for one in found]),
         xp.asarray([int(one.persistence.shape[0]) for one in found], dtype=xp.int64, device=where),
         xp.concat([one.persistence for one in found]),
+        *_trees_of([one.tree for one in found]),
+    )
+
+
+def _trees_of(trees: list[ClusterTree | None]) -> tuple[Int64s, Int64s, Int64s]:
+    """Clusters of each tree that is known, their parents and their sizes, tree after tree."""
+    known = [tree for tree in trees if tree is not None]
+    none = [np.zeros(0, dtype=np.int64)]
+    return (
+        np.array([len(tree.sizes) for tree in known], dtype=np.int64),
+        np.concatenate(none + [tree.parents for tree in known]),
+        np.concatenate(none + [tree.sizes for tree in known]),
     )
 
 
@@ -129,6 +156,9 @@ def _joined(cast: Votes, earlier: Votes, kept: int) -> Votes:
         xp.concat([cast.probabilities, earlier.probabilities[:kept, :]]),
         xp.concat([cast.counts, earlier.counts[:kept]]),
         xp.concat([cast.persistence, earlier.persistence[:lasting]]),
+        cast.tree_counts,
+        cast.tree_parents,
+        cast.tree_sizes,
     )
 
 
@@ -143,6 +173,17 @@ def check_kept(kept: Votes, layout: Layout, vectors: Array, *_: object) -> None:
     require_array("persistence", kept.persistence, "f", (int(xp.sum(kept.counts)),))
     for vote in range(layouts):
         require_between("labels", kept.labels[vote, :], NOT_HELD, int(kept.counts[vote]) - 1)
+    require_array("tree_counts", kept.tree_counts, "i", (None,))
+    require_between("trees", np.array([len(kept.tree_counts)]), 0, layouts)
+    require_between("tree_counts", kept.tree_counts, 1, 2 * n + 1)
+    held = (int(kept.tree_counts.sum()),)
+    require_array("tree_parents", kept.tree_parents, "i", held)
+    require_array("tree_sizes", kept.tree_sizes, "i", held)
+    for tree in kept.trees:
+        if len(tree.sizes) % 2 == 0 or (tree.parents >= np.arange(len(tree.sizes))).any():
+            raise ValueError("tree_parents holds what is no tree")
+        require_between("tree_parents", tree.parents[1:], 0, len(tree.sizes) - 1)
+        require_between("tree_sizes", tree.sizes, 0, n)
 
 
 def vote_count(n: int, configured: int, backend: str) -> int:
@@ -152,7 +193,9 @@ def vote_count(n: int, configured: int, backend: str) -> int:
     return max(FEWEST, min(MOST, BUDGET[backend] // max(1, n)))
 
 
-def dense_clusters(points: Array, config: VotingSettings, backend: Backend) -> DensityClusters:
+def dense_clusters(
+    points: Array, config: VotingSettings, backend: Backend, *, with_tree: bool = False
+) -> DensityClusters:
     """HDBSCAN of `points` (n, m) by the configuration."""
     n = int(points.shape[0])
     return backend.hdbscan(
@@ -161,6 +204,7 @@ def dense_clusters(points: Array, config: VotingSettings, backend: Backend) -> D
         min_samples=max(1, min(config.min_samples, n - 1)),
         selection=config.selection,
         epsilon=config.epsilon,
+        with_tree=with_tree,
     )
 
 

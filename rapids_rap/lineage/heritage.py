@@ -104,16 +104,25 @@ def earlier_votes(
     strengths = np.zeros(labels.shape, dtype=np.float32)
     strengths[:, place[rows]] = kept.strengths[rows].T
     begins = np.cumsum([0, *(kept.labels.max(axis=0, initial=-1) + 1)])
-    lasting, counts = [], []
+    alive = []  # the clusters of each layout that still have a text
     for vote, own in enumerate(kept.labels.T):
-        numbers, renamed = _renumbered(own[rows])
-        labels[vote, place[rows]] = renamed
-        lasting.append(kept.persistence[begins[vote] + numbers])
-        counts.append(len(numbers))
-    arrays = (labels, strengths, np.array(counts, np.int64), np.concatenate(lasting))
+        numbers, labels[vote, place[rows]] = _renumbered(own[rows])
+        alive.append(begins[vote] + numbers)
+    counts = np.array([len(numbers) for numbers in alive], dtype=np.int64)
+    lasting = kept.persistence[np.concatenate(alive)]
+    parents, sizes = kept.trees.T
+    arrays = (labels, strengths, counts, lasting, kept.trees)
     unchanged = len(rows) == len(texts) == len(old)
     return EarlierVotes(
-        Votes(*map(backend.from_host, arrays)),
+        Votes(
+            labels=backend.from_host(labels),
+            probabilities=backend.from_host(strengths),
+            counts=backend.from_host(counts),
+            persistence=backend.from_host(lasting),
+            tree_counts=np.diff([*np.flatnonzero(parents < 0), len(parents)]),
+            tree_parents=parents,
+            tree_sizes=sizes,
+        ),
         digest(b"".join(array.tobytes() for array in arrays) + bytes([unchanged])),
         unchanged,
     )

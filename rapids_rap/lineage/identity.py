@@ -16,7 +16,7 @@ import pandas as pd
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.clustering.clusters import Clusters, cluster_centers
+from rapids_rap.clustering.clusters import cluster_centers
 from rapids_rap.clustering.themes import text_themes
 from rapids_rap.config import NightlyConfig
 from rapids_rap.embedding import Vectors
@@ -71,39 +71,39 @@ class Names:
 def name_groups(
     texts: Sequence[str],
     weights: Array,
-    clusters: Clusters,
+    labels: Array,
+    themes: Array,
     vectors: Vectors,
     heritage: Heritage | None,
     config: NightlyConfig,
     backend: Backend,
 ) -> Names:
-    """The names of tonight's clusters and themes of `texts` (n,); weights: (n,) occurrences.
+    """The names of tonight's clusters, `labels` (n,), and of their themes (K,), of `texts` (n,).
 
-    Without a heritage ids are the numbers within the run. The labels, and the centers of the groups
-    in the vectors before post-processing (whose fit differs between nights), are copied to the host
-    on purpose. Centers are compared only where both nights used one model.
+    weights: (n,) occurrences. Without a heritage ids are the numbers within the run. The labels,
+    and the centers of the groups in the vectors before post-processing (whose fit differs between
+    nights), are copied to the host on purpose. Centers are compared only where both nights used one
+    model.
     """
-    cluster_of, theme_of = clusters.labels, text_themes(clusters.labels, clusters.themes)
-    counts = (
-        int(clusters.persistence.shape[0]),
-        int(backend.xp.max(clusters.themes)) + 1 if int(clusters.themes.shape[0]) else 0,
-    )
+    theme_of = text_themes(labels, themes)
+    count = int(themes.shape[0])
+    counts = count, int(backend.xp.max(themes)) + 1 if count else 0
     if heritage is None:
         return Names(np.arange(counts[0]), np.arange(counts[1]), {}, {}, {}, {}, None)
     host = backend.to_host(weights)
     place, old = find_earlier(heritage, texts)
     rules = Rules(config.match_overlap, config.match_cosine, config.split_share, config.merge_share)
     found = []
-    for kind, labels, count, next_id in (
-        ("cluster", cluster_of, counts[0], heritage.next_cluster),
+    for kind, group, many, next_id in (
+        ("cluster", labels, counts[0], heritage.next_cluster),
         ("theme", theme_of, counts[1], heritage.next_theme),
     ):
         centers = _earlier_centers(heritage, old, kind, vectors)
         own = None
         if centers is not None:
-            own = backend.to_host(cluster_centers(vectors.matrix, labels, count))
+            own = backend.to_host(cluster_centers(vectors.matrix, group, many))
         before = Night(old[kind].to_numpy(), old["weight"].to_numpy(), centers)
-        tonight = Night(backend.to_host(labels), host, own)
+        tonight = Night(backend.to_host(group), host, own)
         found.append(match_groups(before, tonight, place, next_id, rules))
     return _names(heritage, found[0], found[1])
 

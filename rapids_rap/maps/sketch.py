@@ -7,6 +7,7 @@ Sizes are those of a 2400 x 1800 design and scaled with the picture. No pyplot, 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -217,6 +218,20 @@ class Sketch:
         ]
         curve = [Path.CURVE4] * 3
         path = Path(corners, [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
+        self.figure.add_artist(
+            PathPatch(
+                path,
+                transform=PIXELS,
+                facecolor=_unit(colour),
+                alpha=opacity,
+                linewidth=0,
+                zorder=0.8,
+            )
+        )
+
+    def area(self, corners: Sequence[tuple[float, float]], colour: Colour, opacity: float) -> None:
+        """A polygon behind the lines."""
+        path = Path([*corners, corners[0]], closed=True)
         self.figure.add_artist(
             PathPatch(
                 path,

@@ -52,7 +52,7 @@ class Evidence:
     """What is judged: n distinct texts. Arrays are the backend's.
 
     vectors, raw_vectors: (n, d) after and before post-processing (the same object without any).
-    weights: (n,) int64 occurrences of each text.
+    weights: (n,) int64 occurrences of each text. themes: how many there are.
     """
 
     vectors: Array
@@ -62,6 +62,7 @@ class Evidence:
     weights: Array
     tokens: Tokens
     terms: Terms
+    themes: int
 
 
 def assess(
@@ -200,7 +201,7 @@ class _Judge:
         quartiles = np.percentile(sizes, [0, 25, 50, 75, 100]) if len(sizes) else np.empty(0)
         return {
             "count": count,
-            "themes": int(xp.max(clusters.themes)) + 1 if len(sizes) else 0,
+            "themes": self.evidence.themes,
             "noise_share_texts": float(xp.count_nonzero(noise)) / n if n else None,
             "noise_share_lines": float(heavy) / float(xp.sum(weights)) if n else None,
             "noise_texts_before_reassignment": int(xp.count_nonzero(clusters.labels_raw < 0)),

@@ -15,6 +15,7 @@ from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.follows import clear_traits, followed
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
+from rapids_rap.tables.tree import members, path_said
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
@@ -95,11 +96,13 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     name = "noise" if cluster == -1 else f"cluster {cluster}"
     label = run.labels_of("cluster").get(cluster)
     stability = said_of(row.to_dict())
+    path = path_said(row.get("path"), members(run.tree), _theme_labels(run))[1]
     name += f" ({label})" if label else ""
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
+        *([f"Path: {path}"] if path else []),
         *clear_traits(run.cluster_traits).get(cluster, ()),
         *([f"Stability: {stability}"] if stability else []),
     ]
@@ -111,6 +114,12 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
             part = table[table["cluster"] == cluster].drop(columns="cluster").head(15)
             blocks += [title, part] if len(part) else []
     return blocks
+
+
+def _theme_labels(run: Run) -> dict[int, str]:
+    """What each theme is called, by id."""
+    themes = run.themes
+    return dict(zip(themes["theme"].tolist(), themes["label"].tolist(), strict=True))
 
 
 def _with_intervals(table: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -25,6 +25,7 @@ from rapids_rap.report.figures import (
 )
 from rapids_rap.report.html import Column, Row, render_page
 from rapids_rap.report.images import page_images
+from rapids_rap.report.layers import SIZE_COLUMNS, said_paths, size_said
 from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.tables.artists import (
     NO_SONGS,
@@ -48,6 +49,8 @@ _MAPS = {
     "categories.png": ("情绪", "Categories of the lexicon"),
     "density.png": ("密度", "Density"),
     "artists.png": ("歌手", "Artists"),
+    "tree.png": ("聚类之树", "Tree of the clusters"),
+    "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
 }
 _NO_INTERVAL = {
     NO_SONGS: "不知歌曲",
@@ -145,9 +148,12 @@ def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
+    themes = records(run.themes)
+    paths = said_paths(clusters, themes, run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
         row["stability_said"] = _class(row)
+        row["path_said"] = paths.get(row["cluster"])
     return render_page(
         "report.html.j2",
         script="report.js",
@@ -168,12 +174,15 @@ def render_report(run: Run, config: ReportConfig) -> str:
         stability_columns=STABILITY_COLUMNS,
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
-        themes=records(run.themes),
+        themes=themes,
         theme_columns=THEME_COLUMNS,
         clusters=clusters,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
-        cards=_cards(run, config),
+        cards=_cards(run, config, clusters),
+        size_said=size_said(run.manifest),
+        size_rows=records(run.cluster_sizes),
+        size_columns=SIZE_COLUMNS,
         shown=CARDS,
         emotions=_emotions(run.cluster_emotions),
         emotion_columns=emotion_columns(run),
@@ -261,9 +270,9 @@ def _counts(run: Run) -> Row:
     return row
 
 
-def _cards(run: Run, config: ReportConfig) -> list[Row]:
+def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row]) -> list[Row]:
     """The largest clusters, then noise, each with all that is known of it."""
-    by_size = sorted(records(run.clusters), key=lambda row: (-(row["lines"] or 0), row["cluster"]))
+    by_size = sorted(clusters, key=lambda row: (-(row["lines"] or 0), row["cluster"]))
     chosen = [row for row in by_size if row["cluster"] != NOISE][:CARDS]
     chosen += [row for row in by_size if row["cluster"] == NOISE]
     terms = run.cluster_terms

@@ -39,13 +39,12 @@ from rapids_rap.runs.names import (
     NIGHT,
     OWN_FILES,
     PENDING,
-    PERSISTENCE,
     REDUCED,
     SCHEMA_VERSION,
-    STRENGTHS,
     TABLES,
     TEXT_STABILITY,
-    VOTES,
+    TREE,
+    VOTE_FILES,
 )
 from rapids_rap.runs.run import Run, RunVotes, read_json
 from rapids_rap.runs.seal import write_manifest
@@ -101,16 +100,15 @@ class RunFolder:
         quality: Mapping[str, Any],
         maps: Mapping[str, bytes],
         manifest: Mapping[str, Any],
+        tree: pd.DataFrame | None = None,
         text_stability: pd.DataFrame | None = None,
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
-        for name in (NIGHT, TEXT_STABILITY):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / NIGHT).unlink(missing_ok=True)
         for name in (PENDING, KEPT_CLUSTERINGS):  # of the run that is replaced
             shutil.rmtree(self.path / name, ignore_errors=True)
-        if text_stability is not None:
-            write_parquet(self.path / TEXT_STABILITY, text_stability)
+        _replace_parquet(self.path, {TREE: tree, TEXT_STABILITY: text_stability})
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)
@@ -148,7 +146,7 @@ class RunFolder:
     def _write_space(self, reduced: Float32s, votes: RunVotes) -> None:
         """What the next night goes on from."""
         write_array(self.path / "vectors" / REDUCED, reduced)
-        for name, array in zip((VOTES, STRENGTHS, PERSISTENCE), votes, strict=True):
+        for name, array in zip(VOTE_FILES, votes, strict=True):
             write_array(self.path / "vectors" / name, array)
 
     def _write_vectors(self, vectors: HostArray, info: Mapping[str, Any]) -> None:
@@ -193,6 +191,15 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         for name in ("vectors", "maps", ".stages", PENDING, KEPT_CLUSTERINGS):
             shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def _replace_parquet(path: Path, tables: Mapping[str, pd.DataFrame | None]) -> None:
+    """Write tables by name; take away what a run has none of."""
+    for name, table in tables.items():
+        if table is None:
+            (path / name).unlink(missing_ok=True)
+        else:
+            write_parquet(path / name, table)
 
 
 def add_document(path: Path, name: str, value: object) -> None:

@@ -16,7 +16,9 @@ TABLES = (
     "cluster_regions.csv",
     "labels.csv",
     "cluster_stability.csv",
+    "cluster_sizes.csv",
 )
+TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
 PENDING = ".pending"  # files that are about to replace those of a finished run
 KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
@@ -28,6 +30,7 @@ OWN_FILES = (
     "quality.json",
     "report.html",
     NIGHT,
+    TREE,
     TEXT_STABILITY,
     *TABLES,
 )
@@ -35,4 +38,14 @@ REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were cluster
 VOTES = "votes.npy"  # beside them: in which of its clusters each layout put a text
 STRENGTHS = "vote_strengths.npy"  # how strongly
 PERSISTENCE = "vote_persistence.npy"  # of those clusters, layout after layout
-MAPS = ("clusters.png", "themes.png", "density.png", "categories.png", "artists.png")
+VOTE_TREES = "vote_trees.npy"  # the trees of the layouts that were new
+VOTE_FILES = (VOTES, STRENGTHS, PERSISTENCE, VOTE_TREES)
+MAPS = (
+    "clusters.png",
+    "themes.png",
+    "density.png",
+    "categories.png",
+    "artists.png",
+    "tree.png",
+    "sizes.png",
+)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Float32s, HostArray, Int32s
+from rapids_rap.arrays import Float32s, HostArray, Int32s, Int64s
 from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
@@ -26,10 +26,11 @@ from rapids_rap.runs.names import (
     REDUCED,
     SCHEMA_VERSION,
     STRENGTHS,
-    VOTES,
+    TREE,
+    VOTE_FILES,
 )
 from rapids_rap.runs.received import load_array, read_parquet
-from rapids_rap.runs.shape import AGAIN, LINES, TABLES, check_manifest, check_table
+from rapids_rap.runs.shape import AGAIN, LINES, TABLES, TREE_COLUMNS, check_manifest, check_table
 
 LONGEST_ROW = 2**16  # numbers; no model has vectors as long
 
@@ -38,13 +39,16 @@ class RunVotes(NamedTuple):
     """V layouts, each with clusters of its own, and what they said of n texts.
 
     labels: (n, V) int32, row = text_id: noise -1, -2 for a text that a layout of an earlier night
-    did not have, else the layout's cluster, from 0. strengths: (n, V) float16 of membership.
-    persistence: (M,) float32 of all layouts' clusters, layout after layout.
+    did not have, else the layout's cluster, from 0. strengths: (n, V) float32 of membership.
+    persistence: (M,) float32 of all layouts' clusters, layout after layout. trees: (T, 2) int64,
+    the parent (-1 for a root) and the size of each cluster in the condensed trees of the layouts
+    that were new.
     """
 
     labels: Int32s
-    strengths: HostArray
+    strengths: Float32s
     persistence: Float32s
+    trees: Int64s
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,22 @@ class Run:
         """cluster_stability.csv, None where it was not computed."""
         return self._optional_table("cluster_stability.csv")
 
+    @functools.cached_property
+    def cluster_sizes(self) -> pd.DataFrame | None:
+        """cluster_sizes.csv, None where it was not computed or of a run from before it."""
+        return self._optional_table("cluster_sizes.csv")
+
+    @functools.cached_property
+    def tree(self) -> pd.DataFrame | None:
+        """tree.parquet, None of a run from before it was written."""
+        path = self.path / TREE
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            table = read_parquet(path)
+        check_table(path, table, TREE_COLUMNS)
+        return table
+
     def revised(self, **parts: Any) -> Run:
         """The run as it will be read with these parts, such as `clusters`, in place of its own."""
         other = Run(self.path, self.manifest)
@@ -177,17 +197,26 @@ class Run:
     @functools.cached_property
     def votes(self) -> RunVotes | None:
         """What each layout said of each text; None where a run kept none."""
-        paths = [self.path / "vectors" / name for name in (VOTES, STRENGTHS, PERSISTENCE)]
+        paths = [self.path / "vectors" / name for name in VOTE_FILES]
         if not all(path.exists() for path in paths):
             return None
         labels = np.array(self._matrix(paths[0], "i"), dtype=np.int32)
-        strengths = np.array(self._matrix(paths[1]), dtype=np.float16)
-        with explain_damage(paths[2]):
-            lasting = load_array(paths[2])
+        strengths = np.array(self._matrix(paths[1]), dtype=np.float32)
+        lasting, trees = self._numbers(paths[2], "f"), self._numbers(paths[3], "i")
         clusters = int((labels.max(axis=0, initial=-1) + 1).sum())
         if labels.shape != strengths.shape or lasting.shape != (clusters,):
             raise InputError(f"{paths[0]}: fits neither {STRENGTHS} nor {PERSISTENCE}; {AGAIN}.")
-        return RunVotes(labels, strengths, lasting.astype(np.float32))
+        if trees.ndim != 2 or trees.shape[1] != 2:
+            raise InputError(f"{paths[3]}: holds no tree; {AGAIN}.")
+        return RunVotes(labels, strengths, lasting.astype(np.float32), trees.astype(np.int64))
+
+    def _numbers(self, path: Path, kind: str) -> HostArray:
+        """An array of such numbers, read; else `InputError`."""
+        with explain_damage(path):
+            array = load_array(path)
+        if array.dtype.kind != kind:
+            raise InputError(f"{path}: holds other numbers than it should; {AGAIN}.")
+        return array
 
     def _matrix(self, path: Path, kind: str = "f") -> HostArray:
         """A row of numbers a distinct text, memory-mapped; else `InputError`."""
@@ -220,6 +249,7 @@ class Run:
             "top_terms",
             "kind",
             "stability_class",
+            "path",
             "side",
             "fact",
             "value",

@@ -125,6 +125,7 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "lift_low": "number",
     "lift_high": "number",
     "note": "text",
+    "path": "text",
 }
 TABLES: Mapping[str, Mapping[str, Kind]] = {
     "clusters.csv": {"cluster": "int", "lines": "int", "theme": "int", "top_terms": "text"},
@@ -150,13 +151,27 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
         "merges": "number",
         "splits": "number",
     },
+    "cluster_sizes.csv": {
+        "min_cluster_size": "int",
+        "clusters": "number",
+        "coverage": "number",
+        "persistence": "number",
+    },
     "cluster_artists.csv": {"cluster": "int", "artist": "text"},
     "cluster_regions.csv": {"cluster": "int", "region": "text"},
     "artist_clusters.csv": {"artist": "text"},
 }
 
 
-UNIQUE = {"clusters.csv": "cluster", "themes.csv": "theme"}
+TREE_COLUMNS: Mapping[str, Kind] = {
+    "parent": "int",
+    "child": "int",
+    "strength": "number",
+    "size": "int",
+    "kind": "text",
+    "theme": "whole or none",
+}
+UNIQUE = {"tree.parquet": "child", "clusters.csv": "cluster", "themes.csv": "theme"}
 
 
 def check_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

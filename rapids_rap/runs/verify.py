@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -115,6 +116,7 @@ def _compare_numbers(run: Run) -> list[str]:
         _count_vectors,
         _compare_clusters,
         _compare_ids,
+        _compare_tree,
         _read_figures,
     )
     faults: list[str] = []
@@ -216,6 +218,48 @@ def _compare_ids(run: Run) -> Iterator[str]:
         )
         if alive and alive[-1] >= identity[f"next_{kind}"]:
             yield f"identity.next_{kind} is not above every {kind}'s id."
+
+
+def _compare_tree(run: Run) -> Iterator[str]:
+    tree, table = run.tree, run.clusters
+    if tree is None:
+        return
+    ids = set(table.loc[table["cluster"] >= 0, "cluster"])
+    leaves = tree[tree["kind"] == "cluster"]
+    if set(leaves["child"]) != ids:
+        yield "tree.parquet and clusters.csv have different clusters."
+        return
+    sizes = tree.set_index("child")["size"]
+    sums = tree.groupby("parent")["size"].sum()
+    inner = sizes.drop(leaves["child"])
+    if not sums.reindex(inner.index).eq(inner).all():
+        yield "tree.parquet has a node whose size is not that of its parts."
+    stated = table.set_index("cluster").get("distinct_lines")
+    if stated is not None and not stated.reindex(leaves["child"]).eq(sizes[leaves["child"]]).all():
+        yield "tree.parquet and clusters.csv count different texts for a cluster."
+    theme_of = table.set_index("cluster")["theme"].to_dict()
+    for cluster, theme in zip(leaves["child"], leaves["theme"], strict=True):
+        if theme_of[cluster] != theme:
+            yield f"tree.parquet has cluster {cluster} under another theme than clusters.csv."
+            return
+    yield from _compare_paths(tree, table)
+
+
+def _compare_paths(tree: pd.DataFrame, table: pd.DataFrame) -> Iterator[str]:
+    """The steps of each path lie one under the other in the tree."""
+    above = dict(zip(tree["child"].tolist(), tree["parent"].tolist(), strict=True))
+    themes = tree[tree["kind"] == "theme"]
+    node_of = dict(zip(themes["theme"].tolist(), themes["child"].tolist(), strict=True))
+    paths = table["path"] if "path" in table.columns else pd.Series("", index=table.index)
+    for cluster, path in zip(table["cluster"].tolist(), paths.tolist(), strict=True):
+        if cluster < 0:
+            continue
+        theme, *steps = map(int, str(path).split(" > "))
+        nodes = [node_of.get(theme), *steps]
+        joined = all(above.get(own) == up for up, own in pairwise(nodes))
+        if not joined or nodes[-1] != cluster:
+            yield f"clusters.csv leads to cluster {cluster} on another path than tree.parquet."
+            return
 
 
 def _read_figures(run: Run) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Clusters: canonical ids, noise, themes, and every small case down to no text at all."""
+"""Clusters: canonical ids, noise, and every small case down to no text at all."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from rapids_rap.backend.protocol import DensityClusters
 from rapids_rap.clustering.clusters import find_clusters, join_nearest
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
-from rapids_rap.clustering.themes import find_themes, text_themes
+from rapids_rap.clustering.themes import text_themes
 from rapids_rap.clustering.votes import cast_votes, min_cluster_size
 from rapids_rap.config import ClustersConfig, LayoutConfig, NeighborsConfig
 from tests.strict_backend import StrictBackend
@@ -83,7 +83,6 @@ def test_ids_do_not_depend_on_the_library_numbering():
     for other in results[1:]:
         np.testing.assert_array_equal(other.labels, results[0].labels)
         np.testing.assert_allclose(other.centers, results[0].centers, atol=1e-6)
-        np.testing.assert_array_equal(other.themes, results[0].themes)
 
 
 def test_centers_are_unit_means():
@@ -113,7 +112,6 @@ def test_few_texts(n):
         found = cluster(vectors[:n], noise=noise)
         count = len(found.persistence)
         assert found.labels.shape == found.labels_raw.shape == found.probabilities.shape == (n,)
-        assert found.themes.shape == (count,)
         assert found.centers.shape == (count, 6)
         assert found.labels.max(initial=-1) == count - 1
 
@@ -125,9 +123,7 @@ def test_no_cluster_and_one_cluster(noise):
     none = cluster(vectors, np.full(20, -1), noise=noise)
     np.testing.assert_array_equal(none.labels, np.full(20, -1))
     assert none.centers.shape == (0, 6)
-    assert none.themes.shape == (0,)
     one = cluster(vectors, np.where(np.arange(20) < 5, -1, 0), noise=noise)
-    np.testing.assert_array_equal(one.themes, [0])
     assert np.all(one.labels == 0) == (noise == "nearest")
 
 
@@ -182,22 +178,6 @@ def test_min_cluster_size_grows_with_the_corpus(n, configured, size):
     assert min_cluster_size(n, configured) == size
 
 
-def test_themes_group_near_clusters_and_go_by_weight():
-    """Clusters of one direction share a theme; theme 0 is the heaviest; no more than asked."""
-    rng = np.random.default_rng(0)
-    directions = np.repeat(np.eye(5)[:3], 4, axis=0) + 0.1 * rng.normal(size=(12, 5))
-    centers = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    mass, texts = np.repeat([1.0, 9.0, 5.0], 4), np.arange(12)
-    themes = find_themes(centers, mass, texts, 3, BACKEND)
-    np.testing.assert_array_equal(themes, np.repeat([2, 0, 1], 4))
-    assert themes.dtype == np.int64
-    assert set(find_themes(centers, mass, texts, 1, BACKEND)) == {0}
-    assert len(set(find_themes(centers, mass, texts, 7, BACKEND))) <= 7
-    apart = np.eye(2)[[0, 1]]
-    assert find_themes(apart, np.ones(2), np.array([5, 3]), 2, BACKEND).tolist() == [1, 0]
-    assert find_themes(centers[:1], mass[:1], np.zeros(1, np.int64), 7, BACKEND).tolist() == [0]
-
-
 @pytest.mark.parametrize("noise", ["keep", "nearest"])
 @pytest.mark.parametrize("n", [2, 130])
 def test_strict_arrays_pass_through(noise, n):
@@ -214,18 +194,6 @@ def test_strict_arrays_pass_through(noise, n):
     strict = find_clusters(votes, device, backend.from_host(weights), graph, config, backend)
     for name, value in vars(plain).items():
         np.testing.assert_allclose(backend.to_host(getattr(strict, name)), value, atol=1e-5)
-
-
-def test_themes_on_strict_arrays():
-    """Themes of clusters, and of texts, are the same on arrays that refuse NumPy."""
-    centers, mass = np.eye(5)[[0, 0, 1, 2, 2, 4]] + 0.01, np.arange(6.0)
-    labels, texts = np.array([3, -1, 0, 5]), np.arange(6)
-    themes = find_themes(centers, mass, texts, 3, BACKEND)
-    strict = StrictBackend()
-    found = find_themes(*map(strict.from_host, (centers, mass, texts)), 3, strict)
-    np.testing.assert_array_equal(strict.to_host(found), themes)
-    of_texts = text_themes(strict.from_host(labels), found)
-    np.testing.assert_array_equal(strict.to_host(of_texts), text_themes(labels, themes))
 
 
 def test_text_themes_keep_noise():

@@ -19,7 +19,9 @@ def votes_of(labels, backend=CPU):
     counts = labels.max(axis=1, initial=-1) + 1
     lasting = np.concatenate([np.full(k, (v + 1) / 10, np.float32) for v, k in enumerate(counts)])
     strength = np.where(labels >= 0, 0.5, 0.0).astype(np.float32)
-    return Votes(*map(backend.from_host, (labels, strength, counts.astype(np.int64), lasting)))
+    none = np.zeros(0, dtype=np.int64)
+    arrays = (labels, strength, counts.astype(np.int64), lasting)
+    return Votes(*map(backend.from_host, arrays), none, none, none)
 
 
 def renamed(labels, rng):

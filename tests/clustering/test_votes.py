@@ -33,7 +33,9 @@ def kept(layouts, n=120, unchanged=False):
     """Votes of an earlier night: layout v has one cluster, of the texts from v on."""
     labels = np.where(np.arange(n) >= np.arange(layouts)[:, None], 0, -1)
     lasting = np.arange(layouts, dtype=np.float32)
-    votes = Votes(labels, (labels >= 0).astype(np.float32), np.ones(layouts, np.int64), lasting)
+    none = np.zeros(0, np.int64)
+    ones = np.ones(layouts, np.int64)
+    votes = Votes(labels, (labels >= 0).astype(np.float32), ones, lasting, none, none, none)
     return EarlierVotes(votes, "", unchanged)
 
 

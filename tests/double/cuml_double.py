@@ -120,6 +120,14 @@ class _Hdbscan:
             selection=options["cluster_selection_method"],
             epsilon=options["cluster_selection_epsilon"],
         )
+        if len(points) > options["min_cluster_size"]:  # as the real one, in main memory
+            self._single_linkage_tree = _cpu_hdbscan.fit(
+                np.asarray(points, dtype=np.float32),
+                options["min_cluster_size"],
+                min(samples, len(points) - 1),
+                options["cluster_selection_method"],
+                options["cluster_selection_epsilon"],
+            )[2]
         self.labels_ = wrap(found.labels.copy())
         self.probabilities_ = wrap(found.probabilities.copy())
         self.cluster_persistence_ = wrap(found.persistence.copy())

@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from rapids_rap.backend import _gpu_faiss, _gpu_memory, load_backend
+from rapids_rap.backend import _gpu_faiss, _gpu_hdbscan, _gpu_memory, load_backend
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.gpu_plan import Choice
 from rapids_rap.backend.protocol import UmapSpec
@@ -169,6 +169,21 @@ def test_clusters_agree_with_the_cpus(gpu, selection):
     np.testing.assert_allclose(
         np.sort(gpu.to_host(found.persistence)), np.sort(expected.persistence), atol=1e-3
     )
+
+
+def test_the_tree_is_the_cpus(gpu):
+    """From cuML's dendrogram; None where a later cuML holds none, rather than a guess."""
+    points = make_blobs(400, 3, centers=6, random_state=2)[0].astype(np.float32)
+    options = {"min_cluster_size": 15, "min_samples": 4, "with_tree": True}
+    found, expected = gpu.hdbscan(gpu.from_host(points), **options), CPU.hdbscan(points, **options)
+    assert found.tree.sizes[0] == 400
+    assert abs(len(found.tree.sizes) - len(expected.tree.sizes)) <= 4  # rounding moves a few
+    large = [np.sort(one.tree.sizes[one.tree.sizes >= 30]) for one in (found, expected)]
+    np.testing.assert_array_equal(*large)
+    assert gpu.hdbscan(gpu.from_host(points), min_cluster_size=15, min_samples=4).tree is None
+    assert _gpu_hdbscan._tree(object(), 400) is None
+    few = gpu.hdbscan(gpu.from_host(points[:9]), **options).tree
+    assert (few.parents.tolist(), few.sizes.tolist()) == ([-1], [9])
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 10])

@@ -44,7 +44,8 @@ WRITERS = (
 )
 SMALL_TABLES = (
     "clustering.consensus.",
-    "clustering.themes.find_themes",
+    "clustering.hierarchy.find_hierarchy",
+    "clustering.hierarchy._distances",
     "maps.raster.densest_spots",
     "maps.raster.sums_by_group",
     "maps.scene.build_scene",
@@ -109,7 +110,7 @@ def test_the_tables_are_equal(runs):
     """Clusters, themes, terms, lexicon, artists and examples: the same bytes."""
     gpu, cpu, _ = runs
     tables = sorted(path.name for path in cpu.glob("*.csv"))
-    assert len(tables) == 9
+    assert len(tables) == 10
     for name in tables:
         assert (gpu / name).read_bytes() == (cpu / name).read_bytes(), name
 
@@ -128,7 +129,7 @@ def test_the_pictures_are_equal(runs):
     """The same points in the same colours: the same bytes."""
     gpu, cpu, _ = runs
     pictures = sorted(path.name for path in (cpu / "maps").glob("*.png"))
-    assert len(pictures) == 5
+    assert len(pictures) == 7
     for name in pictures:
         assert (gpu / "maps" / name).read_bytes() == (cpu / "maps" / name).read_bytes(), name
 

@@ -13,8 +13,10 @@ import pytest
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.clustering.clusters import find_clusters
+from rapids_rap.clustering.hierarchy import find_hierarchy
 from rapids_rap.clustering.layout import Layout, lay_out
 from rapids_rap.clustering.neighbors import neighbor_graph
+from rapids_rap.clustering.sweep import sweep_sizes
 from rapids_rap.clustering.votes import cast_votes
 from rapids_rap.config import (
     ClustersConfig,
@@ -67,6 +69,8 @@ class Found:
     graph: object
     layout: Layout
     clusters: object
+    tree: object
+    sweep: object
 
 
 def _run(backend, sample):
@@ -76,7 +80,9 @@ def _run(backend, sample):
     config = ClustersConfig(noise="nearest", layouts=3)
     votes = cast_votes(layout, vectors, graph, LayoutConfig(epochs=60), config.voting, backend, 42)
     clusters = find_clusters(votes, vectors, weights, graph, config, backend)
-    return Found(backend, vectors, weights, graph, layout, clusters)
+    tree = find_hierarchy(clusters, vectors, weights, 7, backend)
+    sweep = sweep_sizes(votes, 0)
+    return Found(backend, vectors, weights, graph, layout, clusters, tree, sweep)
 
 
 def same(stages, ours, theirs, **tolerance):
@@ -124,6 +130,19 @@ def test_geometry_is_the_cpus(stages):
     same(stages, cpu.graph, gpu.graph, rtol=0, atol=0)
     same(stages, cpu.layout, gpu.layout, rtol=0, atol=1e-4)
     same(stages, cpu.clusters, gpu.clusters, rtol=0, atol=1e-4)
+
+
+def test_tree_and_sweep_are_the_cpus(stages):
+    """The tree above the clusters, and the sweep from cuML's dendrogram."""
+    cpu, gpu = stages
+    np.testing.assert_array_equal(gpu.backend.to_host(gpu.tree.themes), cpu.tree.themes)
+    np.testing.assert_array_equal(gpu.tree.parents, cpu.tree.parents)
+    np.testing.assert_array_equal(gpu.tree.sizes, cpu.tree.sizes)
+    np.testing.assert_allclose(gpu.tree.strengths, cpu.tree.strengths, atol=1e-4)
+    assert len(cpu.sweep.table)
+    assert (cpu.sweep.used, cpu.sweep.layouts) == (gpu.sweep.used, gpu.sweep.layouts)
+    # Centred points move a few distances by rounding.
+    pd.testing.assert_frame_equal(gpu.sweep.table, cpu.sweep.table, rtol=0.02, atol=0.05)
 
 
 @pytest.mark.parametrize("mode", ["none", "center", "whiten"])
@@ -240,7 +259,9 @@ def test_quality_is_the_cpus(stages, sample, words):
         terms = cluster_terms(
             words[1], f.clusters.labels, f.weights, stop_words(""), TermsConfig(), f.backend
         )
-        evidence = Evidence(f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms)
+        evidence = Evidence(
+            f.vectors, f.vectors, f.layout, f.clusters, f.weights, words[1], terms, themes=2
+        )
         songs = songs_of(sample.texts)
         retrieval = retrieve(
             f.vectors,
@@ -289,8 +310,8 @@ def close(ours, theirs, at="quality"):
 def test_maps_are_the_cpus(stages, sample):
     """The same pictures, byte for byte, from points that never left the device."""
     config = MapsConfig(width=600, height=450)
-    names = tuple(f"主题{i}" for i in range(1 + int(stages[0].clusters.themes.max(initial=0))))
-    count = len(stages[0].clusters.themes)
+    names = tuple(f"主题{i}" for i in range(1 + int(stages[0].tree.themes.max(initial=0))))
+    count = len(stages[0].tree.themes)
     share = {
         "artist": ["甲"],
         "lines": [600],
@@ -303,7 +324,7 @@ def test_maps_are_the_cpus(stages, sample):
         view = MapData(
             f.backend.from_host(plane),
             f.backend.from_host(stages[0].clusters.labels),
-            f.backend.from_host(stages[0].clusters.themes),
+            f.backend.from_host(stages[0].tree.themes),
             f.weights,
             f.backend.from_host(np.arange(600) % 4 - 1),
             ("喜", "怒", "哀"),

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from rapids_rap.backend import load_backend
-from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.config import Config, NightlyConfig
 from rapids_rap.embedding import Vectors
 from rapids_rap.errors import InputError
@@ -93,9 +92,11 @@ def with_votes(run, labels, **settings):
     labels = np.asarray(labels, dtype=np.int32)
     clusters = int((labels.max(axis=0) + 1).sum())
     np.save(run.path / "vectors" / "votes.npy", labels)
-    np.save(run.path / "vectors" / "vote_strengths.npy", (labels >= 0).astype(np.float16))
+    np.save(run.path / "vectors" / "vote_strengths.npy", (labels >= 0).astype(np.float32))
     lasting = np.arange(clusters, dtype=np.float32)
     np.save(run.path / "vectors" / "vote_persistence.npy", lasting)
+    trees = np.array([[-1, 9], [0, 5], [0, 4], [-1, 9]])
+    np.save(run.path / "vectors" / "vote_trees.npy", trees)
     config = change_config(Config(), [f"{key}={value}" for key, value in settings.items()])
     return Heritage(Run(run.path, {**run.manifest, "config": config.model_dump(mode="json")}))
 
@@ -109,6 +110,7 @@ def test_earlier_votes_go_with_their_texts(run):
     assert found.votes.counts.tolist() == [1, 2]
     assert found.votes.persistence.tolist() == [0.0, 2.0, 3.0]
     assert not found.unchanged
+    assert [tree.sizes.tolist() for tree in found.votes.trees] == [[9, 5, 4], [9]]
     assert earlier_votes(earlier, TEXTS, Config(), "s", CPU).unchanged
 
 
@@ -163,25 +165,12 @@ def named(run, backend, space="s"):
     """Tonight: 乙 and 丙 in one cluster, 新 in another, by their vectors."""
     texts = ["丙", "乙", "新", "甲"]
     labels = np.array([1, 1, 0, -1], dtype=np.int64)
-    clusters = Clusters(
-        *map(
-            backend.from_host,
-            (
-                labels,
-                labels,
-                np.ones(4, np.float32),
-                np.ones(4, np.float32),
-                np.ones(2, np.float32),
-                np.array([1, 0], dtype=np.int64),
-                np.zeros((2, 4), np.float32),
-            ),
-        )
-    )
+    groups = map(backend.from_host, (labels, np.array([1, 0], dtype=np.int64)))
     matrix = backend.from_host(np.eye(4, dtype=np.float32))
     vectors = Vectors(matrix, "f", 4, SimpleNamespace(space=space), NOTHING)
     weights = backend.from_host(np.array([1, 2, 1, 1], dtype=np.int64))
     heritage = Heritage(run, 9, 5, {4: "码头", 3: "谁"}, {1: "江湖"})
-    return name_groups(texts, weights, clusters, vectors, heritage, NightlyConfig(), backend)
+    return name_groups(texts, weights, *groups, vectors, heritage, NightlyConfig(), backend)
 
 
 @pytest.mark.parametrize("space", ["s", "another model"])
@@ -202,20 +191,10 @@ def test_tonights_groups_get_their_names(run, backend, space):
 
 def test_no_cluster_at_all_has_no_name(run):
     """All noise tonight: the earlier cluster is dead, and nothing breaks."""
-    none = np.zeros(0)
-    labels = np.full(3, -1, dtype=np.int64)
-    clusters = Clusters(
-        labels,
-        labels,
-        np.zeros(3, np.float32),
-        np.ones(3, np.float32),
-        none,
-        none.astype(np.int64),
-        np.zeros((0, 4)),
-    )
+    groups = np.full(3, -1, dtype=np.int64), np.zeros(0, dtype=np.int64)
     vectors = Vectors(np.eye(3, 4, dtype=np.float32), "f", 4, SimpleNamespace(space="s"), NOTHING)
     weights = np.ones(3, dtype=np.int64)
-    found = name_groups(TEXTS, weights, clusters, vectors, Heritage(run), NightlyConfig(), CPU)
+    found = name_groups(TEXTS, weights, *groups, vectors, Heritage(run), NightlyConfig(), CPU)
     assert found.record["clusters"]["dead"] == [4]
     assert found.record["themes"]["dead"] == [1]
     assert found.record["next_cluster"] == 5

@@ -99,6 +99,7 @@ class Damaged(CpuBackend):
             np.random.default_rng(0).permutation(found.labels),
             np.where(found.labels < 0, np.nan, found.probabilities),
             found.persistence + 1,
+            found.tree,
         )
 
     def pca(self, points, n_components, **options):

@@ -38,13 +38,19 @@ def evidence(labels, *, seed=0, raw=None):
         probabilities=np.ones(n, np.float32),
         agreement=np.ones(n, np.float32),
         persistence=np.ones(count, np.float32),
-        themes=np.zeros(count, np.int64),
         centers=np.zeros((count, 8), np.float32),
     )
     terms = cluster_terms(tokens, labels, weights, stop_words(""), TermsConfig(), BACKEND)
     layout = Layout(vectors[:, :2], vectors[:, :5])
     return Evidence(
-        vectors, vectors if raw is None else raw, layout, clusters, weights, tokens, terms
+        vectors,
+        vectors if raw is None else raw,
+        layout,
+        clusters,
+        weights,
+        tokens,
+        terms,
+        themes=min(count, 1),
     )
 
 
@@ -140,6 +146,7 @@ def on_device(found, backend):
         move(found.weights),
         found.tokens,
         found.terms,
+        found.themes,
     )
 
 

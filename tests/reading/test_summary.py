@@ -64,3 +64,36 @@ def test_an_encoders_common_direction_is_told(tmp_path, cosine, named):
     run.manifest["space"]["mean_cosine"] = cosine
     said = [block for block in summarize(run) if isinstance(block, str)]
     assert any("common direction" in block for block in said) == named
+
+
+def test_the_path_of_a_cluster_is_told(tmp_path):
+    """From its theme, by name, over what it shares with others; nothing of a run without a tree."""
+    path = a_run(tmp_path / "run")
+    assert not any("Path" in str(block) for block in summarize(open_run(path), 0))
+    tree = pd.DataFrame(
+        {
+            "parent": [-2, -3, -2, -4],
+            "child": [-3, 0, -4, 1],
+            "strength": [0.1, 0.1, 0.1, 0.1],
+            "size": [2, 2, 1, 1],
+            "kind": ["theme", "cluster", "theme", "cluster"],
+            "theme": pd.array([0, 0, 1, 1], dtype="Int64"),
+        }
+    )
+    tree.to_parquet(path / "tree.parquet", index=False)
+    clusters = pd.read_csv(path / "clusters.csv").assign(path=[None, "0 > 0", "1 > 1"])
+    clusters.to_csv(path / "clusters.csv", index=False)
+    run = open_run(path)
+    assert "Path: theme 0 主题0 > cluster 0" in summarize(run, 0)
+    assert not any("Path" in str(block) for block in summarize(run, -1))
+
+
+@pytest.mark.parametrize("path", ["", "0", "x > 0", "0 > =1+1 > 0", "7 > 8 > 9"])
+def test_a_path_that_leads_nowhere_breaks_nothing(tmp_path, path):
+    """A received table may hold anything."""
+    run = a_run(tmp_path / "run")
+    tree = {"parent": [0], "child": [0], "strength": [0.1], "size": [1], "kind": ["cluster"]}
+    pd.DataFrame(tree | {"theme": [0]}).to_parquet(run / "tree.parquet", index=False)
+    clusters = pd.read_csv(run / "clusters.csv").assign(path=["", path, path])
+    clusters.to_csv(run / "clusters.csv", index=False)
+    assert summarize(open_run(run), 0)

@@ -155,6 +155,8 @@ def a_run(clusters=3, **changes):
         "cluster_regions": None,
         "cluster_traits": None,
         "cluster_stability": None,
+        "cluster_sizes": None,
+        "tree": None,
         "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
@@ -436,3 +438,35 @@ def test_a_certificate_is_shown_with_its_misses_and_what_did_not_run():
     assert "<strong>failed</strong>" in page
     assert "FAILED" in page
     assert "layout: not run: no cuml" in page
+
+
+TREE = pd.DataFrame(
+    {
+        "parent": [-2, -3, -4, -4, -3],
+        "child": [-3, -4, 0, 1, 2],
+        "strength": [np.nan, 0.2, 0.5, 0.5, 0.2],
+        "size": [30, 20, 10, 10, 10],
+        "kind": ["theme", "branch", "cluster", "cluster", "cluster"],
+        "theme": pd.array([0] * 5, dtype="Int64"),
+    }
+)
+
+
+def test_the_tree_and_the_sweep_have_their_place():
+    """Figure, paths and the chosen size where a run has them; an earlier run reads as before."""
+    run = a_run(tree=TREE, maps={"tree.png": png(), "sizes.png": png()})
+    run.clusters["path"] = [None, "0 > -4 > 0", "0 > -4 > 1", "0 > 2"]
+    run.manifest["clusters"] = {"min_cluster_size": 15, "plateau": 30, "why": EVIL}
+    page = render_report(run, ReportConfig())
+    assert 'id="tree"' in page
+    assert "主题 0 江湖 › 2 个聚类（0, 1） › 聚类 0" in page
+    assert "主题 0 江湖 › 聚类 2" in page
+    assert html.escape(EVIL, quote=False).replace("'", "&#39;") in page
+    assert EVIL not in page
+    before = render_report(a_run(), ReportConfig())
+    assert 'id="tree"' not in before
+    assert 'id="sizes"' not in before
+    for strange in (3, "x", {"why": 7}, None):
+        odd = a_run()
+        odd.manifest["clusters"] = strange
+        assert 'id="sizes"' not in render_report(odd, ReportConfig())

@@ -22,7 +22,10 @@ def publish(folder, **changes):
         "vectors_info": {"fingerprint": "f"},
         "reduced": np.zeros((1, 5), np.float32),
         "votes": RunVotes(
-            np.zeros((1, 2), np.int32), np.ones((1, 2), np.float16), np.ones(2, np.float32)
+            np.zeros((1, 2), np.int32),
+            np.ones((1, 2), np.float32),
+            np.ones(2, np.float32),
+            np.zeros((0, 2), np.int64),
         ),
         "quality": {"x": None},
         "maps": {"clusters.png": b"png"},

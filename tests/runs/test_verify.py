@@ -116,6 +116,24 @@ def test_tables_that_contradict_each_other_are_found(run):
         assert said in faults
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t[t["child"] != t["child"].max()], "different clusters"),
+        (lambda t: t.assign(size=t["size"] + (t["kind"] == "theme")), "that of its parts"),
+        (lambda t: t.assign(size=2 * t["size"]), "different texts for a cluster"),
+        (lambda t: t.assign(theme=t["theme"] + 1), "under another theme"),
+        (lambda t: t.assign(parent=t["parent"].where(t["kind"] != "cluster", -2)), "path"),
+    ],
+)
+def test_a_tree_that_contradicts_the_tables_is_found(run, change, said):
+    """Its clusters, sizes, themes and paths are those of clusters.csv."""
+    change(pd.read_parquet(run / "tree.parquet")).to_parquet(run / "tree.parquet", index=False)
+    vouch(run, "tree.parquet")
+    faults = find_faults(run)
+    assert any(said in fault for fault in faults), faults
+
+
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../b"])
 def test_a_manifest_cannot_lead_outside(run, name):
     """A file name in a manifest that leaves the run is refused, and never opened."""
@@ -156,6 +174,20 @@ def test_no_byte_of_what_vouches_changes_unseen(run, name):
         assert any(name in fault for fault in find_faults(run)), place
     (run / name).write_bytes(whole)
     assert find_faults(run) == []
+
+
+def test_a_run_from_before_the_tree_is_whole(run):
+    """Without tree.parquet, cluster_sizes.csv and paths nothing is missing."""
+    table = pd.read_csv(run / "clusters.csv").drop(columns="path")
+    table.to_csv(run / "clusters.csv", index=False)
+    vouch(run, "clusters.csv")
+    gone = ("tree.parquet", "cluster_sizes.csv", "maps/tree.png", "maps/sizes.png")
+    for name in gone:
+        (run / name).unlink(missing_ok=True)
+    rewrite(run, lambda manifest: [manifest["files"].pop(name, None) for name in gone])
+    rewrite(run, lambda manifest: manifest.pop("clusters"))
+    assert find_faults(run) == []
+    assert rap("summary", run, "--cluster", str(table["cluster"].max())).code == 0
 
 
 def test_a_run_of_an_earlier_version_still_verifies_and_says_so(run):
