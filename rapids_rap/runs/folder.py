@@ -146,7 +146,8 @@ class RunFolder:
     def _write_space(self, reduced: Float32s, votes: RunVotes) -> None:
         """What the next night goes on from."""
         write_array(self.path / "vectors" / REDUCED, reduced)
-        for name, array in zip(VOTE_FILES, votes, strict=True):
+        arrays: tuple[HostArray, ...] = votes
+        for name, array in zip(VOTE_FILES, arrays, strict=True):
             write_array(self.path / "vectors" / name, array)
 
     def _write_vectors(self, vectors: HostArray, info: Mapping[str, Any]) -> None:
