@@ -21,7 +21,7 @@ from rapids_rap.arrays import HostArray
 from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
-from rapids_rap.backend._gpu_memory import gpu_memory
+from rapids_rap.backend._gpu_memory import exhausted, gpu_memory, is_out_of_memory
 from rapids_rap.backend._gpu_umap import layouts
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.gpu_plan import BLOCK, BLOCKS, Choice, plan_layout
@@ -71,8 +71,14 @@ class GpuBackend:
         return module
 
     def from_host(self, array: HostArray) -> Array:
-        """A copy in device memory."""
-        return self.xp.asarray(array)
+        """A copy in device memory. Raises CapabilityError where there is no room for it."""
+        try:
+            return self.xp.asarray(array)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            free = self._memory.memory().free
+            raise exhausted("A copy to the GPU", int(array.nbytes), free) from error
 
     def to_host(self, array: Array) -> HostArray:
         """A copy in main memory; of mapped rows, the rows themselves."""
