@@ -6,6 +6,7 @@ FAISS takes its scratch memory from the driver for as long as a search lasts, ou
 
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import Any
 
@@ -22,6 +23,14 @@ ADDED_ROWS = 65_536  # a call
 MOST_PROBES = 2048  # of FAISS on a GPU
 
 log = logging.getLogger(__name__)
+
+
+def has_gpu_half() -> bool:
+    """Whether a FAISS is installed that can search on a GPU; faiss-cpu can't."""
+    try:
+        return hasattr(importlib.import_module("faiss"), "StandardGpuResources")
+    except ImportError:
+        return False
 
 
 def faiss_on_gpu() -> tuple[Any, Any]:

@@ -3,6 +3,8 @@
 This also runs every line of the comparisons against the GPU backend before a GPU does.
 """
 
+import sys
+
 import pytest
 
 from rapids_rap.backend import load_backend
@@ -24,6 +26,22 @@ def sample(tmp_path_factory):
 def test_the_double_meets_what_a_gpu_must_meet(double, sample, part):
     """No figure of any part misses its demand."""
     figures = list(part(sample, load_backend("gpu")))
+    assert figures
+    assert [f for f in figures if not f.passed] == []
+
+
+@pytest.mark.parametrize("part", ["cuvs", "layout", "clusters", "host vectors"])
+def test_parts_run_without_faiss(double, sample, monkeypatch, part):
+    """A machine that holds RAPIDS alone tries what needs no FAISS, reference included."""
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    gpu = load_backend("gpu")
+    run = {
+        "cuvs": lambda: checks.neighbors(sample, gpu, "cuvs"),
+        "layout": lambda: checks.layout(sample, gpu),
+        "clusters": lambda: checks.clusters(sample, gpu),
+        "host vectors": lambda: host_vectors(gpu, 1200, 48),
+    }[part]
+    figures = list(run())
     assert figures
     assert [f for f in figures if not f.passed] == []
 

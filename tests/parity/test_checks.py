@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rapids_rap.backend.cpu import CpuBackend
@@ -131,6 +132,35 @@ def test_damage_is_noticed(sample, part):
         "tables": {"rows of cluster_terms that differ"},
     }[part.__name__]
     assert expected <= failed
+
+
+def test_the_reference_without_faiss_is_the_cpus(sample):
+    """What stands in for the CPU's search gives its neighbours, ties included."""
+    found, expected = checks.exact_graph(sample.vectors, 30), CpuBackend().knn(sample.vectors, 30)
+    np.testing.assert_allclose(found.distances, expected.distances, atol=2e-6)
+    same = (found.indices == expected.indices).mean()
+    assert same > 0.995
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"),
+    [
+        (["a", None], ["a", None], 0),
+        (["a", None], ["a", "b"], 1),
+        (["a", "b"], ["a", None], 1),
+        ([1.0, np.nan], [1.0, np.nan], 0),
+        ([1.0, np.nan], [1.0, 2.0], 1),
+        (pd.array([1, None], dtype="Int64"), pd.array([1, 2], dtype="Int64"), 1),
+        (pd.array([1, None], dtype="Int64"), pd.array([1, None], dtype="Int64"), 0),
+        (pd.array(["a", None], dtype="str"), pd.array(["a", "b"], dtype="str"), 1),
+        (pd.array(["a", None], dtype="str"), pd.array(["a", None], dtype="str"), 0),
+        ([1, 2], [1.0, np.nan], 1),
+    ],
+)
+def test_what_is_missing_on_one_side_differs(ours, theirs, differing):
+    """A missing value is not equal to whatever the other backend has."""
+    tables = (pd.DataFrame({"column": values}) for values in (ours, theirs))
+    assert checks.rows_that_differ(*tables) == differing
 
 
 def test_a_figure_that_is_not_a_number_fails():
