@@ -78,7 +78,7 @@ def cosine_silhouette(vectors: Array, labels: Array) -> Array:
 def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) -> Array:
     """Values of a block of unit rows; sums: (K, d) and sizes: (K,) of the clusters."""
     xp = array_namespace(units)
-    own = xp.clip(labels, 0, None)  # of noise, anything
+    own = xp.maximum(labels, 0)  # of noise, anything
     dots = units @ xp.matrix_transpose(sums)
     own_dot = xp.take_along_axis(dots, own[:, None], axis=1)[:, 0]
     own_size = xp.take(sizes, own)
@@ -90,7 +90,7 @@ def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) ->
     infinite = xp.asarray(math.inf, dtype=dots.dtype, device=device(dots))
     nearest = xp.min(xp.where(apart, infinite, 1.0 - dots / filled[None, :]), axis=1)
 
-    within, nearest = xp.clip(within, 0.0, None), xp.clip(nearest, 0.0, None)
+    within, nearest = xp.maximum(within, 0.0), xp.maximum(nearest, 0.0)
     widest = xp.maximum(within, nearest)
     values = (nearest - within) / xp.where(widest > 0, widest, xp.ones_like(widest))
     values = xp.where(own_size > 1.0, values, xp.zeros_like(values))
@@ -185,9 +185,8 @@ def trustworthiness_of_maps(
         queries = xp.take(xy, rows, axis=0)
         seen = backend.knn(xy, min(k + 1, n), queries=queries, metric="euclidean").indices
         near.append(xp.take_along_axis(seen, other_places(seen, rows), axis=1)[:, :k])
-    beyond = xp.clip(
-        _ranks(vectors, rows, xp.concat(near, axis=1), backend.cache_bytes) - k, 0, None
-    )
+    ranks = _ranks(vectors, rows, xp.concat(near, axis=1), backend.cache_bytes)
+    beyond = xp.maximum(ranks - k, 0)
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
     penalties = [float(xp.sum(beyond[:, k * m : k * m + k])) for m in range(len(maps))]
     return [
