@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rapids_rap.backend._gpu_faiss import has_gpu_half
+from rapids_rap.backend._gpu_faiss import free_scratch, has_gpu_half
 from rapids_rap.backend._gpu_memory import GpuMemory
 from rapids_rap.backend._gpu_rows import Find, Rows, blocks
 from rapids_rap.backend.gpu_plan import BLOCK, QUERIES, Choice, plan_neighbors, vector_bytes
@@ -60,8 +60,11 @@ def nearest(
         queries=None if queries is None else int(queries.shape[0]),
         faiss=has_gpu_half(),
     )
-    with memory.explain("The neighbour search", choice.peak):
-        return _run(rows, asked, k, choice, min_recall, seed), choice
+    try:
+        with memory.explain("The neighbour search", choice.peak):
+            return _run(rows, asked, k, choice, min_recall, seed), choice
+    finally:
+        free_scratch()
 
 
 def _run(

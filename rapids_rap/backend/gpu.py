@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from rapids_rap.arrays import HostArray
+from rapids_rap.backend._cpu_threads import begin
 from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
@@ -38,10 +40,22 @@ from rapids_rap.backend.protocol import (
     UmapSpec,
     Usage,
 )
+from rapids_rap.backend.rows import row_blocks
 
 log = logging.getLogger(__name__)
 
 LAZY = {"frames": ("cudf", "A table"), "sparse": ("cupyx.scipy.sparse", "A sparse matrix")}
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A call that a thread works on."""
+
+    wait: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """What it returns or raises, when it is through."""
+        return self.wait()
 
 
 class GpuBackend:
@@ -71,14 +85,26 @@ class GpuBackend:
         return module
 
     def from_host(self, array: HostArray) -> Array:
-        """A copy in device memory. Raises CapabilityError where there is no room for it."""
+        """A copy in device memory. Raises CapabilityError where there is no room for it.
+
+        By blocks: CuPy sends an array through pinned memory of the next power of two of its size,
+        and keeps that.
+        """
         try:
-            return self.xp.asarray(array)
+            return self._copied(array)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             free = self._memory.memory().free
             raise exhausted("A copy to the GPU", int(array.nbytes), free) from error
+
+    def _copied(self, array: HostArray) -> Array:
+        if array.nbytes <= BLOCK or len(array) < 2:
+            return self.xp.asarray(array)
+        copy = self.xp.empty(array.shape, dtype=array.dtype)
+        for block in row_blocks(len(array), array.nbytes // len(array), BLOCK):
+            copy[block] = self.xp.asarray(array[block])
+        return copy
 
     def to_host(self, array: Array) -> HostArray:
         """A copy in main memory; of mapped rows, the rows themselves."""
@@ -162,12 +188,24 @@ class GpuBackend:
         return ndimage.gaussian_filter(self.xp.astype(image, "float64"), sigma, mode="constant")
 
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
-        """See `Backend.together`; in turn, each with the whole device and its memory."""
-        return [call() for call in calls]
+        """See `Backend.together`; in turn, each with the whole device and its memory.
+
+        What works on the host meanwhile (`aside`) is waited for last.
+        """
+        order = sorted(range(len(calls)), key=lambda place: isinstance(calls[place], Aside))
+        found = {place: calls[place]() for place in order}
+        return [found[place] for place in range(len(calls))]
 
     def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
         """See `Backend.beside`; when it is asked for."""
         return call
+
+    def aside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """See `Backend.aside`; in a thread, which leaves the interpreter to the one that launches.
+
+        What is launched goes on by itself, so the device has work while the host computes.
+        """
+        return Aside(begin(call))
 
     def memory(self) -> Memory:
         """Device memory: free now, in all, and the most the array libraries held."""

@@ -13,6 +13,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -92,7 +93,7 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
     _check_limits(packed)
     # torch 2.11 hands keys and values to FlashAttention as they are, which groups them by itself;
     # later ones refuse fewer heads of keys than of queries unless they are told.
-    grouped = {"enable_gqa": packed.query.shape[1] != packed.key.shape[1]}
+    grouped: dict[str, Any] = {"enable_gqa": packed.query.shape[1] != packed.key.shape[1]}
     # No `num_splits`: without a paged cache FlashAttention 2 never splits keys, so a text's result
     # doesn't depend on the others, and some builds refuse the argument.
     out = varlen_attn(
