@@ -4,7 +4,7 @@
 `--ledger FILE` writes every copy to the host, and how often each name was called, as JSON.
 `--work FILE` writes what was asked of the device in each stage (`tests.double.work`), as JSON;
 `--shrink N` makes every block of rows N times smaller, so that a run of 700 texts has as many of
-them as one of 700 N.
+them as one of 700 N; `--host-vectors` keeps the matrices of vectors in mapped main memory.
 """
 
 from __future__ import annotations
@@ -32,11 +32,14 @@ def main() -> int:
     parser.add_argument("--ledger", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--shrink", type=int, default=1)
+    parser.add_argument("--host-vectors", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     faults = [_fault(text, parser) for text in options.fail]
     with installed():
         shrink(options.shrink)
+        if options.host_vectors:
+            keep_on_host()
         contract.faults.update(faults)
         code = _run([part for part in options.command if part != "--"])
         if options.ledger:
@@ -59,6 +62,15 @@ def shrink(times: int) -> None:
                 setattr(module, name, max(1, getattr(module, name) // times))
     gpu = sys.modules["rapids_rap.backend.gpu"].GpuBackend
     gpu.cache_bytes = max(1, gpu.cache_bytes // times)
+
+
+def keep_on_host() -> None:
+    """Have the plan say so, whatever the device has room for."""
+    from rapids_rap.backend import _gpu_memory
+    from rapids_rap.backend.gpu_plan import Choice
+
+    home = Choice("vectors", "host", 0, "--host-vectors")
+    _gpu_memory.plan_vectors = lambda *_: home  # type: ignore[assignment]
 
 
 def _fault(text: str, parser: argparse.ArgumentParser) -> tuple[str, int]:

@@ -191,10 +191,11 @@ class ndarray:  # noqa: N801  # CuPy's name
     # --- items
 
     def __getitem__(self, key: Any) -> ndarray:
-        found = self._host[_index(key)]
-        if found.base is None or found.ndim == 0:  # chosen by an array: a copy
-            _count_choice(key)
-        return wrap(found)
+        if any(isinstance(part, ndarray) for part in _parts(key)):  # a copy, not a view
+            work.launched()
+            if _holds_mask(key):
+                work.waited()
+        return wrap(self._host[_index(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         contract.enter(f"{NAME}.__setitem__")
@@ -260,14 +261,11 @@ def _index(key: Any) -> Any:
 
 def _holds_mask(key: Any) -> bool:
     """Whether an index chooses by booleans: how many, the host has to know."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(part, ndarray) and part.dtype == bool for part in parts)
+    return any(isinstance(part, ndarray) and part.dtype == bool for part in _parts(key))
 
 
-def _count_choice(key: Any) -> None:
-    work.launched()
-    if _holds_mask(key):
-        work.waited()
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _method(self: ndarray, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
