@@ -6,6 +6,7 @@ is float32 here and float64 there.
 """
 
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -340,6 +341,17 @@ def test_out_of_memory_is_one_sentence(gpu, name, run, stage):
     contract.faults[name] = contract.calls[name] + 1
     with pytest.raises(CapabilityError, match=rf"(?i){stage} ran out of memory: about .*--limit"):
         run(gpu, device)
+
+
+def test_small_grids_are_no_warning(gpu):
+    """A map of few points launches few blocks; an administrator can do nothing about that."""
+    said = "Grid size 4 will likely result in GPU under-utilization due to low occupancy."
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert gpu.frames.__name__ == "cudf"
+        warnings.warn(said, UserWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+    assert [str(one.message) for one in caught] == ["something else"]
 
 
 def test_nothing_leaves_the_device(gpu):
