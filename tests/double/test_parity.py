@@ -12,6 +12,7 @@ from tests.conftest import LYRICS
 from tests.parity import checks
 from tests.parity.host_vectors import host_vectors
 from tests.parity.peaks import peaks
+from tests.parity.reruns import whole_runs
 
 pytestmark = pytest.mark.double
 PARTS = [checks.neighbors, checks.layout, checks.clusters, checks.dense, checks.tables]
@@ -56,6 +57,18 @@ def test_host_vectors_of_the_double_agree(double):
     """Tiles, batches of host rows and torch's writes give what device rows give."""
     figures = list(host_vectors(load_backend("gpu"), 1200, 48))
     assert len(figures) == 11
+    assert [f for f in figures if not f.passed] == []
+
+
+def test_whole_runs_of_the_double_agree(tmp_path, monkeypatch):
+    """Figures, tables and pictures of a run, the seed twice, a run that goes on, and `assign`."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = (sys.executable, "-m", "tests.double", "--")
+    small = ("--limit", "300", "--set", "clusters.layouts=2", "--set", "maps.width=600")
+    small += ("--set", "maps.height=450", "--set", "embedding.dtype=float32")
+    figures = list(whole_runs(tmp_path, run, where="cpu", more=small))
+    assert len(figures) > 25
     assert [f for f in figures if not f.passed] == []
 
 

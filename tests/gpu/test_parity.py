@@ -17,6 +17,7 @@ from tests.gpu.findings import is_installed
 from tests.parity import checks
 from tests.parity.attention import attention
 from tests.parity.host_vectors import host_vectors
+from tests.parity.reruns import whole_runs
 
 pytestmark = pytest.mark.gpu
 
@@ -71,6 +72,11 @@ def test_host_vectors(compare):
 def test_whole_run(compare, tmp_path):
     """The main job ends well on the GPU, and its manifest shows that the GPU worked."""
     compare("whole run", lambda: _whole_run(tmp_path / "run"))
+
+
+def test_whole_runs(compare, tmp_path):
+    """Figures, tables and pictures are the CPU's; twice the same; resumed; asked for new lines."""
+    compare("whole run", lambda: whole_runs(tmp_path))
 
 
 def _whole_run(folder):

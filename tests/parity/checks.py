@@ -215,8 +215,8 @@ def whole_run(manifest: dict[str, Any]) -> Iterator[ParityFigure]:
     yield noted("whole run", "clusters", manifest["counts"]["clusters"])
 
 
-def rows_that_differ(ours: Any, theirs: Any) -> int:
-    """Rows in which two tables differ; numbers may differ by rounding (1e-9 of their size).
+def rows_that_differ(ours: Any, theirs: Any, rtol: float = 1e-9) -> int:
+    """Rows in which two tables differ; numbers may differ by rounding (`rtol` of their size).
 
     What is missing on one side only differs.
     """
@@ -226,7 +226,7 @@ def rows_that_differ(ours: Any, theirs: Any) -> int:
     for name in ours.columns:
         a, b = (table[name].reset_index(drop=True) for table in (ours, theirs))
         if a.dtype.kind == b.dtype.kind == "f":
-            wrong |= ~np.isclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True)
+            wrong |= ~np.isclose(a, b, rtol=rtol, atol=1e-12 if rtol else 0.0, equal_nan=True)
         else:
             same = (a == b).to_numpy(dtype=bool, na_value=False)
             wrong |= ~(same | (a.isna() & b.isna()).to_numpy())

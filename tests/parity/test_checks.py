@@ -1,17 +1,20 @@
 """The comparisons themselves: the CPU agrees with itself, and every kind of damage is noticed."""
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import DensityClusters, Knn, Pca
 from tests.conftest import LYRICS
-from tests.parity import checks
+from tests.parity import checks, reruns
 from tests.parity.attention import attention, by_text
 
 
@@ -161,6 +164,43 @@ def test_what_is_missing_on_one_side_differs(ours, theirs, differing):
     """A missing value is not equal to whatever the other backend has."""
     tables = (pd.DataFrame({"column": values}) for values in (ours, theirs))
     assert checks.rows_that_differ(*tables) == differing
+
+
+def damaged_copy(run, folder, part):
+    """A copy of the run in which one part is not as it was."""
+    shutil.copytree(run, folder)
+    if part == "figures":
+        quality = json.loads((folder / "quality.json").read_text())
+        quality["trustworthiness"]["value"] += 0.01
+        quality["dbcv"]["value"] = None
+        (folder / "quality.json").write_text(json.dumps(quality))
+    elif part == "tables":
+        table = pd.read_csv(folder / "clusters.csv")
+        table.loc[1, "lines"] += 1
+        table.to_csv(folder / "clusters.csv", index=False)
+    else:
+        (folder / "maps" / "themes.png").unlink()
+        path = folder / "maps" / "clusters.png"
+        pixels = np.array(Image.open(path))
+        pixels[:200] = 0
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("none", set()),
+        ("figures", {"figures of trustworthiness", "figures of dbcv"}),
+        ("tables", {"rows of clusters.csv that differ"}),
+        ("pictures", {"pixels of themes.png that differ", "pixels of clusters.png that differ"}),
+    ],
+)
+def test_damage_of_a_whole_run_is_noticed(sample_run, tmp_path, part, expected):
+    """A figure that moved or went missing, another cell, another picture."""
+    copy = sample_run if part == "none" else damaged_copy(sample_run, tmp_path / "run", part)
+    missed = [f.name for f in reruns.against_the_cpu(copy, sample_run) if not f.passed]
+    assert {re.sub(r"(,| from).*", "", name) for name in missed} == expected
 
 
 def test_a_figure_that_is_not_a_number_fails():
