@@ -9,7 +9,7 @@ import pytest
 
 from rapids_rap.backend import load_backend
 from tests.conftest import LYRICS
-from tests.parity import checks
+from tests.parity import checks, options
 from tests.parity.host_vectors import host_vectors
 from tests.parity.peaks import peaks
 from tests.parity.reruns import whole_runs
@@ -47,6 +47,27 @@ def test_parts_run_without_faiss(double, sample, monkeypatch, part):
     assert [f for f in figures if not f.passed] == []
 
 
+OPTIONS = {
+    "odd rows, exact": lambda sample, gpu, _: options.odd_rows(sample, gpu, "exact"),
+    "odd rows, ivf": lambda sample, gpu, _: options.odd_rows(sample, gpu, "ivf"),
+    "odd rows, cuvs": lambda sample, gpu, _: options.odd_rows(sample, gpu, "cuvs"),
+    "scarce lists": lambda _, gpu, __: options.scarce_lists(gpu, 2500),
+    "descent": lambda sample, gpu, _: options.descent(sample, gpu),
+    "starts": lambda sample, gpu, _: options.starts(sample, gpu),
+    "selections": lambda sample, gpu, _: options.selections(sample, gpu),
+    "spaces": lambda sample, gpu, _: options.spaces(sample, gpu),
+    "encoders": lambda sample, gpu, folder: options.encoders(sample, gpu, folder, 40),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_of_the_double_agrees(double, sample, tmp_path, name):
+    """Settings other than the defaults, asked of the double as of a GPU."""
+    figures = list(OPTIONS[name](sample, load_backend("gpu"), tmp_path))
+    assert figures
+    assert [f for f in figures if f.passed is False] == []
+
+
 def test_vectors_of_the_double_agree(double, sample, tmp_path):
     """The encoder fills the backend's matrix with the vectors of the CPU."""
     figures = list(checks.embedding(sample, load_backend("gpu"), tmp_path))
@@ -60,6 +81,7 @@ def test_host_vectors_of_the_double_agree(double):
     assert [f for f in figures if not f.passed] == []
 
 
+@pytest.mark.slow
 def test_whole_runs_of_the_double_agree(tmp_path, monkeypatch):
     """Figures, tables and pictures of a run, the seed twice, a run that goes on, and `assign`."""
     monkeypatch.setenv("TRITON_INTERPRET", "1")

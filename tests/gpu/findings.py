@@ -19,6 +19,7 @@ PARTS = {
     "attention": (),
     "embedding": ("cupy", "triton"),
     "dense": ("cupy", "triton"),
+    "spaces": ("cupy", "rjieba"),
     "neighbors": ("cupy", "faiss"),
     "neighbors (cuvs)": ("cupy", "cuvs"),
     "host vectors": ("cupy", "cuvs"),
