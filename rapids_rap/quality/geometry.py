@@ -25,7 +25,6 @@ from rapids_rap.backend.rows import (
     row_blocks,
     unit_rows,
 )
-from rapids_rap.quality.dbcv import density_validity
 
 TIE = 5e-7  # float32 cosines of equal vectors differ by less, whichever way they are summed
 
@@ -149,6 +148,9 @@ def sampled_dbcv(
     rows = backend.to_host(xp.take(points, _on_device(chosen, points, backend), axis=0))
 
     def measure() -> SampledFigure:
+        # Not before: it needs numba, without which the other measures can be tried on a GPU.
+        from rapids_rap.quality.dbcv import density_validity
+
         measured = np.asarray(rows, dtype=np.float64)
         value = density_validity(measured, names[chosen], sizes, len(names))
         return SampledFigure(value, len(chosen), len(chosen) < clustered)

@@ -17,9 +17,6 @@ from rapids_rap.cli import main as command
 from rapids_rap.embedding import embed as embedding
 from rapids_rap.machine import device
 
-CHEAP = ("retrieval", "terms", "theme_terms", "lexicon", "follows", "quality")
-"""Stages after the clusters, which the CPU computes anew."""
-
 
 class Posing(CpuBackend):
     """The CPU under the GPU's name."""
