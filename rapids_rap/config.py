@@ -101,7 +101,9 @@ class EmbeddingConfig(Section):
         "none", description="TF-IDF vectors put beside the model's before neighbours, equal weight"
     )
     lexical_dims: int = Field(256, ge=1, le=4096, description="singular axes of the TF-IDF")
-    shard_texts: int = Field(2048, ge=1, description="texts a shard: a kill can cost three")
+    shard_texts: int = Field(
+        2048, ge=1, description="texts a shard, at least (a GPU takes more): a kill can cost three"
+    )
     store: str = Field("", description="vector store shared by runs; empty: RUN/.store")
     trust_remote_code: bool = Field(False, description="run Python code that a model folder brings")
 

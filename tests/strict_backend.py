@@ -76,6 +76,9 @@ class StrictBackend:
     def beside(self, call):
         return call
 
+    def aside(self, call):
+        return call
+
     def memory(self) -> Memory:
         return self._cpu.memory()
 

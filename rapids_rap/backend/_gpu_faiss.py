@@ -1,11 +1,14 @@
 """FAISS on the GPU (Johnson, Douze & Jégou 2017, arXiv:1702.08734), on torch's views of the arrays.
 
-FAISS takes its scratch memory from the driver for as long as a search lasts, outside RMM's pool.
+FAISS takes its scratch memory from the driver, outside RMM's pool, and has it while a search lasts.
 `faiss.contrib.torch_utils` gives its functions torch tensors and puts its work on torch's stream.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib
 import logging
 from typing import Any
 
@@ -24,8 +27,16 @@ MOST_PROBES = 2048  # of FAISS on a GPU
 log = logging.getLogger(__name__)
 
 
+def has_gpu_half() -> bool:
+    """Whether a FAISS is installed that can search on a GPU; faiss-cpu can't."""
+    try:
+        return hasattr(importlib.import_module("faiss"), "StandardGpuResources")
+    except ImportError:
+        return False
+
+
 def faiss_on_gpu() -> tuple[Any, Any]:
-    """FAISS, and resources whose scratch memory lasts as long as they do.
+    """FAISS and its resources, with scratch memory until it is freed (`free_scratch`).
 
     FAISS ends the process when it is called without a GPU, so it is asked first: raises
     CapabilityError where it sees none.
@@ -38,9 +49,27 @@ def faiss_on_gpu() -> tuple[Any, Any]:
             "neighbors.engine=cuvs."
         )
     require("faiss.contrib.torch_utils", "The neighbour search", "gpu")
-    resources = faiss.StandardGpuResources()
+    resources = _resources()
     resources.setTempMemory(SCRATCH)
     return faiss, resources
+
+
+@functools.cache
+def _resources() -> Any:
+    """One for the process: each makes streams and cuBLAS handles of its own.
+
+    Without pinned memory (256 MiB by default), for what is searched is on the device already.
+    """
+    resources = require("faiss", "The neighbour search", "gpu").StandardGpuResources()
+    resources.setPinnedMemory(0)
+    return resources
+
+
+def free_scratch() -> None:
+    """Give the scratch memory back to the driver, for the libraries that work after a search."""
+    if _resources.cache_info().currsize:
+        with contextlib.suppress(RuntimeError):  # of a device that failed, which was said already
+            _resources().setTempMemory(0)
 
 
 def brute_force(rows: Rows) -> Find:

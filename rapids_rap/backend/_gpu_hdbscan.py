@@ -91,7 +91,7 @@ def _tree(model: Any, n: int) -> ClusterTree | None:
 def _share(values: Array, xp: Any) -> Array:
     """float32 in [0, 1]; 1 where duplicates made it infinite or undefined."""
     finite = xp.where(xp.isfinite(values), values, xp.ones_like(values))
-    return xp.astype(xp.clip(finite, 0.0, 1.0), xp.float32)
+    return xp.astype(xp.minimum(xp.maximum(finite, 0.0), 1.0), xp.float32)
 
 
 def _all_noise(n: int, xp: Any, *, with_tree: bool) -> DensityClusters:

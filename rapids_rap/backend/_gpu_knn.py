@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from rapids_rap.backend._gpu_faiss import free_scratch, has_gpu_half
 from rapids_rap.backend._gpu_memory import GpuMemory
 from rapids_rap.backend._gpu_rows import Find, Rows, blocks
 from rapids_rap.backend.gpu_plan import BLOCK, QUERIES, Choice, plan_neighbors, vector_bytes
@@ -57,9 +58,13 @@ def nearest(
         engine=engine,
         copied=rows.uneven,
         queries=None if queries is None else int(queries.shape[0]),
+        faiss=has_gpu_half(),
     )
-    with memory.explain("The neighbour search", choice.peak):
-        return _run(rows, asked, k, choice, min_recall, seed), choice
+    try:
+        with memory.explain("The neighbour search", choice.peak):
+            return _run(rows, asked, k, choice, min_recall, seed), choice
+    finally:
+        free_scratch()
 
 
 def _run(
@@ -154,19 +159,21 @@ def _direct(
     because = "few dimensions: float64 differences"
     with memory.explain("The neighbour search", peak):
         for block in blocks(m, BLOCK // (8 * n)):
-            squares = _squared_differences(xp.astype(asked[block, :], xp.float64), base, xp)
-            top = memory.as_torch(squares).topk(k + alone, dim=1, largest=False)
-            near, ids = break_ties(
-                xp.sqrt(memory.from_torch(top.values)), memory.from_torch(top.indices)
-            )
+            near, ids = _least(asked[block, :], base, k + alone, xp, memory)
             if alone:
                 near, ids = drop_self(
                     near, ids, xp.arange(block.start, block.stop, dtype=ids.dtype)
                 )
             distances[block, :], indices[block, :] = xp.astype(near, xp.float32), ids
-        del top
         release_cache()
     return Knn(indices, distances, "exact", 1.0), Choice("neighbors", "direct", peak, because)
+
+
+def _least(queries: Array, base: Array, k: int, xp: Any, memory: GpuMemory) -> tuple[Array, Array]:
+    """(m, k) distances to the nearest of `base` (n, d) float64, and their ids."""
+    squares = _squared_differences(xp.astype(queries, xp.float64), base, xp)
+    top = memory.as_torch(squares).topk(k, dim=1, largest=False)
+    return break_ties(xp.sqrt(memory.from_torch(top.values)), memory.from_torch(top.indices))
 
 
 def _squared_differences(queries: Array, base: Array, xp: Any) -> Array:

@@ -143,11 +143,16 @@ class GpuMemory:
                 ) from error
             if not is_out_of_memory(error):
                 raise
-            raise CapabilityError(
-                f"{stage} ran out of memory: about {wanted / GIB:.1f} GiB were expected and "
-                f"{free / GIB:.1f} GiB of the GPU's were free; end other programs on the GPU, use "
-                "a larger one, or fewer lines (--limit). What was finished is kept."
-            ) from error
+            raise exhausted(stage, wanted, free) from error
+
+
+def exhausted(stage: str, wanted: int, free: int) -> CapabilityError:
+    """What to say where device memory did not suffice; `wanted`: bytes that were expected."""
+    return CapabilityError(
+        f"{stage} ran out of memory: about {wanted / GIB:.1f} GiB were expected and "
+        f"{free / GIB:.1f} GiB of the GPU's were free; end other programs on the GPU, use "
+        "a larger one, or fewer lines (--limit). What was finished is kept."
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

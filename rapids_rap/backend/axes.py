@@ -43,7 +43,7 @@ def principal_axes(
     return Pca(
         mean=xp.astype(mean, xp.float32),
         components=xp.ascontiguousarray(xp.astype(axes * signs, xp.float32)),
-        explained_variance=xp.astype(xp.clip(variance, 0.0, None), xp.float32),
+        explained_variance=xp.astype(xp.maximum(variance, 0.0), xp.float32),
     )
 
 

@@ -58,6 +58,16 @@ def device_failure(error: BaseException, kept: str) -> CapabilityError:
     )
 
 
+def broken_device(error: BaseException) -> CapabilityError:
+    """What to say of a device error that nothing nearer to it has explained."""
+    if not is_out_of_memory(error):
+        return device_failure(error, "What was finished is kept.")
+    return CapabilityError(
+        f"Memory ran out ({_first_line(error)}). What was finished is kept; end other programs, or "
+        "use a machine with more."
+    )
+
+
 def _is_of_torch(error: BaseException, name: str) -> bool:
     """Whether it is an error of torch of that class; without torch imported none can be."""
     torch = sys.modules.get("torch")

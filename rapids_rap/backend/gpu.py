@@ -7,21 +7,26 @@ the method that needs them: with torch, CuPy and Triton alone, embedding, princi
 silhouette run.
 
 Search, axes, layout (with a seed) and clusters are repeatable on one machine where the plan chooses
-exact search, which it does while that is affordable. None of this has run on a GPU yet.
+exact search, which it does while that is affordable. Not what cuSPARSE multiplies: its default
+algorithms promise no equal bits, so with `embedding.lexical` a second run may differ until
+`make test-gpu` has shown that it does not. None of this has run on a GPU yet.
 """
 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from rapids_rap.arrays import HostArray
+from rapids_rap.backend._cpu_threads import begin
 from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
-from rapids_rap.backend._gpu_memory import gpu_memory
+from rapids_rap.backend._gpu_memory import exhausted, gpu_memory, is_out_of_memory
 from rapids_rap.backend._gpu_umap import layouts
 from rapids_rap.backend.extras import require
 from rapids_rap.backend.gpu_plan import BLOCK, BLOCKS, Choice, plan_layout
@@ -38,10 +43,23 @@ from rapids_rap.backend.protocol import (
     UmapSpec,
     Usage,
 )
+from rapids_rap.backend.rows import row_blocks
 
 log = logging.getLogger(__name__)
 
+SMALL_GRID = "Grid size"  # numba-cuda: "Grid size 4 will likely result in GPU under-utilization"
 LAZY = {"frames": ("cudf", "A table"), "sparse": ("cupyx.scipy.sparse", "A sparse matrix")}
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A call that a thread works on."""
+
+    wait: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """What it returns or raises, when it is through."""
+        return self.wait()
 
 
 class GpuBackend:
@@ -66,13 +84,33 @@ class GpuBackend:
         """`frames` and `sparse`, imported when first asked for."""
         if name not in LAZY:
             raise AttributeError(f"GpuBackend has no attribute {name!r}")
+        if name == "frames":  # maps of few points launch small grids, which numba-cuda warns of
+            warnings.filterwarnings("ignore", message=SMALL_GRID)
         module = require(*LAZY[name], "gpu")
         setattr(self, name, module)
         return module
 
     def from_host(self, array: HostArray) -> Array:
-        """A copy in device memory."""
-        return self.xp.asarray(array)
+        """A copy in device memory. Raises CapabilityError where there is no room for it.
+
+        By blocks: CuPy sends an array through pinned memory of the next power of two of its size,
+        and keeps that.
+        """
+        try:
+            return self._copied(array)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            free = self._memory.memory().free
+            raise exhausted("A copy to the GPU", int(array.nbytes), free) from error
+
+    def _copied(self, array: HostArray) -> Array:
+        if array.nbytes <= BLOCK or len(array) < 2:
+            return self.xp.asarray(array)
+        copy = self.xp.empty(array.shape, dtype=array.dtype)
+        for block in row_blocks(len(array), array.nbytes // len(array), BLOCK):
+            copy[block] = self.xp.asarray(array[block])
+        return copy
 
     def to_host(self, array: Array) -> HostArray:
         """A copy in main memory; of mapped rows, the rows themselves."""
@@ -156,12 +194,24 @@ class GpuBackend:
         return ndimage.gaussian_filter(self.xp.astype(image, "float64"), sigma, mode="constant")
 
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
-        """See `Backend.together`; in turn, each with the whole device and its memory."""
-        return [call() for call in calls]
+        """See `Backend.together`; in turn, each with the whole device and its memory.
+
+        What works on the host meanwhile (`aside`) is waited for last.
+        """
+        order = sorted(range(len(calls)), key=lambda place: isinstance(calls[place], Aside))
+        found = {place: calls[place]() for place in order}
+        return [found[place] for place in range(len(calls))]
 
     def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
         """See `Backend.beside`; when it is asked for."""
         return call
+
+    def aside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """See `Backend.aside`; in a thread, which leaves the interpreter to the one that launches.
+
+        What is launched goes on by itself, so the device has work while the host computes.
+        """
+        return Aside(begin(call))
 
     def memory(self) -> Memory:
         """Device memory: free now, in all, and the most the array libraries held."""

@@ -137,6 +137,17 @@ class _Problem:
     home: Home
     engine: Engine
     extra: int
+    faiss: bool
+
+    @property
+    def by_cuvs(self) -> bool:
+        """Asked for, or all there is."""
+        return self.engine == "cuvs" or not self.faiss
+
+    @property
+    def instead(self) -> str:
+        """Why cuVS, where nobody asked for it."""
+        return "; FAISS for a GPU is not installed" if not self.faiss else ""
 
     @property
     def flops(self) -> float:
@@ -160,17 +171,18 @@ def plan_neighbors(
     queries: int | None = None,
     copied: bool = False,
     resident: int = 0,
+    faiss: bool = True,
 ) -> Choice:
     """The search for k neighbours of n rows (or of `queries` other rows) of d dimensions.
 
     `home` is where the rows live, `copied` whether they are copied because they lack unit length,
-    `resident` the bytes that stay on the device beside them.
+    `resident` the bytes that stay on the device beside them, `faiss` whether FAISS is there.
     `algorithm` is "faiss exact", "faiss ivf", "cuvs brute_force" or "cuvs nn_descent", the brute
     ones also with " by tiles". The first of `_candidates` that fits, else the smallest.
     """
     asked = n if queries is None else queries
     extra = resident + (vector_bytes(n, d) if copied and home == "device" else 0)
-    problem = _Problem(n, d, k, asked, free, home, engine, extra)
+    problem = _Problem(n, d, k, asked, free, home, engine, extra, faiss)
     choices = [search(problem) for search in _candidates(problem, alone=queries is None)]
     smallest = min(choices, key=lambda choice: choice.peak)
     return next((choice for choice in choices if choice.fits), smallest)
@@ -183,24 +195,24 @@ def _candidates(problem: _Problem, *, alone: bool) -> list[Callable[[_Problem], 
         return [_ivf]
     if problem.engine == "exact":
         return [brute]
-    by_lists = [] if problem.engine == "cuvs" or problem.home == "host" else [_ivf]
+    by_lists = [] if problem.by_cuvs or problem.home == "host" else [_ivf]
     approximate = [*by_lists, *([_nn_descent] if alone else [])]
     return [brute, *approximate] if problem.flops <= EXACT_FLOPS else [*approximate, brute]
 
 
 def _brute_force(problem: _Problem) -> str:
-    return "cuvs brute_force" if problem.engine == "cuvs" else "faiss exact"
+    return "cuvs brute_force" if problem.by_cuvs else "faiss exact"
 
 
 def _exact(problem: _Problem) -> Choice:
     peak = exact_bytes(problem.n, problem.d, problem.k) + problem.extra
-    because = f"brute force takes {problem.cost}"
+    because = f"brute force takes {problem.cost}{problem.instead}"
     return _judged(Choice("neighbors", _brute_force(problem), peak, because), problem.free)
 
 
 def _tiles(problem: _Problem) -> Choice:
     peak = tiles_bytes(problem.n, problem.d, problem.k)
-    because = f"brute force takes {problem.cost}; the vectors live in host memory"
+    because = f"brute force takes {problem.cost}; the vectors live in host memory{problem.instead}"
     name = f"{_brute_force(problem)} by tiles"
     return _judged(Choice("neighbors", name, peak, because), problem.free)
 

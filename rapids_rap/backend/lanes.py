@@ -30,13 +30,15 @@ class Lane(Protocol):
     """What an encoder asks of its device.
 
     dtype: of weights and activations where the configuration leaves it open. token_budget: tokens
-    a batch where it leaves that open. packs: whether texts of a half-precision model are best laid
-    end to end, because a kernel attends within each of them.
+    a batch where it leaves that open. shard_tokens: tokens that a shard has at least, about; 0
+    where a shard of the configured number of texts keeps the device busy. packs: whether texts of a
+    half-precision model are best laid end to end, because a kernel attends within each of them.
     """
 
     device: torch.device
     dtype: str
     token_budget: int
+    shard_tokens: int
     packs: bool
 
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
@@ -71,6 +73,7 @@ class CpuLane:
     dtype = "float32"
     # Larger batches are no faster (docs/performance.md) and leave the cache.
     token_budget = 1024
+    shard_tokens = 0
     packs = False
 
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
@@ -127,6 +130,9 @@ class CudaLane:
 
     dtype = "bfloat16"
     token_budget = 32_768
+    # 2,048 lines of lyrics don't fill one batch, and a shard ends in one that is not full, is
+    # copied, written and synced. Eight batches are seconds of work.
+    shard_tokens = 8 * 32_768
     packs = True
 
     def __init__(self, device: torch.device) -> None:

@@ -247,6 +247,13 @@ class Backend(Protocol):
         On the CPU on one core; a device that one call fills makes it when it is asked.
         """
 
+    def aside(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """Begin a call that works on the host alone; what is returned is asked once, and waits.
+
+        Where a device works it runs in a thread meanwhile; on the CPU, whose cores have their own
+        calls (`together`), it is made when it is asked.
+        """
+
     def memory(self) -> Memory:
         """What is free now and the most that was used."""
 

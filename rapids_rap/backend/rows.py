@@ -35,6 +35,11 @@ def one_hot(labels: Array, clusters: int, dtype: object) -> Array:
     return xp.astype(labels[:, None] == names[None, :], dtype, copy=False)
 
 
+def near_rows(values: Array, block: slice) -> Array:
+    """A copy of some rows: what reads rows that lie in host memory twice fetches them twice."""
+    return array_namespace(values).asarray(values[block, :], copy=True)
+
+
 def group_sums(values: Array, labels: Array, clusters: int, *, unit: bool = False) -> Array:
     """(clusters, d) float64: the sum of the rows of `values` (n, d) that carry each label.
 
@@ -45,8 +50,7 @@ def group_sums(values: Array, labels: Array, clusters: int, *, unit: bool = Fals
     n, d = (int(size) for size in values.shape)
     total = xp.zeros((clusters, d), dtype=xp.float64, device=device(values))
     for block in row_blocks(n, 8 * (clusters + d), BLOCK_BYTES // 4):
-        # A copy, as a product would fetch rows that lie in host memory more than once.
-        rows = xp.asarray(values[block, :], copy=True)
+        rows = near_rows(values, block)
         rows = unit_rows(rows) if unit else rows
         members = one_hot(labels[block], clusters, values.dtype)
         total = total + xp.astype(xp.matrix_transpose(members) @ rows, xp.float64)

@@ -114,7 +114,11 @@ def _said_nothing() -> int:
 
 
 def _told_apart(error: Exception) -> Exception:
-    """What a stream or a disk said to a library, as an error of ours; any other as it is."""
+    """What a stream, a disk or a device said to a library, as an error of ours; others as is."""
+    from rapids_rap.backend.failures import broken_device, is_device_error
+
+    if not isinstance(error, RapError) and is_device_error(error):
+        return broken_device(error)
     if not isinstance(error, OSError):
         return error
     usage: Any = error.__context__  # a mistyped option that could not be printed, of Typer's kind

@@ -130,7 +130,9 @@ def _vote(labels: Array, indices: Array, distances: Array) -> Array:
     if k == 0:
         return xp.full((rows,), -1, dtype=labels.dtype, device=device(labels))
     near = xp.reshape(xp.take(labels, xp.reshape(indices, (-1,))), (rows, k))
-    votes = xp.clip(1.0 - distances, 0.0, 1.0) + 1e-6  # an orthogonal neighbour still counts
+    votes = (
+        xp.minimum(xp.maximum(1.0 - distances, 0.0), 1.0) + 1e-6
+    )  # an orthogonal neighbour still counts
     return count_votes(near, xp.where(near >= 0, votes, xp.zeros_like(votes)))[0]
 
 
@@ -152,5 +154,5 @@ def _rename(labels: Array, order: Array) -> Array:
     xp = array_namespace(labels, order)
     if int(order.shape[0]) == 0:
         return labels
-    renamed = xp.take(xp.argsort(order), xp.clip(labels, 0, None))
+    renamed = xp.take(xp.argsort(order), xp.maximum(labels, 0))
     return xp.where(labels >= 0, xp.astype(renamed, labels.dtype), labels)

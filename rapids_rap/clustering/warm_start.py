@@ -49,7 +49,7 @@ def starting_points(
     for block in row_blocks(int(known.shape[0]), 4 * max(k, 1) * (m + 4)):
         own, kept = known[block, :], placed[block]
         near = xp.reshape(graph.indices[block, :], (-1,))
-        votes = xp.clip(1.0 - graph.distances[block, :], 0.0, 1.0) + 1e-6
+        votes = xp.minimum(xp.maximum(1.0 - graph.distances[block, :], 0.0), 1.0) + 1e-6
         there = xp.reshape(xp.take(placed, near), votes.shape)
         votes = xp.where(there, votes, xp.zeros_like(votes))
         total = xp.sum(votes, axis=1)

@@ -2,8 +2,9 @@
 
 Texts whose vector is stored are read back; the others are embedded shard by shard and stored as
 they come. A shard is a unit of a plan that depends on texts and configuration alone: the missing
-texts by (bytes, hash), cut every `shard_texts`. Batches never cross a shard, so a run that was
-killed and resumed leaves the same bytes as one that was not.
+texts by (bytes, hash), cut every `shard_texts`, or later where a device takes more at a time
+(`Lane.shard_tokens`). Batches never cross a shard, so a run that was killed and resumed leaves the
+same bytes as one that was not.
 
 A kill costs the shard that is being computed and the `UNSTORED` before it; smaller shards also mean
 more files and, with equal-length batches, more that are not full. 2,048 lines are seconds of work
@@ -40,6 +41,8 @@ from rapids_rap.errors import CapabilityError
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+BYTES_A_TOKEN = 3  # of UTF-8, about: a Chinese character, or less where two make a token
+MOST_TIMES = 16  # a shard's vectors are copied at a time, and the shortest texts come first
 UNSTORED = 2  # shards that are computed, but not stored yet, at most
 # What of a `ModelSpec` decides a vector: a store never mixes vectors that differ in one of these.
 SPACE_FIELDS = (
@@ -155,7 +158,9 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     encoder = Encoder(job.spec, job.lane, config.attention, config.token_budget)
     start = time.perf_counter()
     sizes = np.array([len(job.texts[i].encode()) for i in missing], dtype=np.int64)
-    plan = plan_shards(job.ids[missing], sizes, job.store.redo, config.shard_texts)
+    plan = plan_shards(
+        job.ids[missing], sizes, job.store.redo, config.shard_texts, job.lane.shard_tokens
+    )
     shards = [missing[unit] for unit in plan]
     total = len(job.texts)
     done = total - len(missing)
@@ -181,8 +186,13 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     job.attention, job.attention_reason = encoder.plan.layout, encoder.plan.reason
 
 
-def plan_shards(ids: Ids, sizes: Int64s, redo: Sequence[Ids], shard_texts: int) -> list[Int64s]:
+def plan_shards(
+    ids: Ids, sizes: Int64s, redo: Sequence[Ids], shard_texts: int, shard_tokens: int = 0
+) -> list[Int64s]:
     """Positions of the missing texts, shard by shard, each ascending in (size, id).
+
+    A shard ends when it has `shard_texts` texts and, as their bytes tell, `shard_tokens` tokens,
+    but at `MOST_TIMES` as many texts.
 
     ids, sizes: (m,) of the missing texts, sizes in bytes of UTF-8: what is known of their lengths
     before they are tokenized. `redo` are the ids of damaged shards: one whose texts are all missing
@@ -198,7 +208,22 @@ def plan_shards(ids: Ids, sizes: Int64s, redo: Sequence[Ids], shard_texts: int) 
             shards.append(place)
             free[place] = False
     rest = order[free[order]]
-    return shards + [rest[i : i + shard_texts] for i in range(0, len(rest), shard_texts)]
+    return shards + _cut(rest, sizes[rest], shard_texts, shard_tokens * BYTES_A_TOKEN)
+
+
+def _cut(rest: Int64s, sizes: Int64s, texts: int, size: int) -> list[Int64s]:
+    """`rest` in pieces of so many texts, or of up to `MOST_TIMES` as many until they have `size`.
+
+    sizes: of each, in bytes; size: of a piece.
+    """
+    until = np.cumsum(sizes)
+    pieces, start = [], 0
+    while start < len(rest):
+        filled = int(np.searchsorted(until, until[start] - sizes[start] + size)) + 1
+        stop = min(max(start + texts, filled if size else 0), start + MOST_TIMES * texts)
+        pieces.append(rest[start:stop])
+        start = stop
+    return pieces
 
 
 def _storing(

@@ -154,6 +154,8 @@ def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: s
     try:
         runner.use(attention)
         together = _probe(runner, tokens, list(range(len(lengths))), layout)
+    except CapabilityError as error:  # no kernel is installed; equal lengths need none
+        return str(error)
     except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError) as error:
         if is_device_error(error):  # says nothing of the model
             raise

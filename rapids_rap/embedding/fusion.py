@@ -14,7 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from rapids_rap.backend.protocol import Array, Backend, Sizes
-from rapids_rap.backend.rows import row_blocks, unit_rows
+from rapids_rap.backend.rows import near_rows, row_blocks, unit_rows
 from rapids_rap.config import SpaceSettings
 from rapids_rap.embedding.postprocess import fit_transform, transform_rows
 from rapids_rap.words.segment import Tokens
@@ -54,7 +54,7 @@ def put_beside(dense: Array, lexical: Array, backend: Backend, sizes: Sizes) -> 
     width = d + int(lexical.shape[1])
     out = backend.allocate_rows(n, width, sizes)
     for block in row_blocks(n, 12 * width):
-        parts = [unit_rows(dense[block, :]), lexical[block, :]]
+        parts = [unit_rows(near_rows(dense, block)), lexical[block, :]]
         out[block, :] = unit_rows(xp.concat(parts, axis=1))
     return out
 

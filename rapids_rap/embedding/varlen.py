@@ -13,6 +13,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -90,6 +91,9 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     _check_limits(packed)
+    # torch 2.11 hands keys and values to FlashAttention as they are, which groups them by itself;
+    # later ones refuse fewer heads of keys than of queries unless they are told.
+    grouped: dict[str, Any] = {"enable_gqa": packed.query.shape[1] != packed.key.shape[1]}
     # No `num_splits`: without a paged cache FlashAttention 2 never splits keys, so a text's result
     # doesn't depend on the others, and some builds refuse the argument.
     out = varlen_attn(
@@ -102,25 +106,30 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
         packed.longest,
         scale=packed.scale,
         window_size=(-1, 0) if packed.causal else (-1, -1),
-        enable_gqa=packed.query.shape[1] != packed.key.shape[1],
+        **(grouped if "enable_gqa" in _parameters(varlen_attn) else {}),
     )
     assert isinstance(out, torch.Tensor)  # a tuple only where auxiliary outputs are asked for
     return out
 
 
+@functools.cache
+def _parameters(function: Callable[..., object]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
 def _check_torch() -> None:
-    """In torch 2.11 `varlen_attn` can't be asked for what is needed; before 2.10 there is none."""
+    """In torch 2.10 `varlen_attn` can't be asked for what is needed; before there is none."""
     try:
         from torch.nn.attention.varlen import varlen_attn
 
-        known = set(inspect.signature(varlen_attn).parameters)
+        known = _parameters(varlen_attn)
     except ImportError:
-        known = set()
-    missing = {"scale", "window_size", "enable_gqa"} - known
+        known = frozenset()
+    missing = {"scale", "window_size"} - known
     if missing:
         raise CapabilityError(
             f"The attention kernel of torch {torch.__version__} lacks "
-            f"{', '.join(sorted(missing))}; install torch 2.13 or newer, or flash-attn."
+            f"{', '.join(sorted(missing))}; install torch 2.11 or newer, or flash-attn."
         )
 
 

@@ -15,6 +15,7 @@ from rapids_rap.machine.driver_obstacles import RAPIDS, cuda_version, dotted, fi
 FAISS_GPU: Final = "faiss-gpu==1.15.1"
 FUSED_ATTENTION: Final = (8, 0)  # flash-attn 2 and torch's kernel; also bfloat16 in hardware
 RAPIDS_MODULES: Final = ("rmm", "cudf", "cuml", "cuvs")
+OPTIONAL: Final = ("faiss",)  # cuVS searches in its place
 EXTRA: Final = "`pip install 'rapids-rap[gpu]'` (with conda: docs/gpu.md)"
 
 PARTS: Final = (
@@ -54,7 +55,11 @@ def parts(facts: DriverFacts) -> list[tuple[str, str]]:
 
 
 def _absent(facts: DriverFacts) -> str:
-    absent = [library.name for library in facts.libraries if library.problem == ABSENT]
+    absent = [
+        library.name
+        for library in facts.libraries
+        if library.problem == ABSENT and library.name not in OPTIONAL
+    ]
     if not absent:
         return ""
     return (
@@ -102,17 +107,12 @@ def _torch_device(facts: DriverFacts) -> str:
 
 
 def _broken(facts: DriverFacts) -> str:
-    return next((_unimportable(lib) for lib in facts.libraries if lib.problem), "")
+    broken = [library for library in facts.libraries if library.problem not in ("", ABSENT)]
+    return _unimportable(broken[0]) if broken else ""
 
 
 def _faiss(facts: DriverFacts) -> str:
     faiss, card = _library(facts, "faiss"), facts.cards[0]
-    if facts.faiss_gpus is None:
-        return (
-            f"faiss {faiss.version} is a build without GPU support (installed: "
-            f"{', '.join(facts.faiss_packages) or 'unknown'}), and faiss-cpu and faiss-gpu "
-            f"overwrite one another; `pip uninstall faiss-cpu faiss-gpu`, then {EXTRA}"
-        )
     if facts.faiss_gpus == 0:
         return (
             f"faiss {faiss.version} finds no GPU although the driver shows {card.name}; `pip "
@@ -124,8 +124,22 @@ def _faiss(facts: DriverFacts) -> str:
 # --- what works, but should be known
 
 
+def _note_no_faiss(facts: DriverFacts) -> str:
+    faiss = _library(facts, "faiss")
+    if not facts.cards or facts.faiss_gpus is not None or faiss.problem not in ("", ABSENT):
+        return ""
+    if faiss.problem:
+        return f"faiss-gpu is not installed, so neighbours are searched by cuVS; {EXTRA} brings it"
+    return (
+        f"faiss {faiss.version} is a build without GPU support (installed: "
+        f"{', '.join(facts.faiss_packages) or 'unknown'}), so neighbours are searched by cuVS; "
+        "faiss-cpu and faiss-gpu overwrite one another: `pip uninstall faiss-cpu faiss-gpu`, then "
+        f"{EXTRA}"
+    )
+
+
 def _note_faiss(facts: DriverFacts) -> str:
-    if len(facts.faiss_packages) < 2:
+    if facts.faiss_gpus is None or len(facts.faiss_packages) < 2:
         return ""
     both = " and ".join(facts.faiss_packages)
     return f"{both} are both installed and overwrite one another; keep one"
@@ -162,7 +176,14 @@ def _note_turing(facts: DriverFacts) -> str:
     )
 
 
-NOTES: Final = (_note_faiss, _note_torch, _note_rapids, _note_exclusive, _note_turing)
+NOTES: Final = (
+    _note_no_faiss,
+    _note_faiss,
+    _note_torch,
+    _note_rapids,
+    _note_exclusive,
+    _note_turing,
+)
 
 
 # --- words and numbers

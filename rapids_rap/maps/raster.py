@@ -131,7 +131,7 @@ def density_image(raster: Raster, points: int, backend: Backend) -> tuple[UInt8s
     density = backend.smooth(raster.counts, sigma) / len(disc(raster.radius))
     peak = float(xp.max(density))
     level = density_level(density, peak)
-    steps = xp.astype(xp.clip(level, 0.0, 1.0) * (STEPS - 1) + 0.5, xp.int64)
+    steps = xp.astype(xp.minimum(xp.maximum(level, 0.0), 1.0) * (STEPS - 1) + 0.5, xp.int64)
     table = backend.from_host(density_scale())
     rgb = xp.take(table, xp.reshape(xp.flip(steps, axis=0), (-1,)), axis=0)
     return backend.to_host(xp.reshape(rgb, (height, width, 3))), peak
@@ -266,5 +266,5 @@ def _opacity(raster: Raster, backend: Backend) -> Array:
     lowest = 0.85 if raster.radius else 0.6
     counts = xp.astype(raster.counts, xp.float32)
     full = math.log(max(2.0, min(32.0, float(xp.max(counts)))))
-    level = xp.log(xp.clip(counts, 1.0, None)) / full
-    return lowest + (1 - lowest) * xp.clip(level, 0.0, 1.0)
+    level = xp.log(xp.maximum(counts, 1.0)) / full
+    return lowest + (1 - lowest) * xp.minimum(xp.maximum(level, 0.0), 1.0)

@@ -6,7 +6,7 @@ The form of a figure, and what is declared of each, stands in `figures`. A part 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from rapids_rap.quality.follows import Follows
 from rapids_rap.quality.geometry import (
     SampledFigure,
     cosine_silhouette,
-    dbcv,
+    sampled_dbcv,
     silhouette_summary,
     trustworthiness_of_maps,
 )
@@ -84,7 +84,7 @@ def assess(
         [
             judge.trustworthiness,
             judge.silhouette_layout,
-            judge.dbcv,
+            judge.begin_dbcv(),
             judge.silhouette_cosine,
             judge.term_figures,
             judge.sizes,
@@ -95,7 +95,7 @@ def assess(
         **follows.figures,
         "silhouette_cosine": cosine,
         "silhouette_layout": layout,
-        "dbcv": density,
+        "dbcv": judge.density(density),
         "trustworthiness": faithful,
         **terms,
         **retrieval.figures,
@@ -144,10 +144,15 @@ class Scorer:
 
     def density(self, points: Array, most: int) -> list[SampledFigure]:
         """DBCV on `most` of the points; for each labeling."""
-        return [
-            dbcv(points, labels, self.backend, sample=most, seed=self.seed)
+        return self.begin_density(points, most)()
+
+    def begin_density(self, points: Array, most: int) -> Callable[[], list[SampledFigure]]:
+        """The same, begun on the host beside what a device does; what is returned waits for it."""
+        measures = [
+            sampled_dbcv(points, labels, self.backend, sample=most, seed=self.seed)
             for labels in self.labelings
         ]
+        return self.backend.aside(lambda: [measure() for measure in measures])
 
     def trustworthiness(
         self, vectors: Array, maps: Sequence[Array], most: int
@@ -233,9 +238,13 @@ class _Judge:
         )
         return figure | _sampled(len(rows), int(self.labels.shape[0]))
 
-    def dbcv(self) -> dict[str, Any]:
-        """Density-based validity in the space that was clustered."""
-        own, chance = self.scorer.density(self.evidence.layout.reduced, self.config.dbcv_sample)
+    def begin_dbcv(self) -> Callable[[], Any]:
+        """Density-based validity in the space that was clustered, on the host; see `density`."""
+        return self.scorer.begin_density(self.evidence.layout.reduced, self.config.dbcv_sample)
+
+    def density(self, found: Sequence[SampledFigure]) -> dict[str, Any]:
+        """What `begin_dbcv` found, of the clusters and by chance, as a figure."""
+        own, chance = found
         return Figure(
             own.value,
             chance.value,

@@ -118,7 +118,7 @@ def _occurrences(tokens: Tokens, backend: Backend) -> _Held:
 def _postings(held: _Held, keys: Array) -> _Postings:
     """The texts of the terms of `keys` (terms,), which are sorted and distinct; one at least."""
     xp, n, terms = array_namespace(keys), held.n, int(keys.shape[0])
-    term = xp.clip(xp.searchsorted(keys, held.keys), 0, terms - 1)
+    term = xp.minimum(xp.searchsorted(keys, held.keys), terms - 1)
     known = xp.take(keys, term) == held.keys
     codes = xp.sort(term[known] * n + held.texts[known])
     codes = xp.concat([codes[:1], codes[1:][codes[1:] != codes[:-1]]])
@@ -150,11 +150,11 @@ def _texts_with_both(postings: _Postings, left: Array, right: Array) -> Array:
         pair = xp.searchsorted(ends, rows, side="right")
         held = xp.take(codes, rows - xp.take(starts, pair) + xp.take(begins, pair))
         wanted = held + (xp.take(other, pair) - xp.take(rare, pair)) * n
-        place = xp.clip(xp.searchsorted(codes, wanted), 0, int(codes.shape[0]) - 1)
+        place = xp.minimum(xp.searchsorted(codes, wanted), int(codes.shape[0]) - 1)
         both = xp.astype(xp.take(codes, place) == wanted, xp.int64)
         running = xp.cumulative_sum(both, include_initial=True)
         until, before = (
-            xp.take(running, xp.clip(edge - block.start, 0, block.stop - block.start))
+            xp.take(running, xp.minimum(xp.maximum(edge - block.start, 0), int(rows.shape[0])))
             for edge in (ends, starts)
         )
         met = met + until - before

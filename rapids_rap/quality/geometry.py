@@ -8,7 +8,7 @@ whether neighbours on the map are neighbours in the vectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,14 @@ from array_api_compat import array_namespace, device
 from rapids_rap.arrays import Int64s
 from rapids_rap.backend.nearest import other_places
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.backend.rows import group_sums, group_totals, one_hot, row_blocks, unit_rows
-from rapids_rap.quality.dbcv import density_validity
+from rapids_rap.backend.rows import (
+    group_sums,
+    group_totals,
+    near_rows,
+    one_hot,
+    row_blocks,
+    unit_rows,
+)
 
 TIE = 5e-7  # float32 cosines of equal vectors differ by less, whichever way they are summed
 
@@ -69,7 +75,7 @@ def cosine_silhouette(vectors: Array, labels: Array) -> Array:
     sums = xp.astype(group_sums(vectors, labels, clusters, unit=True), vectors.dtype)
     sizes = xp.astype(sizes, vectors.dtype)
     values = [
-        _silhouette_block(unit_rows(vectors[block, :]), labels[block], sums, sizes)
+        _silhouette_block(unit_rows(near_rows(vectors, block)), labels[block], sums, sizes)
         for block in row_blocks(n, 20 * clusters + 12 * d)
     ]
     return xp.astype(xp.concat(values), xp.float32, copy=False)
@@ -78,7 +84,7 @@ def cosine_silhouette(vectors: Array, labels: Array) -> Array:
 def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) -> Array:
     """Values of a block of unit rows; sums: (K, d) and sizes: (K,) of the clusters."""
     xp = array_namespace(units)
-    own = xp.clip(labels, 0, None)  # of noise, anything
+    own = xp.maximum(labels, 0)  # of noise, anything
     dots = units @ xp.matrix_transpose(sums)
     own_dot = xp.take_along_axis(dots, own[:, None], axis=1)[:, 0]
     own_size = xp.take(sizes, own)
@@ -90,7 +96,7 @@ def _silhouette_block(units: Array, labels: Array, sums: Array, sizes: Array) ->
     infinite = xp.asarray(math.inf, dtype=dots.dtype, device=device(dots))
     nearest = xp.min(xp.where(apart, infinite, 1.0 - dots / filled[None, :]), axis=1)
 
-    within, nearest = xp.clip(within, 0.0, None), xp.clip(nearest, 0.0, None)
+    within, nearest = xp.maximum(within, 0.0), xp.maximum(nearest, 0.0)
     widest = xp.maximum(within, nearest)
     values = (nearest - within) / xp.where(widest > 0, widest, xp.ones_like(widest))
     values = xp.where(own_size > 1.0, values, xp.zeros_like(values))
@@ -125,18 +131,31 @@ def dbcv(
     measured (each cluster keeps its share, and 3 points at least). Undefined below two clusters.
     The labels and the points that are measured are copied to the host.
     """
+    return sampled_dbcv(points, labels, backend, sample=sample, seed=seed)()
+
+
+def sampled_dbcv(
+    points: Array, labels: Array, backend: Backend, *, sample: int, seed: int | None
+) -> Callable[[], SampledFigure]:
+    """What computes `dbcv` when it is called: on the host alone, where its sample is already."""
     names = np.asarray(backend.to_host(labels))
     chosen = _stratified(names, sample, seed)
     clustered = int(np.count_nonzero(names >= 0))
     sizes = np.bincount(names[names >= 0])
     if np.count_nonzero(sizes) < 2:
-        return SampledFigure(None, len(chosen), len(chosen) < clustered)
+        return lambda: SampledFigure(None, len(chosen), len(chosen) < clustered)
     xp = array_namespace(points)
-    rows = xp.take(points, _on_device(chosen, points, backend), axis=0)
-    value = density_validity(
-        np.asarray(backend.to_host(rows), dtype=np.float64), names[chosen], sizes, len(names)
-    )
-    return SampledFigure(value, len(chosen), len(chosen) < clustered)
+    rows = backend.to_host(xp.take(points, _on_device(chosen, points, backend), axis=0))
+
+    def measure() -> SampledFigure:
+        # Not before: it needs numba, without which the other measures can be tried on a GPU.
+        from rapids_rap.quality.dbcv import density_validity
+
+        measured = np.asarray(rows, dtype=np.float64)
+        value = density_validity(measured, names[chosen], sizes, len(names))
+        return SampledFigure(value, len(chosen), len(chosen) < clustered)
+
+    return measure
 
 
 def trustworthiness(
@@ -185,9 +204,8 @@ def trustworthiness_of_maps(
         queries = xp.take(xy, rows, axis=0)
         seen = backend.knn(xy, min(k + 1, n), queries=queries, metric="euclidean").indices
         near.append(xp.take_along_axis(seen, other_places(seen, rows), axis=1)[:, :k])
-    beyond = xp.clip(
-        _ranks(vectors, rows, xp.concat(near, axis=1), backend.cache_bytes) - k, 0, None
-    )
+    ranks = _ranks(vectors, rows, xp.concat(near, axis=1), backend.cache_bytes)
+    beyond = xp.maximum(ranks - k, 0)
     worst = len(chosen) * k * (2.0 * n - 3.0 * k - 1.0)
     penalties = [float(xp.sum(beyond[:, k * m : k * m + k])) for m in range(len(maps))]
     return [
@@ -200,7 +218,8 @@ def _ranks(vectors: Array, rows: Array, others: Array, cache: int) -> Array:
     """(r, k) int64: the cosine rank of `others` (r, k) among the neighbours of `rows` (r,), from 1.
 
     By blocks of `vectors`, each of which is read once, and of `rows`, so that the similarities are
-    still in a `cache` of so many bytes when they are counted.
+    still in a `cache` of so many bytes when they are counted: column by column in that of a
+    processor, and as many columns at once as a device has room for.
     """
     xp, where = array_namespace(vectors), device(vectors)
     n, d = (int(size) for size in vectors.shape)
@@ -210,20 +229,22 @@ def _ranks(vectors: Array, rows: Array, others: Array, cache: int) -> Array:
     itself = xp.asarray(-math.inf, dtype=queries.dtype, device=where)
     nearer = xp.zeros((sampled, k), dtype=xp.int64, device=where)
     for block in row_blocks(n, 14 * sampled + 12 * d):
-        units = xp.matrix_transpose(unit_rows(vectors[block, :]))
+        units = xp.matrix_transpose(unit_rows(near_rows(vectors, block)))
         ids = xp.arange(block.start, block.stop, dtype=rows.dtype, device=where)
         for part in row_blocks(sampled, 7 * int(ids.shape[0]), cache):
             similarity = queries[part, :] @ units
             similarity = xp.where(rows[part, None] == ids[None, :], itself, similarity)
-            counts = [_count(similarity > bound[part, column : column + 1]) for column in range(k)]
-            nearer[part, :] += xp.stack(counts, axis=1)
+            left = cache - 7 * similarity.size
+            for columns in row_blocks(k, 2 * similarity.size, max(1, left)):
+                above = similarity[:, None, :] > bound[part, columns][:, :, None]
+                nearer[part, columns] += _count(above)
     return nearer + 1
 
 
 def _count(true: Array) -> Array:
-    """(r,) int64: how many of each row of (r, c) bool. Small integers add up fastest."""
+    """(r, k) int64: how many along the last axis of (r, k, c) bool. Small integers add fastest."""
     xp = array_namespace(true)
-    counts = xp.sum(xp.astype(true, xp.uint8), axis=1, dtype=xp.int32)
+    counts = xp.sum(xp.astype(true, xp.uint8), axis=2, dtype=xp.int32)
     return xp.astype(counts, xp.int64)
 
 

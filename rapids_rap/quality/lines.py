@@ -227,7 +227,7 @@ def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Arr
     itself = ids[part][:, None] == ids[None, :]
     others = xp.where(itself, nobody, scores)
     asked = follows[part, :]
-    near = xp.take_along_axis(scores, xp.clip(asked, 0, None), axis=1)
+    near = xp.take_along_axis(scores, xp.maximum(asked, 0), axis=1)
     following = xp.where(asked >= 0, near, nobody)
     fellows = (songs[part][:, None] == songs[None, :]) & ~itself
     fellows = xp.where(fellows, scores, nobody)
@@ -238,7 +238,7 @@ def _rank(scores: Array, part: slice, songs: Array, follows: Array) -> tuple[Arr
 
 def squared_distances(cosines: Array) -> Array:
     """Of unit vectors with these cosines: what alignment is the mean of (alpha = 2)."""
-    return array_namespace(cosines).clip(2.0 - 2.0 * cosines, 0.0, None)
+    return array_namespace(cosines).maximum(2.0 - 2.0 * cosines, 0.0)
 
 
 def potentials(cosines: Array) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from rapids_rap.arrays import Float32s
+from rapids_rap.arrays import Float32s, HostArray
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Array, Backend
 from rapids_rap.backend.rows import row_blocks
@@ -162,11 +162,19 @@ def stored_vectors(run: Run, backend: Backend) -> Array:
 
     Raises `CapabilityError` where there is none.
     """
-    n, d = run.vectors.shape
-    rows = backend.allocate_rows(n, d)
+    return place_rows(run.vectors, backend)
+
+
+def place_rows(rows: HostArray, backend: Backend) -> Array:
+    """(n, d) float32: a matrix of the host, by blocks, where the plan has room for it.
+
+    Raises `CapabilityError` where there is none.
+    """
+    n, d = rows.shape
+    placed = backend.allocate_rows(n, d)
     for block in row_blocks(n, 8 * d):
-        rows[block, :] = backend.from_host(np.array(run.vectors[block], dtype=np.float32))
-    return rows
+        placed[block, :] = backend.from_host(np.array(rows[block], dtype=np.float32))
+    return placed
 
 
 def fitted_vectors(run: Run, config: Config, backend: Backend) -> Postprocessed:
@@ -192,7 +200,7 @@ def run_space(
     """
     vectors = embed_like(run, texts, config, backend)
     used = fitted_vectors(run, config, backend)
-    asked = apply_transform(backend.from_host(vectors), used.transform, backend)
+    asked = apply_transform(place_rows(vectors, backend), used.transform, backend)
     if config.embedding.lexical == "none":
         return Space(used.matrix, asked)
     every = (*known, *texts)

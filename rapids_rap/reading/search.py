@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from rapids_rap.arrays import Float32s, Int64s
-from rapids_rap.backend.protocol import Backend
+from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
-from rapids_rap.reading.run_space import embed_like, fitted_vectors, run_config
+from rapids_rap.reading.run_space import embed_like, fitted_vectors, place_rows, run_config
 from rapids_rap.runs.run import Run
 
 Unit = Literal["line", "song", "artist"]
@@ -40,10 +40,10 @@ def search_run(
     # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
     # model's part of it.
     used = fitted_vectors(run, config, backend)
-    vectors, units = _units(run, by, backend.to_host(used.matrix))
+    vectors, units = _units(run, by, used.matrix, backend)
     found = backend.knn(
-        backend.from_host(vectors),
-        min(k, len(vectors)),
+        vectors,
+        min(k, len(units)),
         queries=apply_transform(backend.from_host(query), used.transform, backend),
         engine="exact",
     )
@@ -54,7 +54,8 @@ def search_run(
     return rows
 
 
-def _units(run: Run, by: Unit, vectors: Float32s) -> tuple[Float32s, pd.DataFrame]:
+def _units(run: Run, by: Unit, vectors: Array, backend: Backend) -> tuple[Array, pd.DataFrame]:
+    """A vector a unit, (units, d), and what names it. Means are computed on the host."""
     lines = run.lines
     if by == "line":
         first = lines.drop_duplicates("text_id").sort_values("text_id")
@@ -65,11 +66,12 @@ def _units(run: Run, by: Unit, vectors: Float32s) -> tuple[Float32s, pd.DataFram
     if known.empty:
         raise InputError(f"{run.path}: its lyrics name no {by}s; search --by line.")
     codes, names = pd.factorize(known[key], sort=True)
-    means = _mean_vectors(vectors, known["text_id"].to_numpy(), codes, len(names))
+    rows = backend.to_host(vectors)
+    means = _mean_vectors(rows, known["text_id"].to_numpy(), codes, len(names))
     first = known.drop_duplicates(key).sort_values(key)
     sizes = np.bincount(codes, minlength=len(names))
     columns = ["artist", "song"] if by == "song" else ["artist"]
-    return means, first[columns].assign(lines=sizes)
+    return place_rows(means, backend), first[columns].assign(lines=sizes)
 
 
 def _mean_vectors(

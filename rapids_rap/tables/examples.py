@@ -6,7 +6,7 @@ import pandas as pd
 from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.backend.rows import ranks, row_blocks, unit_rows
+from rapids_rap.backend.rows import near_rows, ranks, row_blocks, unit_rows
 
 
 def cluster_examples(
@@ -59,7 +59,7 @@ def center_similarity(vectors: Array, labels: Array, centers: Array) -> Array:
     centers = unit_rows(xp.astype(centers, xp.float32, copy=False))
     parts = []
     for block in row_blocks(n, 20 * d):
-        own = xp.take(centers, xp.clip(labels[block], 0, None), axis=0)
-        rows = unit_rows(xp.astype(vectors[block, :], xp.float32, copy=False))
+        own = xp.take(centers, xp.maximum(labels[block], 0), axis=0)
+        rows = unit_rows(xp.astype(near_rows(vectors, block), xp.float32, copy=False))
         parts.append(xp.sum(rows * own, axis=1))
     return xp.where(labels >= 0, xp.concat(parts), none)

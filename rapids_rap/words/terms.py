@@ -85,7 +85,7 @@ def cluster_terms(
     words = _word_rows(tokens, labels, weights, backend)
     pairs = _pair_rows(words, tokens, stopped, config.min_count, backend) if config.bigrams else []
     counts = _count(frames.concat([words, *pairs]))
-    is_stop = backend.xp.take(stopped, backend.xp.clip(counts["key"].values, 0, size))
+    is_stop = backend.xp.take(stopped, backend.xp.minimum(counts["key"].values, size))
     scored = _score(counts, words, ~is_stop, config.min_count, backend)
     named = [
         _name(_top(_merge_pairs(scored, m, size, backend), m, config.top), m, tokens, backend)
@@ -217,8 +217,8 @@ def _log_odds(y: Array, f: Array, n: Array, all_words: float, prior: float, xp: 
     a = prior * f / all_words
     rest = f - y
     # Nothing is left beside a word only where it is the only one.
-    others = xp.clip(n + prior - y - a, 1e-12, None)
-    rest_others = xp.clip(all_words - n + prior - rest - a, 1e-12, None)
+    others = xp.maximum(n + prior - y - a, 1e-12)
+    rest_others = xp.maximum(all_words - n + prior - rest - a, 1e-12)
     odds = xp.log(y + a) - xp.log(others)
     rest_odds = xp.log(rest + a) - xp.log(rest_others)
     return (odds - rest_odds) / xp.sqrt(1.0 / (y + a) + 1.0 / (rest + a))

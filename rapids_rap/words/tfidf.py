@@ -194,7 +194,7 @@ def principal_terms(matrix: Sparse, dims: int, backend: Backend, seed: int) -> A
     squared, rotation = xp.linalg.eigh(xp.matrix_transpose(right) @ right)
     squared, rotation = xp.flip(squared), xp.flip(rotation, axis=1)
     k = min(dims, int(xp.count_nonzero(squared > 1e-10 * squared[0])))
-    values = xp.sqrt(xp.clip(squared[:k], 0.0, None))
+    values = xp.sqrt(xp.maximum(squared[:k], 0.0))
     axes = (right @ rotation[:, :k]) / values[None, :]
     # The sign is arbitrary, and differs from library to library: the largest loading is positive.
     largest = xp.argmax(xp.abs(axes), axis=0)[None, :]

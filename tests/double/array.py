@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.double import contract
+from tests.double import contract, work
 from tests.double.memory import copied, heap
 
 NAME = "cupy.ndarray"
@@ -191,10 +191,17 @@ class ndarray:  # noqa: N801  # CuPy's name
     # --- items
 
     def __getitem__(self, key: Any) -> ndarray:
+        if any(isinstance(part, ndarray) for part in _parts(key)):  # a copy, not a view
+            work.launched()
+            if _holds_mask(key):
+                work.waited()
         return wrap(self._host[_index(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         contract.enter(f"{NAME}.__setitem__")
+        work.launched()
+        if _holds_mask(key) and isinstance(value, ndarray) and value.ndim:
+            work.waited()
         self._host[_index(key)] = operand(value)
 
     # --- methods with the real signature, computed by NumPy's
@@ -208,6 +215,8 @@ class ndarray:  # noqa: N801  # CuPy's name
         bound = contract.bind(f"{NAME}.astype", (self, dtype, *args), kwargs)
         if not bound.arguments.get("copy", True) and np.dtype(dtype) == self.dtype:
             return self
+        work.launched()
+        work.read(self._host, self.nbytes)
         return wrap(self._host.astype(dtype))
 
 
@@ -229,14 +238,19 @@ def wrap(host: Any) -> ndarray:
     return array
 
 
-def operand(value: Any) -> Any:
-    """What a device operation may take: device arrays, Python's and NumPy's scalars."""
+def operand(value: Any, *, read: bool = True) -> Any:
+    """What a device operation may take: device arrays, Python's and NumPy's scalars.
+
+    read: whether it reads all of an array.
+    """
     if isinstance(value, ndarray):
+        if read:
+            work.read(value._host, value.nbytes)
         return value._host
     if value is None or value is Ellipsis or isinstance(value, _PLAIN):
         return value
     if isinstance(value, (tuple, list)):
-        return type(value)(operand(part) for part in value)
+        return type(value)(operand(part, read=read) for part in value)
     raise TypeError(f"Unsupported type {type(value)}")
 
 
@@ -245,10 +259,21 @@ def _index(key: Any) -> Any:
     return operand(key)
 
 
+def _holds_mask(key: Any) -> bool:
+    """Whether an index chooses by booleans: how many, the host has to know."""
+    return any(isinstance(part, ndarray) and part.dtype == bool for part in _parts(key))
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
 def _method(self: ndarray, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     bound = contract.bind(f"{NAME}.{name}", (self, *args), kwargs)
-    given = [operand(value) for value in bound.args[1:]]
+    given = [operand(value, read=name not in work.FREE) for value in bound.args[1:]]
     named = {key: operand(value) for key, value in bound.kwargs.items()}
+    if name not in work.FREE:
+        work.read(self._host, self.nbytes)
     return wrap(getattr(self._host, name)(*given, **named))
 
 
@@ -264,6 +289,8 @@ def _binary(compute: Callable[[Any, Any], Any], reflected: bool) -> Callable[...
     def method(self: ndarray, other: Any) -> Any:
         if not isinstance(other, (ndarray, np.ndarray, np.generic, bool, int, float, complex)):
             return NotImplemented
+        work.launched()
+        work.read(self._host, self.nbytes)
         right = operand(other)
         return wrap(compute(right, self._host) if reflected else compute(self._host, right))
 
@@ -271,11 +298,17 @@ def _binary(compute: Callable[[Any, Any], Any], reflected: bool) -> Callable[...
 
 
 def _unary(compute: Callable[[Any], Any]) -> Callable[..., Any]:
-    return lambda self: wrap(compute(self._host))
+    def method(self: ndarray) -> Any:
+        work.launched()
+        work.read(self._host, self.nbytes)
+        return wrap(compute(self._host))
+
+    return method
 
 
 def _in_place(compute: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def method(self: ndarray, other: Any) -> ndarray:
+        work.launched()
         self._host = compute(self._host, operand(other))
         return self
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.double import work
+
 RECORD = Path(__file__).parents[2] / "tools" / "gpu_contract" / "record.json"
 _ERRORS: dict[str, type[Exception]] = {
     "ValueError": ValueError,
@@ -79,6 +81,7 @@ def bind(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.Bo
 def enter(name: str) -> None:
     """Count a call, and fail where a fault is set for it."""
     calls[name] += 1
+    work.called(name)
     if faults.get(name) == calls[name]:
         raise raise_out_of_memory[name.partition(".")[0]]()
 

@@ -7,13 +7,14 @@ lets NumPy compute on what lies in them.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from tests.double import contract
+from tests.double import contract, work
 from tests.double.array import Device, Pointer, allocator, default_allocator, ndarray, operand, wrap
 from tests.double.memory import TOTAL, OutOfMemoryError, heap
 
@@ -81,9 +82,13 @@ def _member(dotted: str, name: str, library: Any, overrides: dict[str, Any]) -> 
 def _computed(dotted: str, compute: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = contract.bind(dotted, args, kwargs)
-        given = [operand(value) for value in bound.args]
-        named = {key: operand(value) for key, value in bound.kwargs.items()}
+        read = dotted.rpartition(".")[2] not in work.FREE
+        given = [operand(value, read=read) for value in bound.args]
+        named = {key: operand(value, read=read) for key, value in bound.kwargs.items()}
         result = compute(*given, **named)
+        if dotted == "cupy.take":
+            work.launched()
+            work.read(given[0], result.nbytes)
         return _wrapped(result)
 
     call.__name__ = call.__qualname__ = dotted.rpartition(".")[2]
@@ -130,8 +135,13 @@ def _upload(
         given = given.values
     if isinstance(given, ndarray):
         same = dtype is None or np.dtype(dtype) == given.dtype
-        return given if same and not copy else wrap(np.array(given._host, dtype=dtype, copy=True))
+        if same and not copy:
+            return given
+        work.launched()
+        work.read(given._host, given.nbytes)
+        return wrap(np.array(given._host, dtype=dtype, copy=True))
     host = np.array(given, dtype=dtype, order=order or "K", copy=True)
+    work.now().uploads += host.nbytes
     if host.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {host.dtype}")
     return wrap(host)
@@ -206,6 +216,8 @@ class PinnedMemory:
         contract.enter("cupy.cuda.PinnedMemory")
         self._bytes = np.empty(size, dtype=np.uint8)
         self.ptr, self.size, self.flags = int(self._bytes.ctypes.data), size, flags
+        work.mapped[self.ptr] = size
+        weakref.finalize(self, work.mapped.pop, self.ptr, None)
 
     def buffer(self, offset: int, nbytes: int) -> Any:
         """Bytes of it."""

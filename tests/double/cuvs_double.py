@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import faiss  # here, so that a test can take it from the project alone
 import numpy as np
 
 from tests.double import contract
@@ -97,8 +98,6 @@ def build_all(*args: Any, **kwargs: Any) -> Any:
 
 
 def _nearest(rows: Any, queries: Any, k: int, metric: str) -> tuple[Any, Any]:
-    import faiss
-
     if metric == "cosine":
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         rows = queries = rows / np.where(norms > 0, norms, 1)

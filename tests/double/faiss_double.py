@@ -21,12 +21,20 @@ class StandardGpuResources:
 
     def __init__(self) -> None:
         contract.enter("faiss.StandardGpuResources")
-        self.scratch = -1
+        self.scratch, self.pinned, self.used = -1, 256 * 2**20, False
 
     def setTempMemory(self, *args: Any, **kwargs: Any) -> None:
         """How much; to be said before the first search."""
         name = "faiss.StandardGpuResources.setTempMemory"
         self.scratch = contract.bind(name, (self, *args), kwargs).arguments["size"]
+
+    def setPinnedMemory(self, *args: Any, **kwargs: Any) -> None:
+        """How much; the real one refuses it once a device is in use."""
+        name = "faiss.StandardGpuResources.setPinnedMemory"
+        size = contract.bind(name, (self, *args), kwargs).arguments["size"]
+        if self.used:
+            raise RuntimeError("Error: 'defaultStreams_.empty()' failed")
+        self.pinned = size
 
 
 def get_num_gpus() -> int:
@@ -43,6 +51,7 @@ def knn_gpu(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
     given = bound.arguments
     if not isinstance(given["res"], StandardGpuResources):
         raise TypeError("in method 'bfKnn', argument 1 of type 'GpuResourcesProvider *'")
+    given["res"].used = True
     contract.judge("faiss.knn_gpu.k", given["k"])
     queries, rows = _rows(given["xq"]), _rows(given["xb"])
     if queries.shape[1] != rows.shape[1]:

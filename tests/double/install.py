@@ -15,6 +15,7 @@ import torch
 
 from rapids_rap.backend import lanes
 from rapids_rap.machine import device
+from rapids_rap.runs import stages
 from tests.double import (
     array,
     contract,
@@ -27,6 +28,7 @@ from tests.double import (
     memory,
     rmm_double,
     sparse_double,
+    work,
 )
 
 LIBRARIES = ("cudf", "cuml", "cupy", "cupyx", "cuvs", "rmm")
@@ -54,6 +56,8 @@ def installed() -> Iterator[None]:
         gpu = importlib.import_module("rapids_rap.backend.gpu")
         _patch(undo, gpu.GpuBackend, "torch_device", "cpu")
         _patch(undo, lanes.CpuLane, "workers", _one_by_one)
+        _patch(undo, stages._Measurement, "__enter__", work.enter_stage)
+        _patch(undo, stages._Measurement, "__exit__", work.leave_stage)
         undo.callback(_forget)
         _forget()
         yield
@@ -93,6 +97,7 @@ def _one_by_one(lane: Any) -> Iterator[Any]:
 def _reset() -> None:
     contract.calls.clear()
     contract.faults.clear()
+    work.reset()
     memory.ledger.clear()
     memory.heap.limit, memory.heap.peak, memory.heap.total = memory.TOTAL, memory.heap.used, 0
     array.allocator[0] = array.default_allocator

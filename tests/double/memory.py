@@ -11,6 +11,8 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
+from tests.double import work
+
 TOTAL = 16 * 2**30
 
 
@@ -58,6 +60,8 @@ ledger: list[Copy] = []
 def copied(operation: str, nbytes: int) -> None:
     """Write a copy down, with the function of the project that asked for it."""
     ledger.append(Copy(_caller(), operation, nbytes))
+    work.waited()
+    work.now().downloads += nbytes
 
 
 def _caller() -> str:

@@ -5,6 +5,8 @@ HDBSCAN, whose points come centred, so that distances differ by rounding, and th
 is float32 here and float64 there.
 """
 
+import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -76,6 +78,40 @@ def test_the_inverted_file_reaches_its_recall(gpu):
     assert found.recall >= 0.9
     assert np.mean(met) / 10 >= 0.88
     assert not (indices == np.arange(2000)[:, None]).any()
+
+
+@pytest.mark.parametrize("build", ["none", "for the CPU"])
+@pytest.mark.parametrize("engine", ["auto", "exact"])
+def test_without_faiss_for_a_gpu_cuvs_searches(gpu, monkeypatch, build, engine):
+    """A machine that holds RAPIDS alone, or where faiss-cpu has won, finds the same."""
+    expected = CPU.knn(PLAIN, 12, engine="exact")
+    if build == "none":
+        monkeypatch.setitem(sys.modules, "faiss", None)
+    else:
+        monkeypatch.delattr("faiss.StandardGpuResources")
+    found = gpu.knn(gpu.from_host(PLAIN), 12, engine=engine)
+    assert_same(gpu, found, expected)
+    assert found.engine == "cuvs brute_force"
+    assert "FAISS for a GPU is not installed" in gpu.usage().algorithms["neighbors"]
+
+
+def test_an_inverted_file_needs_faiss(gpu, monkeypatch):
+    """What was asked for by name is not replaced by something else."""
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(CapabilityError, match="faiss-gpu"):
+        gpu.knn(gpu.from_host(PLAIN), 12, engine="ivf")
+
+
+@pytest.mark.parametrize("engine", ["auto", "cuvs"])
+@pytest.mark.parametrize(("d", "metric"), [(2, "euclidean"), (24, "euclidean"), (24, "cosine")])
+def test_no_query_has_no_neighbours(gpu, d, metric, engine):
+    """As on the CPU: an empty answer, not an error."""
+    points, none = unit(40, d), np.zeros((0, d), dtype=np.float32)
+    found = gpu.knn(
+        gpu.from_host(points), 3, queries=gpu.from_host(none), metric=metric, engine=engine
+    )
+    assert found.indices.shape == found.distances.shape == (0, 3)
+    assert CPU.knn(points, 3, queries=none, metric=metric).indices.shape == (0, 3)
 
 
 def test_neighbours_of_queries(gpu):
@@ -320,6 +356,17 @@ def test_out_of_memory_is_one_sentence(gpu, name, run, stage):
     contract.faults[name] = contract.calls[name] + 1
     with pytest.raises(CapabilityError, match=rf"(?i){stage} ran out of memory: about .*--limit"):
         run(gpu, device)
+
+
+def test_small_grids_are_no_warning(gpu):
+    """A map of few points launches few blocks; an administrator can do nothing about that."""
+    said = "Grid size 4 will likely result in GPU under-utilization due to low occupancy."
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert gpu.frames.__name__ == "cudf"
+        warnings.warn(said, UserWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+    assert [str(one.message) for one in caught] == ["something else"]
 
 
 def test_nothing_leaves_the_device(gpu):

@@ -18,6 +18,28 @@ from rapids_rap.embedding.varlen import varlen_kernel
 TORCH_SIGNATURE = inspect.signature(varlen.varlen_attn)
 
 
+def torch_2_10(
+    query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, is_causal=False, return_aux=None
+):
+    """`varlen_attn` as the documentation of torch 2.10 has it."""
+
+
+def torch_2_11(
+    query,
+    key,
+    value,
+    cu_seq_q,
+    cu_seq_k,
+    max_q,
+    max_k,
+    *,
+    return_aux=None,
+    scale=None,
+    window_size=(-1, -1),
+):
+    """As that of torch 2.11 has it: heads are grouped unasked."""
+
+
 def plain_attention(q, k, v, causal, scale=None):
     """Attention of one text by its definition, in float64. q: (H, T, D); k, v: (H_kv, T, D)."""
     groups = q.shape[0] // k.shape[0]
@@ -107,29 +129,34 @@ class FlashAttn:
 
 
 class TorchVarlen:
-    """`torch.nn.attention.varlen.varlen_attn` of the installed torch; `calls` holds arguments."""
+    """`torch.nn.attention.varlen.varlen_attn` of the installed torch; `calls` holds arguments.
 
-    def __init__(self, patch):
+    signature: another torch's.
+    """
+
+    def __init__(self, patch, signature=TORCH_SIGNATURE):
         self.calls = []
         patch.setitem(sys.modules, "flash_attn", None)  # as if it weren't installed
-        patch.setattr(varlen, "varlen_attn", self._function())
+        patch.setattr(varlen, "varlen_attn", self._function(signature))
         varlen_kernel.cache_clear()
 
-    def _function(self):
+    def _function(self, signature):
         calls = self.calls
 
         def varlen_attn(*args, **kwargs):
-            bound = TORCH_SIGNATURE.bind(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             given = bound.arguments
             calls.append(dict(given))
             q, k, v = given["query"], given["key"], given["value"]
             borders = given["cu_seq_q"], given["cu_seq_k"]
             check_like_the_kernel(q, k, v, *borders, given["max_q"], given["max_k"])
-            assert given["enable_gqa"] or q.shape[1] == k.shape[1]  # varlen.py: ValueError
+            # varlen.py of torch 2.13: ValueError
+            assert given.get("enable_gqa", True) or q.shape[1] == k.shape[1]
             assert given["window_size"] in ((-1, 0), (-1, -1))
-            assert given["return_aux"] is given["seqused_k"] is given["block_table"] is None
+            assert given["return_aux"] is None
+            assert given.get("seqused_k") is given.get("block_table") is None
             return by_text(q, k, v, borders[0], given["window_size"] == (-1, 0), given["scale"])
 
-        varlen_attn.__signature__ = TORCH_SIGNATURE
+        varlen_attn.__signature__ = signature
         return varlen_attn

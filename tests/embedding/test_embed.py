@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.lanes import CpuLane
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import embed as embed_module
 from rapids_rap.embedding.embed import embed, load_encoder, plan_shards
@@ -260,6 +261,19 @@ def test_shards_ascend_in_size_and_do_not_depend_on_the_order_of_texts():
     assert [ids[order][a].tolist() for a in again] == [ids[b].tolist() for b in plan]
 
 
+def test_a_device_that_takes_many_tokens_gets_larger_shards(qwen2, backend, tmp_path, monkeypatch):
+    """On a GPU a shard has batches enough to keep it busy; what is asked for is the least."""
+    monkeypatch.setattr(CpuLane, "shard_tokens", 10)
+    config = config_of(qwen2, shard_texts=2)
+    large = embed(TEXTS, config, backend, tmp_path / "large")
+    monkeypatch.setattr(CpuLane, "shard_tokens", 0)
+    small = embed(TEXTS, config, backend, tmp_path / "small")
+    assert len(shards(tmp_path / "large")) < len(shards(tmp_path / "small"))
+    np.testing.assert_allclose(large.matrix, small.matrix, atol=1e-6)
+    plan = plan_shards(hash_texts(TEXTS), sizes_of(TEXTS), [], 2, 10)
+    assert all(sizes_of(TEXTS)[unit].sum() >= 30 for unit in plan[:-1])
+
+
 def test_a_unit_to_redo_needs_all_its_texts():
     """A damaged shard of texts that this run does not have is no unit; none is planned twice."""
     ids, sizes = hash_texts(TEXTS), sizes_of(TEXTS)
@@ -273,18 +287,23 @@ def test_a_unit_to_redo_needs_all_its_texts():
 @given(
     texts=st.lists(st.text("一二ab", max_size=4), unique=True, max_size=24),
     cut=st.integers(1, 7),
+    tokens=st.integers(0, 9),
     draw=st.randoms(use_true_random=False),
 )
-def test_any_plan_holds_every_text_once_and_survives_the_loss_of_shards(texts, cut, draw):
+def test_any_plan_holds_every_text_once_and_survives_the_loss_of_shards(texts, cut, tokens, draw):
     """Whatever set of whole shards is missing, planning them again gives the same shards."""
     ids, sizes = hash_texts(texts), sizes_of(texts)
-    plan = plan_shards(ids, sizes, [], cut)
+    plan = plan_shards(ids, sizes, [], cut, tokens)
     flat = [int(i) for unit in plan for i in unit]
     assert sorted(flat) == list(range(len(texts)))
-    assert all(len(unit) <= cut for unit in plan)
+    assert all(len(unit) <= (cut if tokens == 0 else 16 * cut) for unit in plan)
+    for unit in plan[:-1]:
+        full = sizes[unit].sum() >= 3 * tokens or len(unit) == 16 * cut
+        assert len(unit) >= cut
+        assert full
     gone = [unit for unit in plan if draw.random() < 0.5]
     missing = np.sort(np.concatenate([np.zeros(0, np.int64), *gone]))
-    again = plan_shards(ids[missing], sizes[missing], [], cut)
+    again = plan_shards(ids[missing], sizes[missing], [], cut, tokens)
     assert [missing[unit].tolist() for unit in again] == [unit.tolist() for unit in gone]
 
 
@@ -300,7 +319,7 @@ def test_a_store_whose_shards_were_cut_by_token_length_is_read_and_healed(
     """Stores of earlier versions: nothing is embedded again, and damage is mended to its bytes."""
     config = config_of(qwen2)
 
-    def by_tokens(ids, sizes, redo, shard_texts):
+    def by_tokens(ids, sizes, redo, shard_texts, shard_tokens):
         assert not redo
         lengths = np.array([len(mixed[i]) for i in range(len(ids))])
         order = np.lexsort((ids, lengths))

@@ -23,7 +23,7 @@ from rapids_rap.embedding.packing import TokenBatchIds, make_batch
 from rapids_rap.embedding.varlen import Packed, flash_attn_kernel, torch_kernel, varlen_kernel
 from rapids_rap.errors import CapabilityError
 from tests.embedding.conftest import texts_of
-from tests.embedding.doubles import FlashAttn, TorchVarlen, by_text
+from tests.embedding.doubles import FlashAttn, TorchVarlen, by_text, torch_2_10, torch_2_11
 
 LENGTHS = [1, 3, 1, 7]
 TEXTS = texts_of([9, 2, 2, 5, 2, 5, 9, 1, 9, 30, 3, 64])
@@ -118,35 +118,22 @@ def test_a_flash_attn_that_cannot_be_imported_is_said(monkeypatch, caplog):
     assert "flash-attn can't be imported (flash_attn_2_cuda.so: undefined symbol)" in caplog.text
 
 
-def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, is_causal=False, return_aux=None):
-    """`varlen_attn` as the documentation of torch 2.10 has it."""
+def test_a_torch_that_groups_heads_unasked_is_not_asked(monkeypatch):
+    """In torch 2.11 the kernel has no `enable_gqa`: grouped heads go to it as they are."""
+    double = TorchVarlen(monkeypatch, inspect.signature(torch_2_11))
+    assert varlen_kernel().attend is torch_kernel
+    packed = packed_of(groups=2)
+    expected = by_text(packed.query, packed.key, packed.value, packed.borders, True, None)
+    torch.testing.assert_close(torch_kernel(packed), expected)
+    (call,) = double.calls
+    assert "enable_gqa" not in call
 
 
-def later(
-    query,
-    key,
-    value,
-    cu_seq_q,
-    cu_seq_k,
-    max_q,
-    max_k,
-    *,
-    return_aux=None,
-    scale=None,
-    window_size=(-1, -1),
-):
-    """As that of torch 2.11 has it."""
-
-
-@pytest.mark.parametrize(
-    ("function", "lacks"),
-    [(older, "enable_gqa, scale, window_size"), (later, "enable_gqa")],
-)
-def test_an_older_torch_says_what_it_lacks(monkeypatch, function, lacks):
+def test_an_older_torch_says_what_it_lacks(monkeypatch):
     """A TypeError from within a layer would be taken for a model that can't run packed."""
     TorchVarlen(monkeypatch)
-    monkeypatch.setattr(varlen, "varlen_attn", function)
-    with pytest.raises(CapabilityError, match=rf"lacks {lacks}; install torch 2\.13"):
+    monkeypatch.setattr(varlen, "varlen_attn", torch_2_10)
+    with pytest.raises(CapabilityError, match=r"lacks scale, window_size; install torch 2\.11"):
         varlen_kernel()
 
 
@@ -217,6 +204,31 @@ def test_a_head_dimension_the_kernels_lack_runs_in_equal_lengths(monkeypatch, ma
     assert encoder.plan.layout == "dense"
     assert "multiple of 8" in encoder.plan.reason
     assert np.isfinite(encoder.encode(TEXTS)).all()
+
+
+def test_grouped_heads_are_packed_by_torch_2_11(monkeypatch, make_model):
+    """An encoder on a torch whose kernel lacks `enable_gqa` runs packed, and exact."""
+    double = TorchVarlen(monkeypatch, inspect.signature(torch_2_11))
+    folder = make_model("qwen2", num_key_value_heads=2)
+    encoder = encoder_on(PackingLane(), folder, token_budget=40)
+    assert (encoder.plan.layout, encoder.plan.registered) == ("packed", True)
+    double.calls.clear()
+    found = encoder.encode(TEXTS)
+    assert double.calls
+    exact = encoder_on(CpuLane(), folder).encode(TEXTS)
+    assert (found * exact).sum(1).min() > 0.98
+
+
+@pytest.mark.parametrize("attention", ["auto", "packed"])
+def test_without_any_kernel_texts_of_equal_length_run(monkeypatch, qwen2, attention):
+    """A torch too old for a kernel, and no flash-attn: slower and exact, not the end of the run."""
+    TorchVarlen(monkeypatch)
+    monkeypatch.setattr(varlen, "varlen_attn", torch_2_10)
+    encoder = encoder_on(PackingLane(), qwen2, attention=attention)
+    assert encoder.plan.layout == "dense"
+    assert "install torch 2.11 or newer, or flash-attn" in encoder.plan.reason
+    exact = encoder_on(CpuLane(), qwen2).encode(TEXTS)
+    assert (encoder.encode(TEXTS) * exact).sum(1).min() > 0.98
 
 
 def test_float32_on_a_gpu_is_not_packed(monkeypatch, qwen2):

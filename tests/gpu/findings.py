@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 
 from rapids_rap.backend import load_backend
+from rapids_rap.backend._gpu_faiss import has_gpu_half
 from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.certificate import ParityFigure, number
 
@@ -18,20 +19,23 @@ PARTS = {
     "attention": (),
     "embedding": ("cupy", "triton"),
     "dense": ("cupy", "triton"),
+    "spaces": ("cupy", "rjieba"),
     "neighbors": ("cupy", "faiss"),
     "neighbors (cuvs)": ("cupy", "cuvs"),
-    "host vectors": ("cupy", "faiss", "cuvs"),
+    "host vectors": ("cupy", "cuvs"),
     "layout": ("cupy", "cuml", "umap"),
     "clusters": ("cupy", "cuml", "umap", "fast_hdbscan"),
     "tables": ("cupy", "cudf", "rjieba"),
-    "memory": ("cupy", "cuml", "faiss"),
-    "whole run": ("cupy", "cudf", "cuml", "faiss"),
+    "memory": ("cupy", "cuml", "cuvs"),
+    "whole run": ("cupy", "cudf", "cuml", "cuvs"),
 }
 BROKEN = "not run: it broke off"
 
 
 def is_installed(name: str) -> bool:
-    """Whether a module can be found, without importing it."""
+    """Whether a module can be found, without importing it; of FAISS, its half for a GPU."""
+    if name == "faiss":
+        return has_gpu_half()
     return importlib.util.find_spec(name) is not None
 
 

@@ -14,9 +14,10 @@ from rapids_rap.backend import load_backend
 from rapids_rap.embedding import varlen
 from tests.conftest import LYRICS, ROOT
 from tests.gpu.findings import is_installed
-from tests.parity import checks
+from tests.parity import checks, options
 from tests.parity.attention import attention
 from tests.parity.host_vectors import host_vectors
+from tests.parity.reruns import whole_runs
 
 pytestmark = pytest.mark.gpu
 
@@ -27,6 +28,24 @@ def test_neighbors(compare, sample, engine):
     compare("neighbors", partial(checks.neighbors, sample, load_backend("gpu"), engine))
 
 
+@pytest.mark.parametrize(
+    ("part", "engine"), [("neighbors", "exact"), ("neighbors", "ivf"), ("neighbors (cuvs)", "cuvs")]
+)
+def test_neighbors_of_odd_rows(compare, sample, part, engine):
+    """Rows of many lengths, the same search twice, and no queries, by every engine."""
+    compare(part, lambda: options.odd_rows(sample, load_backend("gpu"), engine))
+
+
+def test_neighbors_of_scarce_lists(compare):
+    """An inverted file that misses says how much, and leaves no gap."""
+    compare("neighbors", lambda: options.scarce_lists(load_backend("gpu")))
+
+
+def test_neighbors_by_descent(compare, sample):
+    """NN-descent over device rows is measured and repaired."""
+    compare("neighbors (cuvs)", lambda: options.descent(sample, load_backend("gpu")))
+
+
 def test_neighbors_of_cuvs(compare, sample):
     """So does cuVS."""
     compare("neighbors (cuvs)", lambda: checks.neighbors(sample, load_backend("gpu"), "cuvs"))
@@ -35,6 +54,26 @@ def test_neighbors_of_cuvs(compare, sample):
 def test_layout(compare, sample):
     """The map is as trustworthy as the CPU's, and no point flies off."""
     compare("layout", lambda: checks.layout(sample, load_backend("gpu")))
+
+
+def test_starts(compare, sample):
+    """So is a map from every other start, and a seed gives one map."""
+    compare("layout", lambda: options.starts(sample, load_backend("gpu")))
+
+
+def test_selections(compare, sample):
+    """And with every selection, a distance, NN-descent, and noise that joins clusters."""
+    compare("clusters", lambda: options.selections(sample, load_backend("gpu")))
+
+
+def test_spaces(compare, sample):
+    """Every post-processing, with and without words, gives the CPU's similarities."""
+    compare("spaces", lambda: options.spaces(sample, load_backend("gpu")))
+
+
+def test_encoders(compare, sample, tmp_path):
+    """Every pooling, stores of half precision, a resumed store and halved batches."""
+    compare("embedding", lambda: options.encoders(sample, load_backend("gpu"), tmp_path))
 
 
 def test_clusters(compare, sample):
@@ -71,6 +110,11 @@ def test_host_vectors(compare):
 def test_whole_run(compare, tmp_path):
     """The main job ends well on the GPU, and its manifest shows that the GPU worked."""
     compare("whole run", lambda: _whole_run(tmp_path / "run"))
+
+
+def test_whole_runs(compare, tmp_path):
+    """Figures, tables and pictures are the CPU's; twice the same; resumed; asked for new lines."""
+    compare("whole run", lambda: whole_runs(tmp_path))
 
 
 def _whole_run(folder):

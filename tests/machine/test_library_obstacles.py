@@ -46,9 +46,9 @@ FAULTS = {
         replace(USABLE, libraries=with_problem("cudf", "ImportError: undefined symbol")),
         ["cudf can't be imported", "undefined symbol", "[gpu]"],
     ),
-    "faiss-cpu over faiss-gpu": (
-        replace(USABLE, faiss_gpus=None, faiss_packages=("faiss-cpu", "faiss-gpu")),
-        ["without GPU support", "faiss-cpu, faiss-gpu", "pip uninstall faiss-cpu faiss-gpu"],
+    "faiss is broken": (
+        replace(USABLE, libraries=with_problem("faiss", "it ended with signal 6")),
+        ["faiss can't be imported", "signal 6"],
     ),
     "faiss finds none": (replace(USABLE, faiss_gpus=0), ["faiss 1.15.1", "H100", "faiss-gpu=="]),
 }
@@ -66,7 +66,7 @@ def test_everything_that_is_missing_is_named_at_once():
     """One installation mends it, not one for each missing library."""
     libraries = tuple(Library(lib.name, problem=ABSENT) for lib in LIBRARIES[3:])
     found = library_obstacle(replace(USABLE, libraries=LIBRARIES[:3] + libraries))
-    assert "rmm, cudf, cuml, cuvs and faiss are not installed" in found
+    assert "rmm, cudf, cuml and cuvs are not installed" in found
 
 
 def test_a_sound_installation_is_no_obstacle():
@@ -96,6 +96,25 @@ def test_which_code_runs_on_which_card(capability, architectures, runs):
     facts = torch_as(architectures=architectures)
     facts = replace(facts, cards=(replace(H100, capability=capability),))
     assert (library_obstacle(facts) == "") == runs
+
+
+NO_FAISS = replace(USABLE, libraries=with_problem("faiss", ABSENT), faiss_gpus=None)
+CPU_FAISS = replace(USABLE, faiss_gpus=None, faiss_packages=("faiss-cpu", "faiss-gpu"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (NO_FAISS, ["faiss-gpu is not installed", "by cuVS", "[gpu]"]),
+        (CPU_FAISS, ["without GPU support", "faiss-cpu, faiss-gpu", "pip uninstall faiss-cpu"]),
+    ],
+    ids=["absent", "faiss-cpu over faiss-gpu"],
+)
+def test_without_faiss_on_the_gpu_cuvs_searches(facts, words):
+    """A run starts, and the doctor says what searches and how to have FAISS back."""
+    assert library_obstacle(facts) == ""
+    [note] = notes(facts)
+    assert [word for word in words if word not in note] == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
 from rapids_rap.backend.cpu import CpuBackend
+from rapids_rap.backend.nearest import as_distances, break_ties
 from rapids_rap.backend.protocol import Backend, Knn, UmapSpec
 from rapids_rap.config import EmbeddingConfig, LexiconConfig, TermsConfig
 from rapids_rap.embedding.embed import embed
@@ -66,18 +67,29 @@ def load_sample(lyrics: Path, store: Path, most: int = 1500) -> Sample:
     return Sample(texts, vectors, labels, weights, lines)
 
 
+def exact_graph(vectors: Float32s, k: int) -> Knn:
+    """The k others nearest to each row by cosine, as `CpuBackend.knn`, but without FAISS.
+
+    A machine that is only there to try a GPU may lack it. vectors: few rows, of length 1.
+    """
+    raw = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    near = as_distances(raw.astype(np.float32), "cosine")
+    np.fill_diagonal(near, np.inf)
+    every = np.broadcast_to(np.arange(len(vectors)), near.shape)
+    distances, indices = break_ties(near, every)
+    return Knn(indices[:, :k].copy(), distances[:, :k].copy(), "exact", 1.0)
+
+
 def map_of(sample: Sample) -> Float32s:
     """The sample's map by the CPU's UMAP, (n, 2)."""
-    cpu = CpuBackend()
-    graph = cpu.knn(sample.vectors, 30, engine="exact")
-    [xy] = cpu.umap(sample.vectors, graph, [MAP], SEED)
+    [xy] = CpuBackend().umap(sample.vectors, exact_graph(sample.vectors, 30), [MAP], SEED)
     return np.asarray(xy)
 
 
 def neighbors(sample: Sample, other: Backend, engine: Any = "exact") -> Iterator[ParityFigure]:
     """Recall of the other backend's neighbours, and the error of its distances."""
     k = 30
-    ours = CpuBackend().knn(sample.vectors, k, engine="exact")
+    ours = exact_graph(sample.vectors, k)
     theirs = other.knn(other.from_host(sample.vectors), k, engine=engine, seed=SEED)
     indices = other.to_host(theirs.indices)
     met = [np.isin(a, b).sum() for a, b in zip(indices, ours.indices, strict=True)]
@@ -91,7 +103,7 @@ def neighbors(sample: Sample, other: Backend, engine: Any = "exact") -> Iterator
 def layout(sample: Sample, other: Backend) -> Iterator[ParityFigure]:
     """Trustworthiness of both maps of one graph, and points that strayed."""
     cpu, n = CpuBackend(), len(sample.vectors)
-    graph = cpu.knn(sample.vectors, 30, engine="exact")
+    graph = exact_graph(sample.vectors, 30)
     theirs = other.umap(
         other.from_host(sample.vectors),
         Knn(other.from_host(graph.indices), other.from_host(graph.distances), graph.engine, 1.0),
@@ -203,17 +215,21 @@ def whole_run(manifest: dict[str, Any]) -> Iterator[ParityFigure]:
     yield noted("whole run", "clusters", manifest["counts"]["clusters"])
 
 
-def rows_that_differ(ours: Any, theirs: Any) -> int:
-    """Rows in which two tables differ; numbers may differ by rounding (1e-9 of their size)."""
+def rows_that_differ(ours: Any, theirs: Any, rtol: float = 1e-9) -> int:
+    """Rows in which two tables differ; numbers may differ by rounding (`rtol` of their size).
+
+    What is missing on one side only differs.
+    """
     if list(ours.columns) != list(theirs.columns) or len(ours) != len(theirs):
         return max(len(ours), len(theirs), 1)
     wrong = np.zeros(len(ours), dtype=bool)
     for name in ours.columns:
-        a, b = ours[name], theirs[name]
-        if a.dtype.kind == "f":
-            wrong |= ~np.isclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True)
+        a, b = (table[name].reset_index(drop=True) for table in (ours, theirs))
+        if a.dtype.kind == b.dtype.kind == "f":
+            wrong |= ~np.isclose(a, b, rtol=rtol, atol=1e-12 if rtol else 0.0, equal_nan=True)
         else:
-            wrong |= (a != b).to_numpy(dtype=bool, na_value=False)
+            same = (a == b).to_numpy(dtype=bool, na_value=False)
+            wrong |= ~(same | (a.isna() & b.isna()).to_numpy())
     return int(wrong.sum())
 
 

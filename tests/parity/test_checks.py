@@ -1,16 +1,20 @@
 """The comparisons themselves: the CPU agrees with itself, and every kind of damage is noticed."""
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import DensityClusters, Knn, Pca
 from tests.conftest import LYRICS
-from tests.parity import checks
+from tests.parity import checks, reruns
 from tests.parity.attention import attention, by_text
 
 
@@ -132,6 +136,72 @@ def test_damage_is_noticed(sample, part):
         "tables": {"rows of cluster_terms that differ"},
     }[part.__name__]
     assert expected <= failed
+
+
+def test_the_reference_without_faiss_is_the_cpus(sample):
+    """What stands in for the CPU's search gives its neighbours, ties included."""
+    found, expected = checks.exact_graph(sample.vectors, 30), CpuBackend().knn(sample.vectors, 30)
+    np.testing.assert_allclose(found.distances, expected.distances, atol=2e-6)
+    same = (found.indices == expected.indices).mean()
+    assert same > 0.995
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"),
+    [
+        (["a", None], ["a", None], 0),
+        (["a", None], ["a", "b"], 1),
+        (["a", "b"], ["a", None], 1),
+        ([1.0, np.nan], [1.0, np.nan], 0),
+        ([1.0, np.nan], [1.0, 2.0], 1),
+        (pd.array([1, None], dtype="Int64"), pd.array([1, 2], dtype="Int64"), 1),
+        (pd.array([1, None], dtype="Int64"), pd.array([1, None], dtype="Int64"), 0),
+        (pd.array(["a", None], dtype="str"), pd.array(["a", "b"], dtype="str"), 1),
+        (pd.array(["a", None], dtype="str"), pd.array(["a", None], dtype="str"), 0),
+        ([1, 2], [1.0, np.nan], 1),
+    ],
+)
+def test_what_is_missing_on_one_side_differs(ours, theirs, differing):
+    """A missing value is not equal to whatever the other backend has."""
+    tables = (pd.DataFrame({"column": values}) for values in (ours, theirs))
+    assert checks.rows_that_differ(*tables) == differing
+
+
+def damaged_copy(run, folder, part):
+    """A copy of the run in which one part is not as it was."""
+    shutil.copytree(run, folder)
+    if part == "figures":
+        quality = json.loads((folder / "quality.json").read_text())
+        quality["trustworthiness"]["value"] += 0.01
+        quality["dbcv"]["value"] = None
+        (folder / "quality.json").write_text(json.dumps(quality))
+    elif part == "tables":
+        table = pd.read_csv(folder / "clusters.csv")
+        table.loc[1, "lines"] += 1
+        table.to_csv(folder / "clusters.csv", index=False)
+    else:
+        (folder / "maps" / "themes.png").unlink()
+        path = folder / "maps" / "clusters.png"
+        pixels = np.array(Image.open(path))
+        pixels[:200] = 0
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("none", set()),
+        ("figures", {"figures of trustworthiness", "figures of dbcv"}),
+        ("tables", {"rows of clusters.csv that differ"}),
+        ("pictures", {"pixels of themes.png that differ", "pixels of clusters.png that differ"}),
+    ],
+)
+def test_damage_of_a_whole_run_is_noticed(sample_run, tmp_path, part, expected):
+    """A figure that moved or went missing, another cell, another picture."""
+    copy = sample_run if part == "none" else damaged_copy(sample_run, tmp_path / "run", part)
+    missed = [f.name for f in reruns.against_the_cpu(copy, sample_run) if not f.passed]
+    assert {re.sub(r"(,| from).*", "", name) for name in missed} == expected
 
 
 def test_a_figure_that_is_not_a_number_fails():

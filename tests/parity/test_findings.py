@@ -85,6 +85,21 @@ def test_parts_that_never_began(findings):
     assert verdict(findings) == "incomplete"
 
 
+def test_a_machine_without_the_libraries_collects_every_part():
+    """Torch, Triton and CuPy suffice for what needs no more; a missing library stops no other."""
+    code = (
+        "import sys; "
+        "lacking = ('numba', 'pypinyin', 'datashader', 'umap', 'fast_hdbscan', 'faiss'); "
+        "sys.modules.update(dict.fromkeys(lacking)); "
+        "import tests.gpu.conftest, tests.gpu.test_kernels, tests.gpu.test_memory; "
+        "import tests.gpu.test_parity"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_the_device_is_known_without_cupy(monkeypatch):
     """Torch and Triton alone suffice for a certificate."""
 

@@ -89,7 +89,7 @@ NAMES: dict[str, str] = {
     "faiss": "GpuIndexIVFFlat METRIC_INNER_PRODUCT METRIC_L2 "
     "StandardGpuResources get_num_gpus knn_gpu",
     "faiss.GpuIndexIVFFlat": "add cp nlist nprobe search train",
-    "faiss.StandardGpuResources": "setTempMemory",
+    "faiss.StandardGpuResources": "setPinnedMemory setTempMemory",
     "faiss.contrib.torch_utils": "",
 }
 """Names by the module or class they belong to."""
