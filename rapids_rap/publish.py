@@ -40,14 +40,13 @@ from rapids_rap.runs.run import memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
+from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
-
-MAP_TERMS = 3  # terms that label a cluster on a map
 
 
 @dataclass(frozen=True)
@@ -227,8 +226,9 @@ def _map_data(
     xp, hits = backend.xp, found.hits
     none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
-    short = tables.top_terms(found.terms.table, "cluster", MAP_TERMS)
+    short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
+    doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
         labels=found.clusters.labels,
@@ -249,6 +249,7 @@ def _map_data(
         theme_ids=tuple(names.themes.tolist()),
         cluster_colours=names.cluster_colours,
         theme_colours=names.theme_colours,
+        marks=tuple(doubts.mark(cluster) for cluster in range(len(names.clusters))),
     )
 
 
