@@ -231,7 +231,8 @@ def _draw_bar(
     for share, part, mark in zip(bar.shares, parts, marks, strict=True):
         colour = part.colours[0]
         sketch.area(x, bottom + 0.12 * step, share * width, 0.76 * step, colour, part.mark)
-        if mark and share * width > sketch.measure(mark, 22)[0] + sheet.px(8):
+        room = share * width - sheet.px(22 if part.mark else 8)  # a halo needs some, too
+        if mark and room > sketch.measure(mark, 22)[0]:
             dark = sum(colour) < 400 and not part.mark
             sketch.text(
                 mark,

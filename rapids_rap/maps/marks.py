@@ -29,9 +29,9 @@ FADES: dict[str, tuple[float, float]] = {
 STRIPE = 10  # pixels along an edge of the 2400 x 1800 design
 ORDER: tuple[Mark, ...] = ("doubtful", "unstable", "few votes")
 _SAID = {
-    "doubtful": ("存疑 doubtful", "换歌再现度 recurs 0.60–0.75"),
-    "unstable": ("不稳定 unstable", "换歌再现度 recurs < 0.60"),
-    "few votes": ("得票不足半数", "votes below one half"),
+    "doubtful": ("存疑 doubtful", "再现度 recurrence 0.60–0.75"),
+    "unstable": ("不稳定 unstable", "再现度 recurrence < 0.60"),
+    "few votes": ("得票不足半数 few votes", "votes below one half"),
 }
 
 
@@ -61,12 +61,10 @@ def legends(marks: Sequence[Mark]) -> list[Legend]:
         count = sum(one == mark for one in marks)
         if count:
             name, rests_on = _SAID[mark]
-            found.append(
-                Legend(mark, f"{SIGNS[mark]} {name}", f"{count} 个聚类 clusters · {rests_on}")
-            )
+            found.append(Legend(mark, f"{SIGNS[mark]} {name}", f"{count} 个 · {rests_on}"))
     return found
 
 
 def footnote(marks: Sequence[Mark]) -> str:
-    """The same in one line, "" where nothing is marked."""
-    return " · ".join(f"{SIGNS[mark]} {' '.join(_SAID[mark])}" for mark in ORDER if mark in marks)
+    """The same in one line, to be put behind another; "" where nothing is marked."""
+    return "".join(f" · {SIGNS[mark]} {'：'.join(_SAID[mark])}" for mark in ORDER if mark in marks)

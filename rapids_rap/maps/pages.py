@@ -78,7 +78,7 @@ def theme_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
         Entry(
             (scene.colour("themes", t),),
             name,
-            scene.share("themes", t) + _recurring(view, scene, t),
+            scene.share("themes", t) + _in_doubt(view, scene, t),
         )
         for t, name in enumerate(names)
     ]
@@ -154,13 +154,13 @@ def _meanings(marks: Sequence[Mark], *, drawn: bool = True) -> tuple[Entry, ...]
     return tuple(Entry(colours, one.name, one.rests_on, one.mark) for one in legends(marks))
 
 
-def _recurring(view: MapData, scene: Scene, theme: int) -> str:
-    """How many of a theme's clusters are not marked; "" where none of the run's is."""
+def _in_doubt(view: MapData, scene: Scene, theme: int) -> str:
+    """How many of a theme's clusters are marked; "" where none of the run's is."""
     if not any(view.marks):
         return ""
     members = np.flatnonzero(scene.themes == theme).tolist()
-    sure = sum(not view.mark(k) for k in members)
-    return f" · {sure}/{len(members)} 个聚类无疑问 clusters not in doubt"
+    weak = sum(bool(view.mark(k)) for k in members)
+    return f" · {weak}/{len(members)} 聚类存疑 in doubt"
 
 
 def _none_entry(scene: Scene, layer: str, name: str) -> Entry:
