@@ -373,7 +373,9 @@ def _summary(
     memory = memory_note(found.quality.figures)
     noise = counts["noise_lines"] / counts["kept"]
     unit = config.corpus.unit
-    largest = written["clusters.csv"].query("cluster >= 0").head(3)
+    table = written["clusters.csv"]
+    largest = table.query("cluster >= 0").head(3)
+    doubts = find_doubts(table, {"config": config.model_dump()})
     return Summary(
         count_table(found.corpus.files),
         (
@@ -381,10 +383,11 @@ def _summary(
             f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
             *(
                 f"  cluster {names.clusters[cluster]}: {terms or 'no term stands out'}"
+                + (f" ({doubts.mark(cluster)})" if doubts.mark(cluster) else "")
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
             *filter(None, followed(found.quality.figures)[1:]),
-            *filter(None, again(found.quality.figures, written["clusters.csv"])[1:]),
+            *filter(None, again(found.quality.figures, table, {"config": config.model_dump()})[1:]),
             *filter(None, common_direction({"space": _space(found.used)})[1:]),
             *_cut(found.vectors.report, config),
             *([memory] if memory else []),

@@ -287,7 +287,7 @@ def _sentences(
         return (f"Stability was {figure['note']}.", f"Wrote {run.path / 'quality.json'}.")
     classes = ", ".join(f"{count} {name}" for name, count in reversed(figure["classes"].items()))
     return (
-        again(quality, clusters)[1],
+        again(quality, clusters, run.manifest)[1],
         f"Classes: {classes}. Drawn: {figure['interval_over']}, {figure['layouts_each']} layout "
         f"each; {figure['texts_that_change']:.0%} of the texts change their cluster, or to or from "
         "none.",

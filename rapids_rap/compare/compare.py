@@ -27,6 +27,7 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import flow_table
 from rapids_rap.runs.run import Run
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.stability import again
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,11 @@ def sentences(found: Comparison) -> list[str]:
             f"{name}: {sentence}"
             for name, figures in zip(found.names, found.figures, strict=True)
             if (sentence := followed(figures)[1])
+        ),
+        *(
+            f"{name}: {sentence}"
+            for name, side in zip(found.names, found.sides, strict=True)
+            if (sentence := again(side.run.quality, side.run.clusters, side.run.manifest)[1])
         ),
         *(
             training_sentence(name, record)
