@@ -93,8 +93,6 @@ def name_groups(
     host = backend.to_host(weights)
     place, old = find_earlier(heritage, texts)
     rules = Rules(config.match_overlap, config.match_cosine, config.split_share, config.merge_share)
-    votes = backend.to_host(clusters.agreement).astype(np.float64)
-    votes_before = None if heritage.run is None else heritage.run.votes
     found = []
     for kind, labels, count, next_id in (
         ("cluster", cluster_of, counts[0], heritage.next_cluster),
@@ -104,8 +102,8 @@ def name_groups(
         own = None
         if centers is not None:
             own = backend.to_host(cluster_centers(vectors.matrix, labels, count))
-        before = Night(old[kind].to_numpy(), old["weight"].to_numpy(), centers, votes_before)
-        tonight = Night(backend.to_host(labels), host, own, votes)
+        before = Night(old[kind].to_numpy(), old["weight"].to_numpy(), centers)
+        tonight = Night(backend.to_host(labels), host, own)
         found.append(match_groups(before, tonight, place, next_id, rules))
     return _names(heritage, found[0], found[1])
 

@@ -11,8 +11,6 @@ come and go from one night to the next, and that does not make it another cluste
 
 A shared text weighs the smaller of its occurrences in both nights: a new song that repeats an old
 hook forty times says nothing about what the old cluster was, and matching backwards gives the same.
-Where layouts voted in both nights, an occurrence counts as much as its text's share of votes: the
-core of a cluster says more of which it is than the rim, which the next night may put elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +26,6 @@ from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.lineage.overlap import best_matches
 
 LEAST_SAID = 0.1  # of a group's weight in texts that both nights group; less can't say anything
-FEWEST_VOTES = 0.01  # that a text counts with
 _TIE = 1e-6  # of the Jaccard index: what the cosine may decide where both nights' lines are silent
 
 
@@ -37,8 +34,7 @@ class Night:
     """One night's groups of n texts.
 
     labels: (n,) the group of each text, below 0 for none. Of the earlier night they are its ids, of
-    tonight any numbers. weights: (n,) occurrences. votes: (n,) the share of layouts that put each
-    text where it is, None where none voted. centers: (K, d) of the groups in ascending order
+    tonight any numbers. weights: (n,) occurrences. centers: (K, d) of the groups in ascending order
     of their label, of any length and in one space with the other night's; None where there is no
     common space.
     """
@@ -46,7 +42,6 @@ class Night:
     labels: Int64s
     weights: Int64s
     centers: npt.NDArray[np.floating] | None = None
-    votes: npt.NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -225,8 +220,7 @@ def _table(
     there = place[kept]
     both = (row[kept] >= 0) & (column[there] >= 0)
     kept, there = kept[both], there[both]
-    of_before, of_tonight = _counted(before, tonight), _counted(tonight, before)
-    weight = np.minimum(of_before[kept], of_tonight[there])
+    weight = np.minimum(before.weights[kept], tonight.weights[there])
     cells = np.bincount(
         row[kept] * columns + column[there], weights=weight, minlength=rows * columns
     )
@@ -237,30 +231,19 @@ def _table(
     return _Table(
         shared=shared,
         said=(
-            _said(row, of_before, kept, rows),
-            _said(column, of_tonight, there, columns),
+            _said(row, before.weights, kept, rows),
+            _said(column, tonight.weights, there, columns),
         ),
         cosine=cosine,
     )
 
 
-def _counted(night: Night, other: Night) -> Float64s:
-    """(n,) what each text of a night counts: its occurrences, by votes where both nights have any.
-
-    No vote counts nothing: it would leave a group without any weight.
-    """
-    weights = night.weights.astype(np.float64)
-    if night.votes is None or other.votes is None:
-        return weights
-    return weights * np.clip(night.votes, FEWEST_VOTES, 1.0)
-
-
-def _said(groups: Int64s, weights: Float64s, texts: Int64s, count: int) -> Float64s:
+def _said(groups: Int64s, weights: Int64s, texts: Int64s, count: int) -> Float64s:
     """(count,) share of each group's weight in these texts."""
     return _sums(groups[texts], weights[texts], count) / _sums(groups, weights, count)
 
 
-def _sums(groups: Int64s, weights: Int64s | Float64s, count: int) -> Float64s:
+def _sums(groups: Int64s, weights: Int64s, count: int) -> Float64s:
     inside = groups >= 0
     return np.bincount(groups[inside], weights=weights[inside], minlength=count).astype(np.float64)
 

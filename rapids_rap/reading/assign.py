@@ -288,10 +288,10 @@ def _table(
         similarity=each["similarity"].round(4),
     )
     known = clusters[clusters["cluster"] >= 0].set_index("cluster")
-    for name, kind in (("agreement", "float64"), ("stability_class", "str")):
-        own = known[name] if name in known else pd.Series(index=known.index, dtype=kind)
-        own = own.where(own != "") if kind == "str" else own
-        lines[name] = lines["cluster"].map(own).astype(kind)
+    known = known.reindex(columns=["agreement", "stability_class"])  # older runs lack them
+    classes = known["stability_class"].replace("", None)
+    lines["agreement"] = lines["cluster"].map(known["agreement"]).astype("float64")
+    lines["stability_class"] = lines["cluster"].map(classes).astype("str")
     return lines[list(COLUMNS)]
 
 

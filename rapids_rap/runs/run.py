@@ -53,18 +53,6 @@ class Run:
         return first.drop(columns="text_id")
 
     @functools.cached_property
-    def votes(self) -> Float32s | None:
-        """(n_texts,) the share of layouts that put each text where it is; None where none voted."""
-        if self.manifest["config"].get("clusters", {}).get("layouts", 1) == 1:
-            return None  # of one layout, or from before they voted
-        path, columns = self.path / "lines.parquet", ["text_id", "agreement"]
-        with explain_damage(path):
-            table = read_parquet(path, columns=columns)
-        check_table(path, table, {"text_id": "int", "agreement": "number"})
-        first = table.drop_duplicates("text_id").sort_values("text_id")
-        return first["agreement"].fillna(0.0).to_numpy(dtype=np.float32)
-
-    @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
         """Every figure of quality.json."""
         return self._document("quality.json")
