@@ -107,8 +107,11 @@ def test_pictures_are_not_written_through_a_link(run, measured, tmp_path):
     (run / "maps").rename(elsewhere)
     (run / "maps").symlink_to(elsewhere)
     before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    manifest = (run / "manifest.json").read_bytes()
     assert rap("stability", run, "--subsamples", 2, "--backend", "cpu").code == 2
     assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    assert (run / "manifest.json").read_bytes() == manifest
+    assert not (run / ".pending").exists()
 
 
 def test_the_summary_shows_the_class(measured):

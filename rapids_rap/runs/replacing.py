@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def replace_files(path: Path, files: Mapping[str, bytes], record: Mapping[str, A
     """
     folder = path / PENDING
     shutil.rmtree(folder, ignore_errors=True)
+    _require_own_places(path, files)
     try:
         with explain_os_errors(folder):
             folder.mkdir()
@@ -69,10 +70,10 @@ def finish_replacing(path: Path) -> bool:
         return False
     folder = path / PENDING
     listed = _read_list(folder)
+    _require_own_places(path, listed["files"])
     with explain_os_errors(path):
         for name, entry in listed["files"].items():
             new, old = _waiting(folder, name), path / name
-            _require_own_place(path, old)
             if os.path.lexists(new):
                 _require_written(new, entry)
                 new.replace(old)
@@ -103,10 +104,11 @@ def _waiting(folder: Path, name: str) -> Path:
     return folder / name.replace("/", "-")
 
 
-def _require_own_place(path: Path, old: Path) -> None:
+def _require_own_places(path: Path, names: Iterable[str]) -> None:
     """Raise `InputError` where a folder of the run is none, or a link to one elsewhere."""
-    if old.parent != path and (old.parent.is_symlink() or not old.parent.is_dir()):
-        raise InputError(f"{old.parent}: is no folder of the run; take it away and run again.")
+    for place in sorted({(path / name).parent for name in names} - {path}):
+        if place.is_symlink() or not place.is_dir():
+            raise InputError(f"{place}: is no folder of the run; take it away and run again.")
 
 
 def _require_written(file: Path, entry: Mapping[str, Any]) -> None:
