@@ -343,7 +343,11 @@ class NightlyConfig(Section):
         0.05, ge=0, le=1, description="gate: share of the published run's lines gone, at most"
     )
     min_ids_kept: float = Field(
-        0.5, ge=0, le=1, description="gate: share of its clusters that are still there, at least"
+        0.5,
+        ge=0,
+        le=1,
+        description="gate: share of its clusters that are still there, each counted by its "
+        "stability, else its agreement, at least",
     )
     max_retrieval_fall: float = Field(
         0.3, ge=0, le=1, description="gate: relative fall of next-line retrieval's MRR, at most"
@@ -355,6 +359,19 @@ class NightlyConfig(Section):
         le=1,
         description="gate: relative fall, beyond both intervals, of what clusters tell of the "
         "lexicon's categories, at most",
+    )
+    max_stability_fall: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="gate: relative fall, beyond both intervals, of how clusters recur on other "
+        "songs, at most; where quality.stability measures it each night",
+    )
+    max_agreement_fall: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="gate: relative fall of the share of layouts that agree on a line's cluster",
     )
     false_discovery: float = Field(
         0.05, gt=0, lt=1, description="of clusters said to have grown or shrunk beyond chance"

@@ -45,6 +45,7 @@ from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
+from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
 from rapids_rap.tables.space import common_direction
@@ -52,8 +53,6 @@ from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
-
-MAP_TERMS = 3  # terms that label a cluster on a map
 
 
 @dataclass(frozen=True)
@@ -259,8 +258,9 @@ def _map_data(
     xp, hits = backend.xp, found.hits
     none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
-    short = tables.top_terms(found.terms.table, "cluster", MAP_TERMS)
+    short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
+    doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
         labels=found.clusters.labels,
@@ -281,6 +281,7 @@ def _map_data(
         theme_ids=tuple(names.themes.tolist()),
         cluster_colours=names.cluster_colours,
         theme_colours=names.theme_colours,
+        marks=tuple(doubts.mark(cluster) for cluster in range(len(names.clusters))),
     )
 
 
@@ -410,7 +411,9 @@ def _summary(
     memory = memory_note(found.quality.figures)
     noise = counts["noise_lines"] / counts["kept"]
     unit = config.corpus.unit
-    largest = written["clusters.csv"].query("cluster >= 0").head(3)
+    table = written["clusters.csv"]
+    largest = table.query("cluster >= 0").head(3)
+    doubts = find_doubts(table, {"config": config.model_dump()})
     return Summary(
         count_table(found.corpus.files),
         (
@@ -418,10 +421,11 @@ def _summary(
             f"{counts['clusters']} clusters in {counts['themes']} themes, {noise:.0%} noise.",
             *(
                 f"  cluster {names.clusters[cluster]}: {terms or 'no term stands out'}"
+                + (f" ({doubts.mark(cluster)})" if doubts.mark(cluster) else "")
                 for cluster, terms in zip(largest["cluster"], largest["top_terms"], strict=True)
             ),
             *filter(None, followed(found.quality.figures)[1:]),
-            *filter(None, again(found.quality.figures, written["clusters.csv"])[1:]),
+            *filter(None, again(found.quality.figures, table, {"config": config.model_dump()})[1:]),
             found.sweep.why,
             *filter(None, common_direction({"space": _space(found.used)})[1:]),
             *_cut(found.vectors.report, config),

@@ -23,7 +23,7 @@ from rapids_rap.backend import load_backend
 from rapids_rap.backend.protocol import Array, Backend, check_engine
 from rapids_rap.clustering import consensus, layout, neighbors, votes
 from rapids_rap.clustering.neighbors import neighbor_graph
-from rapids_rap.config import Config
+from rapids_rap.config import Config, MapsConfig
 from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
 from rapids_rap.machine.device import DeviceResolution
@@ -33,6 +33,7 @@ from rapids_rap.quality import stability
 from rapids_rap.quality.nulls import NULLS
 from rapids_rap.quality.recurrence import HELD_OUT
 from rapids_rap.quality.stability import Keep, Stability
+from rapids_rap.reading.run_maps import redraw_maps
 from rapids_rap.reading.run_space import run_config, stored_vectors
 from rapids_rap.report.page import records, render_report
 from rapids_rap.runs.files import json_bytes
@@ -48,6 +49,9 @@ from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import load_words, segment
 
 log = logging.getLogger(__name__)
+
+MARKED = ("clusters", "themes", "density", "artists")  # maps that say which clusters are in doubt
+PLAIN_MAPS = MapsConfig()
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,12 @@ def measure_stability(
     resolution: DeviceResolution,
     progress: StageProgress,
     command: str = "",
+    maps: MapsConfig = PLAIN_MAPS,
 ) -> Repeated:
     """How much of the run at `path` would be there again, written into it.
 
-    other: a run of another model over the same lyrics. Raises `InputError` where either is no whole
+    other: a run of another model over the same lyrics. maps: the font, for one that only a run
+    names is not parsed. Raises `InputError` where either is no whole
     run or they share no text, `LockHeldError` where the run is being written.
     """
     open_run(path)  # before a folder is made for the lock
@@ -98,7 +104,8 @@ def measure_stability(
             "backend": backend.name,
             "versions": shaping_versions(),
         }
-        said = _write(run, found, ids, record)
+        font = {"font": maps.font}
+        said = _write(run, found, ids, record, font, backend)
         shutil.rmtree(path / KEPT_CLUSTERINGS, ignore_errors=True)
     return said
 
@@ -202,8 +209,15 @@ def _kept(folder: Path, n: int, backend: Backend) -> Int64s | None:
     return None
 
 
-def _write(run: Run, found: Stability, ids: Int64s, record: dict[str, Any]) -> Repeated:
-    """Tables, figures and report into the run; what is printed."""
+def _write(
+    run: Run,
+    found: Stability,
+    ids: Int64s,
+    record: dict[str, Any],
+    font: dict[str, str],
+    backend: Backend,
+) -> Repeated:
+    """Tables, figures, maps and report into the run; what is printed."""
     config = run_config(run)
     table = _as_written(with_ids(found.clusters, ids))
     clusters = with_stability(_whole_numbers(run.clusters), table if len(table) else None)
@@ -217,6 +231,9 @@ def _write(run: Run, found: Stability, ids: Int64s, record: dict[str, Any]) -> R
     revised = run.revised(
         clusters=clusters, quality=quality, cluster_stability=table if len(table) else None
     )
+    drawn = redraw_maps(revised, config, config.maps.model_copy(update=font), backend, MARKED)
+    files |= {f"maps/{name}": png for name, png in drawn.pages.items()}
+    revised = revised.revised(maps={**run.maps, **drawn.pages})
     page = render_report(revised, config.report)
     files["report.html"] = page.encode(errors="replace")
     replace_files(run.path, files, {"stability": record})
@@ -270,7 +287,7 @@ def _sentences(
         return (f"Stability was {figure['note']}.", f"Wrote {run.path / 'quality.json'}.")
     classes = ", ".join(f"{count} {name}" for name, count in reversed(figure["classes"].items()))
     return (
-        again(quality, clusters)[1],
+        again(quality, clusters, run.manifest)[1],
         f"Classes: {classes}. Drawn: {figure['interval_over']}, {figure['layouts_each']} layout "
         f"each; {figure['texts_that_change']:.0%} of the texts change their cluster, or to or from "
         "none.",
@@ -282,5 +299,5 @@ def _sentences(
             for kind, one in (figure["nulls"] or {}).items()
         ),
         f"Wrote {run.path / 'cluster_stability.csv'}, and stability into clusters.csv, "
-        "quality.json and report.html.",
+        "quality.json, the maps and report.html.",
     )

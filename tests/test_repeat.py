@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from rapids_rap import repeat
+from rapids_rap.backend import load_backend
 from rapids_rap.errors import Stopped
 from rapids_rap.quality import stability
+from rapids_rap.reading.run_maps import redraw_maps
 from rapids_rap.reading.run_space import run_config
 from rapids_rap.report.page import render_report
 from rapids_rap.runs.run import open_run
@@ -78,9 +80,38 @@ def test_what_is_found_stands_in_the_run_which_stays_whole(made, measured):
             "quality.json",
             "report.html",
             "manifest.json",
+            "maps/clusters.png",
+            "maps/themes.png",
+            "maps/density.png",
+            "maps/artists.png",
             ".lock",
         ):
             assert (folder / same).read_bytes() == path.read_bytes(), same
+
+
+def test_the_maps_are_drawn_again_and_only_marked(made, measured):
+    """From files alone they are those of the run byte for byte, until something is known."""
+    for folder in (made, measured[0]):
+        run, config = open_run(folder), run_config(open_run(folder))
+        drawn = redraw_maps(run, config, config.maps, load_backend("cpu")).pages
+        for name in ("clusters.png", "themes.png", "density.png", "categories.png"):
+            assert drawn[name] == (folder / "maps" / name).read_bytes(), name
+    weak = open_run(measured[0]).clusters["stability_class"].isin(["doubtful", "unstable"])
+    changed = (made / "maps/clusters.png").read_bytes() != run.maps["clusters.png"]
+    assert changed == weak.any()
+
+
+def test_pictures_are_not_written_through_a_link(run, measured, tmp_path):
+    """A received run whose maps lie elsewhere can't have files there replaced."""
+    elsewhere = tmp_path / "elsewhere"
+    (run / "maps").rename(elsewhere)
+    (run / "maps").symlink_to(elsewhere)
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    manifest = (run / "manifest.json").read_bytes()
+    assert rap("stability", run, "--subsamples", 2, "--backend", "cpu").code == 2
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    assert (run / "manifest.json").read_bytes() == manifest
+    assert not (run / ".pending").exists()
 
 
 def test_the_summary_shows_the_class(measured):

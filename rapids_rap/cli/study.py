@@ -112,6 +112,9 @@ def stability(
         Path | None,
         typer.Option(metavar="RUN2", help="A run of another model over the same lyrics."),
     ] = None,
+    font: Annotated[
+        str, typer.Option(metavar="FILE", help="A font for the maps; default: the bundled one.")
+    ] = "",
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
 ) -> None:
@@ -121,13 +124,17 @@ def stability(
 
     Example: rapids-rap stability runs/first --subsamples 50
     """
+    from rapids_rap.config import MapsConfig
+    from rapids_rap.maps.fonts import font_path
     from rapids_rap.progress import StageProgress
     from rapids_rap.repeat import measure_stability
 
+    maps = MapsConfig(font=font)
+    font_path(maps)
     resolution = resolve_backend(backend, require_gpu=require_gpu)
     with StageProgress(err) as progress:
         found = measure_stability(
-            run_folder, subsamples, against, resolution, progress, command_line()
+            run_folder, subsamples, against, resolution, progress, command_line(), maps
         )
     print_table(found.table)
     print_lines(found.sentences)

@@ -16,7 +16,7 @@ from typing import Any
 
 from rapids_rap import pipeline
 from rapids_rap.backend.protocol import Backend
-from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreement
+from rapids_rap.compare.compare import Agreement, contrast_runs, measure_agreement, unasked
 from rapids_rap.compare.grids import OWN_FILES, Cell, Grid
 from rapids_rap.compare.memory import Memory, find_memory
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
@@ -171,7 +171,8 @@ def measure_grid(
         training = _training_of(cell, side.run)
         if training:
             rows = judge_held_out(rows, training)
-        verdict = judge(rows, grid.cells[0].name, cell.name)
+        names = (grid.cells[0].name, cell.name)
+        verdict = judge(rows, *names, unasked(shared, (0, number), names))
         sizes = dict(cluster_sizes(shared, side))
         agreement = measure_agreement(first.labels, side.labels)
         cells.append(

@@ -18,6 +18,7 @@ from rapids_rap.backend.extras import require
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.clustering.procrustes import Similarity, procrustes
 from rapids_rap.compare.memory import Memory, discount_memory, find_memory, memory_sentences
+from rapids_rap.compare.recurring import decide_by_recurring, recurring_clusters
 from rapids_rap.compare.scores import Figures, cluster_sizes, rescore
 from rapids_rap.compare.shared import Shared, Side, find_shared
 from rapids_rap.compare.trained import record_of, training_sentence
@@ -26,6 +27,7 @@ from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import flow_table
 from rapids_rap.runs.run import Run
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.stability import again
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def compare_runs(a: Run, b: Run, backend: Backend, *, sample: int = 0, seed: int
         figures=(figures_a, figures_b),
         sizes=(cluster_sizes(shared, left), cluster_sizes(shared, right)),
         contrasts=tuple(rows),
-        verdict=judge(rows),
+        verdict=judge(rows, unasked=unasked(shared, (0, 1), ("A", "B"))),
         agreement=measure_agreement(left.labels, right.labels),
         flow=flow,
         matches=match_flow(flow),
@@ -119,7 +121,17 @@ def contrast_runs(
         if not figures[0].keys() & {row.key, row.key.split(".")[0]}
         and not (row.a.value is None and row.b.value is None)
     ]
+    known = (recurring_clusters(a) is not None, recurring_clusters(b) is not None)
+    rows = decide_by_recurring(rows, known)
     return discount_memory(rows, memory, (a.run, b.run), numbers)
+
+
+def unasked(shared: Shared, numbers: tuple[int, int], names: tuple[str, str]) -> list[str]:
+    """Of two sides, the names of those whose stability was not computed."""
+    sides = [shared.sides[number] for number in numbers]
+    return [
+        name for name, side in zip(names, sides, strict=True) if recurring_clusters(side) is None
+    ]
 
 
 def _same_texts(shared: Shared, a: Side, b: Side) -> bool:
@@ -201,6 +213,11 @@ def sentences(found: Comparison) -> list[str]:
             f"{name}: {sentence}"
             for name, figures in zip(found.names, found.figures, strict=True)
             if (sentence := followed(figures)[1])
+        ),
+        *(
+            f"{name}: {sentence}"
+            for name, side in zip(found.names, found.sides, strict=True)
+            if (sentence := again(side.run.quality, side.run.clusters, side.run.manifest)[1])
         ),
         *(
             training_sentence(name, record)

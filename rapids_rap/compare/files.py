@@ -20,6 +20,7 @@ from rapids_rap.config import MapsConfig
 from rapids_rap.errors import InputError
 from rapids_rap.lineage.overlap import match_flow
 from rapids_rap.maps.flow import ClusterNames, FlowChart, flow_chart
+from rapids_rap.maps.marks import Mark, footnote
 from rapids_rap.maps.palette import Colour, theme_colours
 from rapids_rap.runs.files import explain_os_errors, sweep_partials, write_bytes, write_json
 from rapids_rap.runs.outputs import check_output_folder
@@ -71,7 +72,9 @@ def draw_pictures(
     fit = found.alignment.fit
     fitting = "" if fit is None else f" · 地图吻合度 map fit {fit:.2f}"
     chart = flow_chart(
-        found.flow, _names(a.ids, terms[0], colours[0]), _names(b.ids, terms[1], colours[1])
+        found.flow,
+        _names(a.ids, terms[0], colours[0], a.marks),
+        _names(b.ids, terms[1], colours[1], b.marks),
     )
     columns = (one.title, other.title)
     return {
@@ -95,7 +98,8 @@ def draw_pictures(
             chart,
             ("聚类流向图", "Where the lines of A's clusters go in B"),
             facts,
-            "条带宽度为行数，颜色随 A 的聚类 · Width is lines, colour is A's cluster",
+            "条带宽度为行数，颜色随 A 的聚类 · Width is lines, colour is A's cluster"
+            + footnote([*a.marks, *b.marks]),
             columns,
             config,
         ),
@@ -238,9 +242,10 @@ def _theme_names(side: Side) -> tuple[str, ...]:
 
 def _subtitle(sizes: Mapping[str, Any], side: Side) -> str:
     model = side.run.manifest["model"].get("name", "?")
+    unknown = "" if side.doubts.by == "stability" else " · 是否再现未知 recurrence unknown"
     return (
         f"{sizes['count']} 个聚类 clusters · 噪声 noise {sizes['noise_share_lines']:.1%} · "
-        f"模型 model {model}"
+        f"模型 model {model}{unknown}"
     )
 
 
@@ -257,13 +262,17 @@ def _map_side(found: Comparison, number: int, xy: Any, terms: tuple[str, ...]) -
         side.ids,
         found.shared.lines,
         terms,
+        side.marks,
         f"{found.names[number]} · {side.run.path.resolve().name}",
         _subtitle(sizes, side),
     )
 
 
-def _names(ids: Int64s, terms: tuple[str, ...], colours: Any) -> ClusterNames:
+def _names(
+    ids: Int64s, terms: tuple[str, ...], colours: Any, marks: tuple[Mark, ...] = ()
+) -> ClusterNames:
     return ClusterNames(
         tuple(f"{own} {name}".strip() for own, name in zip(ids.tolist(), terms, strict=True)),
         tuple(_colour(own) for own in colours),
+        marks,
     )

@@ -15,6 +15,7 @@ from rapids_rap.config import MapsConfig
 from rapids_rap.maps.charts import Label, draw_labels
 from rapids_rap.maps.flow import FlowChart, draw_flow
 from rapids_rap.maps.fonts import Typeface, load_typeface
+from rapids_rap.maps.marks import STRIPE, Mark, fade_table, footnote, signed
 from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, darkened
 from rapids_rap.maps.raster import densest_spots, paint, rasterize, to_pixels
 from rapids_rap.maps.sketch import FAINT, GREY, Sheet, Sketch
@@ -33,7 +34,8 @@ class MapSide:
     """One run's map of the n shared texts.
 
     xy: (n, 2), already in the common frame. labels: (n,), -1 is noise. ids: (K,) what the clusters
-    are called. lines: (n,) occurrences. terms: K short labels. title, subtitle: above the panel.
+    are called. lines: (n,) occurrences. terms: K short labels. marks: of the K clusters. title,
+    subtitle: above the panel.
     """
 
     xy: Float64s
@@ -41,6 +43,7 @@ class MapSide:
     ids: Int64s
     lines: Int64s
     terms: tuple[str, ...]
+    marks: tuple[Mark, ...]
     title: str
     subtitle: str
 
@@ -81,7 +84,8 @@ def draw_pair(
     sheet = Sheet(WIDTH, HEIGHT)
     face = _typeface(config, sides, (title[0], subtitle))
     sketch = Sketch(sheet, face)
-    sketch.heading(title, subtitle, _AXES)
+    marked = footnote([mark for side in sides for mark in side.marks])
+    sketch.heading(title, subtitle, _AXES + marked)
     gap = sheet.px(40)
     width = (sheet.width - 2 * sheet.panel_left - gap) // 2
     height = sheet.height - sheet.panel_bottom - sheet.px(300)
@@ -131,7 +135,8 @@ def _draw_panel(
     labels = backend.from_host(side.labels)
     raster = rasterize(points, {"clusters": labels}, width, height, backend)
     painted = np.concatenate([np.array([NOISE], dtype=np.uint8), colours])
-    sketch.image(paint(raster, "clusters", painted, backend), left, bottom)
+    fades, stripe = fade_table(side.marks), sketch.sheet.px(STRIPE)
+    sketch.image(paint(raster, "clusters", painted, backend, fades, stripe), left, bottom)
     sketch.frame(left, bottom, width, height, None, FAINT)
     across = min(max(2 * len(side.labels) ** (1 / 3), 16), 80)
     spots = densest_spots(points, labels, len(side.terms), width / across, backend)
@@ -150,7 +155,8 @@ def _labels(side: MapSide, colours: UInt8s, spots: Float64s) -> list[Label]:
             size = 21 + 13 * float(np.sqrt(sizes[cluster] / max(sizes.max(), 1)))
             colour: Colour = (red, green, blue)
             text = f"{side.ids[cluster]} {side.terms[cluster]}".strip()
-            labels.append(Label(text, (float(x), float(y)), size, colour))
+            name = signed(text, side.marks[cluster])
+            labels.append(Label(name, (float(x), float(y)), size, colour))
     return labels
 
 

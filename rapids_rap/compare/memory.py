@@ -21,7 +21,7 @@ from rapids_rap.embedding.folder import fingerprint, locate_model, transformer_f
 from rapids_rap.embedding.projection import find_projection
 from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import CapabilityError, InputError
-from rapids_rap.quality.figures import DECLARATIONS, declared
+from rapids_rap.quality.figures import DECLARATIONS, RECURRING, declared
 from rapids_rap.quality.seen import FEWEST, left_out_note, seen_songs
 from rapids_rap.runs.run import Run
 
@@ -122,7 +122,7 @@ def discount_memory(
 def _discount(
     row: Contrast, memory: Memory, runs: tuple[Run, Run], numbers: tuple[int, int]
 ) -> Contrast:
-    key = row.key.partition(".")[0]
+    key = row.key.removeprefix(RECURRING).partition(".")[0]
     if not declared(key).memorised or not memory.songs:
         return row
     first, second = (memory.seen[number] for number in numbers)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rapids_rap.compare.memory import memory_sentences
+from rapids_rap.maps.marks import signed
 from rapids_rap.report.html import Column, Row, format_cell, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.stability import again
 
 if TYPE_CHECKING:
     from rapids_rap.compare.compare import Comparison
@@ -104,6 +106,9 @@ def render_comparison(found: Comparison, pictures: Mapping[str, bytes]) -> str:
         names=[_name(found, 0), _name(found, 1)],
         numbers=numbers,
         follows=[followed(figures) for figures in found.figures],
+        again=[
+            again(side.run.quality, side.run.clusters, side.run.manifest) for side in found.sides
+        ],
         images=page_images(pictures, _PICTURES),
         memory=memory_sentences(found.memory, found.names, found.figures[0]),
         figures=[figure_row(row) for row in found.contrasts],
@@ -177,7 +182,7 @@ def _sizes(found: Comparison) -> list[Row]:
 
 def _matches(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Row]:
     flow = found.flow[1:, 1:]
-    ids = [side.ids for side in found.sides]
+    ids, marks = ([getattr(side, part) for side in found.sides] for part in ("ids", "marks"))
     totals_a, totals_b = found.flow.sum(axis=1)[1:], found.flow.sum(axis=0)[1:]
     rows: list[Row] = []
     for b, a in enumerate(found.matches.tolist()):
@@ -186,10 +191,10 @@ def _matches(found: Comparison, terms: Sequence[Sequence[str]]) -> list[Row]:
             rows.append(
                 {
                     "a": int(ids[0][a]),
-                    "terms_a": terms[0][a],
+                    "terms_a": signed(terms[0][a], marks[0][a]),
                     "lines_a": int(totals_a[a]),
                     "b": int(ids[1][b]),
-                    "terms_b": terms[1][b],
+                    "terms_b": signed(terms[1][b], marks[1][b]),
                     "lines_b": int(totals_b[b]),
                     "both": both,
                     "kept": both / max(int(totals_a[a]), 1),
@@ -240,4 +245,5 @@ def _cluster_name(side: Side, terms: Sequence[str], cluster: int, most: int = 3)
     if cluster < 0:
         return "噪声 noise"
     parted = "·" if most == 3 else "、"
-    return f"{side.ids[cluster]} {parted.join(terms[cluster].split('、')[:most])}"
+    text = f"{side.ids[cluster]} {parted.join(terms[cluster].split('、')[:most])}"
+    return signed(text, side.marks[cluster])

@@ -20,13 +20,14 @@ import pandas as pd
 from rapids_rap.arrays import HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.compare.memory import MEMORISED, Memory
+from rapids_rap.compare.recurring import of_no_cluster, recurring_labels
 from rapids_rap.compare.shared import Shared, Side
 from rapids_rap.config import Config, QualityConfig, TermsConfig
 from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
 from rapids_rap.quality.assess import SHUFFLED, TOP, Scorer, term_figures
 from rapids_rap.quality.bootstrap import Interval, mean_interval
-from rapids_rap.quality.figures import NO_SONGS, TOO_FEW_SONGS, Figure
+from rapids_rap.quality.figures import NO_SONGS, RECURRING, TOO_FEW_SONGS, Figure
 from rapids_rap.quality.follows import BLOCKS, largest_category, shared_follows
 from rapids_rap.quality.seen import without_songs
 from rapids_rap.quality.vectors import vector_figures
@@ -67,12 +68,19 @@ def rescore(shared: Shared, memory: Memory, backend: Backend, seed: int = 0) -> 
     over = "songs" if shared.known_songs else BLOCKS
     known = (category, lexicon.categories, shared.texts, shared.blocks, over, seed)
     unseen = _unseen_lines(shared, memory)
-    return tuple(
-        _Side(shared, memory, side, tokens, backend, seed).figures(
-            unseen, shared_follows(side.labels, *known)
-        )
-        for side in shared.sides
-    )
+    found = []
+    for side in shared.sides:
+        lasting = recurring_labels(side)
+        told = [
+            {} if labels is None else shared_follows(labels, *known)
+            for labels in (side.labels, lasting)
+        ]
+        scored = _Side(shared, memory, side, tokens, backend, seed)
+        own = scored.figures(unseen, told[0])
+        if lasting is not None:
+            own |= scored.recurring(lasting, told[1])
+        found.append(own)
+    return tuple(found)
 
 
 def bootstrap_mean(values: HostArray, groups: Int64s, seed: int = 0) -> Interval:
@@ -146,7 +154,7 @@ class _Side:
         rows = self.scorer.sample(_SILHOUETTE_SAMPLE, _SILHOUETTE_SAMPLE)
         figures = {
             **follows,
-            "next_line_cluster": self._next_line(),
+            "next_line_cluster": self._next_line(self.labels),
             "silhouette_cosine": self._silhouette(
                 self.scorer.vector_silhouettes(vectors),
                 every,
@@ -161,11 +169,24 @@ class _Side:
             "trustworthiness": self._trustworthiness(vectors),
             **self._terms(),
         }
-        plain = {
-            name: replace(one, facts={"interval": one.interval, **one.facts}).as_json()
-            for name, one in figures.items()
-        }
+        plain = _as_figures(figures)
         return plain if unseen is None else plain | self._retrieval(vectors, unseen)
+
+    def recurring(self, labels: Int64s, follows: Mapping[str, Figure]) -> Figures:
+        """Figures that may decide, and coverage, of `labels` (n,): of the clusters that recur."""
+        inside = labels >= 0
+        figures = {"meaning.lexicon": follows["meaning.lexicon"]}
+        figures["next_line_cluster"] = self._next_line(labels)
+        if not inside.any():
+            figures = {name: of_no_cluster(one) for name, one in figures.items()}
+        covered = inside.astype(np.float64)
+        figures["coverage"] = Figure(
+            float(covered.mean()),
+            meaning="share of distinct texts in clusters that are there again on other songs",
+            interval=bootstrap_mean(covered, self.shared.songs, self.seed),
+            facts={"rows": len(covered)},
+        )
+        return _as_figures({f"{RECURRING}{name}": one for name, one in figures.items()})
 
     def _retrieval(self, vectors: Array, unseen: pd.DataFrame) -> Figures:
         """Next line, same song and alignment on the songs that no model was trained on."""
@@ -183,7 +204,7 @@ class _Side:
         said = {"songs_left_out": len(self.memory.left_out), "note": self.memory.note}
         return {key: found[key] | said for key in MEMORISED if key in found}
 
-    def _next_line(self) -> Figure:
+    def _next_line(self, labels: Int64s) -> Figure:
         """Cohen's kappa of neighbouring lines' clusters; noise agrees with nothing.
 
         Of songs that none of the models was trained on.
@@ -200,7 +221,7 @@ class _Side:
             return Figure(None, None, "chance", meaning, facts=said)
         if not len(pairs):
             return Figure(None, None, "chance", meaning, facts={"note": "not computed: no songs"})
-        first, second = self.labels[pairs[:, 0]], self.labels[pairs[:, 1]]
+        first, second = labels[pairs[:, 0]], labels[pairs[:, 1]]
         chance = _chance(first, second)
         together = ((first == second) & (first >= 0)).astype(np.float64)
         if not 0.0 < chance < 1.0:
@@ -302,6 +323,13 @@ def _unseen_lines(shared: Shared, memory: Memory) -> pd.DataFrame | None:
         return None
     lines = without_songs(shared.sides[0].run.lines, memory.left_out)
     return lines.assign(text_id=pd.Index(shared.texts).get_indexer(pd.Index(lines["text_norm"])))
+
+
+def _as_figures(figures: Mapping[str, Figure]) -> Figures:
+    return {
+        name: replace(one, facts={"interval": one.interval, **one.facts}).as_json()
+        for name, one in figures.items()
+    }
 
 
 def _chance(first: Int64s, second: Int64s) -> float:

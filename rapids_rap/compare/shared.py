@@ -15,9 +15,11 @@ import pandas as pd
 
 from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.errors import InputError
+from rapids_rap.maps.marks import Mark
 from rapids_rap.quality.follows import song_blocks
 from rapids_rap.quality.lines import follow_on
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.doubts import Doubts, find_doubts
 
 COLUMNS = ("text_norm", "text_id", "cluster", "x", "y", "song_id", "stanza", "line_no")
 
@@ -51,6 +53,17 @@ class Side:
         known |= self.run.labels_of("cluster")
         texts = [known.get(own) for own in self.ids.tolist()]
         return [text if isinstance(text, str) else "" for text in texts]
+
+    @property
+    def doubts(self) -> Doubts:
+        """Which of the run's clusters may not be there again."""
+        return find_doubts(self.run.clusters, self.run.manifest)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """(K,) how each cluster is marked for that."""
+        found = self.doubts
+        return tuple(found.mark(own) for own in self.ids.tolist())
 
     @property
     def themes(self) -> tuple[Int64s, Int64s]:

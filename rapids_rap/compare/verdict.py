@@ -101,8 +101,13 @@ def contrast(
     return rows
 
 
-def judge(rows: Sequence[Contrast], a: str = "A", b: str = "B") -> Verdict:
-    """Whether b is better than a, in a sentence that names the figures and their intervals."""
+def judge(
+    rows: Sequence[Contrast], a: str = "A", b: str = "B", unasked: Sequence[str] = ()
+) -> Verdict:
+    """Whether b is better than a, in a sentence that names the figures and their intervals.
+
+    unasked: names of those of the two of which nobody knows which clusters are there again.
+    """
     names = {"a": a, "b": b}
     won: dict[str, list[Contrast]] = {"a": [], "b": []}
     for row in rows:
@@ -114,8 +119,25 @@ def judge(rows: Sequence[Contrast], a: str = "A", b: str = "B") -> Verdict:
     elif won["a"] and not won["b"]:
         better = "a"
     mixed = bool(won["a"] and won["b"])
+    caveat = _caveat([*won["a"], *won["b"]], unasked)
     return Verdict(
-        better, mixed, _english(rows, won, better, names), _chinese(rows, won, better, names)
+        better,
+        mixed,
+        " ".join(filter(None, (_english(rows, won, better, names), caveat[0]))),
+        _chinese(rows, won, better, names) + caveat[1],
+    )
+
+
+def _caveat(won: Sequence[Contrast], unasked: Sequence[str]) -> tuple[str, str]:
+    """What is to be said of figures that clusters may have won which are not there again."""
+    keys = [row.key for row in won if declared(row.key).of_clusters]
+    if not keys or not unasked:
+        return "", ""
+    return (
+        f"By {', '.join(keys)} this rests on clusters whose recurrence on other songs is unknown "
+        f"(of {' and '.join(unasked)}): `rapids-rap stability RUN` measures it.",
+        f"其中{'、'.join(declared(key).chinese for key in keys)}所依据的聚类，"
+        f"换一批歌曲是否再现尚不知道（{'、'.join(unasked)}）：请运行 rapids-rap stability RUN。",
     )
 
 

@@ -10,17 +10,19 @@ import numpy as np
 from rapids_rap.arrays import UInt8s
 from rapids_rap.maps.fonts import Typeface
 from rapids_rap.maps.labels import Box, place_labels
+from rapids_rap.maps.marks import Mark
 from rapids_rap.maps.palette import INK, Colour
 from rapids_rap.maps.sketch import FAINT, GREY, Sheet, Sketch
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a legend: colours side by side, a name, and a figure under it."""
+    """A row of a legend: colours one upon another, a name, a figure under it, and its mark."""
 
     colours: tuple[Colour, ...]
     name: str
     figure: str
+    mark: Mark = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Page:
-    """All text of a map. title, subtitle, legend_title: Chinese and English, shown in two sizes."""
+    """All text of a map. title, subtitle, legend_title: Chinese and English, shown in two sizes.
+
+    entries: the legend, cut where it would not fit; meanings: of marks, at its foot and never cut.
+    """
 
     title: tuple[str, str]
     subtitle: str
@@ -52,6 +57,7 @@ class Page:
     entries: tuple[Entry, ...] = ()
     labels: tuple[Label, ...] = ()
     scale: Scale | None = None
+    meanings: tuple[Entry, ...] = ()
 
 
 def render_map(page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: float = 0.0) -> bytes:
@@ -68,7 +74,7 @@ def render_map(page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: fl
     top = _legend_heading(sketch, page.legend_title)
     if page.scale:
         _draw_scale(sketch, page.scale, top)
-    _draw_entries(sketch, page.entries, top)
+    _draw_legend(sketch, page, top)
     draw_labels(
         sketch,
         page.labels,
@@ -87,10 +93,22 @@ def _legend_heading(sketch: Sketch, title: tuple[str, str]) -> float:
     return top - sheet.px(76)
 
 
-def _draw_entries(sketch: Sketch, entries: Sequence[Entry], top: float) -> None:
+def _draw_legend(sketch: Sketch, page: Page, top: float) -> None:
+    """The entries from above, and from below what marks mean."""
+    sheet = sketch.sheet
+    row, foot = sheet.px(88), sheet.panel_bottom + sheet.px(8)
+    room = len(page.meanings) * row
+    for number, entry in enumerate(page.meanings):
+        _draw_entry(sketch, entry, foot + room - number * row)
+    if page.meanings:
+        y = foot + room + sheet.px(16)
+        sketch.line((sheet.legend_left, y), (sheet.width - sheet.panel_left, y), FAINT)
+    _draw_entries(sketch, page.entries, top, foot + room + sheet.px(24))
+
+
+def _draw_entries(sketch: Sketch, entries: Sequence[Entry], top: float, bottom: float) -> None:
     """The rows of the legend, closer together where they would not fit, then cut."""
     sheet = sketch.sheet
-    bottom = sheet.panel_bottom
     step = min(sheet.px(118), (top - bottom) / max(len(entries), 1))
     if step < sheet.px(78):
         step = sheet.px(78)
@@ -107,7 +125,7 @@ def _draw_entry(sketch: Sketch, entry: Entry, top: float) -> None:
     left, swatch = sheet.legend_left, sheet.px(34)
     each = swatch / max(len(entry.colours), 1)
     for i, colour in enumerate(entry.colours):
-        sketch.frame(left, top - (i + 1) * each, swatch, each, colour)
+        sketch.area(left, top - (i + 1) * each, swatch, each, colour, entry.mark)
     text_left = left + swatch + sheet.px(18)
     room = sheet.width - text_left - sheet.px(20)
     sketch.text(sketch.fitted(entry.name, 28, room), text_left, top - sheet.px(26), 28)
@@ -180,7 +198,7 @@ def render_bars(
     sketch = Sketch(sheet, face)
     sketch.heading(page.title, page.subtitle, page.footnote)
     top = _legend_heading(sketch, page.legend_title)
-    _draw_entries(sketch, page.entries, top)
+    _draw_legend(sketch, page, top)
     left = sheet.panel_left + sheet.px(330)
     width = sheet.panel_left + sheet.panel_width - left
     bottom, ceiling = sheet.panel_bottom + sheet.px(60), sheet.height - sheet.px(196)
@@ -189,10 +207,9 @@ def render_bars(
         sketch.line((x, bottom - sheet.px(12)), (x, ceiling), FAINT, behind=True)
         sketch.text(f"{25 * quarter}%", x, bottom - sheet.px(48), 24, GREY, align="center")
     step = min(sheet.px(110), (ceiling - bottom) / (len(bars) + 0.5))
-    colours = [entry.colours[0] for entry in page.entries]
     for row, bar in enumerate(bars):
         y = ceiling - (row + 1 + (0.5 if row else 0)) * step
-        _draw_bar(sketch, bar, (left, y, width, step), colours, marks)
+        _draw_bar(sketch, bar, (left, y, width, step), page.entries, marks)
     return sketch.png()
 
 
@@ -200,7 +217,7 @@ def _draw_bar(
     sketch: Sketch,
     bar: Bar,
     place: tuple[float, float, float, float],
-    colours: Sequence[Colour],
+    parts: Sequence[Entry],
     marks: Sequence[str],
 ) -> None:
     left, bottom, width, step = place
@@ -211,11 +228,20 @@ def _draw_bar(
     figure = sketch.fitted(bar.figure, 21, room)
     sketch.text(figure, left - sheet.px(16), bottom + 0.2 * step, 21, GREY, align="right")
     x = left
-    for share, colour, mark in zip(bar.shares, colours, marks, strict=True):
-        sketch.frame(x, bottom + 0.12 * step, share * width, 0.76 * step, colour)
-        if mark and share * width > sketch.measure(mark, 22)[0] + sheet.px(8):
-            dark = sum(colour) < 400
-            ink = (255, 255, 255) if dark else INK
-            middle = bottom + 0.5 * step
-            sketch.text(mark, x + share * width / 2, middle, 22, ink, align="center", middle=True)
+    for share, part, mark in zip(bar.shares, parts, marks, strict=True):
+        colour = part.colours[0]
+        sketch.area(x, bottom + 0.12 * step, share * width, 0.76 * step, colour, part.mark)
+        room = share * width - sheet.px(22 if part.mark else 8)  # a halo needs some, too
+        if mark and room > sketch.measure(mark, 22)[0]:
+            dark = sum(colour) < 400 and not part.mark
+            sketch.text(
+                mark,
+                x + share * width / 2,
+                bottom + 0.5 * step,
+                22,
+                (255, 255, 255) if dark else INK,
+                align="center",
+                middle=True,
+                halo=bool(part.mark),
+            )
         x += share * width

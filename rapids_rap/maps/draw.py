@@ -15,6 +15,7 @@ from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import MapsConfig
 from rapids_rap.maps.charts import render_bars, render_map
 from rapids_rap.maps.fonts import load_typeface
+from rapids_rap.maps.marks import STRIPE, fade_table
 from rapids_rap.maps.pages import artist_page, category_page, cluster_page, density_page, theme_page
 from rapids_rap.maps.palette import Colour
 from rapids_rap.maps.raster import density_image, paint, rasterize, to_pixels
@@ -61,7 +62,8 @@ def draw_maps(
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
     maps = {}
     for layer in (name for name in _MAKERS if name in pages):
-        panel = paint(raster, layer, scene.colours[layer], backend)
+        fades = fade_table(view.marks) if layer == "clusters" else None
+        panel = paint(raster, layer, scene.colours[layer], backend, fades, sheet.px(STRIPE))
         page = _MAKERS[layer](view, scene, config)
         maps[f"{layer}.png"] = render_map(page, panel, sheet, face, lift)
     if "density" in pages:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from rapids_rap.arrays import Float64s, Int64s
+from rapids_rap.maps.marks import Mark, signed
 from rapids_rap.maps.palette import INK, NOISE, REST, Colour
 from rapids_rap.maps.sketch import FAINT, GREY, Sketch
 
@@ -29,6 +30,7 @@ class FlowColumn:
     names: tuple[str, ...]
     colours: tuple[Colour, ...]
     lines: Int64s
+    marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,14 @@ class FlowChart:
 
 @dataclass(frozen=True)
 class ClusterNames:
-    """What a column is made from: clusters' names and colours by id, without noise."""
+    """What a column is made from: clusters' names, colours and marks by id, without noise.
+
+    marks: of each, none where empty.
+    """
 
     names: tuple[str, ...]
     colours: tuple[Colour, ...]
+    marks: tuple[Mark, ...] = ()
 
 
 def flow_table(a: Int64s, b: Int64s, lines: Int64s, count_a: int, count_b: int) -> Int64s:
@@ -105,7 +111,10 @@ def _least_crossing(ribbons: Int64s, last: Sequence[int]) -> list[int]:
 
 def _column(parts: Sequence[Int64s], side: ClusterNames, lines: Int64s) -> FlowColumn:
     names, colours = [], []
+    marks: list[Mark] = []
     for part in parts:
+        alone = len(part) == 1 and int(part[0]) > 0
+        marks.append(side.marks[int(part[0]) - 1] if alone and side.marks else "")
         if len(part) > 1:
             names.append(f"其余 {len(part)} 个聚类 the rest")
             colours.append(REST)
@@ -113,9 +122,9 @@ def _column(parts: Sequence[Int64s], side: ClusterNames, lines: Int64s) -> FlowC
             names.append("噪声 noise (-1)")
             colours.append(NOISE)
         else:
-            names.append(side.names[int(part[0]) - 1])
+            names.append(signed(side.names[int(part[0]) - 1], marks[-1]))
             colours.append(side.colours[int(part[0]) - 1])
-    return FlowColumn(tuple(names), tuple(colours), lines)
+    return FlowColumn(tuple(names), tuple(colours), lines, tuple(marks))
 
 
 def draw_flow(
@@ -214,11 +223,12 @@ def _draw_bars(
     pad, bar = sheet.px(14), sheet.px(_BAR)
     edge = x - pad if outward < 0 else x + bar + pad
     align: Literal["left", "right"] = "right" if outward < 0 else "left"
-    for name, colour, lines, top in zip(
-        column.names, column.colours, column.lines.tolist(), tops.tolist(), strict=True
+    rows = zip(column.names, column.colours, column.marks, strict=True)
+    for (name, colour, mark), lines, top in zip(
+        rows, column.lines.tolist(), tops.tolist(), strict=True
     ):
         height = max(scale * lines, 1.0)
-        sketch.frame(x, top - height, bar, height, colour)
+        sketch.area(x, top - height, bar, height, colour, mark)
         figure = f"{lines:,} · {100 * lines / total:.1f}%"
         wide = sketch.measure(figure, 20)[0]
         shown = sketch.fitted(name, 26, room - wide - 3 * pad)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from rapids_rap.config import MapsConfig
 from rapids_rap.maps.charts import Bar, Entry, Label, Page, Scale
+from rapids_rap.maps.marks import Mark, legends, signed
 from rapids_rap.maps.palette import INK, NOISE, REST, Colour, darkened
 from rapids_rap.maps.raster import density_level, density_scale
 from rapids_rap.maps.scene import MapData, Scene
@@ -40,13 +43,16 @@ def _cluster_labels(
         if np.isfinite(x):
             size = 21 + 15 * float(np.sqrt(sizes[cluster] / max(sizes.max(), 1)))
             own = (int(dark[cluster, 0]), int(dark[cluster, 1]), int(dark[cluster, 2]))
-            text = f"{view.cluster_id(cluster)} {view.cluster_terms[cluster]}"
-            labels.append(Label(text, (float(x), float(y)), size, colour or own))
+            name = view.cluster_name(cluster)
+            labels.append(Label(name, (float(x), float(y)), size, colour or own))
     return tuple(labels)
 
 
 def cluster_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
-    """Shades of a theme's hue in the legend, the largest clusters' terms on the map."""
+    """Shades of a theme's hue in the legend, the largest clusters' terms on the map.
+
+    Below them what stripes and signs mean, where any cluster is marked.
+    """
     entries = []
     for theme, name in enumerate(view.theme_labels):
         members = [k for k in scene.largest if scene.themes[k] == theme]
@@ -61,6 +67,7 @@ def cluster_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
         ("主题", "Themes: share of lines"),
         tuple(entries),
         _cluster_labels(view, scene, config.labels),
+        meanings=_meanings(view.marks),
     )
 
 
@@ -68,7 +75,11 @@ def theme_page(view: MapData, scene: Scene, config: MapsConfig) -> Page:
     """Themes in the legend and, at their densest spots, on the map."""
     names = view.theme_labels
     entries = [
-        Entry((scene.colour("themes", t),), name, scene.share("themes", t))
+        Entry(
+            (scene.colour("themes", t),),
+            name,
+            scene.share("themes", t) + _in_doubt(view, scene, t),
+        )
         for t, name in enumerate(names)
     ]
     dark = darkened(scene.colours["themes"][1:])
@@ -119,6 +130,7 @@ def density_page(view: MapData, scene: Scene, config: MapsConfig, peak: float) -
         ("密度", "Texts per square of 1% of the width"),
         labels=_cluster_labels(view, scene, min(config.labels, 15), INK),
         scale=Scale(density_scale(), _density_ticks(peak)),
+        meanings=_meanings(view.marks, drawn=False),
     )
 
 
@@ -134,6 +146,21 @@ def _density_ticks(peak: float) -> tuple[tuple[float, str], ...]:
             if 0.06 < place < ticks[-1][0] - 0.08:
                 ticks.append((place, f"{value:,.0f}" if power >= 0 else f"{value:g}"))
     return tuple(ticks)
+
+
+def _meanings(marks: Sequence[Mark], *, drawn: bool = True) -> tuple[Entry, ...]:
+    """What each mark looks like, where it is drawn, and means."""
+    colours = (INK,) if drawn else ()
+    return tuple(Entry(colours, one.name, one.rests_on, one.mark) for one in legends(marks))
+
+
+def _in_doubt(view: MapData, scene: Scene, theme: int) -> str:
+    """How many of a theme's clusters are marked; "" where none of the run's is."""
+    if not any(view.marks):
+        return ""
+    members = np.flatnonzero(scene.themes == theme).tolist()
+    weak = sum(bool(view.mark(k)) for k in members)
+    return f" · {weak}/{len(members)} 聚类存疑 in doubt"
 
 
 def _none_entry(scene: Scene, layer: str, name: str) -> Entry:
@@ -157,12 +184,16 @@ def artist_page(
         members = [np.flatnonzero(scene.themes == t).tolist() for t in range(len(names))]
         marks = ["" for _ in names]
     else:
-        names = [f"{view.cluster_id(k)} {view.cluster_terms[k]}" for k in largest]
+        names = [view.cluster_name(k) for k in largest]
         colours = [scene.colour("clusters", k) for k in largest]
         members = [[k] for k in largest]
-        marks = [str(view.cluster_id(k)) for k in largest]
+        marks = [signed(str(view.cluster_id(k)), view.mark(k)) for k in largest]
     rest = 0 if by_theme else len(scene.largest) - len(largest)
-    entries = [Entry((colour,), name, "") for colour, name in zip(colours, names, strict=True)]
+    shown: list[Mark] = [""] * len(names) if by_theme else [view.mark(k) for k in largest]
+    entries = [
+        Entry((colour,), name, "", mark)
+        for colour, name, mark in zip(colours, names, shown, strict=True)
+    ]
     if rest:
         entries.append(Entry((REST,), f"其余 {rest} 个聚类 the rest", ""))
         members.append(scene.largest[LARGEST:])
@@ -177,6 +208,7 @@ def artist_page(
         + (f" · 另有 {hidden} 位歌手 more artists: artist_clusters.csv" if hidden else ""),
         ("主题", "Themes") if by_theme else ("最大的聚类", "Largest clusters"),
         tuple(entries),
+        meanings=_meanings(shown),
     )
     return page, bars, [*marks, *[""] * (len(entries) - len(marks))]
 

@@ -131,6 +131,14 @@ def darkened(colours: UInt8s, lightness: float = 0.42) -> UInt8s:
     return _to_rgb(lab)
 
 
+def faded(colour: Colour, paper: float) -> Colour:
+    """The colour with this share of paper in it."""
+    red, green, blue = (
+        round(own + paper * (white - own)) for own, white in zip(colour, PAPER, strict=True)
+    )
+    return red, green, blue
+
+
 def to_oklab(colours: UInt8s) -> Float64s:
     """(k, 3) sRGB bytes as OKLab: lightness in [0, 1], green-red, blue-yellow."""
     srgb = colours.astype(np.float64) / 255

@@ -103,10 +103,19 @@ def rasterize(
     return Raster(xp.astype(found["counts"], xp.int64), layers, radius)
 
 
-def paint(raster: Raster, layer: str, colours: UInt8s, backend: Backend) -> UInt8s:
+def paint(
+    raster: Raster,
+    layer: str,
+    colours: UInt8s,
+    backend: Backend,
+    fades: Float32s | None = None,
+    stripe: int = 1,
+) -> UInt8s:
     """The layer as an image, top row first: colours[0] for no group, colours[g + 1] for group g.
 
-    A pixel with few points is paler than one with many, on a logarithmic scale.
+    A pixel with few points is paler than one with many, on a logarithmic scale. fades: (groups, 2)
+    float32, the share of paper in each group's colour between slanted stripes and in them
+    (`marks.fade_table`); stripe: their width along an edge in pixels.
     """
     xp = backend.xp
     table = np.concatenate([np.array([PAPER], dtype=np.uint8), colours]).astype(np.float32)
@@ -115,8 +124,22 @@ def paint(raster: Raster, layer: str, colours: UInt8s, backend: Backend) -> UInt
     flat = xp.reshape(codes, (-1,))
     rgb = xp.reshape(xp.take(backend.from_host(table), flat, axis=0), shape)
     alpha = _opacity(raster, backend)[:, :, None]
+    if fades is not None and fades.any():
+        alpha = alpha * (1 - _paper_shown(codes, fades, stripe, backend)[:, :, None])
     mixed = rgb * alpha + 255.0 * (1 - alpha)
     return backend.to_host(xp.astype(xp.flip(mixed + 0.5, axis=0), xp.uint8))
+
+
+def _paper_shown(codes: Array, fades: Float32s, stripe: int, backend: Backend) -> Array:
+    """(height, width) the share of paper in each pixel; codes as `Raster.layers`."""
+    xp, where = backend.xp, device(codes)
+    height, width = (int(size) for size in codes.shape)
+    rows, columns = (xp.arange(size, dtype=xp.int64, device=where) for size in (height, width))
+    # Rows go upwards here, and downwards on the page: these rise to the right.
+    inside = ((columns[None, :] - rows[:, None]) // max(1, stripe)) % 2
+    plain = np.zeros((2, 2), dtype=np.float32)  # nothing there, and no group
+    shown = backend.from_host(np.concatenate([plain, fades]).reshape(-1))
+    return xp.reshape(xp.take(shown, xp.reshape(2 * codes + inside, (-1,))), (height, width))
 
 
 def density_image(raster: Raster, points: int, backend: Backend) -> tuple[UInt8s, float]:

@@ -11,6 +11,7 @@ import pandas as pd
 from rapids_rap.arrays import Float64s, Int64s, UInt8s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.themes import text_themes
+from rapids_rap.maps.marks import Mark, signed
 from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, theme_colours
 from rapids_rap.maps.raster import densest_spots, sums_by_group
 from rapids_rap.maps.sketch import Sheet
@@ -30,7 +31,7 @@ class MapData:
     artist, columns `artist`, `lines` and a share for each cluster id ("-1" is noise), or None
     where the lyrics name no artist. model, seed: quoted under the title. cluster_ids, theme_ids:
     what clusters and themes are called, their numbers where empty. cluster_colours, theme_colours:
-    by id, those that keep the colour they had.
+    by id, those that keep the colour they had. marks: of each cluster, none where empty.
     """
 
     xy: Array
@@ -49,6 +50,16 @@ class MapData:
     theme_ids: tuple[int, ...] = ()
     cluster_colours: Mapping[int, Colour] = field(default_factory=dict)
     theme_colours: Mapping[int, Colour] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+
+    def mark(self, cluster: int) -> Mark:
+        """How a cluster is marked."""
+        return self.marks[cluster] if self.marks else ""
+
+    def cluster_name(self, cluster: int) -> str:
+        """Its id, its terms and the sign of its mark, as pictures name it."""
+        text = f"{self.cluster_id(cluster)} {self.cluster_terms[cluster]}".strip()
+        return signed(text, self.mark(cluster))
 
     def cluster_id(self, cluster: int) -> int:
         """What a cluster is called."""

@@ -88,7 +88,7 @@ def _panel(
         sketch.text(label, left - sketch.sheet.px(16), y, 22, GREY, align="right", middle=True)
     edge = (zip(xs, place(upper), strict=True), zip(xs[::-1], place(lower)[::-1], strict=True))
     outline = [point for side in edge for point in side]
-    sketch.area([(float(x), float(y)) for x, y in outline], _LINE, 0.2)
+    sketch.polygon([(float(x), float(y)) for x, y in outline], _LINE, 0.2)
     ys = place(mean)
     for i in range(len(xs) - 1):
         start, end = (float(xs[i]), float(ys[i])), (float(xs[i + 1]), float(ys[i + 1]))

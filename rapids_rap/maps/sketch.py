@@ -25,7 +25,8 @@ from PIL import Image as Pillow
 
 from rapids_rap.arrays import UInt8s
 from rapids_rap.maps.fonts import Typeface
-from rapids_rap.maps.palette import INK, Colour
+from rapids_rap.maps.marks import FADES, STRIPE, Mark
+from rapids_rap.maps.palette import INK, Colour, faded
 
 Align = Literal["left", "center", "right"]
 GREY = (110, 110, 110)
@@ -174,6 +175,28 @@ class Sketch:
             )
         )
 
+    def area(
+        self, x: float, y: float, width: float, height: float, fill: Colour, mark: Mark = ""
+    ) -> None:
+        """A filled rectangle, with the stripes of a mark."""
+        between, inside = FADES[mark]
+        self.frame(x, y, width, height, faded(fill, between))
+        if not mark or width <= 0 or height <= 0:
+            return
+        step = max(2, self.sheet.px(STRIPE))
+        starts = np.arange(x - height, x + width, 2 * step)
+        corners = np.array([(0, 0), (step, 0), (step + height, height), (height, height), (0, 0)])
+        places = np.concatenate([corners + np.array([start, y]) for start in starts])
+        codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(starts)
+        stripes = PathPatch(
+            Path(places, codes),
+            transform=PIXELS,
+            facecolor=_unit(faded(fill, inside)),
+            linewidth=0,
+        )
+        self.figure.add_artist(stripes)
+        stripes.set_clip_path(Rectangle((x, y), width, height, transform=PIXELS))
+
     def line(
         self,
         start: tuple[float, float],
@@ -229,7 +252,9 @@ class Sketch:
             )
         )
 
-    def area(self, corners: Sequence[tuple[float, float]], colour: Colour, opacity: float) -> None:
+    def polygon(
+        self, corners: Sequence[tuple[float, float]], colour: Colour, opacity: float
+    ) -> None:
         """A polygon behind the lines."""
         path = Path([*corners, corners[0]], closed=True)
         self.figure.add_artist(

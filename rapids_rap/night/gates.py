@@ -13,6 +13,7 @@ from typing import Any
 from rapids_rap.config import NightlyConfig
 
 NO_FIGURE = "not computed in both nights"
+NO_VOTES = "several layouts voted in only one of the nights, or in none"
 OTHER_SONGS = "measured on other songs, for the nights' models were trained on different ones"
 FIRST = "no night was published before"
 
@@ -21,7 +22,8 @@ FIRST = "no night was published before"
 class Facts:
     """What gates judge, of one night. shares are 0 to 1; a figure is None where not computed.
 
-    meaning: the 95 % interval of what clusters tell of the lexicon's categories.
+    meaning: the 95 % interval of what clusters tell of the lexicon's categories. stability: that of
+    their mean recurrence on other songs. agreement: the mean share of votes, None of one layout.
     """
 
     clusters: int
@@ -29,12 +31,15 @@ class Facts:
     retrieval: float | None
     dbcv: float | None
     meaning: Sequence[float] | None = None
+    stability: Sequence[float] | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
 class Change:
     """What became of the published night. lines_lost, ids_kept: shares of its lines, clusters.
 
+    A cluster counts as much as it was sure of being there again (`tables.doubts.firmness`).
     other_songs: its retrieval was measured on other songs than tonight's, because the nights'
     models were trained on different ones.
     """
@@ -85,7 +90,7 @@ def judge(now: Facts, change: Change | None, limits: NightlyConfig) -> list[Gate
             "min_ids_kept",
             change.ids_kept if change else None,
             limits.min_ids_kept,
-            "share of its clusters that are still there",
+            "share of its clusters that are still there, each by its stability or its votes",
             absent="it had no cluster" if change else FIRST,
         ),
         _most(
@@ -104,10 +109,24 @@ def judge(now: Facts, change: Change | None, limits: NightlyConfig) -> list[Gate
         ),
         _most(
             "max_meaning_fall",
-            _sure_fall(before, now),
+            _sure_fall(before, now, "meaning"),
             limits.max_meaning_fall,
             "relative fall of what clusters tell of the lexicon, beyond both intervals",
             absent=NO_FIGURE if change else FIRST,
+        ),
+        _most(
+            "max_stability_fall",
+            _sure_fall(before, now, "stability"),
+            limits.max_stability_fall,
+            "relative fall of how clusters recur on other songs, beyond both intervals",
+            absent=NO_FIGURE if change else FIRST,
+        ),
+        _most(
+            "max_agreement_fall",
+            _fall(before, now, "agreement", relative=True),
+            limits.max_agreement_fall,
+            "relative fall of the share of layouts that agree on a line's cluster",
+            absent=NO_VOTES if change else FIRST,
         ),
     ]
 
@@ -141,14 +160,17 @@ def _fall(before: Facts | None, now: Facts, figure: str, *, relative: bool) -> f
     return float((old - new) / old) if old > 0 else 0.0
 
 
-def _sure_fall(before: Facts | None, now: Facts) -> float | None:
+def _sure_fall(before: Facts | None, now: Facts, figure: str) -> float | None:
     """From the lower end of the interval before to the upper end now, of the former; 0 for none.
 
-    A figure over a few hundred lines with a hit moves by itself: only what it surely lost counts.
+    A figure over a few hundred lines with a hit, or of a few subsamples, moves by itself: only what
+    it surely lost counts.
     """
-    if before is None or before.meaning is None or now.meaning is None:
+    earlier = getattr(before, figure) if before else None
+    later = getattr(now, figure)
+    if earlier is None or later is None:
         return None
-    old, new = before.meaning[0], now.meaning[1]
+    old, new = earlier[0], later[1]
     return max(0.0, (old - new) / old) if old > 0 else 0.0
 
 

@@ -18,8 +18,10 @@ _FIGURES = {
     "clusters": ("clusters", "Clusters of the run."),
     "themes": ("themes", "Themes of the run."),
     "noise_share": ("noise_share", "Share of lines in no cluster."),
+    "agreement": ("agreement", "Share of layouts that agree on a line's cluster."),
+    "stability": ("stability", "Mean recurrence of clusters on other songs."),
 }
-_CHANGES = ("kept", "born", "dead", "split", "merged")
+_CHANGES = ("kept", "born", "dead", "lost", "churned", "split", "merged")
 
 
 def render_metrics(status: Mapping[str, Any]) -> str:

@@ -130,6 +130,8 @@ class _Groups(_Part):
 class _Clusters(_Groups):
     split: list[_ClusterSplit]
     merged: list[_ClusterMerge]
+    lost: list[Count] | None = None
+    churned: list[Count] | None = None
 
 
 class _Themes(_Groups):
@@ -168,6 +170,8 @@ class RecordFile(_Part):
     texts: _Texts
     lines: _Flow
     noise_share: float = Field(ge=0, le=1)
+    agreement: float | None = Field(None, ge=0, le=1)
+    stability: float | None = Field(None, ge=0, le=1)
     clusters: _Clusters
     themes: _Themes
     unused_labels: list[_Unused]

@@ -10,10 +10,12 @@ from typing import Any
 from rapids_rap.config import NightlyConfig
 from rapids_rap.night import drift, gates
 from rapids_rap.night.basis import InputChanges
+from rapids_rap.night.churn import changed_clusters
 from rapids_rap.night.readback import RecordFile, check_fields, read_table
 from rapids_rap.quality.figures import Figure, top_figures
 from rapids_rap.runs.names import NIGHT
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.doubts import firmness, mean_agreement
 
 SCHEMA_VERSION = 1
 RETRIEVAL = "next_line_retrieval"  # what a gate judges
@@ -83,7 +85,13 @@ def make_record(
             "gone": flow.lines_gone,
         },
         "noise_share": counts["noise_lines"] / counts["kept"],
-        "clusters": {"total": counts["clusters"], **identity["clusters"]},
+        "agreement": mean_agreement(built.clusters, built.manifest),
+        "stability": now.get("stability"),
+        "clusters": {
+            "total": counts["clusters"],
+            **identity["clusters"],
+            **changed_clusters(before, built),
+        },
         "themes": {"total": counts["themes"], **identity["themes"]},
         "unused_labels": identity["unused_labels"],
         "drift": drift.report(
@@ -115,8 +123,14 @@ def _facts(run: Run) -> gates.Facts:
         noise=counts["noise_lines"] / counts["kept"],
         retrieval=figures.get(RETRIEVAL),
         dbcv=figures.get("dbcv"),
-        meaning=top_figures(run.quality).get("meaning.lexicon", Figure(None)).interval,
+        meaning=_interval(run, "meaning.lexicon"),
+        stability=_interval(run, "stability"),
+        agreement=mean_agreement(run.clusters, run.manifest),
     )
+
+
+def _interval(run: Run, key: str) -> Sequence[float] | None:
+    return top_figures(run.quality).get(key, Figure(None)).interval
 
 
 def _apart(before: Run | None, built: Run) -> frozenset[str]:
@@ -129,12 +143,13 @@ def _apart(before: Run | None, built: Run) -> frozenset[str]:
 def _change(before: Run | None, built: Run, flow: drift.Flow) -> gates.Change | None:
     if before is None:
         return None
-    clusters = built.manifest["identity"]["clusters"]
-    there = len(clusters["kept"]) + len(clusters["dead"])
+    kept = set(built.manifest["identity"]["clusters"]["kept"])
+    firm = firmness(before.clusters, before.manifest)
+    there = sum(firm.values())
     return gates.Change(
         before=_facts(before),
         lines_lost=flow.lines_gone / flow.lines_before if flow.lines_before else 0.0,
-        ids_kept=len(clusters["kept"]) / there if there else None,
+        ids_kept=sum(firm[own] for own in kept & firm.keys()) / there if there else None,
         other_songs=RETRIEVAL in _apart(before, built),
     )
 
@@ -159,6 +174,14 @@ def sentences(record: Record) -> list[str]:
         _groups("clusters", record["clusters"]),
         _groups("themes", record["themes"]),
         f"  noise: {record['noise_share']:.1%} of lines",
+        *(
+            f"  {name}: {record[name]:.3f} ({meaning})"
+            for name, meaning in (
+                ("agreement", "share of layouts that agree on a line's cluster"),
+                ("stability", "recurrence of clusters on other songs"),
+            )
+            if record.get(name) is not None
+        ),
     ]
     said += _drift(record["drift"])
     said += [
@@ -170,7 +193,9 @@ def sentences(record: Record) -> list[str]:
 
 def _groups(kind: str, groups: Mapping[str, Any]) -> str:
     parts = [f"{len(groups['kept'])} kept"]
-    parts += [f"{name} {_listed(groups[name])}" for name in ("born", "dead") if groups[name]]
+    churn = groups.get("churned")  # nights of earlier versions don't tell it from loss
+    names = ("born", "dead") if churn is None else ("born", "lost", "churned")
+    parts += [f"{name} {_listed(groups[name])}" for name in names if groups[name]]
     parts += [
         f"{s['cluster' if kind == 'clusters' else 'theme']} split into {_listed(s['into'])}"
         for s in groups["split"]
@@ -218,13 +243,19 @@ def figures(record: Record) -> dict[str, float]:
     }
     for name in ("kept", "born", "dead", "split", "merged"):
         numbers[f"clusters_{name}"] = len(record["clusters"][name])
+    for name in ("lost", "churned"):  # since clusters in doubt are told apart
+        if name in record["clusters"]:
+            numbers[f"clusters_{name}"] = len(record["clusters"][name])
+    for name in ("agreement", "stability"):
+        if record.get(name) is not None:
+            numbers[name] = record[name]
     return numbers
 
 
 def figures_of_rest(record: Record) -> dict[str, float]:
     """`figures` of a night on which the published run stayed: nothing came, nothing went."""
     still = ("lines_new", "lines_gone", "texts_new", "texts_embedded", "texts_gone")
-    changes = ("born", "dead", "split", "merged")
+    changes = ("born", "dead", "split", "merged", "lost", "churned")
     kept = {"clusters_kept": record["clusters"]["total"]}
     return (
         figures(record)

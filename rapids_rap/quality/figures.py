@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 Interval = tuple[float, float]
 
+RECURRING = "recurring."  # before the key of a figure of the clusters that are there again alone
+
 TOO_FEW_SONGS = "too few songs"  # for an interval
 NO_SONGS = "no songs known"  # so that nothing says which lines are independent
 
@@ -41,8 +43,9 @@ class Declaration:
     lower_is_better: and not higher. ideal: its baseline is the best there is, so that nothing beats
     it. may_decide: whether it may say that one run is better; figures that fewer and rounder
     clusters, or whitening by its very definition, improve may not. watched: from night to night.
-    memorised: measures memory on songs that a model was trained on. family: of figures that are
-    read alike. reading: a note that always stands beside it.
+    memorised: measures memory on songs that a model was trained on. of_clusters: it may decide, and
+    clusters that are not there again could win by it. family: of figures that are read alike.
+    reading: a note that always stands beside it.
     """
 
     key: str
@@ -54,6 +57,7 @@ class Declaration:
     may_decide: bool = True
     watched: bool = False
     memorised: bool = False
+    of_clusters: bool = False
     family: str = ""
     reading: str = ""
 
@@ -83,6 +87,7 @@ DECLARATIONS = (
             may_decide=not lower,
             watched=not lower,
             memorised=memorised,
+            of_clusters=not lower,
             family=TRAITS if lower else "",
         )
         for key, chinese, lower, memorised in (
@@ -124,11 +129,13 @@ DECLARATIONS = (
         explained="聚类内部是否稠密、之间是否空疏，不论形状（−1 至 1）。",
         unit="-1 to 1",
         watched=True,
+        of_clusters=True,
     ),
     Declaration(
         key="dbcv_layout",
         chinese="基于密度的有效性（地图）",
         unit="-1 to 1",
+        of_clusters=True,
     ),
     Declaration(
         key="trustworthiness",
@@ -172,6 +179,7 @@ DECLARATIONS = (
         chinese="相邻行同聚类",
         unit="Cohen's kappa",
         memorised=True,
+        of_clusters=True,
     ),
     Declaration(
         key="next_line_retrieval",
@@ -232,6 +240,12 @@ DECLARATIONS = (
         may_decide=False,
         watched=True,
     ),
+    Declaration(
+        key=f"{RECURRING}coverage",
+        chinese="再现的聚类的覆盖率",
+        unit="share",
+        may_decide=False,  # one cluster of everything would win
+    ),
     # Of the benchmarks' scorer alone.
     Declaration(key="coverage", chinese="覆盖率", unit="share"),
     Declaration(
@@ -249,9 +263,13 @@ _BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}
 def declared(key: str) -> Declaration:
     """What is declared of a figure, `section.figure` or `figure`.
 
-    Of one that this version does not know: its key for a name; a `silhouette_of_stanzas` is read as
+    A figure of the clusters that recur, `recurring.KEY`, is what KEY is, of these. Of one that this
+    version does not know: its key for a name; a `silhouette_of_stanzas` is read as
     every silhouette, an `alignment_of_songs` as the alignment, any other as higher is better.
     """
+    if key.startswith(RECURRING) and key not in _BY_KEY:
+        own = declared(key.removeprefix(RECURRING))
+        return replace(own, key=key, chinese=f"再现的聚类：{own.chinese}")
     last = key.rpartition(".")[2]
     if known := _BY_KEY.get(key) or _BY_KEY.get(last):
         return known

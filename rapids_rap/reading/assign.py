@@ -33,6 +33,7 @@ from rapids_rap.errors import ConfigError
 from rapids_rap.reading.run_space import SAID, run_config, run_space
 from rapids_rap.runs.run import Run
 from rapids_rap.settings import change_config
+from rapids_rap.tables.doubts import ASK, Doubts, find_doubts
 
 NOISE = -1
 VOTERS = 15  # neighbours with a vote: measured best of 5 to 50, see docs/assign.md
@@ -56,6 +57,8 @@ COLUMNS = (
     "known",
     "nearest_text",
     "similarity",
+    "agreement",
+    "stability_class",
 )
 
 
@@ -65,7 +68,8 @@ class Assigned:
 
     cluster: -1 is noise, also where the confidence is below the one asked for, and where no text of
     the run is near; the latter has confidence 0. known: the run has this very text. similarity:
-    cosine to `nearest_text`, in the space of the run's neighbours.
+    cosine to `nearest_text`, in the space of the run's neighbours. agreement, stability_class: of
+    the cluster, as far as the run knows them; null for noise.
     """
 
     lines: pd.DataFrame
@@ -107,10 +111,12 @@ def assign(run: Run, config: Config, backend: Backend, min_confidence: float = 0
         found.loc[new, "confidence"] = confidence
         found.loc[new, "nearest"] = answers.nearest
         found.loc[new, "similarity"] = answers.similarity
-    lines = _table(corpus, found, base)
-    return Assigned(
-        lines, corpus.files, _by_cluster(lines, run), _sentences(lines, found), corpus.warnings
+    lines = _table(corpus, found, base, run.clusters)
+    said = (
+        *_sentences(lines, found),
+        *_doubts_said(lines, find_doubts(run.clusters, run.manifest)),
     )
+    return Assigned(lines, corpus.files, _by_cluster(lines, run), said, corpus.warnings)
 
 
 def assign_config(run: Run, inputs: Sequence[Path], settings: Sequence[str]) -> Config:
@@ -268,7 +274,9 @@ def _known(place: Int64s, labels: Int64s) -> pd.DataFrame:
     )
 
 
-def _table(corpus: Corpus, found: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+def _table(
+    corpus: Corpus, found: pd.DataFrame, base: pd.DataFrame, clusters: pd.DataFrame
+) -> pd.DataFrame:
     each = found.loc[corpus.lines["text_id"]].reset_index(drop=True)
     themes = base.drop_duplicates("cluster").set_index("cluster")["theme"]
     lines = corpus.lines.assign(
@@ -279,17 +287,42 @@ def _table(corpus: Corpus, found: pd.DataFrame, base: pd.DataFrame) -> pd.DataFr
         nearest_text=base["text_norm"].iloc[each["nearest"]].array,
         similarity=each["similarity"].round(4),
     )
+    known = clusters[clusters["cluster"] >= 0].set_index("cluster")
+    known = known.reindex(columns=["agreement", "stability_class"])  # older runs lack them
+    classes = known["stability_class"].replace("", None)
+    lines["agreement"] = lines["cluster"].map(known["agreement"]).astype("float64")
+    lines["stability_class"] = lines["cluster"].map(classes).astype("str")
     return lines[list(COLUMNS)]
 
 
 def _by_cluster(lines: pd.DataFrame, run: Run) -> pd.DataFrame:
-    """cluster, lines, share, confidence (mean), top_terms; noise first."""
+    """cluster, lines, share, confidence (mean), in_doubt where known, top_terms; noise first."""
     out = lines.groupby("cluster", sort=True).agg(
         lines=("cluster", "size"), confidence=("confidence", "mean")
     )
     out.insert(1, "share", out["lines"] / len(lines))
     terms = run.clusters.set_index("cluster")["top_terms"]
+    doubts = find_doubts(run.clusters, run.manifest)
+    if doubts.by:
+        out["in_doubt"] = [doubts.mark(own) for own in out.index.tolist()]
     return out.assign(top_terms=terms.reindex(out.index).fillna("")).reset_index()
+
+
+def _doubts_said(lines: pd.DataFrame, doubts: Doubts) -> list[str]:
+    """How many of the lines in clusters are in clusters that may not be there again."""
+    own = lines.loc[lines["cluster"] != NOISE, "cluster"]
+    if not len(own):
+        return []
+    if not doubts.by:
+        return [f"Whether the clusters would be there again is not known: {ASK} measures it."]
+    weak = int(own.isin(list(doubts.marks)).sum())
+    share = f"{weak:,} of the {len(own):,} lines in clusters ({weak / len(own):.0%}) are in"
+    if doubts.by == "stability":
+        return [f"{share} doubtful or unstable clusters."]
+    return [
+        f"{share} clusters with less than half of the votes; whether clusters recur on other songs "
+        f"is not known: {ASK} measures it."
+    ]
 
 
 def _sentences(lines: pd.DataFrame, found: pd.DataFrame) -> tuple[str, ...]:

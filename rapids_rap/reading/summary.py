@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from rapids_rap.runs.cells import escape_cells
 from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
+from rapids_rap.tables.doubts import ASK, Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
@@ -27,8 +28,15 @@ def summarize(run: Run, cluster: int | None = None) -> list[str | pd.DataFrame]:
 
 
 def export_lines(run: Run, cluster: int | None, form: Form) -> bytes:
-    """lines.parquet, or one cluster's rows of it, as the bytes of a file; see `table_bytes`."""
+    """lines.parquet, or one cluster's rows of it, as the bytes of a file; see `table_bytes`.
+
+    Each line has its cluster's `stability_class`, null where that was not computed.
+    """
+    known = run.clusters.set_index("cluster")
     lines = run.lines
+    if "stability_class" in known:
+        classes = known["stability_class"].replace("", None)
+        lines = lines.assign(stability_class=lines["cluster"].map(classes).astype("str"))
     if cluster is not None:
         _check_cluster(run, cluster)
         lines = lines[lines["cluster"] == cluster]
@@ -74,11 +82,9 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
-    again_there = again(run.quality, clusters)[1]
+    again_there = again(run.quality, clusters, run.manifest)[1]
     said = [sentence for sentence in (*sentences, again_there) if sentence]
-    if not clusters.get("stability_class", pd.Series()).any():
-        table = table.drop(columns="stability_class", errors="ignore")
-    table = table.rename(columns={"stability_class": "stability"})
+    table = _with_doubts(table, clusters, find_doubts(clusters, run.manifest))
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
         blocks.append(f"... and {len(table) - CLUSTERS_SHOWN} more in {run.path / 'clusters.csv'}.")
@@ -88,6 +94,22 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
     return blocks
 
 
+def _with_doubts(table: pd.DataFrame, clusters: pd.DataFrame, doubts: Doubts) -> pd.DataFrame:
+    """Its column on what may not be there again: `stability`, else `agreement`, else none."""
+    if doubts.by == "stability":
+        return table.rename(columns={"stability_class": "stability"})
+    table = table.drop(columns="stability_class", errors="ignore")
+    if not doubts.by:
+        return table
+    cells = [
+        f"{votes:.2f} {doubts.sign(own)}".strip() if own >= 0 else ""
+        for own, votes in zip(clusters["cluster"], clusters["agreement"], strict=True)
+    ]
+    out = table.copy()
+    out.insert(list(out.columns).index("theme"), "agreement", cells)
+    return out
+
+
 def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     _check_cluster(run, cluster)
     needed: dict[str, Kind] = {"distinct_lines": "int", "suggested_label": "text"}
@@ -95,8 +117,8 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
     label = run.labels_of("cluster").get(cluster)
-    stability = said_of(row.to_dict())
     path = path_said(row.get("path"), members(run.tree), _theme_labels(run))[1]
+    doubts = find_doubts(run.clusters, run.manifest)
     name += f" ({label})" if label else ""
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
@@ -104,7 +126,7 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
         *([f"Path: {path}"] if path else []),
         *clear_traits(run.cluster_traits).get(cluster, ()),
-        *([f"Stability: {stability}"] if stability else []),
+        *_doubt_said(row.to_dict(), doubts),
     ]
     for title, table in (
         ("Examples nearest the centre:", run.cluster_examples),
@@ -120,6 +142,21 @@ def _theme_labels(run: Run) -> dict[int, str]:
     """What each theme is called, by id."""
     themes = run.themes
     return dict(zip(themes["theme"].tolist(), themes["label"].tolist(), strict=True))
+
+
+def _doubt_said(row: dict[Any, Any], doubts: Doubts) -> list[str]:
+    """Whether the cluster would be there again, or that nobody asked."""
+    own = int(row["cluster"])
+    if own < 0:
+        return []
+    if doubts.by == "stability":
+        stability = said_of(row)
+        return [f"Stability: {stability}"] if stability else []
+    unasked = f"on other songs: not measured ({ASK} does it)."
+    if not doubts.by:
+        return [f"There again {unasked}"]
+    mark = ", less than half" if doubts.mark(own) else ""
+    return [f"Agreement: {row['agreement']:.2f} of the votes{mark}; there again {unasked}"]
 
 
 def _with_intervals(table: pd.DataFrame | None) -> pd.DataFrame | None:

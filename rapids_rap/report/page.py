@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from rapids_rap.config import ReportConfig
+from rapids_rap.maps.marks import SIGNS, signed
 from rapids_rap.quality.figures import interval_of, interval_text
 from rapids_rap.report.device import collect_device
 from rapids_rap.report.figures import (
@@ -34,9 +35,10 @@ from rapids_rap.tables.artists import (
     TOO_WIDE,
     lift_interval,
 )
+from rapids_rap.tables.doubts import Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 from rapids_rap.tables.space import common_direction
-from rapids_rap.tables.stability import CHINESE, WEAK, again, happens, said_of
+from rapids_rap.tables.stability import CHINESE, again, doubt_of, happens
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -66,6 +68,7 @@ THEME_COLUMNS = (
     Column("lines", "行", "lines", "int"),
     Column("share", "占比", "share", "share"),
     Column("top_terms", "代表词", "top terms"),
+    Column("in_doubt", "存疑聚类", "clusters in doubt", "int"),
 )
 CLUSTER_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"),
@@ -148,11 +151,11 @@ def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.labels_of("cluster")
-    themes = records(run.themes)
-    paths = said_paths(clusters, themes, run.tree)
+    doubts = find_doubts(run.clusters, run.manifest)
+    paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
-        row["stability_said"] = _class(row)
+        row["stability_said"] = _class(row, doubts)
         row["path_said"] = paths.get(row["cluster"])
     return render_page(
         "report.html.j2",
@@ -169,26 +172,27 @@ def render_report(run: Run, config: ReportConfig) -> str:
         fact_columns=FACT_COLUMNS,
         told_by_form=told_by_form(run.cluster_traits, run.clusters),
         memory=memory_note(run.quality),
-        again=again(run.quality, run.clusters),
-        stability=_stability(run.cluster_stability),
+        again=again(run.quality, run.clusters, run.manifest),
+        stability=_marked(_stability(run.cluster_stability, doubts), doubts),
         stability_columns=STABILITY_COLUMNS,
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
-        themes=themes,
-        theme_columns=THEME_COLUMNS,
-        clusters=clusters,
+        themes=_themes(run, doubts),
+        theme_columns=THEME_COLUMNS if doubts.by else THEME_COLUMNS[:-1],
+        clusters=_marked(clusters, doubts),
+        doubts=doubts,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
-        cards=_cards(run, config, clusters),
+        cards=_cards(run, config, clusters, doubts),
         size_said=size_said(run.manifest),
         size_rows=records(run.cluster_sizes),
         size_columns=SIZE_COLUMNS,
         shown=CARDS,
-        emotions=_emotions(run.cluster_emotions),
+        emotions=_marked(_emotions(run.cluster_emotions), doubts),
         emotion_columns=emotion_columns(run),
-        artists=_artists(run.artist_clusters, clusters),
+        artists=_artists(run.artist_clusters, clusters, doubts),
         artist_columns=ARTIST_COLUMNS,
-        regions=with_intervals(run.cluster_regions),
+        regions=_marked(with_intervals(run.cluster_regions), doubts),
         region_columns=REGION_COLUMNS,
         **_origin(run),
         stage_columns=STAGE_COLUMNS,
@@ -198,20 +202,36 @@ def render_report(run: Run, config: ReportConfig) -> str:
     )
 
 
-def _class(row: Row) -> str | None:
-    """The class of a cluster, with a mark where it may not be there again."""
-    name = str(row.get("stability_class") or "")
-    mark = "⚠ " if name in WEAK else ""
-    return f"{mark}{CHINESE.get(name, '')} {name}".strip() or None
+def _class(row: Row, doubts: Doubts) -> str | None:
+    """The class of a cluster, or that few layouts voted for it, with its sign."""
+    own = int(row["cluster"])
+    name = str(row.get("stability_class") or "") or doubts.mark(own)
+    return f"{doubts.sign(own)} {CHINESE.get(name, '')} {name}".strip() or None
 
 
-def _stability(table: pd.DataFrame | None) -> list[Row]:
+def _marked(rows: list[Row], doubts: Doubts) -> list[Row]:
+    """The rows with `mark`, the sign of their cluster, which the page sets beside its number."""
+    for row in rows:
+        row["mark"] = doubts.sign(int(row["cluster"]))
+    return rows
+
+
+def _themes(run: Run, doubts: Doubts) -> list[Row]:
+    """The rows of themes.csv, with how many of their clusters are in doubt."""
+    weak = run.clusters["cluster"].isin(list(doubts.marks)).groupby(run.clusters["theme"]).sum()
+    rows = records(run.themes)
+    for row in rows:
+        row["in_doubt"] = None if row["theme"] == NOISE else int(weak.get(row["theme"], 0))
+    return rows
+
+
+def _stability(table: pd.DataFrame | None, doubts: Doubts) -> list[Row]:
     """The rows of cluster_stability.csv as they are read; none where it was not computed."""
     rows = records(table)
     for row in rows:
         limits = interval_of([row.get("stability_low"), row.get("stability_high")])
         row["interval"] = interval_text(limits) or None
-        row["stability_said"] = _class(row)
+        row["stability_said"] = _class(row, doubts)
         row["happens"] = happens(row)
     return rows
 
@@ -270,7 +290,7 @@ def _counts(run: Run) -> Row:
     return row
 
 
-def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row]) -> list[Row]:
+def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row], doubts: Doubts) -> list[Row]:
     """The largest clusters, then noise, each with all that is known of it."""
     by_size = sorted(clusters, key=lambda row: (-(row["lines"] or 0), row["cluster"]))
     chosen = [row for row in by_size if row["cluster"] != NOISE][:CARDS]
@@ -301,10 +321,19 @@ def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row]) -> list[Row]
             }
             for name in categories
         ]
-        said = said_of(row)
-        weak = row.get("stability_class") in WEAK
+        weak = doubts.mark(int(row["cluster"]))
+        said = doubt_of(row, weak) if row["cluster"] != NOISE else ""
         own_traits = traits.get(row["cluster"], [])
-        cards.append({"row": row, **card, "traits": own_traits, "stability": said, "weak": weak})
+        cards.append(
+            {
+                "row": row,
+                **card,
+                "traits": own_traits,
+                "stability": said,
+                "weak": weak,
+                "sign": SIGNS[weak],
+            }
+        )
     return cards
 
 
@@ -328,7 +357,7 @@ def _emotions(table: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _artists(table: pd.DataFrame | None, clusters: Sequence[Row]) -> list[Row]:
+def _artists(table: pd.DataFrame | None, clusters: Sequence[Row], doubts: Doubts) -> list[Row]:
     """The artists with most lines, each with the clusters that hold most of them."""
     if table is None:
         return []
@@ -342,7 +371,8 @@ def _artists(table: pd.DataFrame | None, clusters: Sequence[Row]) -> list[Row]:
         best = sorted(shares, key=lambda item: -item[0])[: len(_PLACES)]
         for place, (share, key) in zip(_PLACES, best, strict=False):
             name = "·".join(terms[key].split("、")[:2])
-            kept[place] = f"{100 * share:.0f}% {key} {name}" if share else None
+            text = signed(f"{100 * share:.0f}% {key} {name}", doubts.mark(int(key)))
+            kept[place] = text if share else None
         rows.append(kept)
     return rows
 

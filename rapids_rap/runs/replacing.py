@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from rapids_rap.runs.files import (
     write_bytes,
     write_json,
 )
-from rapids_rap.runs.names import MANIFEST, OWN_FILES, PENDING
+from rapids_rap.runs.names import MANIFEST, MAPS, OWN_FILES, PENDING
 from rapids_rap.runs.run import read_json
 from rapids_rap.runs.seal import write_manifest
 
 _LIST = "list.json"
+_REPLACED = (*(name for name in OWN_FILES if name != MANIFEST), *(f"maps/{name}" for name in MAPS))
 
 
 def replace_files(path: Path, files: Mapping[str, bytes], record: Mapping[str, Any]) -> None:
@@ -38,12 +39,13 @@ def replace_files(path: Path, files: Mapping[str, bytes], record: Mapping[str, A
     """
     folder = path / PENDING
     shutil.rmtree(folder, ignore_errors=True)
+    _require_own_places(path, files)
     try:
         with explain_os_errors(folder):
             folder.mkdir()
         for name, data in files.items():
-            write_bytes(folder / name, data)
-        entries = {name: _entry(folder / name) for name in files}
+            write_bytes(_waiting(folder, name), data)
+        entries = {name: _entry(_waiting(folder, name)) for name in files}
         with stopping.held():
             write_json(folder / _LIST, {"files": entries, "record": dict(record)})
             finish_replacing(path)
@@ -68,15 +70,17 @@ def finish_replacing(path: Path) -> bool:
         return False
     folder = path / PENDING
     listed = _read_list(folder)
+    _require_own_places(path, listed["files"])
     with explain_os_errors(path):
         for name, entry in listed["files"].items():
-            new, old = folder / name, path / name
+            new, old = _waiting(folder, name), path / name
             if os.path.lexists(new):
                 _require_written(new, entry)
                 new.replace(old)
             elif _entry(old) != entry:
                 raise InputError(f"{new}: is missing; take {folder} away and verify the run.")
-        sync_folder(path)
+        for place in {(path / name).parent for name in (*listed["files"], MANIFEST)}:
+            sync_folder(place)
     manifest = read_json(path / MANIFEST)
     files = dict(sorted({**manifest["files"], **listed["files"]}.items()))
     write_manifest(path, {**manifest, **listed["record"], "files": files})
@@ -89,10 +93,22 @@ def _read_list(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         listed = read_json(folder / _LIST)
         files, record = listed["files"], listed["record"]
-        own = files.keys() <= set(OWN_FILES) - {MANIFEST} and record.keys() <= {"stability"}
+        own = files.keys() <= set(_REPLACED) and record.keys() <= {"stability"}
         if own and not folder.is_symlink():
             return {"files": files, "record": record}
     raise InputError(f"{folder}: holds something that no run does; take it away.")
+
+
+def _waiting(folder: Path, name: str) -> Path:
+    """Where a file waits: beside the others, for a folder within could lead elsewhere."""
+    return folder / name.replace("/", "-")
+
+
+def _require_own_places(path: Path, names: Iterable[str]) -> None:
+    """Raise `InputError` where a folder of the run is none, or a link to one elsewhere."""
+    for place in sorted({(path / name).parent for name in names} - {path}):
+        if place.is_symlink() or not place.is_dir():
+            raise InputError(f"{place}: is no folder of the run; take it away and run again.")
 
 
 def _require_written(file: Path, entry: Mapping[str, Any]) -> None:

@@ -139,7 +139,7 @@ class Run:
     def revised(self, **parts: Any) -> Run:
         """The run as it will be read with these parts, such as `clusters`, in place of its own."""
         other = Run(self.path, self.manifest)
-        other.__dict__.update(parts)  # where `cached_property` looks first
+        other.__dict__.update({**self.__dict__, **parts})  # where `cached_property` looks first
         return other
 
     @functools.cached_property

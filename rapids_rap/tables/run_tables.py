@@ -15,6 +15,7 @@ from rapids_rap.tables.stability import with_stability
 from rapids_rap.words.terms import METHODS
 
 NOISE = -1
+MAP_TERMS = 3  # terms that label a cluster on a map
 TOP_TERMS = 10  # terms quoted in clusters.csv and themes.csv; the rest is in cluster_terms.csv
 
 

@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Int64s
+from rapids_rap.tables import doubts
+from rapids_rap.tables.doubts import ASK, find_doubts, have_voted, mean_agreement
 
 OWN = ("stability", "stability_low", "stability_high", "stability_class")
 LASTING = ("stable", "highly stable")
-WEAK = ("doubtful", "unstable")
 OFTEN = 0.2  # of the subsamples: rarer fates are not told
-CHINESE = {
-    "highly stable": "非常稳定",
-    "stable": "稳定",
-    "doubtful": "存疑",
-    "unstable": "不稳定",
-}
+CHINESE = {"highly stable": "非常稳定", "stable": "稳定", **doubts.CHINESE}
 
 
 def with_stability(clusters: pd.DataFrame, found: pd.DataFrame | None) -> pd.DataFrame:
@@ -39,16 +35,21 @@ def with_stability(clusters: pd.DataFrame, found: pd.DataFrame | None) -> pd.Dat
     return out
 
 
-def again(quality: Mapping[str, Any], clusters: pd.DataFrame) -> tuple[str, str]:
-    """How much would be there again, in Chinese and English; "" where it was not computed.
+def again(
+    quality: Mapping[str, Any], clusters: pd.DataFrame, manifest: Mapping[str, Any]
+) -> tuple[str, str]:
+    """How much would be there again, in Chinese and English, or the command that tells it.
 
-    quality, clusters: quality.json and clusters.csv.
+    quality, clusters, manifest: quality.json, clusters.csv and manifest.json (`config` is read).
+    "" where there is no cluster.
     """
     entry = quality.get("stability")
     value = entry.get("value") if isinstance(entry, Mapping) else None
-    if not isinstance(value, int | float) or "stability_class" not in clusters:
-        return "", ""
     real = clusters[clusters["cluster"] >= 0]
+    if not len(real):
+        return "", ""
+    if not isinstance(value, int | float) or "stability_class" not in clusters:
+        return _unmeasured(entry, real, manifest)
     lasting = real[real["stability_class"].isin(LASTING)]
     share = lasting["lines"].sum() / max(1, real["lines"].sum())
     english = (
@@ -61,7 +62,10 @@ def again(quality: Mapping[str, Any], clusters: pd.DataFrame) -> tuple[str, str]
     )
     chance = entry.get("baseline") if isinstance(entry, Mapping) else None
     if not isinstance(chance, int | float):
-        return f"{chinese}）。", f"{english})."
+        return (
+            f"{chinese}）。尚未与无结构的向量比较：请运行 rapids-rap stability RUN。",
+            f"{english}). No null stands beside it: {ASK} makes it.",
+        )
     chinese += f"，无结构的向量为 {chance:.2f}）"
     english += f"; {chance:.2f} of vectors without structure)"
     if value <= chance:
@@ -71,6 +75,50 @@ def again(quality: Mapping[str, Any], clusters: pd.DataFrame) -> tuple[str, str]
             "more than chance.",
         )
     return f"{chinese}。", f"{english}."
+
+
+def _unmeasured(entry: Any, real: pd.DataFrame, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Of a run whose clusters were not resampled: why not, and what its layouts say."""
+    note = str(entry.get("note") or "") if isinstance(entry, Mapping) else ""
+    why = note.removeprefix("not computed: ")
+    votes = _votes_said(real, manifest)
+    if why and "rapids-rap" not in why:
+        return (
+            f"换一批歌曲有多少会再现，无法计算（{why}）。{votes[0]}",
+            f"How much of this would be there again on other songs can't be computed: {why}."
+            f"{votes[1]}",
+        )
+    return (
+        f"换一批歌曲有多少会再现，尚未计算：请运行 rapids-rap stability RUN。{votes[0]}",
+        f"How much of this would be there again on other songs was not measured: {ASK} does it."
+        f"{votes[1]}",
+    )
+
+
+def _votes_said(real: pd.DataFrame, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """What is known without resampling: whether layouts agree on the clusters."""
+    share = mean_agreement(real, manifest)
+    if share is not None:
+        few = len(find_doubts(real, manifest).marks)
+        return (
+            f"各布局平均有 {share:.0%} 投票一致，{len(real)} 个聚类中有 {few} 个得票不足半数。",
+            f" Its layouts agree on a line's cluster by {share:.0%} on average; {few} of "
+            f"{len(real)} clusters got less than half of the votes.",
+        )
+    if "agreement" in real and not have_voted(manifest):
+        return "聚类只出自一个布局，换一个种子就会不同。", (
+            " One layout made the clusters, and another seed makes others."
+        )
+    return "", ""
+
+
+def doubt_of(row: Mapping[Any, Any], mark: str) -> str:
+    """What is known of whether a cluster would be there again: its stability, else its votes."""
+    said = said_of(row)
+    votes = row.get("agreement")
+    if said or votes is None or pd.isna(votes):
+        return said
+    return f"agreement {votes:.2f}" + (f", {mark}" if mark else "")
 
 
 def said_of(row: Mapping[Any, Any]) -> str:

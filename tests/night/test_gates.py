@@ -7,14 +7,22 @@ import pytest
 from rapids_rap.config import NightlyConfig
 from rapids_rap.night.gates import Change, Facts, as_json, failed, judge, refusal
 
-GOOD = Facts(clusters=40, noise=0.3, retrieval=0.5, dbcv=0.2, meaning=(0.2, 0.3))
+GOOD = Facts(
+    clusters=40,
+    noise=0.3,
+    retrieval=0.5,
+    dbcv=0.2,
+    meaning=(0.2, 0.3),
+    stability=(0.5, 0.6),
+    agreement=0.75,
+)
 SAME = Change(GOOD, lines_lost=0.0, ids_kept=1.0)
 LIMITS = NightlyConfig()
 
 
 def test_a_night_like_the_last_passes_every_gate():
     """Nothing changed: all gates apply, and all pass."""
-    assert [gate.passed for gate in judge(GOOD, SAME, LIMITS)] == [True] * 9
+    assert [gate.passed for gate in judge(GOOD, SAME, LIMITS)] == [True] * 11
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,8 @@ def test_a_night_like_the_last_passes_every_gate():
         ("max_retrieval_fall", replace(GOOD, retrieval=0.34), SAME),
         ("max_dbcv_fall", replace(GOOD, dbcv=-0.11), SAME),
         ("max_meaning_fall", replace(GOOD, meaning=(0.05, 0.13)), SAME),
+        ("max_stability_fall", replace(GOOD, stability=(0.2, 0.34)), SAME),
+        ("max_agreement_fall", replace(GOOD, agreement=0.55), SAME),
     ],
 )
 def test_each_gate_refuses_its_own_fault(gate, now, change):
@@ -56,6 +66,8 @@ def test_the_first_night_meets_only_absolute_gates():
         "max_retrieval_fall",
         "max_dbcv_fall",
         "max_meaning_fall",
+        "max_stability_fall",
+        "max_agreement_fall",
     }
 
 
@@ -77,6 +89,8 @@ def test_what_was_not_computed_does_not_refuse():
         assert verdicts["max_retrieval_fall"] is None
         assert verdicts["max_dbcv_fall"] is None
         assert verdicts["max_meaning_fall"] is None
+        assert verdicts["max_stability_fall"] is None
+        assert verdicts["max_agreement_fall"] is None
         assert verdicts["min_ids_kept"] is None
     zero = replace(GOOD, retrieval=0.0)
     assert not failed(judge(zero, replace(SAME, before=zero), LIMITS))

@@ -62,7 +62,7 @@ def test_a_night_embeds_only_new_texts_and_says_what_changed(two_nights):
     )
     # The demo model has read these songs, and too few lines are clustered for an interval.
     unjudged = {gate["gate"] for gate in night["gates"] if gate["passed"] is None}
-    assert unjudged == {"max_retrieval_fall", "max_meaning_fall"}
+    assert unjudged == {"max_retrieval_fall", "max_meaning_fall", "max_stability_fall"}
     assert first.night["previous"] is None
     assert {gate["gate"] for gate in first.night["gates"] if gate["passed"]} == {
         "max_noise",

@@ -83,6 +83,31 @@ def test_new_lines_are_placed_and_the_run_stays(sample_run, new_lyrics, tmp_path
     assert found["song"].tolist() == ["夜车"] * 3
 
 
+def test_lines_in_doubtful_clusters_are_marked_and_counted(sample_run, tmp_path):
+    """Votes where nobody resampled; the class where somebody did; neither for noise."""
+    run = open_run(sample_run)
+    config = assign_config(run, [LYRICS], [])
+    table = run.clusters.copy()
+    ids = table.loc[table["cluster"] >= 0, "cluster"].tolist()
+    plain = assign(run, config, CpuBackend())
+    inside = plain.lines["cluster"] >= 0
+    assert plain.lines["agreement"].notna().tolist() == inside.tolist()
+    assert plain.lines["stability_class"].isna().all()
+    assert "less than half of the votes" in plain.sentences[-1]
+    assert "rapids-rap stability RUN" in plain.sentences[-1]
+    table["stability_class"] = ["" if own < 0 else "unstable" for own in table["cluster"]]
+    table.loc[table["cluster"] == ids[0], "stability_class"] = "highly stable"
+    found = assign(run.revised(clusters=table), config, CpuBackend())
+    lines = found.lines
+    assert set(lines.loc[lines["cluster"] == ids[0], "stability_class"]) == {"highly stable"}
+    assert lines.loc[~inside, "stability_class"].isna().all()
+    weak = int((lines["stability_class"] == "unstable").sum())
+    assert found.sentences[-1].startswith(
+        f"{weak:,} of the {int(inside.sum()):,} lines in clusters"
+    )
+    assert found.sentences[-1].endswith("doubtful or unstable clusters.")
+
+
 def test_low_confidence_is_noise(sample_run, new_lyrics):
     """Below --min-confidence a line is noise, and its confidence says why."""
     run = open_run(sample_run)

@@ -243,6 +243,24 @@ def test_an_encoders_common_direction_is_named_on_the_first_page():
     assert 'id="common-direction"' not in render_report(a_run(), ReportConfig())
 
 
+def test_clusters_in_doubt_are_marked_in_place_and_sorted_by_their_number():
+    """The sign is no part of the cell's text or value: neither sorting nor filter sees it."""
+    run = a_run()
+    classes = [
+        "" if own < 0 else ["unstable", "doubtful", "stable"][own % 3]
+        for own in run.clusters["cluster"]
+    ]
+    known = run.clusters.assign(stability_class=classes, stability=0.5)
+    page = render_report(SimpleNamespace(**{**vars(run), "clusters": known}), ReportConfig())
+    assert 'data-v="0" data-mark="??">0</td>' in page
+    assert 'data-v="1" data-mark="?">1</td>' in page
+    assert 'data-v="2">2</td>' in page
+    assert "?? unstable (below 0.60)" in page
+    plain = render_report(run, ReportConfig())
+    assert "data-mark=" not in plain.partition("</style>")[2]
+    assert "rapids-rap stability RUN" in plain
+
+
 def test_noise_has_its_row_and_its_card(page):
     """Noise is reported like a cluster, last among the cards."""
     assert 'id="cluster--1"' in page

@@ -52,7 +52,7 @@ def test_a_table_from_before_stability_gets_its_columns_at_the_end():
 @pytest.mark.parametrize(
     ("chance", "said"),
     [
-        (None, "(mean recurrence 0.70)."),
+        (None, "(mean recurrence 0.70). No null stands beside it: `rapids-rap stability RUN`"),
         (0.2, "(mean recurrence 0.70; 0.20 of vectors without structure)."),
         (0.7, "no better than without structure"),
     ],
@@ -60,17 +60,43 @@ def test_a_table_from_before_stability_gets_its_columns_at_the_end():
 def test_the_sentence_counts_clusters_and_lines_and_tells_chance(chance, said):
     """Half of the clusters with three quarters of the lines; no better than chance is said."""
     table = with_stability(CLUSTERS, with_ids(FOUND, np.array([4, 9])))
-    chinese, english = again({"stability": {"value": 0.7, "baseline": chance}}, table)
+    chinese, english = again({"stability": {"value": 0.7, "baseline": chance}}, table, {})
     assert english.startswith("1 of 2 clusters, with 75% of the clustered lines, would be there")
     assert said in english
     assert "2 个聚类中有 1 个会再现" in chinese
 
 
 @pytest.mark.parametrize("quality", [{}, {"stability": None}, {"stability": {"value": None}}])
-def test_nothing_is_said_where_nothing_was_computed(quality):
-    """Neither of a run without the figure nor of one from before it."""
-    assert again(quality, with_stability(CLUSTERS, None)) == ("", "")
-    assert again({"stability": {"value": 0.5}}, CLUSTERS) == ("", "")
+def test_the_command_is_named_where_nothing_was_computed(quality):
+    """Of a run without the figure, and of one from before it; nothing without any cluster."""
+    for table in (with_stability(CLUSTERS, None), CLUSTERS):
+        chinese, english = again(quality, table, {})
+        assert english.endswith("was not measured: `rapids-rap stability RUN` does it.")
+        assert "rapids-rap stability RUN" in chinese
+    assert again(quality, CLUSTERS[:1], {}) == ("", "")
+
+
+def test_a_reason_that_no_command_mends_is_said():
+    """Too few songs stay too few, whatever is run."""
+    quality = {"stability": {"value": None, "note": "not computed: too few songs: 4 songs"}}
+    english = again(quality, CLUSTERS, {})[1]
+    assert "can't be computed: too few songs: 4 songs." in english
+    assert "rapids-rap" not in english
+
+
+@pytest.mark.parametrize(
+    ("layouts", "said"),
+    [
+        (20, "by 72% on average; 1 of 2 clusters got less than half"),
+        (1, "another seed makes others"),
+    ],
+)
+def test_what_layouts_say_stands_in_for_what_was_not_measured(layouts, said):
+    """Weighted by distinct texts; one layout agrees with itself, which says nothing."""
+    table = CLUSTERS.assign(agreement=[0.9, 0.8, 0.4], distinct_lines=[9, 8, 2])
+    manifest = {"config": {"clusters": {"layouts": layouts}}}
+    assert said in again({}, table, manifest)[1]
+    assert ("%" in again({}, table, manifest)[1]) == (layouts == 20)
 
 
 def test_a_cluster_says_its_stability_and_its_fate():
