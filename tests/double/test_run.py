@@ -54,7 +54,7 @@ SMALL_TABLES = (
     "quality.assess.Scorer",
     "quality.assess._Judge",
     "quality.coherence.",
-    "quality.geometry.dbcv",
+    "quality.geometry.sampled_dbcv",
     "quality.leakage._near",
     "quality.lines.rank_lines",
     "tables.artists._lift",

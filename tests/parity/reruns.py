@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -118,9 +117,7 @@ def _assigned(made: Path, folder: Path, run: Sequence[str]) -> Iterator[ParityFi
 
 
 def _command(command: Sequence[str]) -> None:
-    ended = subprocess.run(
-        list(command), cwd=ROOT, capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
+    ended = subprocess.run(list(command), cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 
