@@ -35,7 +35,8 @@ from rapids_rap.quality.recurrence import HELD_OUT
 from rapids_rap.quality.stability import Keep, Stability
 from rapids_rap.reading.run_maps import redraw_maps
 from rapids_rap.reading.run_space import run_config, stored_vectors
-from rapids_rap.report.page import records, render_report
+from rapids_rap.report.html import records
+from rapids_rap.report.page import render_report
 from rapids_rap.runs.files import json_bytes
 from rapids_rap.runs.folder import csv_bytes
 from rapids_rap.runs.lock import exclusive

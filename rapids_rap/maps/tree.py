@@ -16,7 +16,7 @@ from rapids_rap.maps.scene import MapData
 from rapids_rap.maps.sketch import FAINT, GREY, Sheet, Sketch
 
 ROWS = 160  # clusters that are drawn, the first by number: by default the heaviest
-_PITCH = 34  # pixels of a row in the 2400 x 1800 design
+_PITCH, _WIDE = 34, 64  # pixels of a row in the 2400 x 1800 design, and where there is room
 _HEAD, _FOOT = 250, 190
 _JOINS, _NAMES, _THEMES = 0.46, 0.74, 0.985  # right ends of the columns, of the width
 _TITLE = ("聚类之树", "Tree: what clusters have in common, from all to each")
@@ -83,7 +83,8 @@ class _Drawing:
     def __init__(self, sketch: Sketch, view: _View, rows: dict[int, int]) -> None:
         self.sketch, self.view, self.rows = sketch, view, rows
         sheet = sketch.sheet
-        self.pitch = sheet.px(_PITCH)
+        room = (sheet.height - sheet.px(_HEAD + _FOOT)) / max(1, len(rows))
+        self.pitch = min(sheet.px(_WIDE), max(sheet.px(_PITCH), room))
         self.top = sheet.height - sheet.px(_HEAD)
         self.left, self.right = sheet.px(70), _JOINS * sheet.width
         known = view.tree.strengths[np.isfinite(view.tree.strengths)]

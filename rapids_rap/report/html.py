@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 Row = dict[str, Any]
@@ -43,6 +44,14 @@ def format_cell(value: Any, kind: str) -> str:
         return f"{number:.2f}" if abs(number) < 100 else f"{number:,.0f}"
     form = {"percent": "{:.1f}%", "num": "{:,.3f}", "tenths": "{:,.1f}"}.get(kind, "{:,.0f}")
     return form.format(number)
+
+
+def records(table: pd.DataFrame | None) -> list[Row]:
+    """The rows of a table as dictionaries, with None where a value is missing."""
+    if table is None:
+        return []
+    rows = table.to_dict("records")
+    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in rows]
 
 
 def render_page(template: str, *, script: str = "", **values: Any) -> str:

@@ -15,8 +15,14 @@ import pandas as pd
 
 from rapids_rap.config import ReportConfig
 from rapids_rap.maps.marks import SIGNS, signed
-from rapids_rap.quality.figures import interval_of, interval_text
 from rapids_rap.report.device import collect_device
+from rapids_rap.report.doubts import (
+    STABILITY_COLUMNS,
+    class_said,
+    stability_rows,
+    theme_rows,
+    with_marks,
+)
 from rapids_rap.report.figures import (
     collect_figures,
     collect_spaces,
@@ -24,7 +30,7 @@ from rapids_rap.report.figures import (
     failing,
     split_facts,
 )
-from rapids_rap.report.html import Column, Row, render_page
+from rapids_rap.report.html import Column, Row, records, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.report.layers import SIZE_COLUMNS, said_paths, size_said
 from rapids_rap.runs.run import Run, memory_note
@@ -38,7 +44,7 @@ from rapids_rap.tables.artists import (
 from rapids_rap.tables.doubts import Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
 from rapids_rap.tables.space import common_direction
-from rapids_rap.tables.stability import CHINESE, again, doubt_of, happens
+from rapids_rap.tables.stability import again, doubt_of
 
 NOISE = -1
 CARDS = 30  # clusters with a card of their own, the largest first
@@ -84,17 +90,6 @@ CLUSTER_COLUMNS = (
     Column("agreement", "一致度", "agreement", "num"),
     Column("stability", "稳定性", "stability", "num"),
     Column("stability_said", "再现等级", "there again"),
-)
-STABILITY_COLUMNS = (
-    Column("cluster", "聚类", "cluster", "int"),
-    Column("stability", "稳定性", "other songs", "num"),
-    Column("interval", "95% 区间", "95 % of the subsamples"),
-    Column("stability_said", "等级", "class"),
-    Column("seeds", "其他种子", "other seeds", "num"),
-    Column("setting_down", "邻居减三分之一", "neighbours − 1/3", "num"),
-    Column("setting_up", "邻居加一半", "neighbours + 1/2", "num"),
-    Column("model", "其他模型", "other model", "num"),
-    Column("happens", "重抽样时", "on other songs"),
 )
 REGION_COLUMNS = (
     Column("cluster", "聚类", "cluster", "int"),
@@ -155,7 +150,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
     paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
-        row["stability_said"] = _class(row, doubts)
+        row["stability_said"] = class_said(row, doubts)
         row["path_said"] = paths.get(row["cluster"])
     return render_page(
         "report.html.j2",
@@ -173,13 +168,13 @@ def render_report(run: Run, config: ReportConfig) -> str:
         told_by_form=told_by_form(run.cluster_traits, run.clusters),
         memory=memory_note(run.quality),
         again=again(run.quality, run.clusters, run.manifest),
-        stability=_marked(_stability(run.cluster_stability, doubts), doubts),
+        stability=with_marks(stability_rows(run.cluster_stability, doubts), doubts),
         stability_columns=STABILITY_COLUMNS,
         spaces=collect_spaces(run.quality),
         space_columns=SPACE_COLUMNS,
-        themes=_themes(run, doubts),
+        themes=theme_rows(run, doubts),
         theme_columns=THEME_COLUMNS if doubts.by else THEME_COLUMNS[:-1],
-        clusters=_marked(clusters, doubts),
+        clusters=with_marks(clusters, doubts),
         doubts=doubts,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
@@ -188,11 +183,11 @@ def render_report(run: Run, config: ReportConfig) -> str:
         size_rows=records(run.cluster_sizes),
         size_columns=SIZE_COLUMNS,
         shown=CARDS,
-        emotions=_marked(_emotions(run.cluster_emotions), doubts),
+        emotions=with_marks(_emotions(run.cluster_emotions), doubts),
         emotion_columns=emotion_columns(run),
         artists=_artists(run.artist_clusters, clusters, doubts),
         artist_columns=ARTIST_COLUMNS,
-        regions=_marked(with_intervals(run.cluster_regions), doubts),
+        regions=with_marks(with_intervals(run.cluster_regions), doubts),
         region_columns=REGION_COLUMNS,
         **_origin(run),
         stage_columns=STAGE_COLUMNS,
@@ -202,52 +197,10 @@ def render_report(run: Run, config: ReportConfig) -> str:
     )
 
 
-def _class(row: Row, doubts: Doubts) -> str | None:
-    """The class of a cluster, or that few layouts voted for it, with its sign."""
-    own = int(row["cluster"])
-    name = str(row.get("stability_class") or "") or doubts.mark(own)
-    return f"{doubts.sign(own)} {CHINESE.get(name, '')} {name}".strip() or None
-
-
-def _marked(rows: list[Row], doubts: Doubts) -> list[Row]:
-    """The rows with `mark`, the sign of their cluster, which the page sets beside its number."""
-    for row in rows:
-        row["mark"] = doubts.sign(int(row["cluster"]))
-    return rows
-
-
-def _themes(run: Run, doubts: Doubts) -> list[Row]:
-    """The rows of themes.csv, with how many of their clusters are in doubt."""
-    weak = run.clusters["cluster"].isin(list(doubts.marks)).groupby(run.clusters["theme"]).sum()
-    rows = records(run.themes)
-    for row in rows:
-        row["in_doubt"] = None if row["theme"] == NOISE else int(weak.get(row["theme"], 0))
-    return rows
-
-
-def _stability(table: pd.DataFrame | None, doubts: Doubts) -> list[Row]:
-    """The rows of cluster_stability.csv as they are read; none where it was not computed."""
-    rows = records(table)
-    for row in rows:
-        limits = interval_of([row.get("stability_low"), row.get("stability_high")])
-        row["interval"] = interval_text(limits) or None
-        row["stability_said"] = _class(row, doubts)
-        row["happens"] = happens(row)
-    return rows
-
-
 def cluster_columns(*, named: bool) -> tuple[Column, ...]:
     """The columns of the clusters, with that of people's labels where they gave any."""
     label = (Column("label", "名称", "label"),) if named else ()
     return (*CLUSTER_COLUMNS[:1], *label, *CLUSTER_COLUMNS[1:])
-
-
-def records(table: pd.DataFrame | None) -> list[Row]:
-    """The rows of a table as dictionaries, with None where a value is missing."""
-    if table is None:
-        return []
-    rows = table.to_dict("records")
-    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in rows]
 
 
 def with_intervals(table: pd.DataFrame | None) -> list[Row]:

@@ -66,7 +66,16 @@ def test_the_sentence_counts_clusters_and_lines_and_tells_chance(chance, said):
     assert "2 个聚类中有 1 个会再现" in chinese
 
 
-@pytest.mark.parametrize("quality", [{}, {"stability": None}, {"stability": {"value": None}}])
+@pytest.mark.parametrize(
+    "quality",
+    [
+        {},
+        {"stability": None},
+        {"stability": {"value": None}},
+        {"stability": {"value": None, "note": "not computed"}},
+        {"stability": {"value": None, "note": "not computed: run `rapids-rap stability RUN`"}},
+    ],
+)
 def test_the_command_is_named_where_nothing_was_computed(quality):
     """Of a run without the figure, and of one from before it; nothing without any cluster."""
     for table in (with_stability(CLUSTERS, None), CLUSTERS):
