@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rapids_rap.errors import InputError
-from rapids_rap.reading.summary import summarize
+from rapids_rap.reading.summary import export_lines, summarize
 from rapids_rap.runs.run import open_run
 from tests.run_factory import make_run
 
@@ -55,6 +55,39 @@ def test_songs_that_the_model_had_read_are_told(tmp_path):
     quality = {"next_line_retrieval": {"value": 0.1, "note": note, "songs_left_out": 54}}
     (path / "quality.json").write_text(json.dumps(quality))
     assert any(note in str(block) for block in summarize(open_run(path)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "cell", "said"),
+    [
+        ({}, None, None, "There again on other songs: not measured"),
+        (
+            {"agreement": [0.5, 0.9, 0.4]},
+            "agreement",
+            "0.40 ?",
+            "Agreement: 0.40 of the votes, less",
+        ),
+        (
+            {"stability": [None, 0.9, 0.3], "stability_class": [None, "highly stable", "unstable"]},
+            "stability",
+            "unstable",
+            "Stability: 0.30 unstable",
+        ),
+    ],
+)
+def test_what_may_not_be_there_again_is_told(tmp_path, columns, column, cell, said):
+    """By stability, else by votes, else by the command that measures it; export has the class."""
+    path = a_run(tmp_path / "run")
+    table = pd.read_csv(path / "clusters.csv").assign(**columns)
+    table.to_csv(path / "clusters.csv", index=False)
+    run = open_run(path)
+    shown = next(block for block in summarize(run) if isinstance(block, pd.DataFrame))
+    assert {"agreement", "stability"} & set(shown.columns) == ({column} if column else set())
+    if column:
+        assert shown.set_index("cluster")[column].loc[1] == cell
+    assert any(str(block).startswith(said) for block in summarize(run, 1))
+    exported = export_lines(run, 1, "csv").decode()
+    assert exported.splitlines()[1].endswith(",unstable") == (column == "stability")
 
 
 @pytest.mark.parametrize(("cosine", "named"), [(0.87, True), (0.4, False), (None, False)])
