@@ -101,6 +101,7 @@ def test_table_columns_are_the_contract(sample_run):
         "top_terms",
         "suggested_label",
         "theme",
+        "path",
     ]
     emotions = ["cluster", "chunks", "hits"]
     for name in CATEGORIES:

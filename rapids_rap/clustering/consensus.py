@@ -153,9 +153,10 @@ def _limit(share: Array, wanted: float, backend: Backend) -> float:
     xp = backend.xp
     steps = xp.astype(xp.round(share * _STEPS), xp.int64)
     texts_with = group_totals(xp.ones_like(steps), steps, _STEPS + 1)
-    above = np.cumsum(backend.to_host(texts_with)[::-1])[::-1][1:].astype(np.float64)
-    gap = np.abs(above - wanted)
-    return (len(gap) - int(gap[::-1].argmin()) - 0.5) / _STEPS
+    passed = xp.cumulative_sum(texts_with)
+    gap = xp.abs(xp.astype(passed[-1] - passed[:-1], xp.float64) - wanted)  # of those above a step
+    nearest = xp.nonzero(gap <= xp.min(gap))[0]
+    return (int(nearest[-1]) + 0.5) / _STEPS
 
 
 def _described(

@@ -124,9 +124,10 @@ def _apart(sums: Array, texts: Array, total: Array, held: Array) -> Array:
     one = xp.ones_like(own)
     left = sums[:count, :] / xp.where(own > 0, own, one)
     centers = xp.where(own > 0, left, total[:count, :] / xp.where(before > 0, before, one))
-    middle = xp.sum(sums, axis=0) / xp.clip(xp.sum(texts), 1.0, None)
+    middle = xp.sum(sums, axis=0) / xp.maximum(xp.sum(texts), xp.ones_like(xp.sum(texts)))
     around = unit_rows(centers - middle[None, :])
-    apart = xp.clip(1.0 - around @ xp.matrix_transpose(around), 0.0, 2.0)
+    apart = 1.0 - around @ xp.matrix_transpose(around)
+    apart = xp.minimum(xp.maximum(apart, xp.zeros_like(apart)), xp.full_like(apart, 2.0))
     same = xp.eye(count, dtype=xp.bool, device=device(sums))
     return xp.where(same, xp.zeros_like(apart), apart)
 

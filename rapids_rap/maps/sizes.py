@@ -16,7 +16,7 @@ _USED: Colour = INK
 _PLATEAU: Colour = (213, 94, 0)
 _PANELS = (
     ("clusters", "聚类数", "clusters, on a scale of doublings", "{:.0f}"),
-    ("coverage", "覆盖率", "share of texts clustered", "{:.0%}"),
+    ("coverage", "归入聚类的比例", "share of texts clustered", "{:.0%}"),
     ("persistence", "持续", "persistence: what outlives other sizes", "{:.2f}"),
 )
 _TITLE = ("最小聚类的大小", "Smallest cluster: what other sizes would give, in a layout")
