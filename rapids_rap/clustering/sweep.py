@@ -26,11 +26,11 @@ READABLE = (10, 150)  # clusters that a reader can take in: a plateau has as man
 SURE = 2.0  # standard errors from which a difference over layouts is no chance
 COLUMNS = (
     "min_cluster_size",
-    "clusters",
+    "clusters_mean",
     "clusters_sd",
-    "coverage",
+    "coverage_mean",
     "coverage_sd",
-    "persistence",
+    "persistence_mean",
     "persistence_sd",
 )
 
@@ -150,7 +150,7 @@ def _sentence(
     table: pd.DataFrame, used: int, plateau: int | None, layouts: int, configured: int
 ) -> str:
     """What was used and why, and where a plateau lies."""
-    clusters = table.set_index("min_cluster_size")["clusters"]
+    clusters = table.set_index("min_cluster_size")["clusters_mean"]
     chosen = "as configured" if configured else "chosen by the number of texts"
     first = f"Clusters have at least {used} texts, {chosen}: {clusters[used]:.0f} in a layout."
     if plateau == used:

@@ -42,7 +42,7 @@ def draw_sizes(sweep: Sweep, config: MapsConfig) -> bytes | None:
     for place, (name, chinese, english, form) in enumerate(_PANELS):
         floor = top - (place + 1) * high + sheet.px(16)
         box = (left, floor, right, floor + high - sheet.px(64))
-        mean, spread = (table[column].to_numpy() for column in (name, f"{name}_sd"))
+        mean, spread = (table[column].to_numpy() for column in (f"{name}_mean", f"{name}_sd"))
         _panel(sketch, box, xs, mean, spread, form, doubling=name == "clusters")
         head = f"{chinese} {english}"
         sketch.text(head, left, box[3] + sheet.px(12), 24, GREY)

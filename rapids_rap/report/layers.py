@@ -12,11 +12,11 @@ from rapids_rap.tables.tree import members, path_said
 
 SIZE_COLUMNS = (
     Column("min_cluster_size", "最小聚类", "smallest cluster", "int"),
-    Column("clusters", "聚类数", "clusters", "tenths"),
+    Column("clusters_mean", "聚类数", "clusters", "tenths"),
     Column("clusters_sd", "标准差", "sd", "tenths"),
-    Column("coverage", "覆盖率", "coverage", "share"),
+    Column("coverage_mean", "归入聚类的比例", "coverage", "share"),
     Column("coverage_sd", "标准差", "sd", "share"),
-    Column("persistence", "持续", "persistence", "num"),
+    Column("persistence_mean", "持续", "persistence", "num"),
     Column("persistence_sd", "标准差", "sd", "num"),
 )
 

@@ -153,9 +153,9 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     },
     "cluster_sizes.csv": {
         "min_cluster_size": "int",
-        "clusters": "number",
-        "coverage": "number",
-        "persistence": "number",
+        "clusters_mean": "number",
+        "coverage_mean": "number",
+        "persistence_mean": "number",
     },
     "cluster_artists.csv": {"cluster": "int", "artist": "text"},
     "cluster_regions.csv": {"cluster": "int", "region": "text"},

@@ -141,7 +141,7 @@ def test_a_planted_plateau_is_offered_and_cliffs_are_seen():
         )
         trees.append(found.tree)
     found = sweep_sizes(votes_of(trees, 600), 0)
-    clusters = found.table.set_index("min_cluster_size")["clusters"]
+    clusters = found.table.set_index("min_cluster_size")["clusters_mean"]
     assert found.used == 15
     assert found.plateau is not None
     assert 15 < found.plateau <= 25
