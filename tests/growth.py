@@ -35,15 +35,19 @@ def grows_too_fast(
 ) -> float | None:
     """How many times longer eight times the input takes, where that is more than linear.
 
-    The input doubles, so that what takes for ever is left early. The least of three is taken each
-    time: other processes only make a time longer.
+    The input doubles, so that what takes for ever is left early. Other processes only make a time
+    longer: of the shorter input it is the least of three, and of the longer one too where the
+    first looks too long.
     """
     size = first
     while size <= _LARGEST:
-        if _seconds(function, make(size), 1) >= _NOTICED:
-            ratio = _least(function, make(size)) / max(_least(function, make(size // 8)), 1e-6)
-            if ratio > _MOST:
-                return ratio
+        spent = _seconds(function, make(size), 1)
+        if spent >= _NOTICED:
+            before = max(_least(function, make(size // 8)), 1e-6)
+            if spent / before > _MOST:
+                ratio = _least(function, make(size)) / before
+                if ratio > _MOST:
+                    return ratio
         size *= 2
     return None
 
