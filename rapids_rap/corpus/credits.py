@@ -299,8 +299,8 @@ def _by_wording(body: str) -> Credit:
     """Codes of a recording, what was sampled, and companies."""
     if _CODE.fullmatch(body) or _CONTAINS.fullmatch(body):
         return Credit.CERTAIN
-    soft = (_SAMPLED, _COMPANY, _VERSION)
-    return Credit.SOFT if any(one.fullmatch(body) for one in soft) else Credit.NONE
+    soft = _SAMPLED.fullmatch(body) or _COMPANY.fullmatch(body) or _VERSION.fullmatch(body)
+    return Credit.SOFT if soft else Credit.NONE
 
 
 def _confirmed(

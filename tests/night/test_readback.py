@@ -98,7 +98,7 @@ def test_a_field_of_another_type_is_a_sentence(nights, name):
         assert "defect" not in outcome.err
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_damage_in_what_a_stopped_night_left_costs_only_work(nights, monkeypatch, seed):
     """Any JSON file under .building and store may be anything: the next night is made all the same.
 

@@ -40,7 +40,7 @@ def at(moment):
     return Clock
 
 
-@pytest.mark.parametrize("year", [2020, 2099])
+@pytest.mark.parametrize("year", [pytest.param(2020, marks=pytest.mark.slow), 2099])
 def test_one_night_of_a_wrong_clock_spoils_nothing_later(nights, monkeypatch, year):
     """It is the newest whatever it is called; the next has the time again, and pruning goes on."""
     first, second = run_names(NightRoot(nights))
