@@ -35,60 +35,70 @@ def attend_paths(
     ``places[key_borders[r]:key_borders[r + 1]]`` from the root on. Leaves the interpreter lock.
     """
     out = np.empty_like(query)
-    _compiled()(query, key, value, borders, places, key_borders, np.float32(scale), out)
+    weights = np.empty(int(np.diff(key_borders).max(initial=1)), dtype=np.float32)
+    attend = _compiled(query.shape[2])
+    attend(query, key, value, borders, places, key_borders, np.float32(scale), weights, out)
     return out
 
 
-@functools.cache
-def _compiled() -> Callable[..., None]:
+def _njit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled when first called, and kept on disk where there is a folder for it."""
     # Sums may be taken side by side in the lanes of a register: by the width of a head alone.
-    options = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
     try:
-        return numba.njit(cache=True, **options)(_attend)  # type: ignore[no-any-return]
-    except RuntimeError:  # the package lies where nothing can be written, and there is no cache
-        return numba.njit(**options)(_attend)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError:
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def _attend(
-    query: Any,
-    key: Any,
-    value: Any,
-    borders: Any,
-    places: Any,
-    key_borders: Any,
-    scale: Any,
-    out: Any,
-) -> None:
-    heads, dim = query.shape[1], query.shape[2]
-    group = heads // key.shape[1]
-    longest = 0
-    for run in range(len(key_borders) - 1):
-        longest = max(longest, key_borders[run + 1] - key_borders[run])
-    scores = np.empty(longest, np.float32)
-    for run in range(len(borders) - 1):
-        path = places[key_borders[run] : key_borders[run + 1]]
-        above = len(path) - (borders[run + 1] - borders[run])
-        for node in range(borders[run], borders[run + 1]):
-            seen = above + node - borders[run] + 1
-            for head in range(heads):
-                q = query[node, head]
-                largest = np.float32(-np.inf)
-                for j in range(seen):
-                    k = key[path[j], head // group]
-                    score = np.float32(0.0)
+@_njit
+def _softmax(weights: Any, seen: int, scale: Any) -> None:
+    """The first `seen` scores, in place."""
+    largest = np.float32(-np.inf)
+    for j in range(seen):
+        weights[j] *= scale
+        largest = max(largest, weights[j])
+    total = np.float32(0.0)
+    for j in range(seen):
+        weights[j] = math.exp(weights[j] - largest)
+        total += weights[j]
+    for j in range(seen):
+        weights[j] /= total
+
+
+@functools.cache
+def _compiled(dim: int) -> Callable[..., None]:
+    """The loop for heads of `dim` numbers: known to the compiler, it is several times as fast."""
+
+    def attend(
+        query: Any,
+        key: Any,
+        value: Any,
+        borders: Any,
+        places: Any,
+        key_borders: Any,
+        scale: Any,
+        weights: Any,
+        out: Any,
+    ) -> None:
+        group = query.shape[1] // key.shape[1]
+        for run in range(len(borders) - 1):
+            first = key_borders[run]
+            above = key_borders[run + 1] - first - borders[run + 1] + 1
+            for node in range(borders[run], borders[run + 1]):
+                seen = above + node
+                for head in range(query.shape[1]):
+                    for j in range(seen):
+                        place, score = places[first + j], np.float32(0.0)
+                        for d in range(dim):
+                            score += query[node, head, d] * key[place, head // group, d]
+                        weights[j] = score
+                    _softmax(weights, seen, scale)
                     for d in range(dim):
-                        score += q[d] * k[d]
-                    score *= scale
-                    scores[j] = score
-                    largest = max(largest, score)
-                o = out[node, head]
-                o[:] = np.float32(0.0)
-                total = np.float32(0.0)
-                for j in range(seen):
-                    weight = math.exp(scores[j] - largest)
-                    total += weight
-                    v = value[path[j], head // group]
-                    for d in range(dim):
-                        o[d] += weight * v[d]
-                for d in range(dim):
-                    o[d] /= total
+                        out[node, head, d] = np.float32(0.0)
+                    for j in range(seen):
+                        place, weight = places[first + j], weights[j]
+                        for d in range(dim):
+                            out[node, head, d] += weight * value[place, head // group, d]
+
+    return _njit(attend)
