@@ -140,6 +140,9 @@ class LayoutConfig(Section):
     )
 
 
+MOST_LAYOUTS = 200  # that vote
+
+
 @dataclass(frozen=True)
 class VotingSettings:
     """How a layout is clustered, and how many vote; the fields are `ClustersConfig`'s."""
@@ -162,7 +165,7 @@ class ClustersConfig(Section):
     layouts: int = Field(
         0,
         ge=0,
-        le=200,
+        le=MOST_LAYOUTS,
         description="layouts whose clusters vote; 0: chosen by size, 1: one layout, whose clusters "
         "another seed changes",
     )

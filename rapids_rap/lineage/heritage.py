@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -16,6 +17,8 @@ from rapids_rap.clustering.warm_start import Earlier
 from rapids_rap.config import Config, VotingSettings
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.run import Run
+
+HELD = 0.5  # of tonight's texts, that a layout of an earlier night had, for it to go on voting
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def earlier_votes(
 ) -> EarlierVotes | None:
     """What the earlier run's layouts said of tonight's `texts` (n,); None where they may not vote.
 
-    They may where several layouts voted on vectors of one `space`, by the settings of tonight.
+    They may where several layouts voted on vectors of one `space`, by the settings of tonight, and
+    had at least `HELD` of the texts: else a corpus that grew many times over, or was replaced,
+    would be judged by the few layouts that are new.
     """
     if heritage is None or heritage.run is None or config.clusters.layouts == 1:
         return None
@@ -108,11 +113,16 @@ def earlier_votes(
     for vote, own in enumerate(kept.labels.T):
         numbers, labels[vote, place[rows]] = _renumbered(own[rows])
         alive.append(begins[vote] + numbers)
+    unchanged = len(rows) == len(texts) == len(old)
+    going_on = (labels > NOT_HELD).mean(axis=1) >= (0.0 if unchanged else HELD)
+    if not going_on.any():
+        return None
+    labels, strengths = labels[going_on], strengths[going_on]
+    alive = list(itertools.compress(alive, going_on))
     counts = np.array([len(numbers) for numbers in alive], dtype=np.int64)
     lasting = kept.persistence[np.concatenate(alive)]
     parents, sizes = kept.trees.T
     arrays = (labels, strengths, counts, lasting, kept.trees)
-    unchanged = len(rows) == len(texts) == len(old)
     return EarlierVotes(
         Votes(
             labels=backend.from_host(labels),

@@ -30,7 +30,16 @@ from rapids_rap.runs.names import (
     VOTE_FILES,
 )
 from rapids_rap.runs.received import load_array, read_parquet
-from rapids_rap.runs.shape import AGAIN, LINES, TABLES, TREE_COLUMNS, check_manifest, check_table
+from rapids_rap.runs.shape import (
+    AGAIN,
+    LINES,
+    TABLES,
+    TREE_COLUMNS,
+    check_manifest,
+    check_table,
+    check_trees,
+    check_votes,
+)
 
 LONGEST_ROW = 2**16  # numbers; no model has vectors as long
 
@@ -200,15 +209,19 @@ class Run:
         paths = [self.path / "vectors" / name for name in VOTE_FILES]
         if not all(path.exists() for path in paths):
             return None
-        labels = np.array(self._matrix(paths[0], "i"), dtype=np.int32)
-        strengths = np.array(self._matrix(paths[1]), dtype=np.float32)
+        labels, strengths = self._matrix(paths[0], "i"), self._matrix(paths[1])
         lasting, trees = self._numbers(paths[2], "f"), self._numbers(paths[3], "i")
-        clusters = int((labels.max(axis=0, initial=-1) + 1).sum())
+        check_votes(paths[0], labels, strengths)
+        clusters = int((labels.max(axis=0, initial=-1).astype(np.int64) + 1).sum())
         if labels.shape != strengths.shape or lasting.shape != (clusters,):
             raise InputError(f"{paths[0]}: fits neither {STRENGTHS} nor {PERSISTENCE}; {AGAIN}.")
-        if trees.ndim != 2 or trees.shape[1] != 2:
-            raise InputError(f"{paths[3]}: holds no tree; {AGAIN}.")
-        return RunVotes(labels, strengths, lasting.astype(np.float32), trees.astype(np.int64))
+        check_trees(paths[3], trees, *labels.shape)
+        return RunVotes(
+            labels.astype(np.int32),
+            strengths.astype(np.float32),
+            lasting.astype(np.float32),
+            trees.astype(np.int64),
+        )
 
     def _numbers(self, path: Path, kind: str) -> HostArray:
         """An array of such numbers, read; else `InputError`."""

@@ -11,13 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rapids_rap.arrays import HostArray
+from rapids_rap.config import MOST_LAYOUTS
 from rapids_rap.errors import InputError
+from rapids_rap.runs.names import STRENGTHS
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Kind = Literal["int", "number", "text", "whole or none"]
+LEAST_VOTE = -2  # of a text that a layout of an earlier night did not have
 AGAIN = "run the command of manifest.json again"
 
 
@@ -206,6 +211,40 @@ def check_table(path: Path, table: pd.DataFrame, columns: Mapping[str, Kind]) ->
                 f"{path}: the column {name} holds something else than {what.get(kind, kind)}; "
                 f"{AGAIN}."
             )
+
+
+def check_votes(path: Path, labels: HostArray, strengths: HostArray) -> None:
+    """Raise `InputError` for votes (n, V) that no layouts give: other numbers, or too many layouts.
+
+    labels: whole numbers; strengths: decimal ones, not necessarily of the same shape.
+    """
+    n, layouts = labels.shape
+    if not 1 <= layouts <= MOST_LAYOUTS:
+        raise InputError(f"{path}: holds {layouts:,} layouts, of 1 to {MOST_LAYOUTS}; {AGAIN}.")
+    if labels.size and not (labels.min() >= LEAST_VOTE and labels.max() < n):
+        raise InputError(f"{path}: names a cluster that no layout of {n:,} texts has; {AGAIN}.")
+    if strengths.size and not (strengths.min() >= 0 and strengths.max() <= 1):  # NaN is neither
+        raise InputError(f"{path.with_name(STRENGTHS)}: is not in 0 to 1 throughout; {AGAIN}.")
+
+
+def check_trees(path: Path, trees: HostArray, n: int, layouts: int) -> None:
+    """Raise `InputError` for a table that is not the condensed trees of such layouts of n texts.
+
+    A row a cluster: its parent in its own tree, -1 of the root, which is first, and its size.
+    Clusters split in two, behind what they came from.
+    """
+    fits = trees.ndim == 2 and trees.shape[1] == 2
+    if fits and len(trees):
+        parents, sizes = trees.T.astype(np.int64)
+        roots = np.flatnonzero(parents < 0)
+        ends = np.append(roots, len(parents))
+        fits = bool(parents[0] == -1 and len(roots) <= layouts and (np.diff(ends) % 2 == 1).all())
+        if fits:
+            place = np.arange(len(parents)) - np.repeat(roots, np.diff(ends))
+            fits = bool((parents >= -1).all() and (parents < place).all())
+        fits = fits and bool((sizes >= 0).all() and (sizes <= n).all())
+    if not fits:
+        raise InputError(f"{path}: holds no trees of {layouts} layouts of {n:,} texts; {AGAIN}.")
 
 
 def _is_kind(column: pd.Series, kind: Kind) -> bool:

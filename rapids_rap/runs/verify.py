@@ -15,7 +15,7 @@ import pandas as pd
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import open_plain, sha256_file
-from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED, VOTES
+from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED, VOTE_FILES, VOTES
 from rapids_rap.runs.received import read_parquet
 from rapids_rap.runs.replacing import was_interrupted
 from rapids_rap.runs.run import Run, open_run
@@ -34,7 +34,7 @@ NEEDED = (
 OPTIONAL = (
     *(name for name in OWN_FILES if name not in (MANIFEST, *NEEDED)),
     *(f"maps/{name}" for name in MAPS),
-    f"vectors/{REDUCED}",
+    *(f"vectors/{name}" for name in (REDUCED, *VOTE_FILES)),
 )
 PNG = b"\x89PNG\r\n\x1a\n"
 

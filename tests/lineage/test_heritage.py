@@ -93,10 +93,10 @@ def with_votes(run, labels, **settings):
     clusters = int((labels.max(axis=0) + 1).sum())
     np.save(run.path / "vectors" / "votes.npy", labels)
     np.save(run.path / "vectors" / "vote_strengths.npy", (labels >= 0).astype(np.float32))
-    lasting = np.arange(clusters, dtype=np.float32)
+    lasting = np.arange(clusters, dtype=np.float32) / 8
     np.save(run.path / "vectors" / "vote_persistence.npy", lasting)
-    trees = np.array([[-1, 9], [0, 5], [0, 4], [-1, 9]])
-    np.save(run.path / "vectors" / "vote_trees.npy", trees)
+    trees = np.array([[-1, 3], [0, 2], [0, 1], [-1, 3]])
+    np.save(run.path / "vectors" / "vote_trees.npy", trees[: 2 + labels.shape[1]])
     config = change_config(Config(), [f"{key}={value}" for key, value in settings.items()])
     return Heritage(Run(run.path, {**run.manifest, "config": config.model_dump(mode="json")}))
 
@@ -108,9 +108,9 @@ def test_earlier_votes_go_with_their_texts(run):
     assert found.votes.labels.tolist() == [[0, -2, 0], [0, -2, 1]]
     assert found.votes.probabilities.tolist() == [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
     assert found.votes.counts.tolist() == [1, 2]
-    assert found.votes.persistence.tolist() == [0.0, 2.0, 3.0]
+    assert found.votes.persistence.tolist() == [0.0, 0.25, 0.375]
     assert not found.unchanged
-    assert [tree.sizes.tolist() for tree in found.votes.trees] == [[9, 5, 4], [9]]
+    assert [tree.sizes.tolist() for tree in found.votes.trees] == [[3, 2, 1], [3]]
     assert earlier_votes(earlier, TEXTS, Config(), "s", CPU).unchanged
 
 
@@ -206,3 +206,19 @@ def test_nothing_in_common_is_no_start(run):
     assert earlier_places(None, TEXTS, Config(), "s", CPU) is None
     assert earlier_places(Heritage(None), TEXTS, Config(), "s", CPU) is None
     assert earlier_places(Heritage(run), ["另一首"], Config(), "s", CPU) is None
+
+
+def test_layouts_that_lack_most_of_the_texts_vote_no_more(run):
+    """Of a corpus that doubled or was replaced the old layouts know too little to outvote new ones.
+
+    One that had half of tonight's texts goes on, also where another did not.
+    """
+    votes = [[0, -2], [1, -2], [0, 0]]
+    earlier = with_votes(run, votes)
+    found = earlier_votes(earlier, ["甲", "丙", "新", "更新"], Config(), "s", CPU)
+    assert found.votes.labels.tolist() == [[0, 0, -2, -2]]
+    assert found.votes.counts.tolist() == [1]
+    assert found.votes.persistence.tolist() == [0.0]
+    assert earlier_votes(earlier, ["甲", "新", "更新"], Config(), "s", CPU) is None
+    assert earlier_votes(earlier, ["新", "更新"], Config(), "s", CPU) is None
+    assert earlier_votes(earlier, TEXTS, Config(), "s", CPU).votes.layouts == 2

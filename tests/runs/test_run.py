@@ -78,3 +78,51 @@ def test_damaged_file_of_a_run_is_named(tmp_path, name):
         damage()
         with pytest.raises(InputError, match=path.name):
             getattr(open_run(tmp_path / "run"), attribute)
+
+
+def votes_at(path, **changes):
+    """The votes of a published run in which these files were replaced by such arrays."""
+    with RunFolder(path) as folder:
+        folder.claim([("f", "1")])
+        publish(folder, lines=pd.DataFrame({"text_id": range(4), "text": list("爱恨情仇")}))
+        folder.finish("<html>")
+    whole = {
+        "votes": np.array([[0, 1], [0, 0], [-1, 0], [-2, 1]], np.int32),
+        "vote_strengths": np.ones((4, 2), np.float32),
+        "vote_persistence": np.ones(3, np.float32),
+        "vote_trees": np.array([[-1, 4], [0, 2], [0, 2], [-1, 4]]),
+    }
+    for name, array in {**whole, **changes}.items():
+        np.save(path / "vectors" / f"{name}.npy", array)
+    return open_run(path).votes
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("votes", np.array([[0, 1], [0, 0], [-3, 0], [-1, 1]])),
+        ("votes", np.array([[0, 1], [0, 0], [4, 0], [-1, 1]])),
+        ("votes", np.array([[0, 1], [0, 0], [2**32, 0], [-1, 1]])),
+        ("votes", np.array([[0, 1], [0, 0], [2**31 - 1, 0], [-1, 1]], np.int32)),
+        ("votes", np.zeros((4, 0), np.int32)),
+        ("votes", np.full((4, 201), -1, np.int32)),
+        ("votes", np.zeros((4, 2), np.uint8)),
+        ("vote_strengths", np.full((4, 2), np.nan, np.float32)),
+        ("vote_strengths", np.full((4, 2), 1.5)),
+        ("vote_strengths", np.ones((4, 3))),
+        ("vote_persistence", np.ones(2)),
+        ("vote_trees", np.zeros(4, np.int64)),
+        ("vote_trees", np.array([[0, 2], [0, 2], [-1, 4]])),
+        ("vote_trees", np.array([[-1, 4], [0, 4]])),
+        ("vote_trees", np.array([[-1, 4], [1, 2], [0, 2]])),
+        ("vote_trees", np.array([[-1, 4], [-5, 2], [-1, 2]])),
+        ("vote_trees", np.array([[-1, 4], [0, 9], [0, 2]])),
+        ("vote_trees", np.array([[-1, 4], [0, -2], [0, 2]])),
+        ("vote_trees", np.array([[-1, 4]] * 3)),
+    ],
+)
+def test_votes_that_no_layout_gives_are_damage(tmp_path, name, array):
+    """Numbers out of range are named before a night clusters with them; whole votes are read."""
+    assert votes_at(tmp_path / "whole").labels.tolist()[3] == [-2, 1]
+    with pytest.raises(InputError, match=name):
+        votes_at(tmp_path / "run", **{name: array})

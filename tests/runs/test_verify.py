@@ -68,6 +68,13 @@ def test_a_file_of_the_contract_that_is_not_listed_is_found(run):
     assert any("lines.parquet" in fault for fault in find_faults(run))
 
 
+@pytest.mark.parametrize("name", ["votes", "vote_strengths", "vote_persistence", "vote_trees"])
+def test_votes_that_nobody_vouches_for_are_found(run, name):
+    """The next night would go on with them: a file put beside an older run is a fault."""
+    rewrite(run, lambda manifest: manifest["files"].pop(f"vectors/{name}.npy"))
+    assert any(name in fault and "does not list it" in fault for fault in find_faults(run))
+
+
 def count_more(key):
     return lambda manifest: manifest["counts"].update({key: manifest["counts"][key] + 1})
 
