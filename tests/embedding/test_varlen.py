@@ -45,7 +45,7 @@ def packed_of(groups=2, dim=16, dtype=torch.bfloat16, causal=True, scale=None, d
     shapes = [(sum(LENGTHS), heads, dim) for heads in (4, 4 // groups, 4 // groups)]
     q, k, v = (torch.randn(s, generator=generator).to(device, dtype) for s in shapes)
     borders = torch.tensor(np.cumsum([0, *LENGTHS]), dtype=torch.int32, device=device)
-    return Packed(q, k, v, borders, max(LENGTHS), scale, causal)
+    return Packed(q, k, v, borders, borders, max(LENGTHS), max(LENGTHS), scale, causal)
 
 
 @pytest.mark.parametrize("which", DOUBLES)
@@ -58,7 +58,8 @@ def test_each_kernel_is_called_as_it_demands(monkeypatch, which, dtype, causal, 
     double = DOUBLES[which](monkeypatch)
     packed = packed_of(groups, dtype=dtype, causal=causal, scale=scale)
     out = KERNELS[which](packed)
-    expected = by_text(packed.query, packed.key, packed.value, packed.borders, causal, scale)
+    borders = packed.borders, packed.key_borders
+    expected = by_text(packed.query, packed.key, packed.value, *borders, causal, scale)
     torch.testing.assert_close(out, expected)
     (call,) = double.calls
     if which == "torch":
