@@ -136,6 +136,7 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> BatchPlan:
             reason = f"every beginning that texts share is computed once: {how}"
             return BatchPlan("trie", True, reason, longest)
         log.info("%s computes each text on its own: %s", spec.name, obstacle)
+        runner.use(runner.own_attention)  # what the next probe compares with
     layout: BatchLayout = "packed" if fused or wanted == "packed" else "dense"
     obstacle = _obstacle(runner, spec, layout, BY_KERNEL if fused else BY_TEXT, spec.max_tokens)
     if obstacle:

@@ -181,7 +181,7 @@ def cuda_encoder(qwen2, monkeypatch):
 def test_the_cuda_lane_gives_the_same_vectors_in_bfloat16(cuda_encoder, qwen2, encoder_of):
     """Every array of a batch arrives before it is read, and the vectors after they are written."""
     encoder, cuda = cuda_encoder
-    assert (encoder.plan.layout, encoder.spec.dtype) == ("packed", "bfloat16")
+    assert (encoder.plan.layout, encoder.spec.dtype) == ("trie", "bfloat16")
     encoder.token_budget = 12
     vectors = encoder.encode(TEXTS)
     assert (vectors * encoder_of(qwen2).encode(TEXTS)).sum(1).min() > 0.98
