@@ -23,9 +23,11 @@ from rapids_rap.arrays import Int32s, Int64s
 from rapids_rap.embedding.packing import TokenBatch, TokenBatchIds
 
 PATHS_A_NODE = 4  # of path a node, at most on average: gathered keys may not outgrow the layers
-# One to three rows of a product are added up in another order than more are (MKL, oneDNN), and a
-# text alone must get the bits that it has in company.
-FEWEST_NODES = 4
+# A batch is filled up to a multiple of so many nodes, because a text must get the same bits in any
+# company: one to three rows of a product are added up in another order than more are (MKL), and the
+# last numbers of an odd batch are computed one by one, by another exponential (torch's SiLU takes
+# 32 at a time where registers are widest).
+FULL_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,12 @@ class Trie:
     """Texts of a batch, every beginning once.
 
     nodes: the new nodes of one text after the other, end to end as if they were texts. keys: for
-    each such run the path that ends in it. texts: the path of each text, for pooling. unshared:
-    whether no node belongs to two texts.
+    each such run the path that ends in it. texts: the path of each text, for pooling.
     """
 
     nodes: TokenBatch
     keys: Paths
     texts: Paths
-
-    @property
-    def unshared(self) -> bool:
-        """Whether every path is a run of its own."""
-        return len(self.keys.places) == len(self.nodes.ids)
 
     def moved(self, upload: Callable[..., tuple[Any, ...]]) -> Trie:
         """The trie with its arrays on the device that `upload` takes them to."""
@@ -117,7 +113,7 @@ def make_trie(tokens: TokenBatchIds, texts: Int64s) -> Trie:
     lengths, shared = tokens.lengths[texts], shared_tokens(tokens, texts)
     new = lengths - shared
     count = int(new.sum())
-    fill = max(0, FEWEST_NODES - count)  # nodes of token 0 that no text reads
+    fill = -count % FULL_ROWS  # nodes of token 0 that no text reads
     runs = np.flatnonzero(new > 0)
     positions = _ranges(shared[runs], new[runs])
     ids = tokens.ids[positions + np.repeat(tokens.starts[texts[runs]], new[runs])]
