@@ -33,6 +33,8 @@ class Lane(Protocol):
     a batch where it leaves that open. shard_tokens: tokens that a shard has at least, about; 0
     where a shard of the configured number of texts keeps the device busy. packs: whether texts of a
     half-precision model are best laid end to end, because a kernel attends within each of them.
+    walks: tokens of the longest text whose float32 attention is best done along the paths of a trie
+    (`path_attention`); 0: no text's.
     """
 
     device: torch.device
@@ -40,6 +42,7 @@ class Lane(Protocol):
     token_budget: int
     shard_tokens: int
     packs: bool
+    walks: int
 
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
         """The model in the device's memory. Raises `CapabilityError` where it doesn't fit."""
@@ -75,6 +78,8 @@ class CpuLane:
     token_budget = 1024
     shard_tokens = 0
     packs = False
+    # Up to there a walk is quicker than products, or about as quick (docs/performance.md).
+    walks = 48
 
     def place(self, model: torch.nn.Module, name: str) -> torch.nn.Module:
         """The model itself."""
@@ -134,6 +139,7 @@ class CudaLane:
     # copied, written and synced. Eight batches are seconds of work.
     shard_tokens = 8 * 32_768
     packs = True
+    walks = 0
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

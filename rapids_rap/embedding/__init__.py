@@ -13,7 +13,7 @@ from rapids_rap.arrays import UInt64s
 from rapids_rap.backend.protocol import Array
 
 Pooling = Literal["mean", "last", "cls", "echo"]
-BatchLayout = Literal["dense", "packed", "padded"]
+BatchLayout = Literal["dense", "packed", "padded", "trie"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class EmbeddingReport:
     """How the vectors were made; every field can go into a manifest as it is.
 
     origin: where the model's files are from. texts = embedded + reused. `tokens` and `truncated`
-    count all texts, `tokens_per_second` only those embedded now. `attention` is the layout of the
-    batches (dense: texts of equal length; packed: end to end; padded) and `attention_reason` a
-    sentence. The `*_source` fields say who declared a setting. `token_budget` is what a batch held
-    in the end, after any memory shortage; it is 0 where every text was reused and no model was
-    loaded.
+    count all texts, `embedded_tokens` and `tokens_per_second` only those embedded now, and
+    `computed_tokens` what the model computed of these: less where texts share beginnings.
+    `attention` is the layout of the batches (dense: texts of equal length; packed: end to end;
+    padded; trie: every beginning once) and `attention_reason` a sentence. The `*_source` fields say
+    who declared a setting. `token_budget` is what a batch held in the end, after any memory
+    shortage; it is 0 where every text was reused and no model was loaded.
     """
 
     model: str
@@ -49,6 +50,8 @@ class EmbeddingReport:
     reused: int
     damaged_shards: int
     tokens: int
+    embedded_tokens: int
+    computed_tokens: int
     truncated: int
     token_budget: int
     seconds: float

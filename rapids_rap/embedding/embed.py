@@ -2,9 +2,9 @@
 
 Texts whose vector is stored are read back; the others are embedded shard by shard and stored as
 they come. A shard is a unit of a plan that depends on texts and configuration alone: the missing
-texts by (bytes, hash), cut every `shard_texts`, or later where a device takes more at a time
-(`Lane.shard_tokens`). Batches never cross a shard, so a run that was killed and resumed leaves the
-same bytes as one that was not.
+texts by (bytes, hash), or in the order of the alphabet where beginnings are shared, cut every
+`shard_texts`, or later where a device takes more at a time (`Lane.shard_tokens`). Batches never
+cross a shard, so a run that was killed and resumed leaves the same bytes as one that was not.
 
 A kill costs the shard that is being computed and the `UNSTORED` before it; smaller shards also mean
 more files and, with equal-length batches, more that are not full. 2,048 lines are seconds of work
@@ -31,6 +31,7 @@ from rapids_rap.backend.protocol import DEFAULT_SIZES, Backend, Sizes
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.encoder import Encoder, Norms
+from rapids_rap.embedding.forward import shares_beginnings
 from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.embedding.overlap import BackgroundQueue, one_ahead
 from rapids_rap.embedding.packing import TokenBatchIds
@@ -70,6 +71,7 @@ class _Embedding:
     progress: Progress
     embedded: int = 0
     embedded_tokens: int = 0
+    computed_tokens: int = 0
     encode_seconds: float = 0.0
     tokens: int = 0
     truncated: int = 0
@@ -134,7 +136,9 @@ def _space(spec: ModelSpec, config: EmbeddingConfig, lane: Lane) -> dict[str, ob
     settings = asdict(spec)
     # Devices round differently, and a layout makes much of the last bit.
     own = {"store_dtype": config.store_dtype, "device": lane.device.type}
-    return {name: settings[name] for name in SPACE_FIELDS} | own
+    # Another order of sums; vectors that were made before there was one keep their space.
+    way = {"beginnings": "once"} if shares_beginnings(spec, lane, config.attention) else {}
+    return {name: settings[name] for name in SPACE_FIELDS} | own | way
 
 
 def _read_stored(job: _Embedding) -> Int64s:
@@ -158,8 +162,13 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     encoder = Encoder(job.spec, job.lane, config.attention, config.token_budget)
     start = time.perf_counter()
     sizes = np.array([len(job.texts[i].encode()) for i in missing], dtype=np.int64)
+    order = None
+    if encoder.plan.layout == "trie":  # neighbours in the order of the alphabet begin alike
+        order = np.array(
+            sorted(range(len(missing)), key=[job.texts[i] for i in missing].__getitem__)
+        )
     plan = plan_shards(
-        job.ids[missing], sizes, job.store.redo, config.shard_texts, job.lane.shard_tokens
+        job.ids[missing], sizes, job.store.redo, config.shard_texts, job.lane.shard_tokens, order
     )
     shards = [missing[unit] for unit in plan]
     total = len(job.texts)
@@ -178,6 +187,7 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
             stored.put(_storing(job, encoder, shard, tokens, norms))
             done += len(shard)
             job.embedded_tokens += len(tokens.ids)
+            job.computed_tokens += norms.computed
             job.truncated += int(tokens.truncated.sum())
     job.encode_seconds = time.perf_counter() - start
     job.embedded = len(missing)
@@ -187,9 +197,14 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
 
 
 def plan_shards(
-    ids: Ids, sizes: Int64s, redo: Sequence[Ids], shard_texts: int, shard_tokens: int = 0
+    ids: Ids,
+    sizes: Int64s,
+    redo: Sequence[Ids],
+    shard_texts: int,
+    shard_tokens: int = 0,
+    order: Int64s | None = None,
 ) -> list[Int64s]:
-    """Positions of the missing texts, shard by shard, each ascending in (size, id).
+    """Positions of the missing texts, shard by shard, in `order`; None: ascending in (size, id).
 
     A shard ends when it has `shard_texts` texts and, as their bytes tell, `shard_tokens` tokens,
     but at `MOST_TIMES` as many texts.
@@ -198,7 +213,7 @@ def plan_shards(
     before they are tokenized. `redo` are the ids of damaged shards: one whose texts are all missing
     here is made anew as it was, however it was planned, so that it gets its old bytes.
     """
-    order = np.lexsort((ids, sizes))
+    order = np.lexsort((ids, sizes)) if order is None else order
     by_id = np.argsort(ids, kind="stable")
     free = np.ones(len(ids), dtype=bool)
     shards: list[Int64s] = []
@@ -294,6 +309,8 @@ def _report(job: _Embedding, seconds: float) -> EmbeddingReport:
         reused=len(job.texts) - job.embedded,
         damaged_shards=job.store.damaged,
         tokens=job.tokens,
+        embedded_tokens=job.embedded_tokens,
+        computed_tokens=job.computed_tokens,
         truncated=job.truncated,
         token_budget=job.token_budget,
         seconds=round(seconds, 3),

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rapids_rap.arrays import Float32s, Int64s
+from rapids_rap.arrays import Float32s, Int32s, Int64s
 from rapids_rap.backend.failures import is_device_error, is_out_of_memory
 from rapids_rap.backend.lanes import Lane
+from rapids_rap.embedding import BatchLayout
 from rapids_rap.embedding.folder import first_line
 from rapids_rap.embedding.forward import BatchPlan, Runner, choose_plan, lay_out_weights
 from rapids_rap.embedding.model import ModelSpec, load_tokenizer, load_weights, rows_of_words
 from rapids_rap.embedding.packing import TokenBatchIds, make_batch, plan_batches
 from rapids_rap.embedding.projection import load_projection
 from rapids_rap.embedding.tokenizing import TextTokenizer
+from rapids_rap.embedding.trie import make_trie, plan_tries, shared_tokens, sort_texts
 from rapids_rap.errors import CapabilityError, InputError, RapError
 from rapids_rap.kernels.pool import pool
 
@@ -43,10 +45,23 @@ def _explained(spec: ModelSpec) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Norms:
-    """Lengths of pooled vectors before scaling. rows: (m,) int64 of the matrix; values: (m,)."""
+    """Lengths of pooled vectors before scaling. rows: (m,) int64 of the matrix; values: (m,).
+
+    computed: tokens that the model computed for them, a beginning that texts share once.
+    """
 
     rows: Int64s
     values: torch.Tensor
+    computed: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts that run together. texts: (m,) int64, of a `TokenBatchIds`; tokens: to compute."""
+
+    layout: BatchLayout
+    texts: Int64s
+    tokens: int
 
 
 class Encoder:
@@ -103,49 +118,63 @@ class Encoder:
                 f"vectors for {self._words}: the two are not of one model. Copy or download it "
                 "again."
             )
-        lengths = tokens.lengths
-        waiting, done = np.arange(len(rows)), 0
+        waiting, done, nodes = np.arange(len(rows)), 0, 0
         computed: list[tuple[Int64s, torch.Tensor]] = []
 
-        def run(texts: Int64s) -> torch.Tensor | None:
-            return self._fitting(tokens, texts, rows[texts], out)
+        def run(batch: Batch) -> torch.Tensor | None:
+            return self._fitting(tokens, batch, rows[batch.texts], out)
 
         while len(waiting):
-            waiting = waiting[np.argsort(lengths[waiting], kind="stable")]
-            plan = plan_batches(lengths[waiting], self.token_budget, self.plan.layout)
-            # The largest first: a shortage shows at once, and cores that take batches end together.
-            batches = sorted((waiting[part] for part in plan), key=lambda b: -lengths[b].sum())
-            too_large: list[Int64s] = []
+            batches = self._planned(tokens, waiting)
+            too_large: list[Batch] = []
             with self.lane.workers() as each:
-                for texts, norms in zip(batches, each(run, batches), strict=True):
+                for batch, norms in zip(batches, each(run, batches), strict=True):
                     if norms is None:
-                        too_large.append(texts)
+                        too_large.append(batch)
                         continue
-                    computed.append((rows[texts], norms))
-                    done += len(texts)
+                    computed.append((rows[batch.texts], norms))
+                    nodes += batch.tokens
+                    done += len(batch.texts)
                     if progress:
                         progress(done)
             if too_large:
-                self._halve(lengths[too_large[-1]])
-            waiting = np.concatenate(too_large) if too_large else waiting[:0]
+                self._halve(too_large[-1])
+            waiting = np.concatenate([waiting[:0], *(batch.texts for batch in too_large)])
         nothing = (rows[:0], torch.empty(0, device=out.device))
         where, norms = zip(nothing, *computed, strict=True)
-        return Norms(np.concatenate(where), torch.cat(norms))
+        return Norms(np.concatenate(where), torch.cat(norms), nodes)
+
+    def _planned(self, tokens: TokenBatchIds, texts: Int64s) -> list[Batch]:
+        """The texts in batches, the largest first.
+
+        So a shortage shows at once, and cores that take batches end together.
+        """
+        lengths, batches = tokens.lengths, []
+        layout = self.plan.layout
+        if layout == "trie":
+            short = sort_texts(tokens, texts[lengths[texts] <= self.plan.longest])
+            shared = shared_tokens(tokens, short)
+            for part in plan_tries(lengths[short], shared, self.token_budget):
+                size = int((lengths[short[part]] - shared[part]).sum() + shared[part.start])
+                batches.append(Batch("trie", short[part], size))
+            texts, layout = texts[lengths[texts] > self.plan.longest], "dense"
+        texts = texts[np.argsort(lengths[texts], kind="stable")]
+        batches += [
+            Batch(layout, texts[part], int(lengths[texts[part]].sum()))
+            for part in plan_batches(lengths[texts], self.token_budget, layout)
+        ]
+        return sorted(batches, key=lambda batch: -batch.tokens)
 
     @torch.inference_mode()
     def _fitting(
-        self, tokens: TokenBatchIds, texts: Int64s, rows: Int64s, out: torch.Tensor
+        self, tokens: TokenBatchIds, batch: Batch, rows: Int64s, out: torch.Tensor
     ) -> torch.Tensor | None:
         """Run one batch and return its norms, or nothing where memory did not suffice."""
         try:
-            batch = make_batch(tokens, texts).moved(self.lane.upload)
             (targets,) = self.lane.upload(rows)
-            hidden = self._runner.run(batch, self.plan.layout)
-            if self.spec.pooling == "echo":
-                hidden, borders = self._second_copies(hidden, tokens, texts)
-                norms = pool(hidden, borders, targets, out, "mean")
-            else:
-                norms = pool(hidden, batch.borders, targets, out, self.spec.pooling)
+            hidden, borders = self._pooled_states(tokens, batch)
+            pooling = "mean" if self.spec.pooling == "echo" else self.spec.pooling
+            norms = pool(hidden, borders, targets, out, pooling)
             if self._projection is not None:
                 projected = out[targets] @ self._projection.T
                 out[targets] = torch.nn.functional.normalize(projected, dim=1)
@@ -155,21 +184,32 @@ class Encoder:
                 raise
         return None
 
-    def _second_copies(
-        self, hidden: torch.Tensor, tokens: TokenBatchIds, texts: Int64s
+    def _pooled_states(
+        self, tokens: TokenBatchIds, batch: Batch
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The states that are pooled, end to end, and the texts' (texts + 1,) borders in them."""
-        lengths = tokens.lengths[texts]
-        read = lengths if tokens.read is None else tokens.read[texts]
-        borders = np.concatenate(([0], np.cumsum(read))).astype(np.int32)
-        steps = np.arange(int(borders[-1])) - np.repeat(borders[:-1], read)
-        places, ends = self.lane.upload(np.repeat(np.cumsum(lengths) - read, read) + steps, borders)
-        return hidden[places], ends
+        upload, places = self.lane.upload, None
+        if batch.layout == "trie":
+            trie = make_trie(tokens, batch.texts)
+            moved = trie.moved(upload)
+            hidden, borders = self._runner.run_trie(moved), moved.texts.borders
+            places = trie.texts.places
+        else:
+            flat = make_batch(tokens, batch.texts).moved(upload)
+            hidden, borders = self._runner.run(flat, batch.layout), flat.borders
+        if self.spec.pooling == "echo":
+            last, ends = _second_copies(tokens, batch.texts)
+            places = last if places is None else places[last]
+            (borders,) = upload(ends)
+        if places is None:
+            return hidden, borders
+        (where,) = upload(places)
+        return hidden.index_select(0, where), borders
 
-    def _halve(self, lengths: Int64s) -> None:
+    def _halve(self, smallest: Batch) -> None:
         """Lower the budget below what the smallest batch that failed took."""
-        size = int(lengths.sum())
-        if len(lengths) == 1:
+        size = smallest.tokens
+        if len(smallest.texts) == 1:
             raise CapabilityError(
                 f"Memory does not suffice for a single text of {size} tokens with "
                 f"{self.spec.name} on {self.lane.device}; lower embedding.max_tokens or use a "
@@ -189,3 +229,12 @@ class Encoder:
                 f"nothing of them was stored. The weights are damaged, or {self.spec.dtype} is too "
                 "narrow (try embedding.dtype=float32)."
             )
+
+
+def _second_copies(tokens: TokenBatchIds, texts: Int64s) -> tuple[Int64s, Int32s]:
+    """Where the tokens that are pooled stand in the texts end to end, and the texts' borders."""
+    lengths = tokens.lengths[texts]
+    read = lengths if tokens.read is None else tokens.read[texts]
+    borders = np.concatenate(([0], np.cumsum(read))).astype(np.int32)
+    steps = np.arange(int(borders[-1])) - np.repeat(borders[:-1], read)
+    return np.repeat(np.cumsum(lengths) - read, read) + steps, borders

@@ -8,6 +8,7 @@ Equal states mean that nothing leaks between texts and that no variant of attent
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,10 @@ import torch
 from rapids_rap.backend.failures import is_device_error
 from rapids_rap.backend.lanes import Lane
 from rapids_rap.embedding import BatchLayout
-from rapids_rap.embedding.attention import BY_KERNEL, BY_TEXT
+from rapids_rap.embedding.attention import BY_KERNEL, BY_PATH, BY_TEXT
 from rapids_rap.embedding.model import ModelSpec
 from rapids_rap.embedding.packing import TokenBatch, TokenBatchIds, make_batch
+from rapids_rap.embedding.trie import Trie, make_trie
 from rapids_rap.embedding.varlen import varlen_kernel
 from rapids_rap.errors import CapabilityError
 
@@ -33,11 +35,16 @@ HALF_TOLERANCE = 0.1
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How batches are laid out and why; `registered` says whether our attention function runs."""
+    """How batches are laid out and why; `registered` says whether our attention function runs.
+
+    longest: tokens of a text that goes into a trie; longer ones run in batches of equal length. A
+    text's length alone decides, so that its vector has the same bits in any company.
+    """
 
     layout: BatchLayout
     registered: bool
     reason: str
+    longest: int = 0
 
 
 class Runner:
@@ -67,9 +74,27 @@ class Runner:
         inputs: dict[str, Any] = {"input_ids": batch.ids.view(shape)}
         if self._takes_positions:
             inputs["position_ids"] = (batch.positions + self._first_position).view(shape)
-        if self.model.config._attn_implementation in (BY_TEXT, BY_KERNEL):
+        if self.model.config._attn_implementation in (BY_TEXT, BY_KERNEL, BY_PATH):
             inputs |= {"cu_seq_lens_q": batch.borders, "cu_seq_lens_k": batch.borders}
             inputs |= {"max_length_q": batch.longest, "max_length_k": batch.longest}
+        return self._states(inputs)
+
+    def run_trie(self, trie: Trie) -> torch.Tensor:
+        """Hidden states of a trie's nodes on the device, (nodes, d)."""
+        nodes, keys = trie.nodes, trie.keys
+        return self._states(
+            {
+                "input_ids": nodes.ids[None],
+                "position_ids": (nodes.positions + self._first_position)[None],
+                "cu_seq_lens_q": nodes.borders,
+                "cu_seq_lens_k": keys.borders,
+                "max_length_q": nodes.longest,
+                "max_length_k": keys.longest,
+                "key_places": keys.places,
+            }
+        )
+
+    def _states(self, inputs: dict[str, Any]) -> torch.Tensor:
         # The place for torch.compile or a CUDA graph a batch size, should a profile ask for one:
         # nothing from here to the pooled rows waits for the device.
         states = self.model(**inputs, **self._common).last_hidden_state
@@ -103,8 +128,17 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> BatchPlan:
     if wanted == "padded":
         return BatchPlan("padded", False, "padding was asked for (embedding.attention)")
     fused = runner.lane.packs and spec.dtype != "float32"
+    if shares_beginnings(spec, runner.lane, wanted):
+        longest = spec.max_tokens if fused else min(spec.max_tokens, runner.lane.walks)
+        obstacle = _obstacle(runner, spec, "trie", BY_KERNEL if fused else BY_PATH, longest)
+        if not obstacle:
+            how = f"{varlen_kernel().name} in {spec.dtype}" if fused else "attention along its path"
+            reason = f"every beginning that texts share is computed once: {how}"
+            return BatchPlan("trie", True, reason, longest)
+        log.info("%s computes each text on its own: %s", spec.name, obstacle)
+        runner.use(runner.own_attention)  # what the next probe compares with
     layout: BatchLayout = "packed" if fused or wanted == "packed" else "dense"
-    obstacle = _obstacle(runner, spec, layout, BY_KERNEL if fused else BY_TEXT)
+    obstacle = _obstacle(runner, spec, layout, BY_KERNEL if fused else BY_TEXT, spec.max_tokens)
     if obstacle:
         runner.use(runner.own_attention)
         reason = f"texts of equal length, the model's own attention: {obstacle}"
@@ -114,6 +148,15 @@ def choose_plan(runner: Runner, spec: ModelSpec, wanted: str) -> BatchPlan:
         why = f"{varlen_kernel().name} in {spec.dtype}" if fused else "packed was asked for"
         return BatchPlan("packed", True, f"texts end to end, nothing is padded: {why}")
     return BatchPlan("dense", True, "texts of equal length, nothing is padded or masked")
+
+
+def shares_beginnings(spec: ModelSpec, lane: Lane, wanted: str) -> bool:
+    """Whether a model is to compute the beginnings that texts share once, if it can.
+
+    It must look back only, and the lane attend to a trie in its type of number.
+    """
+    able = lane.walks > 0 if spec.dtype == "float32" else lane.packs
+    return able and spec.causal and wanted == "auto"
 
 
 def lay_out_weights(runner: Runner, spec: ModelSpec) -> None:
@@ -137,19 +180,23 @@ def lay_out_weights(runner: Runner, spec: ModelSpec) -> None:
         take_back()
 
 
-def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: str) -> str:
+def _obstacle(
+    runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: str, longest: int
+) -> str:
     """Why the registered attention must not be used, or an empty string."""
     model = runner.model
     if not getattr(model, "_supports_attention_backend", False):
         return f"{type(model).__name__} does not use transformers' attention interface"
-    if layout == "packed" and not runner._takes_positions:
+    if layout != "dense" and not runner._takes_positions:
         return f"{type(model).__name__} takes no position_ids"
     window = getattr(model.config, "sliding_window", None)
     if getattr(model.config, "use_sliding_window", True) and window and window < spec.max_tokens:
         return f"its sliding window of {window} tokens is shorter than max_tokens"
-    longest = min(spec.max_tokens, PROBE_TOKENS)
-    lengths = [1, 3, 3, longest] if layout == "packed" else [longest, longest]
+    longest = min(longest, PROBE_TOKENS)
+    lengths = [longest, longest] if layout == "dense" else [1, 3, 3, longest]
     tokens = _probe_tokens(model.config, lengths)
+    if layout == "trie":
+        _share_beginnings(tokens)
     alone = [_probe(runner, tokens, [i], "dense") for i in range(len(lengths))]
     try:
         runner.use(attention)
@@ -169,8 +216,19 @@ def _obstacle(runner: Runner, spec: ModelSpec, layout: BatchLayout, attention: s
 def _probe(
     runner: Runner, tokens: TokenBatchIds, texts: list[int], layout: BatchLayout
 ) -> torch.Tensor:
+    if layout == "trie":
+        trie = make_trie(tokens, np.array(texts)).moved(runner.lane.upload)
+        return runner.run_trie(trie)[trie.texts.places]
     batch = make_batch(tokens, np.array(texts))
     return runner.run(batch.moved(runner.lane.upload), layout)
+
+
+def _share_beginnings(tokens: TokenBatchIds) -> None:
+    """Let the second probe begin as the first, and the others as the one before them, in place."""
+    for before, after in itertools.pairwise(range(len(tokens.lengths))):
+        size = max(1, int(tokens.lengths[before]) - 1)
+        begin, other = tokens.starts[[after, before]]
+        tokens.ids[begin : begin + size] = tokens.ids[other : other + size]
 
 
 def _check_causality(runner: Runner, spec: ModelSpec) -> None:

@@ -27,16 +27,19 @@ HALVES = (torch.float16, torch.bfloat16)
 
 @dataclass(frozen=True)
 class Packed:
-    """Queries (T, H, D), keys and values (T, H_kv, D) of texts end to end.
+    """Queries (T, H, D), keys and values (K, H_kv, D) of texts end to end.
 
-    borders: (texts + 1,) int32 on the same device; longest: tokens; scale None: 1 / sqrt(D).
+    borders, key_borders: (texts + 1,) int32 on the same device; longest, longest_key: tokens. A
+    text's queries belong to its last keys. scale None: 1 / sqrt(D).
     """
 
     query: torch.Tensor
     key: torch.Tensor
     value: torch.Tensor
     borders: torch.Tensor
+    key_borders: torch.Tensor
     longest: int
+    longest_key: int
     scale: float | None
     causal: bool
 
@@ -77,9 +80,9 @@ def flash_attn_kernel(packed: Packed) -> torch.Tensor:
         packed.key,
         packed.value,
         packed.borders,
-        packed.borders,
+        packed.key_borders,
         packed.longest,
-        packed.longest,
+        packed.longest_key,
         softmax_scale=packed.scale,
         causal=packed.causal,
     )
@@ -101,9 +104,9 @@ def torch_kernel(packed: Packed) -> torch.Tensor:
         packed.key,
         packed.value,
         packed.borders,
-        packed.borders,
+        packed.key_borders,
         packed.longest,
-        packed.longest,
+        packed.longest_key,
         scale=packed.scale,
         window_size=(-1, 0) if packed.causal else (-1, -1),
         **(grouped if "enable_gqa" in _parameters(varlen_attn) else {}),

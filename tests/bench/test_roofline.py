@@ -16,9 +16,19 @@ def by_stage(job):
 
 def test_the_encoder_costs_two_operations_a_weight_and_token():
     """1.31 billion weights, 4.8 million tokens: 12.6 PFLOP, and attention on lines is little."""
-    floor = by_stage(roofline.typical_job(600_000))["encoder"]
+    floor = by_stage(roofline.typical_job(600_000, shared=0.0))["encoder"]
     linear = 2 * QWEN2_1_5B.matrix_parameters * 4_800_000
     assert linear < floor.flops < 1.01 * linear
+
+
+def test_what_beginnings_share_is_not_computed_and_gathering_is_little():
+    """A quarter shared is a quarter less of the encoder, at about a hundredth of it in copies."""
+    plain = by_stage(roofline.typical_job(600_000, shared=0.0))
+    shared = by_stage(roofline.typical_job(600_000, shared=0.25))
+    assert "beginnings" not in plain
+    assert shared["encoder"].flops == pytest.approx(0.75 * plain["encoder"].flops)
+    h100 = roofline.find_gpu("NVIDIA H100 PCIe")
+    assert 0 < shared["beginnings"].seconds(h100) < 0.015 * plain["encoder"].seconds(h100)
 
 
 def test_brute_force_grows_with_the_square_and_the_encoder_does_not():
@@ -50,12 +60,12 @@ def test_the_table_says_that_nothing_was_measured():
     assert all(gpu.name in text for gpu in roofline.GPUS)
 
 
-def manifest(device="NVIDIA H100 80GB HBM3", backend="gpu"):
+def manifest(device="NVIDIA H100 80GB HBM3", backend="gpu", **model):
     stages = {"embedding": 40.0, "neighbors": 2.0, "segment": 3.0, "terms": 1.0, "layout": 4.0}
     return {
         "backend": {"name": backend, "used": {"device": device}},
         "counts": {"distinct": 600_000, "clusters": 400, "kept": 700_000, "noise_lines": 70_000},
-        "model": {"tokens": 4_800_000, "name": "Qwen/Qwen2-1.5B", "dtype": "bfloat16"},
+        "model": {"tokens": 4_800_000, "name": "Qwen/Qwen2-1.5B", "dtype": "bfloat16"} | model,
         "neighbors": {"k": 30},
         "stages": [
             {"name": name, "seconds": seconds, "cached": name == "layout"}
@@ -69,12 +79,15 @@ def test_a_run_is_held_against_its_floors():
     found = {s.stage: s for s in roofline.shares(manifest(), QWEN2_1_5B)}
     assert set(found) == {"embedding", "neighbors", "terms and lexicon"}
     assert found["terms and lexicon"].seconds == 4.0
-    job = roofline.typical_job(600_000)
+    job = roofline.typical_job(600_000, shared=0.0)  # of an older run, that computed every token
     floor = {f.stage: f for f in roofline.floors(job)}
     h100 = roofline.find_gpu("NVIDIA H100 PCIe")
     least = floor["encoder"].seconds(h100) + floor["pooling"].seconds(h100)
     assert found["embedding"].floor == pytest.approx(least, rel=0.01)
     assert found["embedding"].reached == pytest.approx(least / 40.0, rel=0.01)
+    counts = {"embedded_tokens": 1_000, "computed_tokens": 800}
+    once = {s.stage: s for s in roofline.shares(manifest(**counts), QWEN2_1_5B)}
+    assert once["embedding"].floor == pytest.approx(0.8 * least, rel=0.02)
 
 
 @pytest.mark.parametrize(

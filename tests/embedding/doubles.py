@@ -41,20 +41,24 @@ def torch_2_11(
 
 
 def plain_attention(q, k, v, causal, scale=None):
-    """Attention of one text by its definition, in float64. q: (H, T, D); k, v: (H_kv, T, D)."""
+    """Attention of one text by its definition, in float64. q: (H, T, D); k, v: (H_kv, K, D)."""
     groups = q.shape[0] // k.shape[0]
     k, v = (t.double().repeat_interleave(groups, 0) for t in (k, v))
     scores = q.double() @ k.transpose(1, 2) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if causal:
-        scores = scores.masked_fill(~torch.ones(scores.shape[1:]).tril().bool(), -torch.inf)
+        last = k.shape[1] - q.shape[1]  # the queries belong to the last keys
+        scores = scores.masked_fill(~torch.ones(scores.shape[1:]).tril(last).bool(), -torch.inf)
     return (scores.softmax(-1) @ v).transpose(0, 1)
 
 
-def by_text(q, k, v, borders, causal, scale):
+def by_text(q, k, v, borders, key_borders, causal, scale):
     """(T, H, D) attention within each text of a packed batch, in the dtype of `q`."""
+    parts = zip(*(itertools.pairwise(b.tolist()) for b in (borders, key_borders)), strict=True)
     out = [
-        plain_attention(*(t[a:b].transpose(0, 1) for t in (q, k, v)), causal, scale)
-        for a, b in itertools.pairwise(borders.tolist())
+        plain_attention(
+            q[a:b].transpose(0, 1), *(t[c:d].transpose(0, 1) for t in (k, v)), causal, scale
+        )
+        for (a, b), (c, d) in parts
     ]
     return torch.cat(out).to(q.dtype)
 
@@ -74,10 +78,12 @@ def check_like_the_kernel(q, k, v, cu_q, cu_k, max_q, max_k):
     assert dim <= 256  # 604
     assert dim % 8 == 0
     assert heads % k.shape[1] == 0  # 606
-    assert k.shape == v.shape == (tokens, k.shape[1], dim)  # 614
-    for cu, longest in ((cu_q, max_q), (cu_k, max_k)):
+    assert k.shape == v.shape == (len(k), k.shape[1], dim)  # 614
+    assert len(cu_q) == len(cu_k)
+    assert bool((cu_q.diff() <= cu_k.diff()).all())
+    for cu, longest, total in ((cu_q, max_q, tokens), (cu_k, max_k, len(k))):
         lengths = cu.diff()
-        assert (int(cu[0]), int(cu[-1])) == (0, tokens)
+        assert (int(cu[0]), int(cu[-1])) == (0, total)
         assert bool((lengths > 0).all())
         assert type(longest) is int
         assert longest == int(lengths.max())
@@ -123,7 +129,7 @@ class FlashAttn:
             assert window_size == (-1, -1)
             assert alibi_slopes is block_table is None
             assert not return_attn_probs
-            return by_text(q, k, v, cu_seqlens_q, causal, softmax_scale)
+            return by_text(q, k, v, cu_seqlens_q, cu_seqlens_k, causal, softmax_scale)
 
         return flash_attn_varlen_func
 
@@ -156,7 +162,7 @@ class TorchVarlen:
             assert given["window_size"] in ((-1, 0), (-1, -1))
             assert given["return_aux"] is None
             assert given.get("seqused_k") is given.get("block_table") is None
-            return by_text(q, k, v, borders[0], given["window_size"] == (-1, 0), given["scale"])
+            return by_text(q, k, v, *borders, given["window_size"] == (-1, 0), given["scale"])
 
         varlen_attn.__signature__ = signature
         return varlen_attn

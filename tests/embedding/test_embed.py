@@ -81,7 +81,7 @@ def test_the_report_says_how_the_vectors_were_made(qwen2, backend, tmp_path):
     assert (report.texts, report.embedded, report.reused) == (20, 20, 0)
     assert report.tokens == sum(min(len(text), 30) for text in TEXTS)
     assert report.truncated == 2
-    assert (report.attention, report.device, report.dtype) == ("dense", "cpu", "float32")
+    assert (report.attention, report.device, report.dtype) == ("trie", "cpu", "float32")
     assert report.token_budget == 1024
     assert report.tokens_per_second > 0
     again = embed(TEXTS, config_of(qwen2, max_tokens=30), backend, tmp_path).report
@@ -319,7 +319,7 @@ def test_a_store_whose_shards_were_cut_by_token_length_is_read_and_healed(
     """Stores of earlier versions: nothing is embedded again, and damage is mended to its bytes."""
     config = config_of(qwen2)
 
-    def by_tokens(ids, sizes, redo, shard_texts, shard_tokens):
+    def by_tokens(ids, sizes, redo, shard_texts, shard_tokens, order):
         assert not redo
         lengths = np.array([len(mixed[i]) for i in range(len(ids))])
         order = np.lexsort((ids, lengths))

@@ -22,15 +22,23 @@ TEXTS = texts_of([9, 2, 2, 5, 2, 5, 9, 1, 9, 2])
 
 def limit_memory(encoder, tokens, error):
     """Make every batch of more than `tokens` tokens run out of memory; return the batch sizes."""
-    run, sizes = encoder._runner.run, []
+    runner, sizes = encoder._runner, []
+    run, run_trie = runner.run, runner.run_trie
+
+    def check(size):
+        if size > tokens:
+            raise error
+        sizes.append(size)
 
     def limited(batch, layout):
-        if len(batch.ids) > tokens:
-            raise error
-        sizes.append(len(batch.ids))
+        check(len(batch.ids))
         return run(batch, layout)
 
-    encoder._runner.run = limited
+    def limited_trie(trie):
+        check(len(trie.nodes.ids))
+        return run_trie(trie)
+
+    runner.run, runner.run_trie = limited, limited_trie
     return sizes
 
 
@@ -173,7 +181,7 @@ def cuda_encoder(qwen2, monkeypatch):
 def test_the_cuda_lane_gives_the_same_vectors_in_bfloat16(cuda_encoder, qwen2, encoder_of):
     """Every array of a batch arrives before it is read, and the vectors after they are written."""
     encoder, cuda = cuda_encoder
-    assert (encoder.plan.layout, encoder.spec.dtype) == ("packed", "bfloat16")
+    assert (encoder.plan.layout, encoder.spec.dtype) == ("trie", "bfloat16")
     encoder.token_budget = 12
     vectors = encoder.encode(TEXTS)
     assert (vectors * encoder_of(qwen2).encode(TEXTS)).sum(1).min() > 0.98

@@ -9,7 +9,7 @@ import torch
 from rapids_rap.backend.lanes import CpuLane
 from rapids_rap.backend.linears import LaidOutLinear
 from rapids_rap.config import EmbeddingConfig
-from rapids_rap.embedding.attention import BY_TEXT
+from rapids_rap.embedding.attention import BY_PATH, BY_TEXT
 from rapids_rap.embedding.forward import Runner, _probe, _probe_tokens
 from rapids_rap.embedding.model import load_weights, resolve_model
 from rapids_rap.embedding.packing import make_batch
@@ -33,7 +33,8 @@ def test_every_layout_gives_the_vectors_of_one_at_a_time(
     settings = {"causal": causal, "pooling": pooling, "token_budget": 40}
     reference = encoder_of(folder, attention="padded", **settings)
     alone = np.concatenate([reference.encode([text]) for text in TEXTS])
-    for layout, attention in (("padded", "padded"), ("dense", "auto"), ("packed", "packed")):
+    chosen = "trie" if causal == "yes" else "dense"
+    for layout, attention in (("padded", "padded"), (chosen, "auto"), ("packed", "packed")):
         encoder = encoder_of(folder, attention=attention, **settings)
         assert encoder.plan.layout == layout, encoder.plan.reason
         np.testing.assert_allclose(encoder.encode(TEXTS), alone, atol=1e-5, err_msg=layout)
@@ -117,11 +118,14 @@ def test_a_loss_in_the_registered_attention_is_noticed(qwen2, encoder_of, monkey
     """The check at loading compares states: an attention that scales differently is not used."""
     from transformers import AttentionInterface
 
-    from rapids_rap.embedding.attention import varlen_attention
+    from rapids_rap.embedding.attention import path_attention
 
     def other(module, query, *args, **kwargs):
-        return varlen_attention(module, query * 2, *args, **kwargs)
+        return path_attention(module, query * 2, *args, **kwargs)
 
+    monkeypatch.setitem(AttentionInterface._global_mapping, BY_PATH, other)
+    encoder = encoder_of(qwen2)  # not a trie
+    assert encoder.plan.layout == "dense"
     monkeypatch.setitem(AttentionInterface._global_mapping, BY_TEXT, other)
     encoder = encoder_of(qwen2)
     assert "differ from one-at-a-time" in encoder.plan.reason

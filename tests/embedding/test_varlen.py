@@ -45,7 +45,7 @@ def packed_of(groups=2, dim=16, dtype=torch.bfloat16, causal=True, scale=None, d
     shapes = [(sum(LENGTHS), heads, dim) for heads in (4, 4 // groups, 4 // groups)]
     q, k, v = (torch.randn(s, generator=generator).to(device, dtype) for s in shapes)
     borders = torch.tensor(np.cumsum([0, *LENGTHS]), dtype=torch.int32, device=device)
-    return Packed(q, k, v, borders, max(LENGTHS), scale, causal)
+    return Packed(q, k, v, borders, borders, max(LENGTHS), max(LENGTHS), scale, causal)
 
 
 @pytest.mark.parametrize("which", DOUBLES)
@@ -58,7 +58,8 @@ def test_each_kernel_is_called_as_it_demands(monkeypatch, which, dtype, causal, 
     double = DOUBLES[which](monkeypatch)
     packed = packed_of(groups, dtype=dtype, causal=causal, scale=scale)
     out = KERNELS[which](packed)
-    expected = by_text(packed.query, packed.key, packed.value, packed.borders, causal, scale)
+    borders = packed.borders, packed.key_borders
+    expected = by_text(packed.query, packed.key, packed.value, *borders, causal, scale)
     torch.testing.assert_close(out, expected)
     (call,) = double.calls
     if which == "torch":
@@ -123,7 +124,8 @@ def test_a_torch_that_groups_heads_unasked_is_not_asked(monkeypatch):
     double = TorchVarlen(monkeypatch, inspect.signature(torch_2_11))
     assert varlen_kernel().attend is torch_kernel
     packed = packed_of(groups=2)
-    expected = by_text(packed.query, packed.key, packed.value, packed.borders, True, None)
+    borders = packed.borders, packed.key_borders
+    expected = by_text(packed.query, packed.key, packed.value, *borders, True, None)
     torch.testing.assert_close(torch_kernel(packed), expected)
     (call,) = double.calls
     assert "enable_gqa" not in call
@@ -150,6 +152,7 @@ class PackingLane(CpuLane):
 
     dtype = "bfloat16"
     packs = True
+    walks = 0
 
 
 def encoder_on(lane, folder, **settings):
@@ -170,7 +173,8 @@ def test_a_packed_model_on_a_kernel_gives_the_vectors_of_one_at_a_time(
     grouped = {"num_key_value_heads": heads} if family == "qwen2" else {}
     folder = make_model(family, **grouped)
     encoder = encoder_on(PackingLane(), folder, causal=causal, token_budget=40)
-    assert (encoder.plan.layout, encoder.plan.registered) == ("packed", True)
+    layout = "trie" if causal == "yes" else "packed"
+    assert (encoder.plan.layout, encoder.plan.registered) == (layout, True)
     assert varlen_kernel().name in encoder.plan.reason
     double.calls.clear()
     together = encoder.encode(TEXTS)
@@ -188,7 +192,9 @@ def test_a_kernel_that_mixes_texts_is_not_used(monkeypatch, qwen2, which):
     double = DOUBLES[which](monkeypatch)
     monkeypatch.setattr(
         "tests.embedding.doubles.by_text",
-        lambda q, k, v, borders, causal, scale: by_text(q, k, v, borders[[0, -1]], causal, scale),
+        lambda q, k, v, borders, keys, causal, scale: by_text(
+            q, k, v, borders[[0, -1]], keys[[0, -1]], causal, scale
+        ),
     )
     encoder = encoder_on(PackingLane(), qwen2)
     assert double.calls
@@ -211,7 +217,7 @@ def test_grouped_heads_are_packed_by_torch_2_11(monkeypatch, make_model):
     double = TorchVarlen(monkeypatch, inspect.signature(torch_2_11))
     folder = make_model("qwen2", num_key_value_heads=2)
     encoder = encoder_on(PackingLane(), folder, token_budget=40)
-    assert (encoder.plan.layout, encoder.plan.registered) == ("packed", True)
+    assert (encoder.plan.layout, encoder.plan.registered) == ("trie", True)
     double.calls.clear()
     found = encoder.encode(TEXTS)
     assert double.calls

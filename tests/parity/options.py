@@ -200,19 +200,23 @@ def encoders(
     yield _same("resumed: rows that differ from before", begun, matrix[: most // 2])
     yield _alike("resumed: least cosine", exact, matrix)
     config = EmbeddingConfig(model="demo", token_budget=4 * FULL)
-    with patch.object(Runner, "run", _full_above(FULL)):
+    with (
+        patch.object(Runner, "run", _full_above(FULL, Runner.run)),
+        patch.object(Runner, "run_trie", _full_above(FULL, Runner.run_trie)),
+    ):
         halved = embed(texts, config, other, store / "halved")
     yield at_most("embedding", "halved batches: tokens a batch", halved.report.token_budget, FULL)
     yield _alike("halved batches: least cosine", exact, other.to_host(halved.matrix))
 
 
-def _full_above(tokens: int) -> Any:
-    run = Runner.run
+def _full_above(tokens: int, run: Any) -> Any:
+    """`Runner.run` or `run_trie`, out of memory above so many tokens or nodes."""
 
-    def limited(self: Runner, batch: Any, layout: Any) -> Any:
-        if len(batch.ids) > tokens and batch.texts > PROBE:
+    def limited(self: Runner, batch: Any, *layout: Any) -> Any:
+        nodes = getattr(batch, "nodes", batch)
+        if len(nodes.ids) > tokens and nodes.texts > PROBE:
             raise torch.OutOfMemoryError("CUDA out of memory (said by the comparison).")
-        return run(self, batch, layout)
+        return run(self, batch, *layout)
 
     return limited
 
