@@ -37,14 +37,13 @@ from rapids_rap.reading.run_maps import redraw_maps
 from rapids_rap.reading.run_space import run_config, stored_vectors
 from rapids_rap.report.html import records
 from rapids_rap.report.page import render_report
+from rapids_rap.runs.changing import whole_run
 from rapids_rap.runs.files import json_bytes
 from rapids_rap.runs.folder import csv_bytes
-from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.names import KEPT_CLUSTERINGS, TEXT_STABILITY
-from rapids_rap.runs.replacing import finish_replacing, replace_files
+from rapids_rap.runs.replacing import replace_files
 from rapids_rap.runs.run import Run, open_run
 from rapids_rap.runs.stages import COMMIT, load_result, save_result, stage_key
-from rapids_rap.runs.verify import find_faults
 from rapids_rap.tables.stability import again, happens, with_ids, with_stability
 from rapids_rap.words.lexicon import load_lexicon
 from rapids_rap.words.segment import load_words, segment
@@ -87,15 +86,9 @@ def measure_stability(
     names is not parsed. Raises `InputError` where either is no whole
     run or they share no text, `LockHeldError` where the run is being written.
     """
-    open_run(path)  # before a folder is made for the lock
+    open_run(path)
     second = None if other is None else open_run(other)
-    with exclusive(path):
-        if finish_replacing(path):
-            log.info("%s: ended what an earlier command had begun", path)
-        faults = find_faults(path)
-        if faults:
-            raise InputError(f"{faults[0]} A run that is not whole is not added to.")
-        run = open_run(path)
+    with whole_run(path) as run:
         backend = load_backend(resolution.backend)
         found, ids = _repeat(run, subsamples, second, backend, progress)
         progress.stage("report")

@@ -1,8 +1,8 @@
 """The command line: parse, call, print. The only room that prints, and it holds no logic.
 
-The verbs are in `job`, `night`, `reading` and `study`, by what they are for; each imports what it
-calls when it is called, so that `--help` and a mistyped option are answered at once. Here they
-become one program, and what goes wrong in any of them becomes a sentence and an exit code.
+The verbs are in `job`, `night`, `people`, `reading` and `study`, by what they are for; each imports
+what it calls when it is called, so that `--help` and a mistyped option are answered at once. Here
+they become one program, and what goes wrong in any of them becomes a sentence and an exit code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rapids_rap import stopping
-from rapids_rap.cli import job, night, reading, study
+from rapids_rap.cli import job, night, people, reading, study
 from rapids_rap.cli.console import err, harmless, print_lines, start_logging, stdout
 from rapids_rap.cli.streams import escape_what_does_not_fit
 from rapids_rap.errors import CapabilityError, ConfigError, RapError, Stopped
@@ -62,6 +62,8 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "summary": reading.summary,
     "compare": study.compare,
     "stability": study.stability,
+    "annotate": people.annotate,
+    "agree": people.agree,
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,

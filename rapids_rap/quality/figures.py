@@ -174,6 +174,25 @@ DECLARATIONS = (
         unit="0 to 1",
         watched=True,
     ),
+    *(
+        Declaration(
+            key=f"people.{key}",
+            chinese=chinese,
+            explained=explained,
+            unit="Krippendorff's alpha",
+            may_decide=key == "fit",
+        )
+        for key, chinese, explained in (
+            (
+                "fit",
+                "标注者一致：归属",
+                "人们对一行是否属于一个聚类看法一致吗？1 为完全一致，0 为随机。",
+            ),
+            ("intruder", "标注者一致：异类", "人们对五行中哪一行不属于聚类看法一致吗？"),
+            ("names", "标注者一致：名称", "人们对四个名称中哪个合适看法一致吗？"),
+            ("emotion", "标注者一致：情绪", "人们对一行的情绪看法一致吗？"),
+        )
+    ),
     Declaration(
         key="next_line_cluster",
         chinese="相邻行同聚类",

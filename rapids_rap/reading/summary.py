@@ -14,6 +14,7 @@ from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.doubts import ASK, Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed
+from rapids_rap.tables.people import people_said
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
 from rapids_rap.tables.tree import members, path_said
@@ -83,7 +84,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
     again_there = again(run.quality, clusters, run.manifest)[1]
-    said = [sentence for sentence in (*sentences, again_there) if sentence]
+    people = people_said(run.quality)
+    said = [sentence for sentence in (*sentences, again_there, people) if sentence]
     table = _with_doubts(table, clusters, find_doubts(clusters, run.manifest))
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:

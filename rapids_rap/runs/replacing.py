@@ -28,6 +28,7 @@ from rapids_rap.runs.run import read_json
 from rapids_rap.runs.seal import write_manifest
 
 _LIST = "list.json"
+_RECORDS = {"stability", "people"}  # in the manifest, of the commands that add to a run
 _REPLACED = (*(name for name in OWN_FILES if name != MANIFEST), *(f"maps/{name}" for name in MAPS))
 
 
@@ -93,7 +94,7 @@ def _read_list(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         listed = read_json(folder / _LIST)
         files, record = listed["files"], listed["record"]
-        own = files.keys() <= set(_REPLACED) and record.keys() <= {"stability"}
+        own = files.keys() <= set(_REPLACED) and record.keys() <= _RECORDS
         if own and not folder.is_symlink():
             return {"files": files, "record": record}
     raise InputError(f"{folder}: holds something that no run does; take it away.")
