@@ -293,8 +293,9 @@ def _gaps(codes: npt.NDArray[np.uint32], starts: Int64s, ends: Int64s, text_ids:
 def _fold(keys: Int64s, long: Mapping[str, int]) -> tuple[tuple[str, ...], Int32s]:
     """Surface keys to the sorted vocabulary of their folded forms, and each token's word in it."""
     surface, distinct = pd.factorize(keys)
-    folded = [fold(word) for word in _surfaces(distinct, long)]
+    # At once: a letter folds alike beside any other, and no token holds a line break.
+    folded = fold("\n".join(_surfaces(distinct, long))).split("\n") if len(distinct) else []
     vocabulary = tuple(sorted(set(folded)))
-    position = {word: i for i, word in enumerate(vocabulary)}
+    position = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
     table = np.fromiter(map(position.__getitem__, folded), dtype=np.int32, count=len(folded))
     return vocabulary, table[surface]
