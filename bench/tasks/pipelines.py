@@ -17,24 +17,36 @@ from rapids_rap.arrays import Int64s
 from rapids_rap.bench.measure import Call, Inputs, SideFindings
 
 MODEL = "demo"
+ONE_LAYOUT = "clusters.layouts=1"  # no votes: what the baselines do
 
 
 def ours(inputs: Inputs) -> Call:
-    """`rapids-rap run CORPUS --model demo`, on whatever backend `auto` finds here."""
-    return _run(inputs, "auto")
+    """`rapids-rap run CORPUS --model demo` with one layout, on the backend `auto` finds here."""
+    return run_ours(inputs, "auto", MODEL, ONE_LAYOUT)
+
+
+def ours_votes(inputs: Inputs) -> Call:
+    """The same as a user starts it: the clusters of several layouts vote."""
+    return run_ours(inputs, "auto", MODEL)
 
 
 def ours_cpu(inputs: Inputs) -> Call:
-    """The same on the CPU."""
-    return _run(inputs, "cpu")
+    """One layout, on the CPU."""
+    return run_ours(inputs, "cpu", MODEL, ONE_LAYOUT)
+
+
+def ours_cpu_votes(inputs: Inputs) -> Call:
+    """With votes, on the CPU."""
+    return run_ours(inputs, "cpu", MODEL)
 
 
 def ours_gpu(inputs: Inputs) -> Call:
-    """The same on the GPU; without a usable one it ends with exit code 3."""
-    return _run(inputs, "gpu")
+    """One layout, on the GPU; without a usable one it ends with exit code 3."""
+    return run_ours(inputs, "gpu", MODEL, ONE_LAYOUT)
 
 
-def _run(inputs: Inputs, backend: str) -> Call:
+def run_ours(inputs: Inputs, backend: str, model: str, *settings: str) -> Call:
+    """A run of this model; `settings` as `--set` takes them."""
     from rapids_rap.startup import large_imports
 
     with large_imports():  # as the command does
@@ -47,7 +59,7 @@ def _run(inputs: Inputs, backend: str) -> Call:
 
     def call() -> SideFindings:
         paths = f"input.paths={json.dumps([str(inputs.corpus)])}"
-        config = load_config(None, [paths, f"embedding.model={MODEL}"])
+        config = load_config(None, [paths, f"embedding.model={model}", *settings])
         folder = inputs.own / "run"
         with StageProgress(Console(quiet=True)) as progress:
             pipeline.run(config, folder, device.resolve(backend), progress, overwrite=True)  # type: ignore[arg-type]
@@ -89,22 +101,27 @@ def read_run(folder: Path) -> SideFindings:
 
 def poster(inputs: Inputs) -> Call:
     """The researchers' pipeline."""
+    return run_poster(inputs, MODEL)
+
+
+def run_poster(inputs: Inputs, model: str) -> Call:
+    """The same with this model."""
     from rapids_rap.bench.baseline import poster as baseline
 
-    return _baseline(baseline.main, inputs)
+    return _baseline(baseline.main, inputs, model)
 
 
 def strong(inputs: Inputs) -> Call:
     """What a good engineer would use on a CPU today."""
     from rapids_rap.bench.baseline import strong as baseline
 
-    return _baseline(baseline.main, inputs)
+    return _baseline(baseline.main, inputs, MODEL)
 
 
-def _baseline(main: Callable[[Sequence[str]], None], inputs: Inputs) -> Call:
+def _baseline(main: Callable[[Sequence[str]], None], inputs: Inputs, model: str) -> Call:
     def call() -> SideFindings:
         folder = inputs.own / "run"
-        main([str(inputs.corpus), "--out", str(folder)])
+        main([str(inputs.corpus), "--out", str(folder), "--model", model])
         record = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
         names = ("labels", "map", "clustered_space")
         arrays = {n: np.load(folder / f"{n}.npy") for n in names if (folder / f"{n}.npy").exists()}

@@ -12,6 +12,10 @@ less than 1e-4 of the value. Distances beyond the tables take their outermost st
 movement is clipped in any case, and above, there is next to no force. A step is clipped coordinate
 by coordinate only where the whole of it is longer than the limit, which few are.
 
+Points of a large corpus are not in the nearest caches, and most rows that a sample reads are random
+ones. Which they are follows from its row's state alone, so they are asked for some samples ahead:
+the same random numbers are drawn twice, and no result depends on it.
+
 Imported when a layout is made: numba and umap-learn belong to the `[cpu]` extra.
 """
 
@@ -40,6 +44,8 @@ LIMIT = np.float32(4.0)  # of a coordinate's step, before the learning rate
 SHORT = np.float32(15.9)  # of a step's squared length: no coordinate reaches the limit
 CORE = 0.001  # keeps repulsion finite, as in umap-learn
 NEGATIVES = 5  # pushes for each pull, umap-learn's usual number
+SOON = 8  # edges from asking for the rows of a sample to taking it
+LARGE = 2**22  # bytes of points from which they are asked for: smaller ones stay in the cache
 
 
 def force_tables(a: float, b: float, gamma: float) -> tuple[Float32s, Float32s]:
@@ -90,6 +96,7 @@ def run_epochs(
             next_negative,
             next_positive,
             epoch,
+            points.nbytes >= LARGE,
         )
         alpha = rate * (1.0 - epoch / epochs)
     return points
@@ -174,6 +181,52 @@ def _push_away(points: Any, j: Any, k: Any, dim: Any, force: Any, squared: Any, 
         points[j, d] += _clip(force * (points[j, d] - points[k, d])) * alpha
 
 
+@intrinsic
+def _fetch(_context: Any, table: Any, row: Any) -> tuple[Any, Callable[..., Any]]:
+    """Ask for the cache line in which a row of a C-ordered 2-d array begins, and go on at once."""
+
+    def ask(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, values[0])
+        row_bytes = builder.extract_value(array.strides, 0)
+        start = builder.ptrtoint(array.data, row_bytes.type)
+        line = builder.add(start, builder.mul(values[1], row_bytes))
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        read, keep, data = number(0), number(3), number(1)
+        builder.call(prefetch, [builder.inttoptr(line, byte), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(table, types.uintp), ask
+
+
+@numba.njit(inline="always")
+def _ask(
+    points: Any,
+    states: Any,
+    head: Any,
+    tail: Any,
+    pushes: Any,
+    ahead: Any,
+    inverse: Any,
+) -> Any:
+    """Ask for the rows of a sample to come; `ahead`: the last such sample's row, and its state.
+
+    The state after it. Edges are sorted by row: one row's samples follow each other.
+    """
+    row, first, second, third = ahead
+    j = np.uintp(head)
+    if j != row:
+        first, second, third = states[j, 0], states[j, 1], states[j, 2]
+    _fetch(points, np.uintp(tail))
+    for _ in range(pushes):
+        first, second, third = _next_random(first, second, third)
+        number = np.int32(first ^ second ^ third)
+        _fetch(points, np.uintp(_remainder(number, len(points), inverse)))
+    return j, first, second, third
+
+
 @functools.cache
 def _descent(dim: int) -> Callable[..., None]:
     """The compiled loop over edges; `dim` is a constant in it, so that its loops are unrolled.
@@ -196,9 +249,16 @@ def _descent(dim: int) -> Callable[..., None]:
         next_negative: Any,
         next_positive: Any,
         n: int,
+        large: bool,
     ) -> None:
         inverse = 1.0 / n_vertices
-        for i in range(every.shape[0]):
+        edges = every.shape[0]
+        ahead = (np.uintp(n_vertices), 0, 0, 0)  # no row
+        for i in range(edges):
+            soon = i + SOON
+            if large and soon < edges and next_positive[soon] <= n:
+                pushes = int((n - next_negative[soon]) / every_negative[soon])
+                ahead = _ask(points, states, head[soon], tail[soon], pushes, ahead, inverse)
             if next_positive[i] > n:
                 continue
             j, k = np.uintp(head[i]), np.uintp(tail[i])  # unsigned: nothing counts from the end

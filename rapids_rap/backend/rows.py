@@ -15,6 +15,7 @@ from array_api_compat import array_namespace, device
 from rapids_rap.backend.protocol import Array
 
 BLOCK_BYTES = 256 * 2**20  # of working memory
+_NARROW = 2**15 - 1  # the highest int16
 
 
 def row_blocks(n: int, row_bytes: int, budget: int | None = None) -> Iterator[slice]:
@@ -64,7 +65,7 @@ def group_totals(weights: Array, labels: Array, clusters: int) -> Array:
     adds in an order that differs from run to run, which other fractions show in the last digits.
     """
     xp = array_namespace(weights, labels)
-    order = xp.argsort(labels)
+    order = xp.argsort(_narrow(labels, clusters), stable=True)
     running = xp.cumulative_sum(
         xp.astype(xp.take(weights, order), xp.float64), include_initial=True
     )
@@ -78,12 +79,24 @@ def group_first(labels: Array, clusters: int) -> Array:
     xp = array_namespace(labels)
     n, where = int(labels.shape[0]), device(labels)
     names = xp.arange(clusters, dtype=labels.dtype, device=where)
-    order = xp.astype(xp.argsort(labels, stable=True), xp.int64)
+    order = xp.astype(xp.argsort(_narrow(labels, clusters), stable=True), xp.int64)
     ordered = xp.take(labels, order)
     edges = xp.searchsorted(ordered, names)
     ends = xp.searchsorted(ordered, names, side="right")
     rows = xp.concat([order, xp.asarray([n], dtype=xp.int64, device=where)])
     return xp.take(rows, xp.where(edges < ends, edges, xp.full_like(edges, n)))
+
+
+def _narrow(labels: Array, clusters: int) -> Array:
+    """Numbers that sort as the labels 0..`clusters` - 1 do, the others before and behind them.
+
+    In 16 bits where these hold them: several times faster to sort.
+    """
+    if clusters > _NARROW:
+        return labels
+    xp, where = array_namespace(labels), device(labels)
+    last, before = (xp.asarray(n, dtype=labels.dtype, device=where) for n in (clusters, -1))
+    return xp.astype(xp.maximum(xp.minimum(labels, last), before), xp.int16)
 
 
 def ranks(groups: Array) -> Array:

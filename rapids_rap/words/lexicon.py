@@ -169,7 +169,7 @@ def _compile(lexicon: Lexicon, vocabulary: Sequence[str]) -> _Automaton:
     States are prefixes rather than spellings, so a long word costs its length squared and not two
     to its length.
     """
-    index = {word: i for i, word in enumerate(vocabulary)}
+    index = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
     states = {"": 0}
     moves: dict[int, int] = {}
     for word in lexicon.all_words:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import rjieba
 
 from rapids_rap.arrays import Bools, Int32s, Int64s, UInt8s
@@ -46,6 +47,7 @@ _RUN = re.compile(f"[{_HAN}]+|{_WORD.pattern}")
 _SOFT = tuple(ord(c) for c in map(chr, range(0x3001)) if c.isspace() or c in "-‐‑")
 # Texts joined for one call of jieba: few enough calls, and lists that stay small in memory.
 _BLOCK = 20_000
+_SHORT, _CODE_BITS = 3, 21  # characters, of 21 bits, that one int64 holds
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Tokens:
     @property
     def chinese(self) -> Bools:
         """(V,) bool, whether a word has a Chinese character."""
-        return np.array([is_chinese(word) for word in self.vocabulary], dtype=bool)
+        lengths = np.fromiter(map(len, self.vocabulary), np.int64, count=len(self.vocabulary))
+        ends = np.cumsum(lengths)
+        codes = np.frombuffer("".join(self.vocabulary).encode("utf-32-le"), dtype="<u4")
+        return _count_of(_is_han(codes), ends - lengths, ends) > 0
 
 
 def check_kept(kept: Tokens, texts: Sequence[str], *_: object) -> None:
@@ -101,14 +106,14 @@ def segment(texts: Sequence[str], user_words: Iterable[str] = ()) -> Tokens:
     """
     slang = load_words(data_path("slang.txt"))
     jieba = _segmenter(frozenset(word.strip() for word in (*slang, *user_words)))
-    index: dict[str, int] = {}
+    long: dict[str, int] = {}
     blocks = [
-        _cut_block(jieba, texts[first : first + _BLOCK], index)
+        _cut_block(jieba, texts[first : first + _BLOCK], long)
         for first in range(0, len(texts), _BLOCK)
     ]
-    blocks = blocks or [_cut_block(jieba, [""], index)]
-    ids, counts, starts, ends, gaps = map(np.concatenate, zip(*blocks, strict=True))
-    vocabulary, ids = _fold(index, ids)
+    blocks = blocks or [_cut_block(jieba, [""], long)]
+    keys, counts, starts, ends, gaps = map(np.concatenate, zip(*blocks, strict=True))
+    vocabulary, ids = _fold(keys, long)
     return Tokens(
         vocabulary,
         ids,
@@ -176,26 +181,56 @@ def _segmenter(words: frozenset[str]) -> rjieba.Jieba:
 
 
 def _cut_block(
-    jieba: rjieba.Jieba, texts: Sequence[str], index: dict[str, int]
+    jieba: rjieba.Jieba, texts: Sequence[str], long: dict[str, int]
 ) -> tuple[Int64s, Int64s, Int64s, Int64s, Int64s]:
-    """Surface ids, tokens a text, starts, ends and gaps; `index` grows by the new surfaces."""
+    """Surface keys, tokens a text, starts, ends and gaps; `long` as `_surface_keys` has it."""
     joined = "\n".join(texts)
     codes = np.frombuffer(joined.encode("utf-32-le"), dtype="<u4")
     starts, ends = _token_spans(jieba, joined, codes)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     text_starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
     text_ids = np.searchsorted(text_starts, starts, side="right") - 1
-    ids = np.fromiter(
-        (
-            index.setdefault(joined[a:b], len(index))
-            for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-        ),
-        dtype=np.int64,
-        count=len(starts),
-    )
+    keys = _surface_keys(joined, codes, starts, ends, long)
     base = text_starts[text_ids]
     counts = np.bincount(text_ids, minlength=len(texts))
-    return ids, counts, starts - base, ends - base, _gaps(codes, starts, ends, text_ids)
+    return keys, counts, starts - base, ends - base, _gaps(codes, starts, ends, text_ids)
+
+
+def _surface_keys(
+    joined: str,
+    codes: npt.NDArray[np.uint32],
+    starts: Int64s,
+    ends: Int64s,
+    long: dict[str, int],
+) -> Int64s:
+    """(T,) int64, one number for each surface: the code points of up to three characters.
+
+    Most Chinese words are that short, and need no string each. A longer one is -1 - its place in
+    `long`, which grows by the new ones.
+    """
+    lengths = ends - starts
+    keys = np.zeros(len(starts), dtype=np.int64)
+    for place in range(_SHORT):
+        inside = np.flatnonzero(lengths > place)
+        keys[inside] |= codes[starts[inside] + place].astype(np.int64) << (_CODE_BITS * place)
+    rest = np.flatnonzero(lengths > _SHORT)
+    spans = zip(starts[rest].tolist(), ends[rest].tolist(), strict=True)
+    found = (long.setdefault(joined[a:b], len(long)) for a, b in spans)
+    keys[rest] = -1 - np.fromiter(found, dtype=np.int64, count=len(rest))
+    return keys
+
+
+def _surfaces(keys: Int64s, long: Mapping[str, int]) -> list[str]:
+    """The surfaces of distinct keys (m,)."""
+    names = list(long)
+    below = (1 << _CODE_BITS) - 1
+    columns = [(keys >> (_CODE_BITS * place)) & below for place in range(_SHORT)]
+    codes = np.stack(columns, axis=1).astype("<u4")
+    short = codes.view(f"<U{_SHORT}")[:, 0].tolist()  # without the zeros at the end
+    return [
+        word if key >= 0 else names[-1 - key]
+        for key, word in zip(keys.tolist(), short, strict=True)
+    ]
 
 
 def _token_spans(
@@ -255,10 +290,12 @@ def _gaps(codes: npt.NDArray[np.uint32], starts: Int64s, ends: Int64s, text_ids:
     return gaps
 
 
-def _fold(index: dict[str, int], ids: Int64s) -> tuple[tuple[str, ...], Int32s]:
-    """Surfaces to the sorted vocabulary of their folded forms, and the ids renumbered."""
-    folded = [fold(surface) for surface in index]
+def _fold(keys: Int64s, long: Mapping[str, int]) -> tuple[tuple[str, ...], Int32s]:
+    """Surface keys to the sorted vocabulary of their folded forms, and each token's word in it."""
+    surface, distinct = pd.factorize(keys)
+    # At once: a letter folds alike beside any other, and no token holds a line break.
+    folded = fold("\n".join(_surfaces(distinct, long))).split("\n") if len(distinct) else []
     vocabulary = tuple(sorted(set(folded)))
-    position = {word: i for i, word in enumerate(vocabulary)}
-    table = np.array([position[word] for word in folded], dtype=np.int32)
-    return vocabulary, table[ids]
+    position = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
+    table = np.fromiter(map(position.__getitem__, folded), dtype=np.int32, count=len(folded))
+    return vocabulary, table[surface]

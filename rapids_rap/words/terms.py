@@ -141,7 +141,8 @@ def pair_starts(tokens: Tokens) -> Bools:
 def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> Bools:
     """(V + 1,) bool over word ids; the last entry stands for everything that is not a word."""
     listed = {fold(word) for word in stop}
-    return np.array([*(word in listed for word in tokens.vocabulary), False], dtype=bool)
+    stopped = np.fromiter(map(listed.__contains__, tokens.vocabulary), dtype=bool)
+    return np.append(stopped, False)
 
 
 def _word_rows(tokens: Tokens, labels: Array, weights: Array, backend: Backend) -> Frame:

@@ -56,6 +56,24 @@ def test_epochs_take_the_librarys_steps(dim):
     assert np.abs(theirs - points).max() > 0.1
 
 
+@pytest.mark.parametrize("dim", [2, 5])
+def test_rows_asked_for_ahead_change_no_bit(monkeypatch, dim):
+    """Large corpora's points are asked for before they are read: the layout is the same."""
+    random = np.random.default_rng(2)
+    n, edges = 300, 4000
+    points = random.normal(size=(n, dim)).astype(np.float32)
+    head = np.sort(random.integers(n, size=edges)).astype(np.int32)
+    tail = random.integers(n, size=edges).astype(np.int32)
+    every = make_epochs_per_sample(random.uniform(0.01, 1, edges), 50)
+    curve, state = find_ab_params(1.0, 0.1), random.integers(-(2**31), 2**31, size=3)
+    found = []
+    for large in (0, 2**40):
+        monkeypatch.setattr(epoch, "LARGE", large)
+        found.append(epoch.run_epochs(points.copy(), head, tail, every, curve, state, 20, 1.0))
+    np.testing.assert_array_equal(*found)
+    assert np.abs(found[0] - points).max() > 0.1
+
+
 def test_the_fuzzy_set_is_the_librarys():
     """The weighted graph is umap-learn's to the bit, from its functions compiled anew."""
     backend = load_backend("cpu")

@@ -1,5 +1,6 @@
 """The sides themselves, on the sample lyrics: they find the same things, and the scorer sees it."""
 
+import json
 import shutil
 
 import numpy as np
@@ -10,7 +11,15 @@ from safetensors.torch import load_file, save_file
 
 from rapids_rap.bench.baseline import strong
 from rapids_rap.bench.measure import Inputs, keep
-from rapids_rap.bench.tasks import embedding, maps, pipelines, real_encoder, silhouette, topics
+from rapids_rap.bench.tasks import (
+    embedding,
+    maps,
+    pipelines,
+    real_encoder,
+    real_models,
+    silhouette,
+    topics,
+)
 
 
 @pytest.fixture
@@ -127,3 +136,26 @@ def test_a_run_folder_is_read_line_by_line(inputs):
     }
     assert {"embedding", "layout", "quality"} <= {stage["stage"] for stage in run.stages}
     assert run.counts["tokens"] > lines
+
+
+def test_votes_are_a_row_of_their_own(inputs):
+    """`ours` has one layout, as the baselines; the default lets several vote."""
+    for side, voted in ((pipelines.ours, False), (pipelines.ours_votes, True)):
+        stages = side(inputs)().stages
+        config = json.loads((inputs.own / "run" / "manifest.json").read_text())["config"]
+        assert (config["clusters"]["layouts"] != 1) == voted
+        assert stages
+
+
+def test_a_model_of_another_shape_races_with_random_weights(inputs, monkeypatch):
+    """Both sides read the folder that `prepare` writes, and hours are extrapolated by lines."""
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1}
+    shape = {"vocab_size": 12_000, "hidden_size": 64, "intermediate_size": 96, **heads}
+    monkeypatch.setattr(real_models, "SHAPE", shape)
+    real_models.prepare(inputs)
+    for side in (real_models.ours_large, real_models.poster_large):
+        assert any(stage["stage"] == "embedding" for stage in side(inputs)().stages)
+    record = {"stages": [{"stage": "embedding", "seconds": 36.0}, {"stage": "maps", "seconds": 9}]}
+    (inputs.own / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    hours = real_models.score(inputs, {"ours": inputs.own})["ours"]["embedding_hours_600k"]
+    assert hours == pytest.approx(36 / inputs.lines * 600_000 / 3600)
