@@ -18,6 +18,7 @@ from tests.embedding.conftest import texts_of
 from tests.embedding.doubles import FlashAttn
 
 TEXTS = texts_of([9, 2, 2, 5, 2, 5, 9, 1, 9, 2])
+FEW = 16  # tokens that a batch of the longest text takes, filled up to full rows
 
 
 def limit_memory(encoder, tokens, error):
@@ -59,10 +60,10 @@ def test_a_shortage_of_memory_halves_the_batch_and_goes_on(
     """Nobody should lose a night's run to one batch that was too large."""
     expected = encoder_of(qwen2).encode(TEXTS)
     encoder = encoder_of(qwen2, attention=attention)
-    sizes = limit_memory(encoder, 10, error)
+    sizes = limit_memory(encoder, FEW, error)
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
-    assert max(sizes) <= 10
+    assert max(sizes) <= FEW
     assert encoder.token_budget < CpuLane.token_budget
     assert "out of memory: going on with" in caplog.text
 
@@ -100,7 +101,7 @@ def test_failures_on_several_cores_are_handled_as_on_one(qwen2, encoder_of, two_
     """A shortage in a worker halves the batches; an error in one surfaces and frees the cores."""
     expected = encoder_of(qwen2).encode(TEXTS)
     encoder = encoder_of(qwen2)
-    limit_memory(encoder, 10, MemoryError())
+    limit_memory(encoder, FEW, MemoryError())
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
     encoder = encoder_of(qwen2)
     limit_memory(encoder, 4, RuntimeError("shapes do not match"))
@@ -205,10 +206,10 @@ def test_cuda_out_of_memory_halves_the_batch_and_goes_on(cuda_encoder, caplog):
     encoder, cuda = cuda_encoder
     expected = encoder.encode(TEXTS)
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-    sizes = limit_memory(encoder, 10, error)
+    sizes = limit_memory(encoder, FEW, error)
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=0.02)
-    assert max(sizes) <= 10
+    assert max(sizes) <= FEW
     assert cuda.emptied
     assert "out of memory: going on with" in caplog.text
 

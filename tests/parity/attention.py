@@ -53,6 +53,8 @@ def _batch(heads: int, shared: int, dim: int, causal: bool, device: str) -> Pack
         states(shared, 1.0),
         states(shared, 0.5),
         borders,
+        borders,
+        max(LENGTHS),
         max(LENGTHS),
         None,
         causal,

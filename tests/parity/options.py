@@ -20,6 +20,7 @@ from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.forward import Runner
 from rapids_rap.embedding.space import used_space
+from rapids_rap.embedding.trie import Trie
 from rapids_rap.quality.geometry import trustworthiness
 from rapids_rap.runs.certificate import ParityFigure
 from rapids_rap.words.segment import segment
@@ -213,8 +214,10 @@ def _full_above(tokens: int, run: Any) -> Any:
     """`Runner.run` or `run_trie`, out of memory above so many tokens or nodes."""
 
     def limited(self: Runner, batch: Any, *layout: Any) -> Any:
-        nodes = getattr(batch, "nodes", batch)
-        if len(nodes.ids) > tokens and nodes.texts > PROBE:
+        trie = isinstance(batch, Trie)
+        ids = batch.nodes.ids if trie else batch.ids
+        texts = len(batch.texts.borders) - 1 if trie else batch.texts
+        if len(ids) > tokens and texts > PROBE:
             raise torch.OutOfMemoryError("CUDA out of memory (said by the comparison).")
         return run(self, batch, *layout)
 
