@@ -2,8 +2,9 @@
 
 Lines of a song are not independent, so the 95 % interval resamples songs, in closed form: the share
 is a ratio of sums over songs, its variance is linearised (Woodruff 1971; Cochran 1977, chapter 6),
-and the interval is taken on the logit, so that it stays between 0 and 1. The quantile is Student's:
-the songs with lines of the theme, less one, are the degrees of freedom, for they carry the variance.
+and the interval is taken on the logit, so that it stays between 0 and 1. The quantile is Student's
+with the songs that have lines of the theme, less one, as degrees of freedom: they carry the
+variance.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ COLUMNS = (
     "share_high",
     "note",
 )
+EVERY_LINE = "every line of the year"  # is of the theme, so that nothing varies
 _CONFIDENCE = 0.95
 
 
@@ -79,7 +81,7 @@ def _of_year(rows: pd.DataFrame, themes: np.ndarray, *, named: bool) -> pd.DataF
     here = (counts > 0).sum(axis=0)
     low, high = _interval(counts, here)
     enough = (here >= FEWEST) & (own < whole) & named
-    why = np.where(own == whole, "every line of the year", "") if named else np.full(len(own), "")
+    why = np.where(own == whole, EVERY_LINE, "") if named else np.full(len(own), "")
     few = TOO_FEW_SONGS if named else NO_SONGS
     note = np.where(enough, "", np.where((here < FEWEST) | (not named), few, why))
     artists = rows[rows["artist"] >= 0].groupby("theme")["artist"].nunique()

@@ -126,7 +126,7 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     st.randoms(use_true_random=False),
 )
 def test_any_lines_give_shares_within_their_intervals(rows, random):
-    """Whatever the songs, ends are around the share and in 0 to 1, and the order of rows is nothing."""
+    """Whatever the songs, ends lie around the share and in 0 to 1, in any order of the rows."""
     table = theme_years(lines(rows))
     if table is None:
         assert all(year is None for year, _, _ in rows)
