@@ -366,14 +366,14 @@ def _origin(run: Run) -> Row:
         "inputs": inputs,
         "input_columns": columns,
         "stages": stages,
-        "settings": _settings(manifest.get("config", {})),
+        "settings": settings_text(manifest.get("config", {})),
         "stop_words": manifest.get("terms", {}).get("stop_words", []),
         "sources": _pairs(manifest.get("model", {})),
         "versions": _pairs(manifest.get("versions", {})),
     }
 
 
-def _settings(config: Mapping[str, Any]) -> str:
+def settings_text(config: Mapping[str, Any]) -> str:
     """The resolved configuration as TOML text (JSON's plain values are TOML's)."""
     lines = [f"{k} = {_plain(v)}" for k, v in config.items() if not isinstance(v, Mapping)]
     for name, section in config.items():
