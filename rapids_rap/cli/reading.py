@@ -34,9 +34,6 @@ log = logging.getLogger(__name__)
 
 Form = Literal["csv", "jsonl", "parquet"]
 CLUSTERS_SHOWN = 30
-BEFORE_AFTER = (
-    "Before and after: two maps of the same texts in one frame; matched clusters share a colour."
-)
 
 
 def search(
@@ -152,7 +149,8 @@ def export(
 def _export_paper(
     run_folder: Path, out_folder: Path, before: Path | None, *, with_lyrics: bool, backend: Backend
 ) -> None:
-    from rapids_rap.compare.before_after import draw_before_after
+    from rapids_rap.compare.before_after import CAPTION, draw_before_after
+    from rapids_rap.compare.trained import record_of, training_sentence
     from rapids_rap.config import MapsConfig
     from rapids_rap.report.paper import KIND, paper_files
     from rapids_rap.report.paper_figures import Plate
@@ -165,8 +163,10 @@ def _export_paper(
     maps, more = MapsConfig(), []
     if earlier is not None:
         pair = draw_before_after(earlier, run, maps, backend)
-        more.append(Plate("before_after", pair.sketch, BEFORE_AFTER, pair.said))
-    files = paper_files(run, maps, backend, more, with_lyrics=with_lyrics)
+        more.append(Plate("before_after", pair.sketch, CAPTION, pair.said))
+    record = record_of(run)
+    training = "" if record is None else training_sentence("The run", record)
+    files = paper_files(run, maps, backend, more, training=training, with_lyrics=with_lyrics)
     write_bundle(out_folder, KIND, files, "--paper")
     print_lines([f"Wrote {len(files)} files into {out_folder}: begin with methods.md."])
     if earlier is None:

@@ -16,8 +16,12 @@ from rapids_rap.maps.flow import flow_table
 from rapids_rap.maps.marks import legends
 from rapids_rap.maps.plates import plate, plate_config
 from rapids_rap.maps.sketch import Sketch
+from rapids_rap.report.paper_tables import short
 from rapids_rap.runs.run import Run
 
+CAPTION = (
+    "Before and after: two maps of the same texts in one frame; matched clusters share a colour."
+)
 _TERMS = 3
 _LABELS = 12  # on each of the two smaller maps
 _HEIGHT = 1000  # of the plate, in the design's lengths
@@ -72,7 +76,7 @@ def _side(shared: Shared, side: Side, xy: Float64s, title: str) -> MapSide:
         side.labels,
         side.ids,
         shared.lines,
-        tuple("·".join(name.split("、")[:_TERMS]) for name in side.names),
+        tuple("·".join(map(short, name.split("、")[:_TERMS])) for name in side.names),
         side.marks,
         title,
         f"{size['count']} 个聚类 clusters · 噪声 noise {size['noise_share_lines']:.1%} · {model}",

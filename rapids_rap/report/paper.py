@@ -26,7 +26,8 @@ def paper_files(
 ) -> dict[str, bytes]:
     """The files of a paper's folder by their names in it.
 
-    more: pictures beside the run's own. training: how the model was tuned. No passage of lyrics longer than a few words is in them,
+    more: pictures beside the run's own. training: how the model was tuned, "" where it was not.
+    No passage of lyrics longer than a few words is in them,
     unless `with_lyrics` asks for the examples.
     """
     version = str(run.manifest.get("versions", {}).get("rapids-rap") or "unknown")

@@ -163,7 +163,7 @@ def _clusters(run: Run) -> pd.DataFrame:
     labels = run.labels_of("cluster")
     table = run.clusters
     if labels:
-        table = table.assign(label=[labels.get(own) for own in table["cluster"]])
+        table = table.assign(label=table["cluster"].map(labels))
     return _chosen(table, _CLUSTERS)
 
 

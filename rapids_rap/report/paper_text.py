@@ -195,7 +195,8 @@ def _corpus(run: Run) -> str:
     return (
         f"The corpus holds {_number(counts.get('kept'))} lines of lyrics{whose}, of "
         f"{_number(counts.get('read'))} read; cleaning dropped, by rule: {dropped or 'none'}. "
-        f"Texts were normalised (Unicode NFKC){script}; the unit is the {corpus.get('unit', 'line')}. "
+        f"Texts were normalised (Unicode NFKC){script}; the unit is the "
+        f"{corpus.get('unit', 'line')}. "
         f"Equal texts are one: {_number(counts.get('distinct'))} distinct texts, each weighted by "
         "its occurrences in tables."
     )
@@ -230,7 +231,8 @@ def _clustering(run: Run) -> str:
         f"The {near.get('k', 'unknown')} nearest neighbours of each text by cosine (FAISS, engine "
         f"{near.get('engine', 'unknown')}, recall {_decimal(near.get('recall'))}) make one graph. "
         "From it UMAP (McInnes, Healy & Melville 2018; "
-        f"{_version(versions, 'umap-learn', 'cuml')}) made a map of two dimensions to look at and {layouts} layouts of "
+        f"{_version(versions, 'umap-learn', 'cuml')}) made a map of two dimensions to look at and "
+        f"{layouts} layouts of "
         f"{layout.get('dimensions', 'unknown')} dimensions (n_neighbors "
         f"{layout.get('n_neighbors', 'unknown')}, min_dist {layout.get('min_dist', 'unknown')}, "
         f"initialisation {layout.get('init', 'unknown')}), each clustered by HDBSCAN (Campello, "
@@ -260,7 +262,8 @@ def _reading(run: Run) -> str:
         "bootstrapped); where fewer than three songs would carry one, none is given. Recurrence of "
         f"clusters on subsamples of songs: {stability.text}. Krippendorff's alpha of people who "
         f"judged whether lines fit their clusters: {fit.text}. "
-        f"Clusters in doubt (by {doubts.by or 'nothing that was measured'}), hatched in figures: {weak}."
+        f"Clusters in doubt (by {doubts.by or 'nothing that was measured'}), hatched in figures: "
+        f"{weak}."
     )
 
 
