@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ _WRAPPER = r"""% Compile with XeLaTeX or LuaLaTeX: the tables hold Chinese.
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table with its caption; decimals: of its columns that are no whole numbers."""
+    """A table with its caption, which is LaTeX."""
 
     frame: pd.DataFrame
     caption: str
@@ -81,12 +81,18 @@ def latex(name: str, table: PaperTable) -> str:
     return styled.to_latex(
         environment="longtable",
         hrules=True,
-        column_format="".join(
-            "r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in frame.dtypes
-        ),
+        column_format="".join(_alignment(name, kind) for name, kind in frame.dtypes.items()),
         caption=table.caption,
         label=f"tab:{name}",
     )
+
+
+def _alignment(name: Hashable, kind: Any) -> str:
+    """Numbers to the right; what may be long is broken into lines."""
+    wide = {"top_terms": 0.3, "text": 0.4, "note": 0.15, "baseline_name": 0.15}
+    if name in wide:
+        return rf"p{{{wide[str(name)]}\linewidth}}"
+    return "r" if pd.api.types.is_numeric_dtype(kind) else "l"
 
 
 def _cells(frame: pd.DataFrame) -> dict[str, Callable[[object], str]]:
