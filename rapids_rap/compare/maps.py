@@ -147,7 +147,7 @@ def _draw_panel(
 ) -> None:
     left, bottom, width, height = panel
     labels = backend.from_host(side.labels)
-    raster = rasterize(points, {"clusters": labels}, width, height, backend)
+    raster = rasterize(points, {"clusters": labels}, width, height, backend, sketch.sheet.dot)
     painted = np.concatenate([np.array([NOISE], dtype=np.uint8), colours])
     fades, stripe = fade_table(side.marks), sketch.sheet.px(STRIPE)
     sketch.image(paint(raster, "clusters", painted, backend, fades, stripe), left, bottom)

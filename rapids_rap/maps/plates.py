@@ -28,11 +28,12 @@ _UNIT = 2.4  # pixels of the design's length at 600 dpi: its 28 are 8 points, it
 _WIDTH = round(MILLIMETRES / 25.4 * DPI)
 _ROW = 74  # of an artist's bar, in the design's lengths
 _EDGE = 24
+_DOT = 2  # pixels: discs of a fifth of a millimetre
 
 
 def plate(height: float, *, legend: int = 560, header: int = _EDGE) -> Sheet:
     """A sheet of print, `height` in the design's lengths."""
-    return Sheet(_WIDTH, round(height * _UNIT), _UNIT, header, _EDGE, legend)
+    return Sheet(_WIDTH, round(height * _UNIT), _UNIT, header, _EDGE, legend, _DOT)
 
 
 def plate_config(config: MapsConfig) -> MapsConfig:
@@ -45,7 +46,8 @@ def map_plate(view: MapData, config: MapsConfig, backend: Backend) -> Sketch:
     """The clusters on the map, themes in the legend."""
     config, sheet = plate_config(config), plate(1240)
     groups, pixels, scene = _scene(view, sheet, backend)
-    raster = rasterize(pixels, groups, sheet.panel_width, sheet.panel_height, backend)
+    size = (sheet.panel_width, sheet.panel_height)
+    raster = rasterize(pixels, groups, *size, backend, sheet.dot)
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
     fades, stripe = fade_table(view.marks), sheet.px(STRIPE)
     panel = paint(raster, "clusters", scene.colours["clusters"], backend, fades, stripe)

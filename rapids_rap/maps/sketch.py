@@ -47,7 +47,8 @@ class Sheet:
     """The geometry of a picture in pixels: header, panel on the left, legend on the right.
 
     unit: pixels of a length of the 2400 x 1800 design; 0: as many as fit. header, footer, legend:
-    room above the panel, below it and right of it, in the design's lengths.
+    room above the panel, below it and right of it, in the design's lengths. dot: the least radius
+    of a point's disc in pixels, for a pixel of print is too small to be seen.
     """
 
     width: int
@@ -56,6 +57,7 @@ class Sheet:
     header: int = 196
     footer: int = 84
     legend: int = 560
+    dot: int = 0
 
     @property
     def scale(self) -> float:

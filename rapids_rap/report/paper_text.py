@@ -105,7 +105,10 @@ cite the software.
 def data_files(run: Run) -> pd.DataFrame:
     """name, sha256, format, encoding, read, kept of each input; no folders."""
     columns = ["name", "sha256", "format", "encoding", "read", "kept"]
-    rows = [{**file, "name": file_name(str(file.get("path")))} for file in run.manifest["inputs"]]
+    rows = [
+        {**file, "name": file_name(str(file.get("path")))}
+        for file in run.manifest.get("inputs", [])
+    ]
     return pd.DataFrame(rows).reindex(columns=columns)
 
 
@@ -181,14 +184,14 @@ def _number(value: Any) -> str:
 
 
 def _corpus(run: Run) -> str:
-    counts, manifest = run.manifest["counts"], run.manifest
+    counts = run.manifest["counts"]
     whose = (
         f" ({_number(counts['songs'])} songs by {_number(counts.get('artists'))} artists)"
         if counts.get("songs")
         else " (no songs are named in them)"
     )
     dropped = ", ".join(f"{rule} {number:,}" for rule, number in counts.get("dropped", {}).items())
-    corpus = manifest["config"]["corpus"]
+    corpus = _section(run, "corpus")
     script = (
         " and converted to simplified characters" if corpus.get("script") == "simplified" else ""
     )
@@ -203,9 +206,9 @@ def _corpus(run: Run) -> str:
 
 
 def _embedding(run: Run) -> str:
-    model, how = run.manifest["model"], run.manifest["config"]["embedding"]
+    model, how = run.manifest["model"], _section(run, "embedding")
     origin = f", {model['origin']}" if model.get("origin") else ""
-    space = run.manifest.get("space", {})
+    space = _entry(run.manifest.get("space"))
     after = how.get("postprocess", "none")
     return (
         f"Each distinct text was embedded with {model_name(str(model.get('name', 'unknown')))}"
@@ -222,8 +225,8 @@ def _embedding(run: Run) -> str:
 
 def _clustering(run: Run) -> str:
     manifest, counts = run.manifest, run.manifest["counts"]
-    near, layout = manifest.get("neighbors", {}), manifest["config"]["layout"]
-    how, used = manifest["config"]["clusters"], manifest.get("clusters", {})
+    near, layout = _entry(manifest.get("neighbors")), _section(run, "layout")
+    how, used = _section(run, "clusters"), _entry(manifest.get("clusters"))
     versions = manifest.get("versions", {})
     votes = run.votes
     layouts = "an unknown number of" if votes is None else f"{votes.labels.shape[1]}"
@@ -247,7 +250,6 @@ def _clustering(run: Run) -> str:
 
 
 def _reading(run: Run) -> str:
-    config = run.manifest["config"]
     terms = run.cluster_terms
     method = terms["method"].iloc[0] if len(terms) and "method" in terms else "unknown"
     doubts = find_doubts(run.clusters, run.manifest)
@@ -257,8 +259,8 @@ def _reading(run: Run) -> str:
     fit = figure_of(_entry(people.get("fit") if isinstance(people, Mapping) else None))
     return (
         f"Terms of a cluster are ranked by {method}; emotions are counted with a lexicon "
-        f"({config.get('lexicon', {}).get('mode', 'unknown')}). Intervals are 95 % and resample "
-        f"songs ({config.get('quality', {}).get('bootstrap', 'unknown')} draws where they are "
+        f"({_section(run, 'lexicon').get('mode', 'unknown')}). Intervals are 95 % and resample "
+        f"songs ({_section(run, 'quality').get('bootstrap', 'unknown')} draws where they are "
         "bootstrapped); where fewer than three songs would carry one, none is given. Recurrence of "
         f"clusters on subsamples of songs: {stability.text}. Krippendorff's alpha of people who "
         f"judged whether lines fit their clusters: {fit.text}. "
@@ -270,7 +272,7 @@ def _reading(run: Run) -> str:
 def _software(run: Run) -> str:
     manifest = run.manifest
     versions = ", ".join(f"{name} {own}" for name, own in manifest.get("versions", {}).items())
-    backend = manifest.get("backend", {})
+    backend = _entry(manifest.get("backend"))
     gpu = f" ({backend['gpu']})" if backend.get("gpu") else ""
     return (
         f"Computed on the {str(backend.get('name', 'unknown')).upper()}{gpu} on "
@@ -278,6 +280,11 @@ def _software(run: Run) -> str:
         f"{manifest.get('python', 'unknown')} on {manifest.get('platform', 'an unknown system')}; "
         f"versions: {versions or 'unknown'}."
     )
+
+
+def _section(run: Run, name: str) -> Mapping[str, Any]:
+    """A section of the run's settings; nothing where it has none."""
+    return _entry(run.manifest["config"].get(name))
 
 
 def _entry(value: Any) -> Mapping[str, Any]:

@@ -2,11 +2,14 @@
 
 import io
 
+import numpy as np
 from PIL import Image
 
+from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.config import MapsConfig
 from rapids_rap.maps.fonts import load_typeface
 from rapids_rap.maps.plates import DPI, MILLIMETRES, plate, plate_config
+from rapids_rap.maps.raster import rasterize
 from rapids_rap.maps.sketch import Sheet, Sketch
 
 
@@ -29,6 +32,15 @@ def test_a_sheet_of_the_design_is_as_it_was():
     """The maps of a run keep their geometry."""
     sheet = Sheet(2400, 1800)
     assert (sheet.scale, sheet.panel_width, sheet.panel_height) == (1.0, 1792, 1520)
+
+
+def test_a_point_of_print_can_be_seen():
+    """Of many points, too: a disc a tenth of a millimetre wide, not a pixel of 1/600 inch."""
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0, 900, (20_000, 2)).astype(np.float32)
+    group = {"clusters": np.zeros(len(pixels), dtype=np.int64)}
+    assert rasterize(pixels, group, 900, 900, CpuBackend()).radius < plate(1000).dot
+    assert rasterize(pixels, group, 900, 900, CpuBackend(), plate(1000).dot).radius == 2
 
 
 def test_no_title_and_fewer_labels():
