@@ -29,7 +29,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rapids_rap.arrays import UInt8s
-from rapids_rap.maps.fonts import Typeface
+from rapids_rap.maps.fonts import Typeface, visible
 from rapids_rap.maps.marks import FADES, STRIPE, Mark
 from rapids_rap.maps.palette import INK, Colour, faded
 
@@ -304,7 +304,7 @@ class Sketch:
     def tiff(self, dpi: int, description: str) -> bytes:
         """The picture as TIFF bytes for print, compressed without loss; description: UTF-8."""
         tags = ImageFileDirectory_v2()
-        tags[_DESCRIPTION] = description.encode()
+        tags[_DESCRIPTION] = visible(description).encode("utf-8", "replace")
         buffer = io.BytesIO()
         image = Pillow.fromarray(self._pixels())
         image.save(buffer, "TIFF", compression="tiff_lzw", dpi=(dpi, dpi), tiffinfo=tags)
@@ -320,14 +320,19 @@ class Sketch:
             canvas = FigureCanvasSVG(self.figure)
             canvas.print_svg(buffer, metadata={"Date": None, "Creator": "rapids-rap"})
         self.canvas = FigureCanvasAgg(self.figure)
+        title, description = visible(title), visible(description)
         high = millimetres * self.sheet.height / self.sheet.width
         size = f'width="{millimetres:g}mm" height="{high:g}mm"'
         said = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
         text = _SIZE.sub(lambda _: size, buffer.getvalue(), count=1)
         named = f'<svg role="img" aria-label={quoteattr(description)}'
-        head, tag, rest = text.partition("<svg")
+        head, _, rest = text.partition("<svg")
         start, end, body = rest.partition(">")
-        return f"{head}{named}{start}{end}\n {said}{body}".encode() if tag else text.encode()
+        return (
+            f"{head}{named}{start}{end}\n {said}{body}".encode("utf-8", "replace")
+            if tag
+            else text.encode()
+        )
 
     def _pixels(self) -> UInt8s:
         """(height, width, 3) of the picture, top row first."""

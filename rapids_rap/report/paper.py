@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import MapsConfig
 from rapids_rap.report.paper_figures import Plate, figure_files, run_plates
-from rapids_rap.report.paper_tables import paper_tables, table_files
+from rapids_rap.report.paper_tables import markdown, paper_tables, table_files
 from rapids_rap.report.paper_text import citation, data_files, methods, settings_toml, statements
 from rapids_rap.runs.folder import csv_bytes
 from rapids_rap.runs.run import Run
@@ -34,8 +34,8 @@ def paper_files(
     return {
         **figure_files([*run_plates(run, maps, backend), *more]),
         **table_files(paper_tables(run, with_lyrics=with_lyrics)),
-        "methods.md": methods(run, training).encode("utf-8", "replace"),
-        "statements.md": statements(run, with_lyrics=with_lyrics).encode(),
+        "methods.md": markdown(methods(run, training)),
+        "statements.md": markdown(statements(run, with_lyrics=with_lyrics)),
         "data_files.csv": csv_bytes(data_files(run)),
         "settings.toml": settings_toml(run).encode("utf-8", "replace"),
         "CITATION.cff": citation(version).encode(),

@@ -15,7 +15,7 @@ from rapids_rap.maps.sketch import Sketch
 from rapids_rap.maps.years import Panels
 from rapids_rap.reading.run_maps import map_data
 from rapids_rap.reading.run_space import run_config
-from rapids_rap.report.paper_tables import short
+from rapids_rap.report.paper_tables import markdown, short
 from rapids_rap.runs.run import Run
 
 _NAMED = 5  # clusters, or artists, that the words name
@@ -84,7 +84,7 @@ def figure_files(plates: Sequence[Plate]) -> dict[str, bytes]:
             f"Alt text: {plate.alt}",
             "",
         ]
-    return files | {"figures/captions.md": "\n".join(said).encode()}
+    return files | {"figures/captions.md": markdown("\n".join(said))}
 
 
 def _brief(view: MapData) -> MapData:

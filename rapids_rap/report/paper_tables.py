@@ -228,6 +228,11 @@ def _cut(cell: object, separator: str) -> object:
     return separator.join(map(short, cell.split(separator)))
 
 
+def markdown(text: str) -> bytes:
+    """Text as the bytes of a Markdown file; no name in it is a tag where it becomes a page."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").encode("utf-8", "replace")
+
+
 def short(text: str) -> str:
     """A term or a name, cut where it could be a passage."""
     return text if len(text) <= SHORT else text[: SHORT - 1] + "…"

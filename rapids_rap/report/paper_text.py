@@ -134,8 +134,8 @@ keywords:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path of any system."""
-    return PurePath(PureWindowsPath(path).name).name
+    """The last part of a path of any system; what is no Unicode in it is a question mark."""
+    return PurePath(PureWindowsPath(path).name).name.encode("utf-8", "replace").decode()
 
 
 def _metadata() -> tuple[str, str, str]:

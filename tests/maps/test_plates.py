@@ -1,6 +1,7 @@
 """A sheet of print has the width of two columns, and type that can be read there."""
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
@@ -57,5 +58,8 @@ def test_a_picture_keeps_no_state_between_formats():
     svg = sketch.svg(50, "t", "a & b")
     assert sketch.png() == first
     assert sketch.svg(50, "t", "a & b") == svg
+    for hostile in ("\x00\x1b]0;\u202e<script>&\"'", "\ud800"):
+        ElementTree.fromstring(sketch.svg(50, hostile, hostile))
+        sketch.tiff(600, hostile)
     tiff = Image.open(io.BytesIO(sketch.tiff(600, "说明")))
     assert tiff.tobytes() == Image.open(io.BytesIO(first)).tobytes()
