@@ -328,11 +328,7 @@ class Sketch:
         named = f'<svg role="img" aria-label={quoteattr(description)}'
         head, _, rest = text.partition("<svg")
         start, end, body = rest.partition(">")
-        return (
-            f"{head}{named}{start}{end}\n {said}{body}".encode("utf-8", "replace")
-            if tag
-            else text.encode()
-        )
+        return f"{head}{named}{start}{end}\n {said}{body}".encode("utf-8", "replace")
 
     def _pixels(self) -> UInt8s:
         """(height, width, 3) of the picture, top row first."""
