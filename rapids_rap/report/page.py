@@ -33,6 +33,7 @@ from rapids_rap.report.figures import (
 from rapids_rap.report.html import Column, Row, records, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.report.layers import SIZE_COLUMNS, said_paths, size_said
+from rapids_rap.report.years import YEAR_COLUMNS, year_rows
 from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.tables.artists import (
     NO_SONGS,
@@ -59,6 +60,7 @@ _MAPS = {
     "artists.png": ("歌手", "Artists"),
     "tree.png": ("聚类之树", "Tree of the clusters"),
     "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
+    "years.png": ("主题随年份", "Themes over the years"),
 }
 _NO_INTERVAL = {
     NO_SONGS: "不知歌曲",
@@ -181,6 +183,8 @@ def render_report(run: Run, config: ReportConfig) -> str:
         cards=_cards(run, config, clusters, doubts),
         size_said=size_said(run.manifest),
         size_rows=records(run.cluster_sizes),
+        years=year_rows(run),
+        year_columns=YEAR_COLUMNS,
         size_columns=SIZE_COLUMNS,
         shown=CARDS,
         emotions=with_marks(_emotions(run.cluster_emotions), doubts),
@@ -362,14 +366,14 @@ def _origin(run: Run) -> Row:
         "inputs": inputs,
         "input_columns": columns,
         "stages": stages,
-        "settings": _settings(manifest.get("config", {})),
+        "settings": settings_text(manifest.get("config", {})),
         "stop_words": manifest.get("terms", {}).get("stop_words", []),
         "sources": _pairs(manifest.get("model", {})),
         "versions": _pairs(manifest.get("versions", {})),
     }
 
 
-def _settings(config: Mapping[str, Any]) -> str:
+def settings_text(config: Mapping[str, Any]) -> str:
     """The resolved configuration as TOML text (JSON's plain values are TOML's)."""
     lines = [f"{k} = {_plain(v)}" for k, v in config.items() if not isinstance(v, Mapping)]
     for name, section in config.items():

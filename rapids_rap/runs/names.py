@@ -17,6 +17,7 @@ TABLES = (
     "labels.csv",
     "cluster_stability.csv",
     "cluster_sizes.csv",
+    "theme_years.csv",
 )
 TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
@@ -48,4 +49,5 @@ MAPS = (
     "artists.png",
     "tree.png",
     "sizes.png",
+    "years.png",
 )

@@ -135,6 +135,11 @@ class Run:
         return self._optional_table("cluster_sizes.csv")
 
     @functools.cached_property
+    def theme_years(self) -> pd.DataFrame | None:
+        """theme_years.csv, None where no line has a year or of a run from before it."""
+        return self._optional_table("theme_years.csv")
+
+    @functools.cached_property
     def tree(self) -> pd.DataFrame | None:
         """tree.parquet, None of a run from before it was written."""
         path = self.path / TREE

@@ -156,6 +156,7 @@ def a_run(clusters=3, **changes):
         "cluster_traits": None,
         "cluster_stability": None,
         "cluster_sizes": None,
+        "theme_years": None,
         "tree": None,
         "labels_of": lambda kind: {},
         "maps": {"clusters.png": png(), "artists.png": png()},
