@@ -135,7 +135,7 @@ class _Table:
 def from_rows(kind: str, rows: Iterable[Row | SetApart], name: str) -> Source:
     """The lines of all rows, in their order; name: of the file.
 
-    Raises InputError where half of them are broken, and for a year that is none.
+    Raises InputError where half of them are broken, and for what is no year in a column named so.
     """
     table = _Table(Source(kind), YearCells(name))
     read, broken, first = 0, 0, ""
@@ -173,6 +173,11 @@ def _say(table: _Table) -> None:
     if table.reissued:
         which = listed([title[:40] for title in table.reissued])
         table.source.notes.append(f"songs with several years, the earliest taken: {which}")
+    for column, (count, first) in table.years.odd.items():
+        table.source.notes.append(
+            f'column "{column}", cells that are no year, so that none is known: {count:,} ({first}); '
+            "--set input.year=NAME names another column, an empty NAME none"
+        )
     for column, counts in table.doubtful.items():
         said = ", ".join(f'"{value}" {count:,} times' for value, count in counts.items())
         table.source.notes.append(

@@ -1,8 +1,9 @@
 """The year in a cell: a year, or a date as people and programs write it.
 
 Read are `2018`, `2018-05-01` (with `/`, `.` or nothing between, the month alone, a time behind it),
-`2018年5月1日` and `01.05.2018`. What programs write for nothing is no year. Anything else is an
-error, for a year that was guessed would be wrong in silence.
+`2018年5月1日` and `01.05.2018`. What programs write for nothing is no year. No other year is guessed,
+for that would be wrong in silence: in a column that somebody named for it anything else is an
+error, in one that only happens to be called `year` or `date` it is not known, and said so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import date
 
 from rapids_rap.errors import InputError
 
+USUAL = ("year", "date")  # columns that are read though nobody named them
 FIRST, LAST = 1900, 2100  # recorded lyrics have no other
 EXPECTED = f"a year from {FIRST} to {LAST} or a date that begins or ends with one"
 _NOTHING = frozenset(
@@ -33,15 +35,26 @@ _LONGEST = 80  # characters; what is longer is no date
 
 @dataclass
 class YearCells:
-    """The cells of a file that hold years; each text is read once."""
+    """The cells of a file that hold years; each text is read once.
+
+    odd: of a column that nobody named, how many cells are no year, and the first of them.
+    """
 
     name: str
     known: dict[str, int | None] = field(default_factory=dict)
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def read(self, line: int, cell: str | None, column: str) -> int | None:
-        """The year in a cell. Raises InputError where there is something else in it."""
+        """The year in a cell. Raises InputError for something else in a column that was named."""
         if cell is None:
             return None
+        if cell not in self.known and column in USUAL:
+            try:
+                self.known[cell] = year_of(cell)
+            except ValueError:
+                count, first = self.odd.get(column, (0, f'"{cell[:40]}" in line {line:,}'))
+                self.odd[column] = (count + 1, first)
+                return None
         if cell not in self.known:
             try:
                 self.known[cell] = year_of(cell)

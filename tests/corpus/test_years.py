@@ -135,13 +135,24 @@ def test_the_column_has_any_name_or_is_not_read(tmp_path):
 
 
 def test_what_is_no_year_names_file_line_and_column(tmp_path):
-    """A wrong cell ends in a sentence that says where it is and how to mend it."""
-    path = write(tmp_path, "a.csv", "text,song,year\n走吧,歌,2018\n来吧,曲,很久以前\n")
-    with pytest.raises(InputError, match=r'a\.csv: line 3, column "year": "很久以前".*input\.year'):
-        read(path)
-    path = write(tmp_path, "b.csv", "text,song,date\n走吧,歌,20181399\n")
-    with pytest.raises(InputError, match=r'b\.csv: line 2, column "date"'):
-        read(path)
+    """In a column that was named, a wrong cell ends in a sentence: where it is, how to mend it."""
+    path = write(tmp_path, "a.csv", "text,song,发行\n走吧,歌,2018\n来吧,曲,很久以前\n")
+    with pytest.raises(InputError, match=r'a\.csv: line 3, column "发行": "很久以前".*input\.year'):
+        ingest([path], InputConfig(year="发行"), CorpusConfig())
+
+
+@pytest.mark.parametrize(("column", "cell"), [("year", "很久以前"), ("date", "20181399")])
+def test_a_column_that_happens_to_be_called_so_stops_nothing(tmp_path, column, cell):
+    """Tables that were read before years were go on being read: no year is known, and it is said."""
+    path = write(
+        tmp_path, "a.csv", f"text,song,{column}\n走吧,歌,2018\n来吧,曲,{cell}\n去吧,词,{cell}\n"
+    )
+    corpus = read(path)
+    assert years(corpus) == [2018, None, None]
+    said = [warning for warning in corpus.warnings if "no year" in warning]
+    assert len(said) == 1
+    assert f'column "{column}"' in said[0]
+    assert f': 2 ("{cell}" in line 3)' in said[0]
 
 
 def test_a_song_has_one_year(tmp_path):
