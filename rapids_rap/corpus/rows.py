@@ -155,6 +155,18 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart], name: str) -> Source:
     return table.source
 
 
+def _say_years(table: _Table) -> None:
+    """Note which songs have several, and which cells have none."""
+    if table.reissued:
+        which = listed([title[:40] for title in table.reissued])
+        table.source.notes.append(f"songs with several years, the earliest taken: {which}")
+    for column, (count, first) in table.years.odd.items():
+        table.source.notes.append(
+            f'column "{column}", cells that are no year, so that none is known: {count:,} '
+            f"({first}); --set input.year=NAME names another column, an empty NAME none"
+        )
+
+
 def _say(table: _Table) -> None:
     """Note what was decided about the rows as a whole."""
     for found, words in (
@@ -170,14 +182,7 @@ def _say(table: _Table) -> None:
             "no artist, and titles that come back after other songs, each taken for one song: "
             f"{which}"
         )
-    if table.reissued:
-        which = listed([title[:40] for title in table.reissued])
-        table.source.notes.append(f"songs with several years, the earliest taken: {which}")
-    for column, (count, first) in table.years.odd.items():
-        table.source.notes.append(
-            f'column "{column}", cells that are no year, so that none is known: {count:,} ({first}); '
-            "--set input.year=NAME names another column, an empty NAME none"
-        )
+    _say_years(table)
     for column, counts in table.doubtful.items():
         said = ", ".join(f'"{value}" {count:,} times' for value, count in counts.items())
         table.source.notes.append(

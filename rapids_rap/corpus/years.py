@@ -1,8 +1,8 @@
 """The year in a cell: a year, or a date as people and programs write it.
 
 Read are `2018`, `2018-05-01` (with `/`, `.` or nothing between, the month alone, a time behind it),
-`2018年5月1日` and `01.05.2018`. What programs write for nothing is no year. No other year is guessed,
-for that would be wrong in silence: in a column that somebody named for it anything else is an
+`2018年5月1日` and `01.05.2018`. What programs write for nothing is no year. No year is guessed, for
+that would be wrong in silence: in a column that somebody named for it anything else is an
 error, in one that only happens to be called `year` or `date` it is not known, and said so.
 """
 
