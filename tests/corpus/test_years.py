@@ -143,7 +143,7 @@ def test_what_is_no_year_names_file_line_and_column(tmp_path):
 
 @pytest.mark.parametrize(("column", "cell"), [("year", "很久以前"), ("date", "20181399")])
 def test_a_column_that_happens_to_be_called_so_stops_nothing(tmp_path, column, cell):
-    """Tables that were read before years were go on being read: no year is known, and it is said."""
+    """Tables of before years go on being read: no year is known, and that is said."""
     rows = f"走吧,歌,2018\n来吧,曲,{cell}\n去吧,词,{cell}\n"
     path = write(tmp_path, "a.csv", f"text,song,{column}\n{rows}")
     corpus = read(path)
