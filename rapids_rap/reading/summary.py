@@ -79,7 +79,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         "suggested_label",
         "top_terms",
     ]
-    clusters, labels = run.clusters, run.labels_of("cluster")
+    clusters, labels = run.clusters, run.names_of("cluster")
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
@@ -118,7 +118,7 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     check_table(run.path / "clusters.csv", run.clusters, needed)
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
-    label = run.labels_of("cluster").get(cluster)
+    label = run.names_of("cluster").get(cluster)
     path = path_said(row.get("path"), members(run.tree), _theme_labels(run))[1]
     doubts = find_doubts(run.clusters, run.manifest)
     name += f" ({label})" if label else ""

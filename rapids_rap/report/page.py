@@ -145,7 +145,7 @@ DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
 def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
-    clusters, labels = records(run.clusters), run.labels_of("cluster")
+    clusters, labels = records(run.clusters), run.names_of("cluster")
     doubts = find_doubts(run.clusters, run.manifest)
     paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
