@@ -3,7 +3,6 @@
 import json
 
 import pandas as pd
-import pytest
 
 from rapids_rap.annotate.naming_prompts import LETTERS
 from rapids_rap.annotate.naming_subjects import find_subjects
@@ -11,7 +10,7 @@ from rapids_rap.backend import load_backend
 from rapids_rap.reading.run_space import stored_vectors
 from rapids_rap.runs.run import open_run
 from rapids_rap.runs.verify import find_faults
-from tests.annotate.llm_server import Reply, completion, data_of, is_choice, name, serving
+from tests.annotate.llm_server import Reply, data_of, is_choice, name, serving
 from tests.conftest import rap
 
 
@@ -146,51 +145,6 @@ def test_a_name_that_says_nothing_falls_back_to_terms(run):
     assert tested["note"].str.startswith("fell back to terms:").all()
     assert tested["note"].str.contains("medoid: ").all()
     assert "fell back" in rap("summary", run, "--cluster", 0).out
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        ("{", "no JSON"),
-        (name("一二三四五六七八九"), "9 characters"),
-        (name("<b>名</b>"[:8]), "letters and digits"),
-        (name("名\u202e字"), "letters and digits"),
-        (name("名", sentence="x" * 300), "sentence"),
-        (json.dumps({"name": "名"}), "no object"),
-        (json.dumps({"name": 7, "gloss": "x", "sentence": "x"}), "name is no text"),
-        (Reply(body=completion("", refusal="I can't help with that.")), "refused"),
-        (Reply(body=completion('{"name": "名', finish_reason="length")), "cut"),
-        (Reply(body=completion("x", finish_reason="content_filter")), "refused"),
-        (Reply(body=completion(None)), "empty"),
-        (Reply(body=b"<html>hello</html>"), "no chat completion"),
-        (Reply(body=b'{"choices": []}'), "no chat completion"),
-        (Reply(body=b"[" * 5000), "no chat completion"),
-        (Reply(body=completion("名" * 500_000)), "larger than 1 MiB"),
-    ],
-)
-def test_an_answer_that_is_none_names_nothing(run, answer, why):
-    """Malformed, truncated, refused, huge: the group keeps its terms and the reason is told."""
-    wrong = answer
-
-    def answers(body):
-        return '{"choice": "A"}' if is_choice(body) else wrong
-
-    outcome, table, _ = named(run, answers, "--tests", 3)
-    assert outcome.code == 0, outcome.err
-    assert (table["source"] == "terms").all()
-    assert table["note"].str.contains(why).all()
-    assert not find_faults(run)
-
-
-def test_an_answer_in_a_fence_or_after_thoughts_is_read(run):
-    """Models wrap what they say; what is within counts."""
-    oracle = Oracle(run)
-
-    def wraps(body):
-        return f"<think>well {{}}</think>\n```json\n{oracle(body)}\n```"
-
-    _, table, _ = named(run, wraps)
-    assert (table["source"] == "model").sum() > 10
 
 
 def test_people_win(run):
