@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,7 @@ from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.names import Kind, first_names
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
@@ -241,6 +242,13 @@ def _public_tables(
         public["artist_clusters.csv"] = names.public_columns(written["artist_clusters.csv"])
     if "cluster_stability.csv" in public:
         public["cluster_stability.csv"] = with_ids(written["cluster_stability.csv"], names.clusters)
+    people: dict[Kind, Mapping[int, str]] = {
+        "cluster": names.cluster_labels,
+        "theme": names.theme_labels,
+    }
+    public["names.csv"] = first_names(
+        public["clusters.csv"], public["themes.csv"], people, names.named_by, names.earlier_names
+    )
     labels = names.labels_table()
     return public | ({"labels.csv": labels} if len(labels) else {})
 

@@ -15,6 +15,7 @@ TABLES = (
     "themes.csv",
     "cluster_regions.csv",
     "labels.csv",
+    "names.csv",
     "cluster_stability.csv",
     "cluster_sizes.csv",
     "theme_years.csv",
@@ -23,6 +24,7 @@ TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
 PENDING = ".pending"  # files that are about to replace those of a finished run
 KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
+KEPT_ANSWERS = ".names"  # what a model said to `rapids-rap name`, which goes on from there
 NIGHT = "nightly.json"  # what a night says of itself; only in runs of `rapids-rap nightly`
 OWN_FILES = (
     MANIFEST,
