@@ -159,6 +159,8 @@ def a_run(clusters=3, **changes):
         "theme_years": None,
         "tree": None,
         "labels_of": lambda kind: {},
+        "names_of": lambda kind: {},
+        "names": None,
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
     return SimpleNamespace(**(run | changes))
