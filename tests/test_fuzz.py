@@ -15,7 +15,7 @@ from tests.fuzz_cases import KINDS, PLANTED, make_case
 from tests.fuzzing import run_cases, table
 
 SEED = 20_261
-CASES, MANY = 300, 10_000
+CASES, MANY = 500, 10_000
 real_ingest = pipeline.ingest_only
 RESULTS = ROOT / "tests" / "results" / "fuzz.md"
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_noticed_and_kept(tmp_path, monkeypatch, ingest):
 
 
 def test_no_traceback_no_hang_nothing_outside(tmp_path):
-    """300 cases: one sentence or a result that counts every line, within seconds, in its folder."""
+    """500 cases: one sentence or a result that counts every line, within seconds, in its folder."""
     tally = run_cases(SEED, range(CASES), tmp_path)
     assert set(tally) == set(KINDS)
     assert sum(t.read + t.refused for t in tally.values()) == CASES
