@@ -276,7 +276,7 @@ def _names(pool: Pool, count: int) -> Iterator[Item]:
 
 
 def name_clusters(run: Run) -> dict[int, str]:
-    """What each cluster is called: people's label, else its first three terms."""
+    """What each cluster is called: by people, else by a model, else its first three terms."""
     labels = run.names_of("cluster")
     rows = zip(run.clusters["cluster"], run.clusters["top_terms"].fillna(""), strict=True)
     terms = {int(i): "、".join(str(own).split("、")[:3]) for i, own in rows}

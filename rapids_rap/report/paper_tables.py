@@ -166,7 +166,7 @@ def _chosen(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _clusters(run: Run) -> pd.DataFrame:
-    labels = run.labels_of("cluster")
+    labels = run.names_of("cluster")
     table = run.clusters
     if labels:
         table = table.assign(label=table["cluster"].map(labels))
