@@ -73,8 +73,9 @@ class LocalModel:
         return "\n\n".join(message["content"] for message in messages) + "\n\n"
 
     def _fill_in(self, before: str, tokens: int, cache: Any) -> tuple[str, Any]:
-        """What the model writes behind `before`, up to a quote; cache: of all that stood earlier."""
-        torch, written = self.torch, []
+        """What the model writes behind `before`, up to a quote; cache: of what stood earlier."""
+        torch = self.torch
+        written: list[int] = []
         ids = self._ids(before, tokens)
         with torch.inference_mode():
             for _ in range(tokens):
