@@ -79,11 +79,13 @@ def test_decisions_are_applied_and_shown_as_theirs(decided):
 def test_lineage_sees_what_was_found(decided):
     """A night in which people joined and cut is a night in which nothing happened by itself."""
     first, second, third = decided
-    for run in (second, third):
-        clusters = run.manifest["identity"]["clusters"]
-        assert not clusters["merged"]
-        assert not clusters["split"]
+    told = third.manifest["identity"]["clusters"]
+    touched = {0, 4, 7, *second.manifest["by_hand"]["split"][0]["into"]}
+    assert not any(touched & set(one["clusters"]) for one in told["merged"])
+    assert not any(one["cluster"] in touched for one in told["split"])
     clusters = second.manifest["identity"]["clusters"]
+    assert not clusters["merged"]
+    assert not clusters["split"]
     assert clusters["kept"] == sorted(set(first.clusters["cluster"]) - {-1})
     assert not clusters["born"]
     assert not clusters["dead"]
