@@ -127,6 +127,8 @@ def read_name(answer: str) -> Proposal:
     ):
         raise NoAnswerError("the name holds something else than letters and digits")
     gloss = _sentence("gloss", found["gloss"], LONGEST_GLOSS)
+    if any(unicodedata.category(character) == "Lo" for character in gloss):
+        raise NoAnswerError("the gloss is not English")
     return Proposal(name, gloss, _sentence("sentence", found["sentence"], LONGEST_SENTENCE))
 
 
