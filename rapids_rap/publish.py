@@ -48,7 +48,7 @@ from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
-from rapids_rap.tables.by_hand import with_decisions
+from rapids_rap.tables.by_hand import decided, on_maps, with_decisions
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
@@ -310,6 +310,7 @@ def _map_data(
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
     short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
+    told = decided(_by_hand(found))
     doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
@@ -319,7 +320,7 @@ def _map_data(
         category=category,
         category_names=found.lexicon.categories,
         cluster_terms=tuple(
-            names.cluster_labels.get(own, short.get(c, "").replace("、", "·"))
+            on_maps(names.cluster_labels.get(own, short.get(c, "").replace("、", "·")), own, told)
             for c, own in enumerate(names.clusters.tolist())
         ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),

@@ -154,7 +154,9 @@ def render_report(run: Run, config: ReportConfig) -> str:
     paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
-        row["named_by"] = names["named_by"].get(row["cluster"]) if row["label"] else None
+        row["named_by"] = (
+            names["named_by"].get(row["cluster"], "").partition(" [")[0] if row["label"] else None
+        )
         row["stability_said"] = class_said(row, doubts)
         row["path_said"] = paths.get(row["cluster"])
     return render_page(

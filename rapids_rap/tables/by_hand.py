@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+BY_HAND = "（人工）"
 OUT_OF_TABLES = (
     "cluster_emotions.csv",
     "cluster_terms.csv",
@@ -40,6 +41,11 @@ def decided(record: Mapping[str, Any] | None) -> dict[int, str]:
         else:
             said.setdefault(own, []).append(f"named {by}")
     return {own: "; ".join(parts) for own, parts in said.items()}
+
+
+def on_maps(text: str, cluster: int, told: Mapping[int, str]) -> str:
+    """A cluster's label as maps have it: what people decided on is marked as theirs."""
+    return f"{text}{BY_HAND}" if cluster in told else text
 
 
 def excluded(record: Mapping[str, Any] | None) -> set[int]:
