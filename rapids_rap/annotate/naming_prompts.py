@@ -19,7 +19,7 @@ VERSION = 1  # raise it when the same subject is asked about otherwise
 LONGEST_NAME = 8  # characters
 LONGEST_GLOSS, LONGEST_SENTENCE = 80, 200
 LETTERS = "ABCD"
-_BETWEEN = " ·、-&'/"  # what may stand in a name beside letters and digits
+_BETWEEN = " ·、,-&'/"  # what may stand in a name beside letters and digits
 
 Message = dict[str, str]
 
