@@ -39,6 +39,9 @@ class InputConfig(Section):
         "auto", description="auto: UTF-8 (a BOM is fine), else GB18030, which is said aloud"
     )
     regions: str = Field("", description="CSV with columns artist,region: adds cluster_regions.csv")
+    decisions: str = Field(
+        "", description="CSV of your own decisions: kind,id,decision,value,who,when (docs/names.md)"
+    )
     limit: int = Field(0, ge=0, description="keep only the first N lines (0: all)")
 
 

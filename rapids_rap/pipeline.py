@@ -27,6 +27,7 @@ from rapids_rap.clustering.themes import text_themes
 from rapids_rap.clustering.votes import Votes, cast_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.decisions import Decisions, check_known, check_labels, read_decisions
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import HashedFiles, ingest, ingest_hashed
 from rapids_rap.embedding import Vectors, fusion, postprocess
@@ -34,8 +35,10 @@ from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import Postprocessed
 from rapids_rap.embedding.space import used_space
+from rapids_rap.lineage.by_hand import ByHand, decide_by_hand
 from rapids_rap.lineage.heritage import Heritage, earlier_places, earlier_votes
-from rapids_rap.lineage.identity import name_groups
+from rapids_rap.lineage.identity import match_clusters, name_groups
+from rapids_rap.lineage.matching import Matching
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.memory_plan import MemoryPlan, plan_memory
 from rapids_rap.machine.run_plan import announce_plan, run_sizes
@@ -100,6 +103,8 @@ class Grouping:
     hierarchy: Hierarchy
     sweep: Sweep
     retrieval: Retrieval
+    matched: Matching
+    by_hand: ByHand
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class SideFiles:
     own_words: tuple[str, ...]
     stop_words: tuple[str, ...]
     regions: dict[str, str] | None
+    decisions: Decisions
     certificate: Certificate | None
 
 
@@ -160,6 +166,10 @@ def run(
         check_store(_store(config, out), [Path(p) for p in config.input.paths])
     check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
+    if heritage is not None:
+        labels = {"cluster": heritage.cluster_labels, "theme": heritage.theme_labels}
+        check_known(lists.decisions, heritage.next_cluster, heritage.next_theme)
+        check_labels(lists.decisions, labels)
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
         sizes, dim = run_sizes(config, backend)
@@ -176,7 +186,9 @@ def run(
         tokens = job.stage("segment", segment, corpus.texts, own)
         store = _store(config, out)
         vectors = _embed(config, corpus, sizes, store, job, progress)
-        geometry = _place_and_group(config, corpus, weights, tokens, vectors, sizes, heritage, job)
+        geometry = _place_and_group(
+            config, corpus, weights, tokens, vectors, sizes, heritage, lists.decisions, job
+        )
         words = _read_words(config, corpus, weights, tokens, geometry, lists, job)
         progress.stage("artists")
         with cache.measured("artists"):
@@ -209,6 +221,9 @@ def run(
                 heritage,
                 config.nightly,
                 backend,
+                lists.decisions,
+                geometry.matched,
+                geometry.by_hand,
             )
         findings = Findings(
             corpus=corpus,
@@ -229,6 +244,8 @@ def run(
             quality=quality,
             follows=follows,
             names=names,
+            decisions=lists.decisions,
+            by_hand=geometry.by_hand,
             stability=stability,
         )
         origin = Origin(config, resolution, command, created, lists.certificate)
@@ -262,7 +279,7 @@ def plan_ahead(config: Config, resolution: DeviceResolution, texts: int) -> Memo
 
 def _read(config: Config, files: HashedFiles, job: Job) -> Corpus:
     """The corpus, wherever its files lie, and what the reader noticed, said aloud."""
-    reading = config.input.model_copy(update={"paths": (), "regions": ""})
+    reading = config.input.model_copy(update={"paths": (), "regions": "", "decisions": ""})
     corpus = job.stage("corpus", ingest_hashed, files, reading, config.corpus)
     _warn(corpus)
     return corpus
@@ -300,6 +317,7 @@ def _place_and_group(
     vectors: Vectors,
     sizes: Sizes,
     heritage: Heritage | None,
+    decisions: Decisions,
     job: Job,
 ) -> Grouping:
     """Vectors to neighbours, layouts and clusters."""
@@ -363,12 +381,69 @@ def _place_and_group(
         config.clusters,
         backend,
     )
-    themes = config.clusters.themes
+    matched, by_hand = _decide(
+        config, corpus, weights, vectors, used, clusters, heritage, decisions, job
+    )
+    clusters, themes = by_hand.clusters, config.clusters.themes
     hierarchy = job.stage(
         "hierarchy", find_hierarchy, clusters, used.matrix, weights, themes, backend
     )
     sweep = sweep_sizes(votes, config.clusters.min_cluster_size)
-    return Grouping(vectors, used, graph, layout, votes, clusters, hierarchy, sweep, retrieval())
+    if heritage is None:  # a night knows its ids before it begins
+        check_known(decisions, by_hand.next_cluster, hierarchy.theme_count)
+    return Grouping(
+        vectors,
+        used,
+        graph,
+        layout,
+        votes,
+        clusters,
+        hierarchy,
+        sweep,
+        retrieval(),
+        matched,
+        by_hand,
+    )
+
+
+def _decide(
+    config: Config,
+    corpus: Corpus,
+    weights: Array,
+    vectors: Vectors,
+    used: Postprocessed,
+    clusters: Clusters,
+    heritage: Heritage | None,
+    decisions: Decisions,
+    job: Job,
+) -> tuple[Matching, ByHand]:
+    """Which cluster is which, and what people made of them."""
+    with job.cache.measured("by_hand"):
+        matched = match_clusters(
+            corpus.texts,
+            weights,
+            clusters.labels,
+            int(clusters.persistence.shape[0]),
+            vectors,
+            heritage,
+            config.nightly,
+            job.backend,
+        )
+        by_hand = decide_by_hand(
+            clusters,
+            matched.ids,
+            matched.next_id,
+            decisions,
+            heritage,
+            corpus.texts,
+            used.matrix,
+            weights,
+            job.backend,
+        )
+    if by_hand.clusters is not clusters:
+        groups = digest(job.backend.to_host(by_hand.clusters.labels).tobytes())
+        job.know(by_hand.clusters, "by_hand", clusters, groups)
+    return matched, by_hand
 
 
 def _read_words(
@@ -461,6 +536,7 @@ def _load_lists(config: Config) -> SideFiles:
         load_words(own) if own else (),
         stop_words(config.terms.stop_words),
         load_regions(config.input.regions) if config.input.regions else None,
+        read_decisions(config.input.decisions) if config.input.decisions else Decisions(),
         read_certificate(config.report.certificate) if config.report.certificate else None,
     )
 

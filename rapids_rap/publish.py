@@ -25,8 +25,10 @@ from rapids_rap.clustering.sweep import Sweep
 from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
+from rapids_rap.corpus.decisions import Decisions
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.postprocess import COMMON_DIRECTION, Postprocessed
+from rapids_rap.lineage.by_hand import ByHand
 from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
@@ -46,6 +48,7 @@ from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
 from rapids_rap.tables.artists import ArtistTables
+from rapids_rap.tables.by_hand import decided, on_maps, with_decisions
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
@@ -83,6 +86,8 @@ class Findings:
     quality: Quality
     follows: Follows
     names: Names
+    decisions: Decisions
+    by_hand: ByHand
     stability: Stability | None = None  # None where it was not asked for
 
 
@@ -136,9 +141,9 @@ def publish(
     cache.announce("report")
     with cache.measured("report"):
         folder.publish(
-            lines=found.names.public(lines),
+            lines=_as_decided(found, lines),
             dropped=found.corpus.dropped,
-            tables=_public_tables(written, found.names, tree),
+            tables=_public_tables(written, found, tree),
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config),
             reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
@@ -233,9 +238,10 @@ def _tables(
 
 
 def _public_tables(
-    written: dict[str, pd.DataFrame], names: Names, tree: pd.DataFrame
+    written: dict[str, pd.DataFrame], found: Findings, tree: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """The same tables with ids for numbers, and labels.csv where people named anything."""
+    """The same tables with ids for numbers, and what people named and decided."""
+    names = found.names
     public = {name: names.public(table) for name, table in written.items()}
     public["clusters.csv"] = with_paths(public["clusters.csv"], tree)
     if "artist_clusters.csv" in public:
@@ -250,7 +256,26 @@ def _public_tables(
         public["clusters.csv"], public["themes.csv"], people, names.named_by, names.earlier_names
     )
     labels = names.labels_table()
-    return public | ({"labels.csv": labels} if len(labels) else {})
+    public |= {"labels.csv": labels} if len(labels) else {}
+    if found.decisions.rows:
+        public["decisions.csv"] = found.by_hand.table(found.decisions, names.themes)
+    return with_decisions(public, _by_hand(found))
+
+
+def _by_hand(found: Findings) -> dict[str, Any] | None:
+    """`by_hand` of the manifest; None where nobody decided anything."""
+    if not found.decisions.rows:
+        return None
+    return found.by_hand.record(found.decisions, found.names.themes)
+
+
+def _as_decided(found: Findings, lines: pd.DataFrame) -> pd.DataFrame:
+    """lines.parquet with ids; what people cut or joined has beside it what was found."""
+    public, by_hand = found.names.public(lines), found.by_hand
+    if by_hand.found is None or by_hand.parts is None:
+        return public
+    rows = public["text_id"].to_numpy()
+    return public.assign(cluster_found=by_hand.found[rows], cluster_parts=by_hand.parts[rows])
 
 
 def _recurrence(found: Findings) -> pd.DataFrame | None:
@@ -285,6 +310,7 @@ def _map_data(
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
     short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
+    told = decided(_by_hand(found))
     doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
@@ -294,7 +320,7 @@ def _map_data(
         category=category,
         category_names=found.lexicon.categories,
         cluster_terms=tuple(
-            names.cluster_labels.get(own, short.get(c, "").replace("、", "·"))
+            on_maps(names.cluster_labels.get(own, short.get(c, "").replace("、", "·")), own, told)
             for c, own in enumerate(names.clusters.tolist())
         ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
@@ -321,6 +347,8 @@ def _manifest(
     config, report, parity = origin.config, found.vectors.report, origin.certificate
     trained = found.vectors.trained_on
     identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
+    by_hand = _by_hand(found)
+    identity |= {} if by_hand is None else {"by_hand": by_hand}
     return {
         "schema_version": SCHEMA_VERSION,
         "created": origin.created.isoformat(timespec="seconds"),

@@ -57,6 +57,7 @@ def test_every_promised_file_is_there(sample_run):
         "artist_clusters.csv",
         "cluster_examples.csv",
         "themes.csv",
+        "names.csv",
         "quality.json",
         "cluster_regions.csv",
         "report.html",
@@ -500,6 +501,7 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
     [
         ("lexicon.path", "lexicon"),
         ("input.regions", "regions"),
+        ("input.decisions", "decisions"),
         ("terms.stop_words", "words"),
         ("terms.user_words", "words"),
         ("maps.font", "font"),

@@ -35,6 +35,7 @@ FIELDS = {
     "clusters.noise": AFTER_LAYOUT - {"votes"},
     "clusters.themes": AFTER_LAYOUT - {"votes"},
     "input.regions": set(),
+    "input.decisions": set(),
     # How many dimensions are whitened says nothing where none are.
     "embedding.postprocess": AFTER_SPACE,
     "embedding.lexical": AFTER_SPACE,
@@ -64,6 +65,7 @@ def settings():
 def other_value(name, folder):
     """A value of a setting that is not its default."""
     files = {
+        "input.decisions": ("kind,id,decision,value,who,when\n", "decisions.csv"),
         "input.regions": ("artist,region\n甲,北\n", "regions.csv"),
         "terms.stop_words": ("云\n", "stop.txt"),
         "terms.user_words": ("云上\n", "own.txt"),

@@ -13,6 +13,7 @@ from rapids_rap.config import Config, MapsConfig
 from rapids_rap.maps.draw import PAGES, MapData, Maps, draw_maps
 from rapids_rap.maps.palette import Colour
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.by_hand import decided, on_maps
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.run_tables import MAP_TERMS, top_terms
 
@@ -42,6 +43,7 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
     theme_ids = _ids(run.themes, "theme")
     categories, category = _categories(run)
     short, given = top_terms(run.cluster_terms, "cluster", MAP_TERMS), run.names_of("cluster")
+    told = decided(run.manifest.get("by_hand"))
     doubts = find_doubts(run.clusters, run.manifest)
     colours = run.manifest.get("colours", {})
     return MapData(
@@ -52,7 +54,8 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
         category=backend.from_host(category),
         category_names=categories,
         cluster_terms=tuple(
-            given.get(own, short.get(own, "").replace("、", "·")) for own in ids.tolist()
+            on_maps(given.get(own, short.get(own, "").replace("、", "·")), own, told)
+            for own in ids.tolist()
         ),
         theme_labels=tuple(themes["label"]),
         artist_clusters=_by_number(run.artist_clusters, ids),

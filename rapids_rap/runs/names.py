@@ -16,6 +16,7 @@ TABLES = (
     "cluster_regions.csv",
     "labels.csv",
     "names.csv",
+    "decisions.csv",
     "cluster_stability.csv",
     "cluster_sizes.csv",
     "theme_years.csv",

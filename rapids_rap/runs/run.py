@@ -88,6 +88,28 @@ class Run:
         return first.drop(columns="text_id")
 
     @functools.cached_property
+    def regrouped_texts(self) -> pd.DataFrame | None:
+        """One row a distinct text, where people cut or joined clusters: else None.
+
+        text_norm, cluster_found: the id of its cluster as it was found, cluster_parts: after cuts.
+        """
+        by_hand = self.manifest.get("by_hand") or {}
+        if not by_hand.get("split") and not by_hand.get("merged"):
+            return None
+        columns = ["text_id", "text_norm", "cluster_found", "cluster_parts"]
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            table = read_parquet(path, columns=columns)
+        check_table(path, table, {name: "int" for name in columns if name != "text_norm"})
+        first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
+        return first.drop(columns="text_id")
+
+    @functools.cached_property
+    def decisions(self) -> pd.DataFrame | None:
+        """decisions.csv: what people decided, and whether it applied; None where they did not."""
+        return self._optional_table("decisions.csv")
+
+    @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
         """Every figure of quality.json."""
         return self._document("quality.json")
@@ -297,6 +319,11 @@ class Run:
             "name",
             "gloss",
             "source",
+            "decision",
+            "who",
+            "when",
+            "applied",
+            "by_hand",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

@@ -68,6 +68,24 @@ class _Identity(_Loose):
     next_theme: Count
 
 
+class _Split(_Loose):
+    cluster: int
+    into: list[int]
+
+
+class _Merged(_Loose):
+    clusters: list[int]
+    into: int
+
+
+class _ByHand(_Loose):
+    decisions: list[dict[str, Any]] = []
+    found: list[int]
+    clusters: list[int]
+    split: list[_Split] = []
+    merged: list[_Merged] = []
+
+
 class _File(_Loose):
     bytes: Count
     sha256: str
@@ -91,6 +109,7 @@ class _Manifest(_Loose):
     inputs: list[_Input] = []
     versions: dict[str, str | None] = {}
     identity: _Identity | None = None
+    by_hand: _ByHand | None = None
     files: dict[str, _File] = {}
 
 
@@ -122,6 +141,9 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "stability_high": "number",
     "stability_class": "text",
     "cluster_raw": "int",
+    "cluster_found": "int",
+    "cluster_parts": "int",
+    "by_hand": "text",
     "line_id": "int",
     "year": "whole or none",
     "percentage": "number",
@@ -137,6 +159,16 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "clusters.csv": {"cluster": "int", "lines": "int", "theme": "int", "top_terms": "text"},
     "themes.csv": {"theme": "int", "label": "text"},
     "labels.csv": {"kind": "text", "id": "int", "label": "text"},
+    "decisions.csv": {
+        "kind": "text",
+        "id": "int",
+        "decision": "text",
+        "value": "text",
+        "who": "text",
+        "when": "text",
+        "applied": "text",
+        "note": "text",
+    },
     "names.csv": {
         "kind": "text",
         "id": "int",

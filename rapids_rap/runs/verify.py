@@ -210,11 +210,15 @@ def _compare_ids(run: Run) -> Iterator[str]:
     identity = run.manifest.get("identity")
     if identity is None:
         return
+    by_hand = run.manifest.get("by_hand")
     for kind, table in (("cluster", run.clusters), ("theme", run.themes)):
-        alive = sorted(int(i) for i in table[kind] if i >= 0)
+        alive = there = sorted(int(i) for i in table[kind] if i >= 0)
+        if kind == "cluster" and by_hand:
+            yield from _differ("ids of the clusters", alive, "by_hand", by_hand["clusters"])
+            there = by_hand["found"]
         said = identity[f"{kind}s"]
         yield from _differ(
-            f"ids of the {kind}s", alive, "identity", sorted([*said["kept"], *said["born"]])
+            f"ids of the {kind}s", there, "identity", sorted([*said["kept"], *said["born"]])
         )
         if alive and alive[-1] >= identity[f"next_{kind}"]:
             yield f"identity.next_{kind} is not above every {kind}'s id."

@@ -106,8 +106,8 @@ def test_every_table_is_the_same_but_for_the_ids(sample_run, shifted):
 
     pd.testing.assert_frame_equal(moved(plain.lines), shifted.lines)
     written = [name for name in TABLES if (shifted.path / name).exists()]
-    # Nobody has named anything, nothing was clustered again, and no year is known.
-    missing = {"labels.csv", "cluster_stability.csv", "theme_years.csv"}
+    # Nobody has named or decided anything, nothing was clustered again, and no year is known.
+    missing = {"labels.csv", "decisions.csv", "cluster_stability.csv", "theme_years.csv"}
     assert {*TABLES} - {*written} == missing
     for name in written:
         table, other = (pd.read_csv(run.path / name) for run in (plain, shifted))

@@ -161,6 +161,7 @@ def a_run(clusters=3, **changes):
         "labels_of": lambda kind: {},
         "names_of": lambda kind: {},
         "names": None,
+        "decisions": None,
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
     return SimpleNamespace(**(run | changes))
