@@ -138,6 +138,20 @@ def pair_starts(tokens: Tokens) -> Bools:
     return neighbours
 
 
+def content_terms(tokens: Tokens, stop: Sequence[str]) -> tuple[Int64s, Int64s]:
+    """Every occurrence of a word or a pair that `cluster_terms` may list, in host memory.
+
+    (m,) int64 each: the text it is in, and its key, as in `Terms.keys`.
+    """
+    size = len(tokens.vocabulary)
+    ids, text = tokens.ids.astype(np.int64), tokens.text_ids.astype(np.int64)
+    content = ~_stop_mask(tokens, stop)[ids]
+    right = np.roll(ids, -1)
+    pairs = pair_starts(tokens) & content & np.roll(content, -1) & (ids != right)
+    keys = [ids[content], size + ids[pairs] * size + right[pairs]]
+    return np.concatenate([text[content], text[pairs]]), np.concatenate(keys)
+
+
 def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> Bools:
     """(V + 1,) bool over word ids; the last entry stands for everything that is not a word."""
     listed = {fold(word) for word in stop}

@@ -1,0 +1,286 @@
+"""Is a term typical of its cluster, or of one song? Frequency, dispersion and keyness apart.
+
+Three questions that one score mixes (Sönning 2023; Egbert & Biber 2019; Gries 2024), a column each:
+
+- how many `songs` and `artists` use the term in the cluster;
+- `dispersion`: are its occurrences there in as many songs as they could be (1), or in one (0)?
+  (songs - 1) / (possible songs - 1), the range freed of frequency by its smallest and largest
+  possible value (Gries 2024).
+- `log_ratio`: how many times more frequent is it than elsewhere, as log2? With its interval over
+  songs, in the linearised variance of `tables.artists`, and as wide as the number of terms asked in
+  the cluster wants (Bonferroni), for they were chosen by just this. Its lower limit is Evert's
+  (2022) conservative log ratio: what of the ratio can be relied on.
+
+`keeps_sign`: is it still more frequent than elsewhere without any one song (or its leakage group),
+and without any one artist? `p`: how often the cluster's most striking term is as striking where
+songs have exchanged their clusters (`profiles`): the largest of all terms that could have been
+listed (Westfall & Young 1993), for the listed ones are the largest of them. `q`: Benjamini &
+Hochberg over the table. A term is as striking as the square root of its count lies above that of
+the count expected (Anscombe 1948), which weighs rare and frequent terms alike.
+
+A line that a song repeats counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.special import stdtrit
+from scipy.stats import false_discovery_control
+
+from rapids_rap.arrays import Bools, Float64s, Int64s
+from rapids_rap.backend.kept import require_between, require_columns
+from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
+from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS
+from rapids_rap.words.segment import Tokens
+from rapids_rap.words.terms import Terms, content_terms
+
+VERSION = 1  # raise it when the same arguments give another result
+
+LABEL_SONGS = 5  # songs with a term that is shown for a cluster on a map, in a label or a name
+FEW_FOR_A_LABEL = "fewer than five songs"
+COLUMNS = (
+    "cluster",
+    "term",
+    "songs",
+    "artists",
+    "dispersion",
+    "log_ratio",
+    "log_ratio_low",
+    "log_ratio_high",
+    "keeps_sign",
+    "p",
+    "q",
+    "note",
+)
+_CONFIDENCE = 0.95
+_HALF = 0.5  # added to counts of a log ratio, so that a term that is nowhere else has one
+
+
+@dataclass(frozen=True)
+class Keyness:
+    """cluster_keyness.csv, by cluster and rank of its terms; permutations behind each p."""
+
+    table: pd.DataFrame
+    permutations: int
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """counts: sparse (e, V), a term's occurrences in each (song, text) pair.
+
+    words: (e,) of each pair in all. labels: (e,) cluster + 1. listed: (rows,) the column of each
+    row of the table. asked: (V,) whether a term could have been listed.
+    """
+
+    counts: csr_matrix
+    words: Float64s
+    labels: Int64s
+    listed: Int64s
+    asked: Bools
+
+
+def term_keyness(
+    terms: Terms,
+    tokens: Tokens,
+    labels: Array,
+    profiles: Profiles | None,
+    stop: Sequence[str],
+    permutations: int,
+    backend: Backend,
+    seed: int | None,
+) -> Keyness:
+    """The evidence for each term that `terms` lists for a cluster.
+
+    labels: (n,) int64 cluster of each text, -1 for noise. profiles: None where no song is known;
+    then there is nothing but the terms. stop: as of `words.terms.cluster_terms`. permutations: of
+    songs behind p and q; 0: none. The tokens are counted on the host.
+    """
+    chosen = terms.table.assign(key=terms.keys).drop_duplicates(["cluster", "key"])
+    rows = chosen.sort_values(["cluster", "method", "rank"], kind="stable", ignore_index=True)
+    rows = rows.sort_values("cluster", kind="stable", ignore_index=True)
+    table = pd.DataFrame({"cluster": rows["cluster"], "term": rows["term"]})
+    if profiles is None or not len(rows):
+        return Keyness(_without_songs(table), 0)
+    clusters = rows["cluster"].to_numpy(dtype=np.int64) + 1
+    host = backend.to_host(labels).astype(np.int64)
+    keys = rows["key"].to_numpy(dtype=np.int64)
+    counted = _count(tokens, keys, host[profiles.texts] + 1, profiles, stop)
+    parts = [
+        _describe(counted, profiles, c, np.flatnonzero(clusters == c)) for c in np.unique(clusters)
+    ]
+    table = pd.concat([table, pd.concat(parts)], axis=1)
+    table["p"] = np.nan
+    sure = table.pop("units").to_numpy() >= FEWEST
+    if permutations and sure.any():
+        p = _permuted(counted, profiles, clusters, permutations, seed)
+        table["p"] = np.where(sure, p, np.nan)
+    table["q"] = discovery_rates(table["p"])
+    return Keyness(table[list(COLUMNS)], permutations)
+
+
+def check_kept(kept: Keyness, terms: Terms, *_: object) -> None:
+    """Raises ValueError for evidence that these arguments can't have given."""
+    require_columns("table", kept.table, {"cluster": "i", "term": "t", "note": "t"})
+    if list(kept.table.columns) != list(COLUMNS):
+        raise ValueError("table has other columns")
+    for name in ("p", "q"):
+        require_between(name, kept.table[name].dropna().to_numpy(dtype=np.float64), 0, 1)
+    if not set(kept.table["cluster"]) <= set(terms.table["cluster"]):
+        raise ValueError("table has clusters without terms")
+
+
+def discovery_rates(p: pd.Series) -> Float64s:
+    """The q of each p (Benjamini & Hochberg 1995), by SciPy; not a number where p is not one."""
+    q = np.full(len(p), np.nan)
+    known = p.notna().to_numpy()
+    if known.any():
+        q[known] = false_discovery_control(p[known].to_numpy(dtype=np.float64))
+    return q
+
+
+def widely_used(terms: pd.DataFrame, keyness: pd.DataFrame) -> pd.DataFrame:
+    """The rows of cluster_terms.csv that may stand on a map, in a label or a name.
+
+    Those of terms that `LABEL_SONGS` songs of the cluster use; all where no song is known.
+    """
+    if not len(keyness) or keyness["songs"].isna().all():
+        return terms
+    enough = keyness.loc[keyness["note"] == "", ["cluster", "term"]]
+    marked = terms.merge(enough.assign(enough=True), on=["cluster", "term"], how="left")
+    return terms[marked["enough"].notna().to_numpy()]
+
+
+def _without_songs(table: pd.DataFrame) -> pd.DataFrame:
+    empty = dict.fromkeys(COLUMNS[4:8] + COLUMNS[9:11], np.nan)
+    unknown = pd.array([None] * len(table), dtype="Int64")
+    sign = pd.array([None] * len(table), dtype="boolean")
+    note = pd.array([NO_SONGS] * len(table), dtype="str")
+    table = table.assign(songs=unknown, artists=unknown, **empty, keeps_sign=sign, note=note)
+    return table[list(COLUMNS)]
+
+
+def _count(
+    tokens: Tokens, keys: Int64s, labels: Int64s, profiles: Profiles, stop: Sequence[str]
+) -> _Counted:
+    """The listed terms and all that could have been, in each (song, text) pair."""
+    at, found = content_terms(tokens, stop)
+    n = len(tokens.offsets) - 1
+    names, columns = np.unique(np.concatenate([found, keys]), return_inverse=True)
+    ones = np.ones(len(at), dtype=np.float64)
+    shape = (n, len(names))
+    by_text = csr_matrix((ones, (at, columns[: len(at)])), shape=shape)
+    counts = by_text[profiles.texts]
+    units = _grouped(counts, profiles.units)
+    spread = np.bincount(units.indices, minlength=len(names))
+    asked, listed = spread >= FEWEST, columns[len(at) :]
+    kept = asked.copy()
+    kept[listed] = True
+    number = np.cumsum(kept) - 1
+    words = np.diff(tokens.offsets)[profiles.texts].astype(np.float64)
+    return _Counted(counts[:, kept].tocsr(), words, labels, number[listed], asked[kept])
+
+
+def _grouped(counts: csr_matrix, groups: Int64s) -> csr_matrix:
+    """Sparse (groups, V): the sums of the rows of each group, -1 being none."""
+    known = np.flatnonzero(groups >= 0)
+    shape = (int(groups.max(initial=-1)) + 1, len(groups))
+    return (csr_matrix((np.ones(len(known)), (groups[known], known)), shape=shape) @ counts).tocsr()
+
+
+def _describe(counted: _Counted, profiles: Profiles, cluster: int, rows: Int64s) -> pd.DataFrame:
+    """songs, artists, dispersion, log ratio, sign and note of a cluster's terms, by row."""
+    columns = counted.counts[:, counted.listed[rows]]
+    inside = counted.labels == cluster
+    own = columns.multiply(inside[:, None]).tocsr()
+    total, whole = columns.sum(axis=0).A1, float(counted.words.sum())
+    y, n = own.sum(axis=0).A1, float(counted.words[inside].sum())
+    songs, artists, units = (
+        np.count_nonzero(_grouped(own, of).toarray(), axis=0)
+        for of in (profiles.songs, profiles.artists, profiles.units)
+    )
+    possible = np.minimum(y, len(np.unique(profiles.songs[inside])))
+    ratio = _log2_ratio(y, n, total - y, whole - n)
+    spread = _spread(counted, profiles.units, inside, own, columns)
+    spread *= stdtrit(np.maximum(units - 1, 1), 1 - (1 - _CONFIDENCE) / 2 / len(rows))
+    spread = np.where(units >= FEWEST, spread, np.nan)
+    keeps = np.ones(len(rows), dtype=bool)
+    for of in (profiles.units, profiles.artists):
+        keeps &= _keeps_sign(counted, of, inside, own, columns)
+    table = pd.DataFrame(index=rows)
+    table["songs"] = pd.array(songs, dtype="Int64")
+    table["artists"] = pd.array(artists, dtype="Int64")
+    table["dispersion"] = np.where(possible > 1, (songs - 1) / np.maximum(possible - 1, 1), np.nan)
+    table["log_ratio"] = ratio
+    table["log_ratio_low"], table["log_ratio_high"] = ratio - spread, ratio + spread
+    table["keeps_sign"] = pd.array(keeps, dtype="boolean")
+    table["units"] = units
+    reasons = [units < FEWEST, units < LABEL_SONGS]
+    note = np.select(reasons, [TOO_FEW_SONGS, FEW_FOR_A_LABEL], default="")
+    table["note"] = pd.array(note, dtype="str")
+    return table
+
+
+def _log2_ratio(y: Float64s, n: Float64s | float, rest: Float64s, others: Float64s | float) -> Any:
+    """log2 of the rate y / n over rest / others, half an occurrence added to each count."""
+    return np.log2((y + _HALF) / (n + 1.0)) - np.log2((rest + _HALF) / (others + 1.0))
+
+
+def _spread(
+    counted: _Counted, groups: Int64s, inside: Bools, own: csr_matrix, columns: csr_matrix
+) -> Float64s:
+    """(rows,) standard error of the log2 ratio, whole groups being what is drawn."""
+    y, f = _grouped(own, groups).toarray(), _grouped(columns, groups).toarray()
+    n, m = (np.bincount(groups, counted.words * part) for part in (inside, ~inside))
+    rest = f.sum(axis=0) - y.sum(axis=0)
+    influence = y / (y.sum(axis=0) + _HALF) - (f - y) / (rest + _HALF)
+    influence -= (n / (n.sum() + 1.0) - m / (m.sum() + 1.0))[:, None]
+    count = len(n)
+    variance = (influence**2).sum(axis=0) * count / max(count - 1, 1)
+    return np.sqrt(variance) / np.log(2)
+
+
+def _keeps_sign(
+    counted: _Counted, groups: Int64s, inside: Bools, own: csr_matrix, columns: csr_matrix
+) -> Bools:
+    """(rows,) whether a term is more frequent here than elsewhere without any one group."""
+    if groups.max(initial=-1) < 0:  # no artist is known
+        return np.ones(columns.shape[1], dtype=bool)
+    known = groups >= 0
+    y, f = _grouped(own, groups).toarray(), _grouped(columns, groups).toarray()
+    n, m = (np.bincount(groups[known], (counted.words * part)[known]) for part in (inside, ~inside))
+    here = own.sum(axis=0).A1 - y
+    rest = columns.sum(axis=0).A1 - own.sum(axis=0).A1 - (f - y)
+    words, others = (float(counted.words[part].sum()) for part in (inside, ~inside))
+    # Whole numbers on both sides: equal rates are not more frequent.
+    return (here * (others - m)[:, None] > rest * (words - n)[:, None]).all(axis=0)
+
+
+def _permuted(
+    counted: _Counted, profiles: Profiles, clusters: Int64s, permutations: int, seed: int | None
+) -> Float64s:
+    """(rows,) p of each row: of the largest term of its cluster, see the module."""
+    counts = counted.counts.tocoo()
+    size, many = counts.shape[1], int(counted.labels.max()) + 1
+    totals = np.bincount(counts.col, counts.data, minlength=size)
+    whole = float(counted.words.sum())
+
+    def striking(labels: Int64s) -> Float64s:
+        cells = labels[counts.row] * size + counts.col
+        y = np.bincount(cells, counts.data, minlength=many * size).reshape(many, size)
+        share = np.bincount(labels, counted.words, minlength=many) / whole
+        return np.sqrt(y + 0.375) - np.sqrt(share[:, None] * totals + 0.375)
+
+    own = striking(counted.labels)[clusters, counted.listed]
+    exceeding = np.zeros(len(clusters), dtype=np.int64)
+    for taken in exchanged_pairs(profiles, permutations, 0 if seed is None else seed):
+        largest = striking(counted.labels[taken])[:, counted.asked].max(axis=1, initial=-np.inf)
+        # The same sums in another order are equal: a tie counts against the term.
+        exceeding += largest[clusters] >= own - 1e-9
+    return tail_shares(exceeding, permutations)
