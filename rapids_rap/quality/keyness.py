@@ -37,7 +37,7 @@ from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
-from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS
+from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS, TOO_WIDE, WIDEST
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms, content_terms
 
@@ -152,7 +152,7 @@ def widely_used(terms: pd.DataFrame, keyness: pd.DataFrame) -> pd.DataFrame:
     """
     if not len(keyness) or keyness["songs"].isna().all():
         return terms
-    enough = keyness.loc[keyness["note"] == "", ["cluster", "term"]]
+    enough = keyness.loc[keyness["note"].isin(["", TOO_WIDE]), ["cluster", "term"]]
     marked = terms.merge(enough.assign(enough=True), on=["cluster", "term"], how="left")
     return terms[marked["enough"].notna().to_numpy()]
 
@@ -209,7 +209,8 @@ def _describe(counted: _Counted, profiles: Profiles, cluster: int, rows: Int64s)
     ratio = _log2_ratio(y, n, total - y, whole - n)
     spread = _spread(counted, profiles.units, inside, own, columns)
     spread *= stdtrit(np.maximum(units - 1, 1), 1 - (1 - _CONFIDENCE) / 2 / len(rows))
-    spread = np.where(units >= FEWEST, spread, np.nan)
+    told = (units >= FEWEST) & (2 * spread <= np.log2(WIDEST))
+    spread = np.where(told, spread, np.nan)
     keeps = np.ones(len(rows), dtype=bool)
     for of in (profiles.units, profiles.artists):
         keeps &= _keeps_sign(counted, of, inside, own, columns)
@@ -221,8 +222,8 @@ def _describe(counted: _Counted, profiles: Profiles, cluster: int, rows: Int64s)
     table["log_ratio_low"], table["log_ratio_high"] = ratio - spread, ratio + spread
     table["keeps_sign"] = pd.array(keeps, dtype="boolean")
     table["units"] = units
-    reasons = [units < FEWEST, units < LABEL_SONGS]
-    note = np.select(reasons, [TOO_FEW_SONGS, FEW_FOR_A_LABEL], default="")
+    reasons = [units < FEWEST, units < LABEL_SONGS, ~told]
+    note = np.select(reasons, [TOO_FEW_SONGS, FEW_FOR_A_LABEL, TOO_WIDE], default="")
     table["note"] = pd.array(note, dtype="str")
     return table
 
