@@ -10,15 +10,14 @@ song repeats counts once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from rapids_rap.arrays import Float64s, Int64s
-from rapids_rap.backend.kept import require_columns
+from rapids_rap.arrays import Float64s, HostArray, Int64s
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.keyness import discovery_rates
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
@@ -33,8 +32,10 @@ LEVEL = 0.05  # of q, from which a rate is distinctive
 
 @dataclass(frozen=True)
 class EmotionRates:
-    """table: cluster, category, lines (with a hit), rate, rate_low, rate_high, all_lines (the rate
-    of all), lift, lift_low, lift_high, p, q, label, note; by cluster, then as in the lexicon.
+    """cluster_emotion_rates.csv, by cluster, then as in the lexicon.
+
+    table: cluster, category, lines (with a hit), rate, rate_low, rate_high, all_lines (the rate of
+    all), lift, lift_low, lift_high, p, q, label, note.
     """
 
     table: pd.DataFrame
@@ -60,49 +61,61 @@ def emotion_rates(
         found, own = found[profiles.texts], own[profiles.texts]
     many, width = int(own.max(initial=0)) + 1, len(categories)
     sizes = np.bincount(own, minlength=many).astype(np.float64)
-    present = np.flatnonzero(sizes)
-    counts = np.stack([np.bincount(own, found[:, c], minlength=many) for c in range(width)], axis=1)
+    counts = np.zeros((many, width))
+    for k in range(width):
+        counts[:, k] = np.bincount(own, found[:, k], minlength=many)
     rate = counts / np.maximum(sizes, 1)[:, None]
     everyone = counts.sum(axis=0) / max(sizes.sum(), 1)
     lift = np.divide(rate, everyone, out=np.full_like(rate, np.nan), where=everyone > 0)
+    wide = np.full((2, *counts.shape), np.nan)
+    p, songs = np.full(counts.shape, np.nan), np.zeros(counts.shape, dtype=np.int64)
+    if profiles is not None:
+        of_rate, of_lift, songs = _spreads(found, own, profiles.units, counts, sizes)
+        wide = np.exp(np.stack([of_rate, of_lift]))
+        if permutations:
+            tested = _permuted(found, own, profiles, many, permutations, seed or 0)
+            p = np.where(songs >= FEWEST, tested, np.nan)
+    cells = {
+        "lines": counts.astype(np.int64),
+        "rate": rate,
+        "rate_low": rate / wide[0],
+        "rate_high": np.minimum(rate * wide[0], 1.0),
+        "all_lines": np.broadcast_to(everyone, counts.shape),
+        "lift": lift,
+        "lift_low": lift / wide[1],
+        "lift_high": lift * wide[1],
+        "p": p,
+    }
+    few = TOO_FEW_SONGS if profiles is not None else NO_SONGS
+    return EmotionRates(_table(cells, categories, np.flatnonzero(sizes), songs, few))
+
+
+def _table(
+    cells: Mapping[str, HostArray],
+    categories: Sequence[str],
+    present: Int64s,
+    songs: HostArray,
+    few: str,
+) -> pd.DataFrame:
+    """A row for each category of each cluster that is `present`."""
     table = pd.DataFrame(
         {
-            "cluster": np.repeat(present - 1, width),
+            "cluster": np.repeat(present - 1, len(categories)),
             "category": pd.array(list(categories) * len(present), dtype="str"),
-            "lines": counts[present].astype(np.int64).ravel(),
-            "rate": rate[present].ravel(),
-            "all_lines": np.tile(everyone, len(present)),
-            "lift": lift[present].ravel(),
+            **{name: values[present].ravel() for name, values in cells.items()},
         }
     )
-    limits = np.full((4, len(table)), np.nan)
-    p, enough = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
-    if profiles is not None:
-        spread_rate, spread_lift, songs = _spreads(found, own, profiles.units, counts, sizes)
-        enough = (songs >= FEWEST)[present].ravel()
-        wide = np.where(enough, 1.0, np.nan)
-        limits[0] = table["rate"] * np.exp(-wide * spread_rate[present].ravel())
-        limits[1] = np.minimum(table["rate"] * np.exp(wide * spread_rate[present].ravel()), 1.0)
-        limits[2] = table["lift"] * np.exp(-wide * spread_lift[present].ravel())
-        limits[3] = table["lift"] * np.exp(wide * spread_lift[present].ravel())
-        if permutations:
-            tested = _permuted(
-                found, own, profiles, many, permutations, 0 if seed is None else seed
-            )
-            p = np.where(enough, tested[present].ravel(), np.nan)
-    table.insert(4, "rate_low", limits[0])
-    table.insert(5, "rate_high", limits[1])
-    table["lift_low"], table["lift_high"], table["p"] = limits[2], limits[3], p
     table["q"] = discovery_rates(table["p"])
     table["label"] = pd.array(_labels(table), dtype="str")
-    few = TOO_FEW_SONGS if profiles is not None else NO_SONGS
+    enough = (songs >= FEWEST)[present].ravel()
     table["note"] = pd.array(np.where(enough, "", few), dtype="str")
-    return EmotionRates(table)
+    return table
 
 
 def check_kept(kept: EmotionRates, *_: object) -> None:
     """Raises ValueError for rates that no arguments can have given."""
-    require_columns("table", kept.table, {"cluster": "i", "category": "t", "label": "t"})
+    if not {"cluster", "category", "rate", "label"} <= set(kept.table.columns):
+        raise ValueError("table has other columns")
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
@@ -115,7 +128,7 @@ def _labels(table: pd.DataFrame) -> list[str]:
 
 
 def _spreads(
-    found: np.ndarray, own: Int64s, units: Int64s, counts: Float64s, sizes: Float64s
+    found: HostArray, own: Int64s, units: Int64s, counts: Float64s, sizes: Float64s
 ) -> tuple[Float64s, Float64s, Int64s]:
     """(clusters, categories): half widths of log rate and log lift, and the songs with a hit."""
     shape, many = counts.shape, int(units.max()) + 1
@@ -140,7 +153,7 @@ def _spreads(
 
 
 def _permuted(
-    found: np.ndarray, own: Int64s, profiles: Profiles, many: int, permutations: int, seed: int
+    found: HostArray, own: Int64s, profiles: Profiles, many: int, permutations: int, seed: int
 ) -> Float64s:
     """(clusters, categories) p of the largest deviation of any category in the cluster."""
     total = found.sum(axis=0).astype(np.float64)

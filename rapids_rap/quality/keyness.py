@@ -24,7 +24,7 @@ A line that a song repeats counts once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from scipy.special import stdtrit
 from scipy.stats import false_discovery_control
 
 from rapids_rap.arrays import Bools, Float64s, Int64s
-from rapids_rap.backend.kept import require_between, require_columns
+from rapids_rap.backend.kept import require_between
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
 from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS, TOO_WIDE, WIDEST
@@ -44,6 +44,7 @@ from rapids_rap.words.terms import Terms, content_terms
 VERSION = 1  # raise it when the same arguments give another result
 
 LABEL_SONGS = 5  # songs with a term that is shown for a cluster on a map, in a label or a name
+SHOWN = 10  # terms quoted of a cluster, at most
 FEW_FOR_A_LABEL = "fewer than five songs"
 COLUMNS = (
     "cluster",
@@ -88,6 +89,7 @@ class _Counted:
 
 def term_keyness(
     terms: Terms,
+    shown: Terms,
     tokens: Tokens,
     labels: Array,
     profiles: Profiles | None,
@@ -96,14 +98,17 @@ def term_keyness(
     backend: Backend,
     seed: int | None,
 ) -> Keyness:
-    """The evidence for each term that `terms` lists for a cluster.
+    """The evidence for each term that is listed for a cluster, or shown for it.
 
+    terms: of `words.terms.cluster_terms`. shown: of `shown_terms`, the first `SHOWN` of each.
     labels: (n,) int64 cluster of each text, -1 for noise. profiles: None where no song is known;
     then there is nothing but the terms. stop: as of `words.terms.cluster_terms`. permutations: of
     songs behind p and q; 0: none. The tokens are counted on the host.
     """
-    chosen = terms.table.assign(key=terms.keys).drop_duplicates(["cluster", "key"])
-    rows = chosen.sort_values(["cluster", "method", "rank"], kind="stable", ignore_index=True)
+    labelled = shown.table.assign(key=shown.keys)
+    labelled = labelled[labelled["rank"] <= SHOWN]
+    every = pd.concat([terms.table.assign(key=terms.keys), labelled])
+    rows = every.drop_duplicates(["cluster", "key"])
     rows = rows.sort_values("cluster", kind="stable", ignore_index=True)
     table = pd.DataFrame({"cluster": rows["cluster"], "term": rows["term"]})
     if profiles is None or not len(rows):
@@ -127,7 +132,6 @@ def term_keyness(
 
 def check_kept(kept: Keyness, terms: Terms, *_: object) -> None:
     """Raises ValueError for evidence that these arguments can't have given."""
-    require_columns("table", kept.table, {"cluster": "i", "term": "t", "note": "t"})
     if list(kept.table.columns) != list(COLUMNS):
         raise ValueError("table has other columns")
     for name in ("p", "q"):
@@ -145,16 +149,29 @@ def discovery_rates(p: pd.Series) -> Float64s:
     return q
 
 
-def widely_used(terms: pd.DataFrame, keyness: pd.DataFrame) -> pd.DataFrame:
-    """The rows of cluster_terms.csv that may stand on a map, in a label or a name.
+def shown_terms(
+    terms: Terms, tokens: Tokens, labels: Array, profiles: Profiles | None, backend: Backend
+) -> Terms:
+    """The terms that may stand for a cluster on a map, in a label or a name, ranked anew.
 
-    Those of terms that `LABEL_SONGS` songs of the cluster use; all where no song is known.
+    Those that `LABEL_SONGS` songs of the cluster use, songs that share text being one; all where no
+    song is known. terms: long lists of the clusters, for the first ones are often of few songs.
     """
-    if not len(keyness) or keyness["songs"].isna().all():
+    if profiles is None or not len(terms.table):
         return terms
-    enough = keyness.loc[keyness["note"].isin(["", TOO_WIDE]), ["cluster", "term"]]
-    marked = terms.merge(enough.assign(enough=True), on=["cluster", "term"], how="left")
-    return terms[marked["enough"].notna().to_numpy()]
+    clusters = terms.table["cluster"].to_numpy(dtype=np.int64)
+    own = backend.to_host(labels).astype(np.int64)[profiles.texts]
+    names, columns = np.unique(terms.keys, return_inverse=True)
+    counts = _by_text(tokens, names)[profiles.texts]
+    enough = np.zeros(len(clusters), dtype=bool)
+    for cluster in np.unique(clusters):
+        inside, rows = np.flatnonzero(own == cluster), np.flatnonzero(clusters == cluster)
+        held = _grouped(counts[inside], profiles.units[inside])
+        songs = np.bincount(held.indices, minlength=len(names))
+        enough[rows] = songs[columns[rows]] >= LABEL_SONGS
+    table = terms.table[enough].reset_index(drop=True)
+    table["rank"] = table.groupby(["method", "cluster"]).cumcount() + 1
+    return replace(terms, table=table, keys=terms.keys[enough])
 
 
 def _without_songs(table: pd.DataFrame) -> pd.DataFrame:
@@ -170,21 +187,25 @@ def _count(
     tokens: Tokens, keys: Int64s, labels: Int64s, profiles: Profiles, stop: Sequence[str]
 ) -> _Counted:
     """The listed terms and all that could have been, in each (song, text) pair."""
-    at, found = content_terms(tokens, stop)
-    n = len(tokens.offsets) - 1
-    names, columns = np.unique(np.concatenate([found, keys]), return_inverse=True)
-    ones = np.ones(len(at), dtype=np.float64)
-    shape = (n, len(names))
-    by_text = csr_matrix((ones, (at, columns[: len(at)])), shape=shape)
-    counts = by_text[profiles.texts]
+    names = np.unique(np.concatenate([content_terms(tokens, stop)[1], keys]))
+    counts = _by_text(tokens, names)[profiles.texts]
     units = _grouped(counts, profiles.units)
     spread = np.bincount(units.indices, minlength=len(names))
-    asked, listed = spread >= FEWEST, columns[len(at) :]
+    asked, listed = spread >= FEWEST, np.searchsorted(names, keys)
     kept = asked.copy()
     kept[listed] = True
     number = np.cumsum(kept) - 1
     words = np.diff(tokens.offsets)[profiles.texts].astype(np.float64)
     return _Counted(counts[:, kept].tocsr(), words, labels, number[listed], asked[kept])
+
+
+def _by_text(tokens: Tokens, names: Int64s) -> csr_matrix:
+    """Sparse (n, V): how often each text has each of the terms `names` (V,), keys rising."""
+    at, keys = content_terms(tokens, ())
+    column = np.minimum(np.searchsorted(names, keys), max(0, len(names) - 1))
+    known = names[column] == keys if len(names) else np.zeros(len(keys), dtype=bool)
+    shape = (len(tokens.offsets) - 1, len(names))
+    return csr_matrix((np.ones(int(known.sum())), (at[known], column[known])), shape=shape)
 
 
 def _grouped(counts: csr_matrix, groups: Int64s) -> csr_matrix:

@@ -16,15 +16,14 @@ its interval (linearised over songs, as of a lift) is what their number gives `b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
 from rapids_rap.arrays import Float64s, HostArray, Int64s
-from rapids_rap.backend.kept import require_columns
-from rapids_rap.backend.protocol import Backend
+from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.names import name_key
 from rapids_rap.quality.keyness import discovery_rates
 from rapids_rap.quality.profiles import LIKE, Profiles, exchanges, tail_shares
@@ -33,7 +32,6 @@ from rapids_rap.tables.artists import (
     NO_SONGS,
     TOO_FEW_SONGS,
     UNKNOWN_REGION,
-    ArtistTables,
     artist_tables,
 )
 
@@ -42,18 +40,18 @@ VERSION = 1  # raise it when the same arguments give another result
 
 @dataclass(frozen=True)
 class WhoWritesWhat:
-    """Tables in host memory; None stands for "not computed".
+    """Tables in host memory; one without columns stands for "not computed".
 
     artists: as `tables.artists` has it, with p and q, by cluster or theme. themes: artist, theme,
     the same. divergence: artist, lines, songs, divergence, divergence_low, divergence_high,
     by_chance, p, q, note; most lines first.
     """
 
-    cluster_artists: pd.DataFrame | None
-    artist_clusters: pd.DataFrame | None
-    cluster_regions: pd.DataFrame | None
-    artist_themes: pd.DataFrame | None
-    artist_divergence: pd.DataFrame | None
+    cluster_artists: pd.DataFrame
+    artist_clusters: pd.DataFrame
+    cluster_regions: pd.DataFrame
+    artist_themes: pd.DataFrame
+    artist_divergence: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ class _Exchange:
 
 def who_writes_what(
     lines: pd.DataFrame,
-    labels: HostArray,
-    themes: HostArray,
+    labels: Array,
+    themes: Array,
     regions: Mapping[str, str] | None,
     profiles: Profiles | None,
     permutations: int,
@@ -80,50 +78,51 @@ def who_writes_what(
 ) -> WhoWritesWhat:
     """The tables of artists and regions with their p and q, and each artist's divergence.
 
-    lines: a row an occurrence. labels, themes: (rows,) int64 cluster and theme of each row, -1 for
-    noise, in host memory. regions: as `tables.artists`. profiles: None where no song is known: then
-    there is no p. permutations: 0 for none.
+    lines: a row an occurrence. labels, themes: (n,) int64 cluster and theme of each text, -1 for
+    noise. regions: as `tables.artists`. profiles: None where no song is known: then there is no p.
+    permutations: 0 for none.
     """
-    tables = artist_tables(lines, backend.from_host(labels), regions, backend)
-    by_theme = artist_tables(lines, backend.from_host(themes), None, backend).cluster_artists
-    whole = WhoWritesWhat(
-        _untested(tables.cluster_artists),
-        tables.artist_clusters,
-        _untested(tables.cluster_regions),
-        None if by_theme is None else _untested(by_theme.rename(columns={"cluster": "theme"})),
-        None,
+    rows = backend.from_host(lines["text_id"].to_numpy())
+    labels, themes = (backend.xp.take(of, rows) for of in (labels, themes))
+    tables = artist_tables(lines, labels, regions, backend)
+    if tables.cluster_artists is None or tables.artist_clusters is None:
+        return WhoWritesWhat(*(pd.DataFrame() for _ in range(5)))
+    by_theme = artist_tables(lines, themes, None, backend).cluster_artists
+    parts = {
+        "cluster_artists": tables.cluster_artists,
+        "cluster_regions": tables.cluster_regions,
+        "artist_themes": None
+        if by_theme is None
+        else by_theme.rename(columns={"cluster": "theme"}),
+    }
+    whole = {
+        name: pd.DataFrame() if table is None else table.assign(p=np.nan, q=np.nan)
+        for name, table in parts.items()
+    }
+    divergence = _no_divergence(tables.artist_clusters)
+    if profiles is not None:
+        asked = permutations, 0 if seed is None else seed
+        own, wide = (backend.to_host(of).astype(np.int64) for of in (labels, themes))
+        songs, by_song = _song_units(lines, own, profiles), _song_units(lines, wide, profiles)
+        divergence = _divergence(songs, lines, asked)
+        artists, over = whole["cluster_artists"], whole["artist_themes"]
+        whole["cluster_artists"] = _tested(artists, "artist", "cluster", songs, asked)
+        whole["artist_themes"] = _tested(over, "artist", "theme", by_song, asked)
+        if regions is not None:
+            places = _artist_units(lines, own, regions)
+            table = whole["cluster_regions"]
+            whole["cluster_regions"] = _tested(table, "region", "cluster", places, asked)
+    return WhoWritesWhat(
+        artist_clusters=tables.artist_clusters, artist_divergence=divergence, **whole
     )
-    if tables.cluster_artists is None or by_theme is None:
-        return whole
-    if profiles is None:
-        return replace(whole, artist_divergence=_no_divergence(tables))
-    asked = permutations, 0 if seed is None else seed
-    songs = _song_units(lines, labels, profiles)
-    divergence = _divergence(songs, lines, asked)
-    by_song = _song_units(lines, themes, profiles)
-    whole = replace(
-        whole,
-        cluster_artists=_tested(whole.cluster_artists, "artist", "cluster", songs, asked),
-        artist_themes=_tested(whole.artist_themes, "artist", "theme", by_song, asked),
-        artist_divergence=divergence,
-    )
-    if whole.cluster_regions is not None and regions is not None:
-        places = _artist_units(lines, labels, regions)
-        table = _tested(whole.cluster_regions, "region", "cluster", places, asked)
-        whole = replace(whole, cluster_regions=table)
-    return whole
 
 
 def check_kept(kept: WhoWritesWhat, *_: object) -> None:
     """Raises ValueError for tables that no arguments can have given."""
-    for name, column in (("cluster_artists", "artist"), ("artist_themes", "artist")):
+    for name in ("cluster_artists", "artist_themes", "artist_divergence"):
         table = getattr(kept, name)
-        if table is not None:
-            require_columns(name, table, {column: "t", "lines": "i", "p": "f", "q": "f"})
-
-
-def _untested(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    return None if table is None else table.assign(p=np.nan, q=np.nan)
+        if len(table.columns) and not {"artist", "lines", "p", "q", "note"} <= set(table.columns):
+            raise ValueError(f"{name} has other columns")
 
 
 def _song_units(lines: pd.DataFrame, labels: HostArray, profiles: Profiles) -> _Exchange:
@@ -190,11 +189,11 @@ def _deviations(held: _Exchange, holder: Int64s, mean: Float64s, variance: Float
 
 
 def _tested(
-    table: pd.DataFrame | None, who: str, group: str, held: _Exchange, asked: tuple[int, int]
-) -> pd.DataFrame | None:
+    table: pd.DataFrame, who: str, group: str, held: _Exchange, asked: tuple[int, int]
+) -> pd.DataFrame:
     """The table with p and q; none of rows without enough songs."""
     permutations, seed = asked
-    if table is None or not permutations:
+    if not permutations or not len(table):
         return table
     mean, variance = _chance(held)
     own = _deviations(held, held.holder, mean, variance)
@@ -243,13 +242,10 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     return table.sort_values(order, ascending=[False, True], ignore_index=True)
 
 
-def _no_divergence(tables: ArtistTables) -> pd.DataFrame | None:
-    if tables.artist_clusters is None:
-        return None
-    table = tables.artist_clusters[["artist", "lines"]].copy()
-    table["songs"] = 0
-    names = ("divergence", "divergence_low", "divergence_high", "by_chance", "p", "q")
-    return table.assign(**dict.fromkeys(names, np.nan), note=NO_SONGS)
+def _no_divergence(artist_clusters: pd.DataFrame) -> pd.DataFrame:
+    names = ("songs", "divergence", "divergence_low", "divergence_high", "by_chance", "p", "q")
+    table = artist_clusters[["artist", "lines"]].assign(**dict.fromkeys(names, np.nan))
+    return table.assign(note=pd.array([NO_SONGS] * len(table), dtype="str"))
 
 
 def _bits(counts: Float64s, everyone: Float64s) -> Float64s:

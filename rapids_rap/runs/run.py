@@ -20,6 +20,7 @@ from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.names import (
     IDENTITY,
+    LEXICON_HITS,
     MANIFEST,
     NIGHT,
     PERSISTENCE,
@@ -30,7 +31,15 @@ from rapids_rap.runs.names import (
     VOTE_FILES,
 )
 from rapids_rap.runs.received import load_array, read_parquet
-from rapids_rap.runs.shape import AGAIN, LINES, TABLES, TREE_COLUMNS, check_manifest, check_table
+from rapids_rap.runs.shape import (
+    AGAIN,
+    HIT_COLUMNS,
+    LINES,
+    TABLES,
+    TREE_COLUMNS,
+    check_manifest,
+    check_table,
+)
 
 LONGEST_ROW = 2**16  # numbers; no model has vectors as long
 
@@ -176,6 +185,42 @@ class Run:
         return self._optional_table("cluster_regions.csv")
 
     @functools.cached_property
+    def cluster_keyness(self) -> pd.DataFrame | None:
+        """cluster_keyness.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_keyness.csv")
+
+    @functools.cached_property
+    def artist_themes(self) -> pd.DataFrame | None:
+        """artist_themes.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_themes.csv")
+
+    @functools.cached_property
+    def artist_divergence(self) -> pd.DataFrame | None:
+        """artist_divergence.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_divergence.csv")
+
+    @functools.cached_property
+    def cluster_emotion_rates(self) -> pd.DataFrame | None:
+        """cluster_emotion_rates.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_emotion_rates.csv")
+
+    @functools.cached_property
+    def lexicon_overlap(self) -> pd.DataFrame | None:
+        """lexicon_overlap.csv, None of a run from before it was written."""
+        return self._optional_table("lexicon_overlap.csv")
+
+    @functools.cached_property
+    def lexicon_hits(self) -> pd.DataFrame | None:
+        """lexicon_hits.parquet, None of a run from before it was written."""
+        path = self.path / LEXICON_HITS
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            table = read_parquet(path)
+        check_table(path, table, HIT_COLUMNS)
+        return table
+
+    @functools.cached_property
     def maps(self) -> Mapping[str, bytes]:
         """PNG bytes by file name."""
         return {p.name: read_plain(p) for p in sorted((self.path / "maps").glob("*.png"))}
@@ -254,6 +299,8 @@ class Run:
             "fact",
             "value",
             "note",
+            "category",
+            "other",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

@@ -2,7 +2,8 @@
 
 The default counts every occurrence whose span begins and ends where a token does, overlapping ones
 included: 操 counts in 操 and not in 操场, 酒 not in 酒店, city not in capacity. A negated word is
-still an occurrence (不 快乐), unless segmentation takes it as one word (不爱); `words.hits` says which is.
+still an occurrence (不 快乐), unless segmentation takes it as one word (不爱); which are negated
+`words.hits` says.
 """
 
 from __future__ import annotations

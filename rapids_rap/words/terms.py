@@ -20,7 +20,7 @@ nothing is hidden; `Terms.frequent` is what plain counting would have shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,17 @@ def cluster_terms(
         keys=np.concatenate([keys for _, keys in named]),
         stop_words=_stop_counts(counts, is_stop, tokens, backend),
         frequent=_name(_top(plain, "frequency", config.top), "frequency", tokens, backend)[0],
+    )
+
+
+def first_terms(terms: Terms, top: int) -> Terms:
+    """The same terms with a list of `top` for each cluster and method, shorter than it was."""
+    kept = (terms.table["rank"] <= top).to_numpy()
+    return replace(
+        terms,
+        table=terms.table[kept].reset_index(drop=True),
+        keys=terms.keys[kept],
+        frequent=terms.frequent[terms.frequent["rank"] <= top].reset_index(drop=True),
     )
 
 
