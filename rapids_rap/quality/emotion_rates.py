@@ -164,11 +164,9 @@ def _permuted(
         return np.abs(np.sqrt(y + 0.375) - np.sqrt(share * total + 0.375))
 
     where = [np.flatnonzero(found[:, k]) for k in range(found.shape[1])]
-    there = deviation(own)
-    exceeding = np.zeros(there.shape, dtype=np.int64)
-    for taken in exchanged_pairs(profiles, permutations, seed):
-        exceeding += deviation(own[taken]).max(axis=1, keepdims=True) >= there - 1e-9
-    return tail_shares(exceeding, permutations)
+    taken = exchanged_pairs(profiles, permutations, seed)
+    largest = np.stack([deviation(own[one]).max(axis=1) for one in taken])
+    return tail_shares(deviation(own).T, largest).T
 
 
 def category_overlap(

@@ -14,7 +14,7 @@ Three questions that one score mixes (Sönning 2023; Egbert & Biber 2019; Gries 
 `keeps_sign`: is it still more frequent than elsewhere without any one song (or its leakage group),
 and without any one artist? `p`: how often the cluster's most striking term is as striking where
 songs have exchanged their clusters (`profiles`): the largest of all terms that could have been
-listed (Westfall & Young 1993), for the listed ones are the largest of them. `q`: Benjamini &
+listed (maxT: Westfall & Young 1993), for the listed ones are the largest of them. `q`: Benjamini &
 Hochberg over the table. A term is as striking as the square root of its count lies above that of
 the count expected (Anscombe 1948), which weighs rare and frequent terms alike.
 
@@ -299,10 +299,7 @@ def _permuted(
         share = np.bincount(labels, counted.words, minlength=many) / whole
         return np.sqrt(y + 0.375) - np.sqrt(share[:, None] * totals + 0.375)
 
-    own = striking(counted.labels)[clusters, counted.listed]
-    exceeding = np.zeros(len(clusters), dtype=np.int64)
-    for taken in exchanged_pairs(profiles, permutations, 0 if seed is None else seed):
-        largest = striking(counted.labels[taken])[:, counted.asked].max(axis=1, initial=-np.inf)
-        # The same sums in another order are equal: a tie counts against the term.
-        exceeding += largest[clusters] >= own - 1e-9
-    return tail_shares(exceeding, permutations)
+    taken = exchanged_pairs(profiles, permutations, 0 if seed is None else seed)
+    largest = [striking(counted.labels[one])[:, counted.asked].max(axis=1) for one in taken]
+    own = striking(counted.labels)[:, counted.listed].T
+    return tail_shares(own, np.stack(largest))[np.arange(len(clusters)), clusters]

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Int64s
+from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.quality.leakage import leakage_groups, song_entries
 
 VERSION = 1  # raise it when the same arguments give another result
 
+TINY = 1e-9
 LIKE = 20  # units of about the same number of lines that exchange among each other
 
 
@@ -85,6 +86,18 @@ def exchanged_pairs(profiles: Profiles, count: int, seed: int) -> Iterator[Int64
         yield begins[other] + place * sizes[other] // size
 
 
-def tail_shares(exceeding: Int64s, count: int) -> np.ndarray:
-    """p-values of permutations, never 0: (b + 1) / (m + 1) (Phipson & Smyth 2010)."""
-    return (exceeding + 1.0) / (count + 1.0)
+def tail_shares(own: Float64s, drawn: Float64s) -> Float64s:
+    """(rows, K) p of each value `own` (rows, K) by the maxima `drawn` (m, K) of m exchanges.
+
+    (b + 1) / (n + 1), b of n maxima being as large (Phipson & Smyth 2010), so never 0. A maximum
+    counts by its distance from the mean of its column, in standard deviations: so the maxima of all
+    columns are one null, n of m K, which tells small p apart that m exchanges can't.
+    """
+    middle, spread = drawn.mean(axis=0), drawn.std(axis=0)
+    moved = spread > TINY  # a column that no exchange changes says nothing, and nothing is said
+    null = np.sort(((drawn - middle)[:, moved] / spread[moved]).ravel())
+    distance = np.full(own.shape, -np.inf)
+    distance[:, moved] = (own - middle)[:, moved] / spread[moved]
+    # The same sums in another order are equal: a tie counts against a value.
+    larger = len(null) - np.searchsorted(null, distance - TINY)
+    return np.asarray((larger + 1.0) / (len(null) + 1.0), dtype=np.float64)

@@ -200,11 +200,11 @@ def _tested(
     units = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
     enough = units >= FEWEST  # however units are exchanged, a holder has as many
     sizes = held.counts.sum(axis=1).astype(np.int64)
-    exceeding = np.zeros(own.shape, dtype=np.int64)
-    for taken in exchanges(sizes, permutations, seed):
-        drawn = _deviations(held, held.holder[taken], mean, variance)
-        exceeding += drawn[enough].max(axis=0, initial=0.0)[None, :] >= own - 1e-9
-    p = tail_shares(exceeding, permutations)
+    largest = [
+        _deviations(held, held.holder[taken], mean, variance)[enough].max(axis=0, initial=0.0)
+        for taken in exchanges(sizes, permutations, seed)
+    ]
+    p = tail_shares(own, np.stack(largest))
     place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
     few = ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
@@ -234,7 +234,7 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     table["divergence_low"] = np.maximum(own - spread, 0.0)
     table["divergence_high"] = np.minimum(own + spread, 1.0)
     table["by_chance"] = total / permutations if permutations else np.nan
-    p = tail_shares(exceeding, permutations) if permutations else np.nan
+    p = (exceeding + 1.0) / (permutations + 1.0) if permutations else np.nan
     table["p"] = np.where(enough, p, np.nan)
     table["q"] = discovery_rates(table["p"])
     table["note"] = pd.array(np.where(enough, "", TOO_FEW_SONGS), dtype="str")

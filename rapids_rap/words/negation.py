@@ -2,7 +2,7 @@
 
 A rule and not a parser: before the word, without a blank or a sign between, stands a word of 不,
 没, 别 or 无, or a chain of these and of adverbs and auxiliaries (不太快乐, 没有那么快乐); two
-of them cancel (不得不爱 is no 不爱). What it misses and what it takes for one are in docs/run-folder.md.
+of them cancel (不得不爱 is no 不爱). See docs/run-folder.md for what it misses.
 """
 
 from __future__ import annotations
