@@ -10,7 +10,8 @@ artists weigh alike. `p` is that of the largest deviation of any artist in the c
 
 An artist's `divergence` is the Jensen-Shannon divergence of the shares of his lines in the clusters
 from all lines' (Lin 1991), in bits: 0 the same, 1 disjoint. A few songs diverge by chance: beside
-its interval (linearised over songs, as of a lift) is what their number gives `by_chance`.
+its interval (linearised over songs, as of a lift) is what their number gives `by_chance`, and p
+says how often chance gives an artist as much more than that.
 """
 
 from __future__ import annotations
@@ -217,11 +218,9 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     everyone = held.counts.sum(axis=0)
     own = _bits(_sums(held, held.holder), everyone)
     sizes = held.counts.sum(axis=1).astype(np.int64)
-    total, exceeding = np.zeros(len(own)), np.zeros(len(own), dtype=np.int64)
-    for taken in exchanges(sizes, permutations, seed):
-        drawn = _bits(_sums(held, held.holder[taken]), everyone)
-        total += drawn
-        exceeding += drawn >= own - 1e-9
+    drawn = np.full((max(permutations, 1), len(own)), np.nan)
+    for number, taken in enumerate(exchanges(sizes, permutations, seed)):
+        drawn[number] = _bits(_sums(held, held.holder[taken]), everyone)
     songs = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
     spread = _divergence_spread(held, everyone)
     spread = np.where(songs >= FEWEST, spread * stdtrit(np.maximum(songs - 1, 1), 0.975), np.nan)
@@ -233,9 +232,10 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     table["divergence"] = own
     table["divergence_low"] = np.maximum(own - spread, 0.0)
     table["divergence_high"] = np.minimum(own + spread, 1.0)
-    table["by_chance"] = total / permutations if permutations else np.nan
-    p = (exceeding + 1.0) / (permutations + 1.0) if permutations else np.nan
-    table["p"] = np.where(enough, p, np.nan)
+    table["by_chance"] = drawn.mean(axis=0)
+    table["p"] = np.nan
+    if permutations and enough.any():
+        table.loc[enough, "p"] = tail_shares(own[None, enough], drawn[:, enough])[0]
     table["q"] = discovery_rates(table["p"])
     table["note"] = pd.array(np.where(enough, "", TOO_FEW_SONGS), dtype="str")
     order = ["lines", "artist"]
