@@ -219,7 +219,8 @@ def test_no_term_of_fewer_than_five_songs_is_shown(sample_run):
     run = open_run(sample_run)
     known = run.cluster_keyness.set_index(["cluster", "term"])["songs"]
     shown = run.clusters.dropna(subset="top_terms")
-    pairs = [(c, t) for c, x in zip(shown["cluster"], shown["top_terms"]) for t in x.split("、")]
+    named = zip(shown["cluster"], shown["top_terms"], strict=True)
+    pairs = [(cluster, term) for cluster, terms in named for term in terms.split("、")]
     assert len(pairs)
     assert known.loc[pairs].min() >= 5
 

@@ -36,6 +36,16 @@ OPTIONAL = (
     *(f"maps/{name}" for name in MAPS),
     f"vectors/{REDUCED}",
 )
+OF_CLUSTERS = (
+    "terms",
+    "emotions",
+    "examples",
+    "traits",
+    "artists",
+    "stability",
+    "keyness",
+    "emotion_rates",
+)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -195,9 +205,7 @@ def _compare_clusters(run: Run) -> Iterator[str]:
         yield "clusters.csv lists a cluster twice."
     yield from _differ("clusters of clusters.csv", len(ids), "counts.clusters", counts["clusters"])
     known = set(table["cluster"])
-    tables = ("terms", "emotions", "examples", "traits", "artists", "stability", "keyness")
-    tables += ("emotion_rates",)
-    for name in (f"cluster_{table}" for table in tables):
+    for name in (f"cluster_{table}" for table in OF_CLUSTERS):
         other = getattr(run, name)
         strange = sorted(set(other["cluster"]) - known) if other is not None else []
         if strange:
