@@ -72,6 +72,7 @@ def emotion_rows(run: Run) -> list[Row]:
         own = rows.setdefault(int(row["cluster"]), {"cluster": int(row["cluster"])})
         if row.get("label"):
             own.setdefault("more", NOT_DISTINCTIVE)
+        own["why"] = _NOTES.get(row.get("note") or "", own.get("why"))
         if row.get("label") in (MORE, LESS):
             own.setdefault(f"{row['label']}_of", []).append(_rate(row))
     for own in rows.values():
@@ -80,6 +81,8 @@ def emotion_rows(run: Run) -> list[Row]:
                 own[side] = "；".join(own[f"{side}_of"])
         if own.get("less") and own["more"] == NOT_DISTINCTIVE:
             own["more"] = None
+        elif "more" not in own:
+            own["more"] = own["why"]
     return list(rows.values())
 
 
