@@ -122,7 +122,7 @@ def term_keyness(
     ]
     table = pd.concat([table, pd.concat(parts)], axis=1)
     table["p"] = np.nan
-    sure = table.pop("units").to_numpy() >= FEWEST
+    sure = table.pop("units").to_numpy() >= LABEL_SONGS
     if permutations and sure.any():
         p = _permuted(counted, profiles, clusters, permutations, seed)
         table["p"] = np.where(sure, p, np.nan)
@@ -191,7 +191,7 @@ def _count(
     counts = _by_text(tokens, names)[profiles.texts]
     units = _grouped(counts, profiles.units)
     spread = np.bincount(units.indices, minlength=len(names))
-    asked, listed = spread >= FEWEST, np.searchsorted(names, keys)
+    asked, listed = spread >= LABEL_SONGS, np.searchsorted(names, keys)
     kept = asked.copy()
     kept[listed] = True
     number = np.cumsum(kept) - 1
@@ -288,18 +288,33 @@ def _permuted(
     counted: _Counted, profiles: Profiles, clusters: Int64s, permutations: int, seed: int | None
 ) -> Float64s:
     """(rows,) p of each row: of the largest term of its cluster, see the module."""
-    counts = counted.counts.tocoo()
-    size, many = counts.shape[1], int(counted.labels.max()) + 1
-    totals = np.bincount(counts.col, counts.data, minlength=size)
-    whole = float(counted.words.sum())
+    counts = counted.counts[:, counted.asked].tocsr()
+    totals, whole = counts.sum(axis=0).A1, float(counted.words.sum())
+    many, pairs = int(counted.labels.max()) + 1, np.arange(counts.shape[0] + 1)
 
-    def striking(labels: Int64s) -> Float64s:
-        cells = labels[counts.row] * size + counts.col
-        y = np.bincount(cells, counts.data, minlength=many * size).reshape(many, size)
+    def striking(labels: Int64s) -> csr_matrix:
+        """Sparse (clusters, asked): of terms that occur there; any other has less than expected."""
+        members = csr_matrix((np.ones(len(labels)), labels, pairs), shape=(len(labels), many))
+        found = (members.T.tocsr() @ counts).tocsr()
         share = np.bincount(labels, counted.words, minlength=many) / whole
-        return np.sqrt(y + 0.375) - np.sqrt(share[:, None] * totals + 0.375)
+        expected = np.repeat(share, np.diff(found.indptr)) * totals[found.indices]
+        found.data = np.sqrt(found.data + 0.375) - np.sqrt(expected + 0.375)
+        return found
 
     taken = exchanged_pairs(profiles, permutations, 0 if seed is None else seed)
-    largest = [striking(counted.labels[one])[:, counted.asked].max(axis=1) for one in taken]
-    own = striking(counted.labels)[:, counted.listed].T
-    return tail_shares(own, np.stack(largest))[np.arange(len(clusters)), clusters]
+    largest = np.stack([_largest(striking(counted.labels[one])) for one in taken])
+    number = np.cumsum(counted.asked) - 1
+    rows = np.flatnonzero(counted.asked[counted.listed])
+    there = striking(counted.labels)[:, number[counted.listed[rows]]].toarray().T
+    p = np.full(len(clusters), np.nan)
+    p[rows] = tail_shares(there, largest)[np.arange(len(rows)), clusters[rows]]
+    return p
+
+
+def _largest(values: csr_matrix) -> Float64s:
+    """(clusters,) the largest of each row, nought for a row without any."""
+    largest = np.zeros(values.shape[0])
+    known = np.flatnonzero(np.diff(values.indptr))
+    if len(known):
+        largest[known] = np.maximum.reduceat(values.data, values.indptr[:-1][known])
+    return largest
