@@ -14,7 +14,7 @@ from tests.quality.planted import BACKEND, Corpus
 WIDE, ALONE, FEW = "planted", "lonely", "fewsome"
 
 
-def evidence(corpus, permutations=199, lines=None):
+def evidence(corpus, permutations=399, lines=None):
     tokens, labels = corpus.tokens, corpus.labels.astype(np.int64)
     lines = corpus.lines if lines is None else lines
     config = TermsConfig(top=200, bigrams=False)
@@ -53,7 +53,7 @@ def test_a_word_of_many_songs_is_found_with_all_its_evidence(planted):
     assert own["log_ratio_low"] > 1
     assert own["log_ratio_low"] < own["log_ratio"] < own["log_ratio_high"]
     assert own["keeps_sign"]
-    assert own["p"] < 1 / 200
+    assert own["p"] < 1 / 400
     assert own["q"] < 0.05
     assert own["note"] == ""
     assert 0 < own["dispersion"] < 1
