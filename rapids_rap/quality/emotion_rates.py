@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from array_api_compat import array_namespace
 from scipy.special import stdtrit
 
 from rapids_rap.arrays import Float64s, HostArray, Int64s
+from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.keyness import discovery_rates
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
@@ -112,10 +114,18 @@ def _table(
     return table
 
 
-def check_kept(kept: EmotionRates, *_: object) -> None:
-    """Raises ValueError for rates that no arguments can have given."""
-    if not {"cluster", "category", "rate", "label"} <= set(kept.table.columns):
-        raise ValueError("table has other columns")
+def check_kept(
+    kept: EmotionRates, hits: Array, labels: Array, categories: Sequence[str], *_: object
+) -> None:
+    """Raises ValueError for rates that these arguments can't have given."""
+    numbers = ("rate", "rate_low", "rate_high", "all_lines", "lift", "lift_low", "lift_high")
+    kinds = {"cluster": "i", "category": "t", "lines": "i"}
+    kinds |= dict.fromkeys((*numbers, "p", "q"), "m")
+    require_columns("table", kept.table, {**kinds, "label": "t", "note": "t"})
+    highest = int(array_namespace(labels).max(labels)) if int(labels.shape[0]) else -1
+    require_between("cluster", kept.table["cluster"].to_numpy(), -1, highest)
+    if not set(kept.table["category"]) <= set(categories):
+        raise ValueError("table has another category")
 
 
 def _labels(table: pd.DataFrame) -> list[str]:

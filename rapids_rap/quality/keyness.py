@@ -29,12 +29,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from array_api_compat import array_namespace
 from scipy.sparse import csr_matrix
 from scipy.special import stdtrit
 from scipy.stats import false_discovery_control
 
 from rapids_rap.arrays import Bools, Float64s, Int64s
-from rapids_rap.backend.kept import require_between
+from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
 from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS, TOO_WIDE, WIDEST
@@ -130,14 +131,16 @@ def term_keyness(
     return Keyness(table[list(COLUMNS)], permutations)
 
 
-def check_kept(kept: Keyness, terms: Terms, *_: object) -> None:
+def check_kept(
+    kept: Keyness, terms: Terms, shown: Terms, tokens: Tokens, labels: Array, *_: object
+) -> None:
     """Raises ValueError for evidence that these arguments can't have given."""
-    if list(kept.table.columns) != list(COLUMNS):
-        raise ValueError("table has other columns")
+    kinds = dict(zip(COLUMNS, "itnnmmmmbmmt", strict=True))
+    require_columns("table", kept.table, kinds)
+    highest = int(array_namespace(labels).max(labels)) if int(labels.shape[0]) else -1
+    require_between("cluster", kept.table["cluster"].to_numpy(), -1, highest)
     for name in ("p", "q"):
-        require_between(name, kept.table[name].dropna().to_numpy(dtype=np.float64), 0, 1)
-    if not set(kept.table["cluster"]) <= set(terms.table["cluster"]):
-        raise ValueError("table has clusters without terms")
+        require_between(name, kept.table[name].dropna().to_numpy(), 0, 1)
 
 
 def discovery_rates(p: pd.Series) -> Float64s:
@@ -230,7 +233,8 @@ def _describe(counted: _Counted, profiles: Profiles, cluster: int, rows: Int64s)
     ratio = _log2_ratio(y, n, total - y, whole - n)
     spread = _spread(counted, profiles.units, inside, own, columns)
     spread *= stdtrit(np.maximum(units - 1, 1), 1 - (1 - _CONFIDENCE) / 2 / len(rows))
-    told = (units >= FEWEST) & (2 * spread <= np.log2(WIDEST))
+    # A wide interval that lies above 0 tells something: what is nowhere else has no upper limit.
+    told = (units >= FEWEST) & ((2 * spread <= np.log2(WIDEST)) | (ratio > spread))
     spread = np.where(told, spread, np.nan)
     keeps = np.ones(len(rows), dtype=bool)
     for of in (profiles.units, profiles.artists):
@@ -257,7 +261,11 @@ def _log2_ratio(y: Float64s, n: Float64s | float, rest: Float64s, others: Float6
 def _spread(
     counted: _Counted, groups: Int64s, inside: Bools, own: csr_matrix, columns: csr_matrix
 ) -> Float64s:
-    """(rows,) standard error of the log2 ratio, whole groups being what is drawn."""
+    """(rows,) standard error of the log2 ratio, whole groups being what is drawn.
+
+    Never less than that of single occurrences (1 / y + 1 / rest, Haldane 1956): groups say nothing
+    of a term that is nowhere else.
+    """
     y, f = _grouped(own, groups).toarray(), _grouped(columns, groups).toarray()
     n, m = (np.bincount(groups, counted.words * part) for part in (inside, ~inside))
     rest = f.sum(axis=0) - y.sum(axis=0)
@@ -265,7 +273,8 @@ def _spread(
     influence -= (n / (n.sum() + 1.0) - m / (m.sum() + 1.0))[:, None]
     count = len(n)
     variance = (influence**2).sum(axis=0) * count / max(count - 1, 1)
-    return np.sqrt(variance) / np.log(2)
+    alone = 1 / (y.sum(axis=0) + _HALF) + 1 / (rest + _HALF)
+    return np.sqrt(np.maximum(variance, alone)) / np.log(2)
 
 
 def _keeps_sign(

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from array_api_compat import array_namespace
 from scipy.special import stdtrit
 
 from rapids_rap.arrays import Float64s, HostArray, Int64s
+from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.names import name_key
 from rapids_rap.quality.keyness import discovery_rates
@@ -118,12 +120,36 @@ def who_writes_what(
     )
 
 
-def check_kept(kept: WhoWritesWhat, *_: object) -> None:
-    """Raises ValueError for tables that no arguments can have given."""
-    for name in ("cluster_artists", "artist_themes", "artist_divergence"):
+def check_kept(
+    kept: WhoWritesWhat, lines: pd.DataFrame, labels: Array, themes: Array, *_: object
+) -> None:
+    """Raises ValueError for tables that these arguments can't have given."""
+    if not lines["artist"].notna().any():
+        return
+    measures = {"percentage": "m", "lines": "i", "lift": "m", "lift_low": "m", "lift_high": "m"}
+    measures |= {"note": "t", "p": "m", "q": "m"}
+    for name, group, who, of in (
+        ("cluster_artists", "cluster", "artist", labels),
+        ("cluster_regions", "cluster", "region", labels),
+        ("artist_themes", "theme", "artist", themes),
+    ):
         table = getattr(kept, name)
-        if len(table.columns) and not {"artist", "lines", "p", "q", "note"} <= set(table.columns):
-            raise ValueError(f"{name} has other columns")
+        if name == "cluster_regions" and not len(table.columns):
+            continue
+        require_columns(name, table, {group: "i", who: "t", **measures})
+        highest = int(array_namespace(of).max(of))
+        require_between(name, table[group].to_numpy(), -1, highest)
+    diverging = ("divergence", "divergence_low", "divergence_high", "by_chance", "p", "q")
+    kinds = {"artist": "t", "lines": "i", "songs": "n", "note": "t"}
+    require_columns(
+        "artist_divergence", kept.artist_divergence, kinds | dict.fromkeys(diverging, "m")
+    )
+    shares = [str(name) for name in kept.artist_clusters.columns[2:]]
+    known = {str(k) for k in range(-1, int(array_namespace(labels).max(labels)) + 1)}
+    if not set(shares) <= known:
+        raise ValueError("artist_clusters has another cluster")
+    kinds = {"artist": "t", "lines": "i", **dict.fromkeys(shares, "f")}
+    require_columns("artist_clusters", kept.artist_clusters, kinds)
 
 
 def _song_units(lines: pd.DataFrame, labels: HostArray, profiles: Profiles) -> _Exchange:

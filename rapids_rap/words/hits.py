@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Bools, Int64s
-from rapids_rap.backend.kept import require_array, require_between
+from rapids_rap.backend.kept import require_array, require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.words.lexicon import (
     Automaton,
@@ -74,11 +74,14 @@ def check_kept(
     """Raises ValueError for hits that these arguments can't have given."""
     require_array("counts", kept.counts, "i", (len(texts), len(lexicon.categories)))
     require_between("counts", kept.counts, 0, 2**31)
-    if list(kept.spans.columns) != list(COLUMNS):
-        raise ValueError("spans have other columns")
+    require_columns("spans", kept.spans, dict(zip(COLUMNS, "iiittb", strict=True)))
     require_between("text_id", kept.spans["text_id"].to_numpy(), 0, len(texts) - 1)
     if not set(kept.spans["category"]) <= set(lexicon.categories):
         raise ValueError("spans have another category")
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    start, end = (kept.spans[name].to_numpy() for name in ("start", "end"))
+    if ((start < 0) | (start >= end) | (end > lengths[kept.spans["text_id"]])).any():
+        raise ValueError("spans lie outside their texts")
 
 
 def _sums(spans: pd.DataFrame, n: int, lexicon: Lexicon) -> Int64s:
