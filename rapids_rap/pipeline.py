@@ -17,7 +17,7 @@ import pandas as pd
 
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
-from rapids_rap.backend.protocol import Array, Backend, Sizes, check_engine
+from rapids_rap.backend.protocol import Array, Sizes, check_engine
 from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.hierarchy import Hierarchy, find_hierarchy
 from rapids_rap.clustering.layout import Layout, lay_out
@@ -48,9 +48,13 @@ from rapids_rap.maps.fonts import font_path
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
+from rapids_rap.quality.emotion_rates import EmotionRates, emotion_rates
 from rapids_rap.quality.follows import Follows, what_clusters_follow
+from rapids_rap.quality.keyness import Keyness, shown_terms, term_keyness
+from rapids_rap.quality.profiles import Profiles, song_profiles
 from rapids_rap.quality.retrieval import Retrieval, retrieve
 from rapids_rap.quality.stability import Stability, resample_songs
+from rapids_rap.quality.who_writes_what import WhoWritesWhat, who_writes_what
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
@@ -64,10 +68,11 @@ from rapids_rap.runs.outputs import (
     named_files,
 )
 from rapids_rap.runs.stages import StageCache
-from rapids_rap.tables.artists import ArtistTables, artist_tables, load_regions
-from rapids_rap.words.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.tables.artists import load_regions
+from rapids_rap.words.hits import Hits, find_hits
+from rapids_rap.words.lexicon import Lexicon, load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
-from rapids_rap.words.terms import Terms, cluster_terms, stop_words
+from rapids_rap.words.terms import Terms, cluster_terms, first_terms, stop_words
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +87,18 @@ STAGES: dict[str, Callable[..., object]] = {
     "hierarchy": find_hierarchy,
     "terms": cluster_terms,
     "theme_terms": cluster_terms,
-    "lexicon": count_hits,
+    "lexicon": find_hits,
+    "keyness": term_keyness,
+    "artists": who_writes_what,
+    "emotions": emotion_rates,
     "follows": what_clusters_follow,
     "quality": assess,
     "stability": resample_songs,
 }
 """Each stage whose result is kept, and the function that makes it."""
+
+
+LONG_LIST = 500  # terms of a cluster among which those of enough songs are looked for
 
 
 @dataclass(frozen=True)
@@ -125,8 +136,19 @@ class WordFindings:
 
     tokens: Tokens
     terms: Terms
-    theme_terms: Terms
-    hits: Array
+    shown: Terms
+    theme_shown: Terms
+    hits: Hits
+    profiles: Profiles | None
+
+
+@dataclass(frozen=True)
+class SongEvidence:
+    """What of terms, artists and emotions whole songs bear out."""
+
+    keyness: Keyness
+    artists: WhoWritesWhat
+    emotions: EmotionRates
 
 
 def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
@@ -190,14 +212,12 @@ def run(
             config, corpus, weights, tokens, vectors, sizes, heritage, lists.decisions, job
         )
         words = _read_words(config, corpus, weights, tokens, geometry, lists, job)
-        progress.stage("artists")
-        with cache.measured("artists"):
-            artists = _look_at_artists(corpus, geometry, lists.regions, backend)
+        evidence = _ask_songs(config, corpus, geometry, words, lists, job)
         follows = job.stage(
             "follows",
             what_clusters_follow,
             geometry.clusters.labels,
-            words.hits,
+            words.hits.counts,
             lists.lexicon.categories,
             corpus.lines,
             corpus.texts,
@@ -237,10 +257,13 @@ def run(
             hierarchy=geometry.hierarchy,
             sweep=geometry.sweep,
             terms=words.terms,
-            theme_terms=words.theme_terms,
+            shown=words.shown,
+            theme_shown=words.theme_shown,
             lexicon=lists.lexicon,
             hits=words.hits,
-            artists=artists,
+            keyness=evidence.keyness,
+            artists=evidence.artists,
+            emotions=evidence.emotions,
             quality=quality,
             follows=follows,
             names=names,
@@ -457,23 +480,72 @@ def _read_words(
 ) -> WordFindings:
     """Words to terms of clusters and themes, and lexicon hits."""
     backend, clusters = job.backend, geometry.clusters
-    how = (weights, lists.stop_words, config.terms, backend)
-    terms = job.stage("terms", cluster_terms, tokens, clusters.labels, *how)
-    themes = job.derive(text_themes, clusters.labels, geometry.hierarchy.themes)
-    theme_terms = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
+    labels, top = clusters.labels, config.terms.top
+    lists_of = config.terms.model_copy(update={"top": max(top, LONG_LIST)})
+    how = (weights, lists.stop_words, lists_of, backend)
+    profiles = job.derive(song_profiles, corpus.lines, corpus.texts, backend)
+    terms = job.stage("terms", cluster_terms, tokens, labels, *how)
+    shown = job.derive(shown_terms, terms, tokens, labels, profiles, backend)
+    themes = job.derive(text_themes, labels, geometry.hierarchy.themes)
+    of_themes = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
+    theme_shown = job.derive(shown_terms, of_themes, tokens, themes, profiles, backend)
+    terms = job.derive(first_terms, terms, top)
+    mode, negation = config.lexicon.mode, config.lexicon.negation
     hits = job.stage(
-        "lexicon", count_hits, tokens, corpus.texts, lists.lexicon, config.lexicon.mode, backend
+        "lexicon", find_hits, tokens, corpus.texts, lists.lexicon, mode, negation, backend
     )
-    return WordFindings(tokens, terms, theme_terms, hits)
+    return WordFindings(tokens, terms, shown, theme_shown, hits, profiles)
 
 
-def _look_at_artists(
-    corpus: Corpus, geometry: Grouping, regions: dict[str, str] | None, backend: Backend
-) -> ArtistTables:
-    """Artists and regions by cluster, over occurrences."""
-    rows = backend.from_host(corpus.lines["text_id"].to_numpy())
-    clusters = backend.xp.take(geometry.clusters.labels, rows)
-    return artist_tables(corpus.lines, clusters, regions, backend)
+def _ask_songs(
+    config: Config,
+    corpus: Corpus,
+    geometry: Grouping,
+    words: WordFindings,
+    lists: SideFiles,
+    job: Job,
+) -> SongEvidence:
+    """Whether terms, artists and emotions of clusters are more than chance of a few songs."""
+    backend, labels = job.backend, geometry.clusters.labels
+    profiles, asked, seed = words.profiles, config.quality.permutations, config.random_seed
+    themes = job.derive(text_themes, labels, geometry.hierarchy.themes)
+    keyness = job.stage(
+        "keyness",
+        term_keyness,
+        words.terms,
+        words.shown,
+        words.tokens,
+        labels,
+        profiles,
+        lists.stop_words,
+        asked,
+        backend,
+        seed,
+    )
+    artists = job.stage(
+        "artists",
+        who_writes_what,
+        corpus.lines,
+        labels,
+        themes,
+        lists.regions,
+        profiles,
+        asked,
+        backend,
+        seed,
+    )
+    emotions = job.stage(
+        "emotions",
+        emotion_rates,
+        words.hits.counts,
+        labels,
+        lists.lexicon.categories,
+        profiles,
+        asked,
+        backend,
+        seed,
+    )
+    return SongEvidence(keyness, artists, emotions)
 
 
 def _judge(

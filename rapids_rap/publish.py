@@ -33,12 +33,16 @@ from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
+from rapids_rap.maps.heat import draw_artist_themes
 from rapids_rap.maps.sizes import draw_sizes
 from rapids_rap.maps.tree import draw_tree
 from rapids_rap.maps.years import Panels, draw_years
 from rapids_rap.quality.assess import Quality
+from rapids_rap.quality.emotion_rates import EmotionRates, category_overlap
 from rapids_rap.quality.follows import Follows
+from rapids_rap.quality.keyness import Keyness
 from rapids_rap.quality.stability import Stability
+from rapids_rap.quality.who_writes_what import WhoWritesWhat
 from rapids_rap.report.page import render_report
 from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
@@ -47,7 +51,6 @@ from rapids_rap.runs.names import SCHEMA_VERSION
 from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
-from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.by_hand import decided, on_maps, with_decisions
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
@@ -57,6 +60,7 @@ from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
 from rapids_rap.tables.years import theme_years
+from rapids_rap.words.hits import Hits
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -79,10 +83,13 @@ class Findings:
     hierarchy: Hierarchy
     sweep: Sweep
     terms: Terms
-    theme_terms: Terms
+    shown: Terms
+    theme_shown: Terms
     lexicon: Lexicon
-    hits: Array
-    artists: ArtistTables
+    hits: Hits
+    keyness: Keyness
+    artists: WhoWritesWhat
+    emotions: EmotionRates
     quality: Quality
     follows: Follows
     names: Names
@@ -119,7 +126,7 @@ def publish(
     """
     config = origin.config
     clusters = _on_host(found, backend)
-    hits = backend.to_host(found.hits)
+    hits = backend.to_host(found.hits.counts)
     lines = tables.line_table(
         found.corpus.lines,
         clusters,
@@ -137,6 +144,7 @@ def publish(
             "tree.png": draw_tree(found.hierarchy, view, maps.theme_colours, config.maps),
             "sizes.png": draw_sizes(found.sweep, config.maps),
             "years.png": _drawn_years(found, written, maps, config),
+            "artist_themes.png": _heat(found, view, config),
         }
     cache.announce("report")
     with cache.measured("report"):
@@ -153,6 +161,7 @@ def publish(
             manifest=_manifest(found, lines, origin, maps, cache, backend),
             tree=tree,
             text_stability=_text_stability(found),
+            lexicon_hits=_hit_table(found, lines),
         )
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
@@ -202,13 +211,13 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     """Every CSV file by name; what was not computed is left out."""
     emotions = cluster_emotions(
-        found.hits, found.clusters.labels, found.weights, found.lexicon, backend
+        found.hits.counts, found.clusters.labels, found.weights, found.lexicon, backend
     )
     recurrence = _recurrence(found)
     cluster_table = tables.cluster_table(
-        lines, clusters.persistence, found.terms.table, emotions, clusters.themes, recurrence
+        lines, clusters.persistence, found.shown.table, emotions, clusters.themes, recurrence
     )
-    theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
+    theme_terms = found.theme_shown.table.rename(columns={"cluster": "theme"})
     examples = cluster_examples(
         found.used.matrix,
         found.clusters.labels,
@@ -222,9 +231,16 @@ def _tables(
         "clusters.csv": cluster_table,
         "cluster_emotions.csv": emotions,
         "cluster_terms.csv": found.terms.table,
+        "cluster_keyness.csv": found.keyness.table,
         "cluster_artists.csv": found.artists.cluster_artists,
         "artist_clusters.csv": found.artists.artist_clusters,
         "cluster_regions.csv": found.artists.cluster_regions,
+        "artist_themes.csv": found.artists.artist_themes,
+        "artist_divergence.csv": found.artists.artist_divergence,
+        "cluster_emotion_rates.csv": found.emotions.table,
+        "lexicon_overlap.csv": category_overlap(
+            found.hits.spans, backend.to_host(found.weights), found.lexicon.categories
+        ),
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
         "cluster_traits.csv": found.follows.clusters,
         "cluster_stability.csv": recurrence,
@@ -234,7 +250,14 @@ def _tables(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
     }
-    return {name: table for name, table in every.items() if table is not None}
+    asked = {name: table for name, table in every.items() if table is not None}
+    return {name: table for name, table in asked.items() if len(table.columns)}
+
+
+def _hit_table(found: Findings, lines: pd.DataFrame) -> pd.DataFrame:
+    """lexicon_hits.parquet: a row a hit of a line; places are those in text_norm."""
+    every = lines[["line_id", "text_id"]].merge(found.hits.spans, on="text_id")
+    return every.drop(columns="text_id").sort_values("line_id", kind="stable", ignore_index=True)
 
 
 def _public_tables(
@@ -305,10 +328,10 @@ def _drawn_years(
 def _map_data(
     found: Findings, written: dict[str, pd.DataFrame], config: Config, backend: Backend
 ) -> MapData:
-    xp, hits = backend.xp, found.hits
+    xp, hits = backend.xp, found.hits.counts
     none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
-    short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
+    short = tables.top_terms(found.shown.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
     told = decided(_by_hand(found))
     doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
@@ -324,7 +347,7 @@ def _map_data(
             for c, own in enumerate(names.clusters.tolist())
         ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
-        artist_clusters=found.artists.artist_clusters,
+        artist_clusters=_or_none(found.artists.artist_clusters),
         model=config.embedding.model,
         seed=config.seed,
         unit=config.corpus.unit,
@@ -334,6 +357,17 @@ def _map_data(
         theme_colours=names.theme_colours,
         marks=tuple(doubts.mark(cluster) for cluster in range(len(names.clusters))),
     )
+
+
+def _heat(found: Findings, view: MapData, config: Config) -> bytes | None:
+    table, order = found.artists.artist_themes, found.artists.artist_clusters
+    if not len(table.columns):
+        return None
+    return draw_artist_themes(table, order["artist"].tolist(), view.theme_labels, config.maps)
+
+
+def _or_none(table: pd.DataFrame) -> pd.DataFrame | None:
+    return table if len(table.columns) else None
 
 
 def _manifest(

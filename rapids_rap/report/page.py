@@ -24,6 +24,7 @@ from rapids_rap.report.doubts import (
     theme_rows,
     with_marks,
 )
+from rapids_rap.report.evidence import evidence_parts, term_rows
 from rapids_rap.report.figures import (
     collect_figures,
     collect_spaces,
@@ -59,6 +60,7 @@ _MAPS = {
     "categories.png": ("情绪", "Categories of the lexicon"),
     "density.png": ("密度", "Density"),
     "artists.png": ("歌手", "Artists"),
+    "artist_themes.png": ("歌手与主题", "Artists by themes"),
     "tree.png": ("聚类之树", "Tree of the clusters"),
     "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
     "years.png": ("主题随年份", "Themes over the years"),
@@ -199,6 +201,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         artist_columns=ARTIST_COLUMNS,
         regions=with_marks(with_intervals(run.cluster_regions), doubts),
         region_columns=REGION_COLUMNS,
+        **evidence_parts(run, ARTISTS_SHOWN),
         **_origin(run),
         stage_columns=STAGE_COLUMNS,
         device_column=DEVICE_COLUMN,
@@ -273,6 +276,7 @@ def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row], doubts: Doub
     limits = {"terms": config.terms, "examples": config.examples, "artists": _CARD_ARTISTS}
     categories = _categories(run.cluster_emotions)
     traits = clear_traits(run.cluster_traits)
+    evidence = term_rows(run, config.terms)
     cards = []
     for row in chosen:
         own = {name: part.get(row["cluster"], []) for name, part in parts.items()}
@@ -294,6 +298,7 @@ def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row], doubts: Doub
                 "row": row,
                 **card,
                 "traits": own_traits,
+                "keyness": evidence.get(row["cluster"], []),
                 "stability": said,
                 "weak": weak,
                 "sign": SIGNS[weak],

@@ -20,6 +20,7 @@ from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.names import (
     IDENTITY,
+    LEXICON_HITS,
     MANIFEST,
     NIGHT,
     PERSISTENCE,
@@ -32,6 +33,7 @@ from rapids_rap.runs.names import (
 from rapids_rap.runs.received import load_array, read_parquet
 from rapids_rap.runs.shape import (
     AGAIN,
+    HIT_COLUMNS,
     LINES,
     TABLES,
     TREE_COLUMNS,
@@ -214,11 +216,6 @@ class Run:
         return {int(i): str(name) for i, name in named} | self.labels_of(kind)
 
     @functools.cached_property
-    def cluster_keyness(self) -> pd.DataFrame | None:
-        """cluster_keyness.csv, None of a run from before it was written."""
-        return self._optional_table("cluster_keyness.csv")
-
-    @functools.cached_property
     def cluster_artists(self) -> pd.DataFrame | None:
         """cluster_artists.csv, None where no artist is known."""
         return self._optional_table("cluster_artists.csv")
@@ -232,6 +229,42 @@ class Run:
     def cluster_regions(self) -> pd.DataFrame | None:
         """cluster_regions.csv, None where the user gave no regions."""
         return self._optional_table("cluster_regions.csv")
+
+    @functools.cached_property
+    def cluster_keyness(self) -> pd.DataFrame | None:
+        """cluster_keyness.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_keyness.csv")
+
+    @functools.cached_property
+    def artist_themes(self) -> pd.DataFrame | None:
+        """artist_themes.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_themes.csv")
+
+    @functools.cached_property
+    def artist_divergence(self) -> pd.DataFrame | None:
+        """artist_divergence.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_divergence.csv")
+
+    @functools.cached_property
+    def cluster_emotion_rates(self) -> pd.DataFrame | None:
+        """cluster_emotion_rates.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_emotion_rates.csv")
+
+    @functools.cached_property
+    def lexicon_overlap(self) -> pd.DataFrame | None:
+        """lexicon_overlap.csv, None of a run from before it was written."""
+        return self._optional_table("lexicon_overlap.csv")
+
+    @functools.cached_property
+    def lexicon_hits(self) -> pd.DataFrame | None:
+        """lexicon_hits.parquet, None of a run from before it was written."""
+        path = self.path / LEXICON_HITS
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            table = read_parquet(path)
+        check_table(path, table, HIT_COLUMNS)
+        return table
 
     @functools.cached_property
     def maps(self) -> Mapping[str, bytes]:
@@ -324,6 +357,8 @@ class Run:
             "when",
             "applied",
             "by_hand",
+            "category",
+            "other",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

@@ -153,6 +153,8 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "lift_low": "number",
     "lift_high": "number",
     "note": "text",
+    "p": "number",
+    "q": "number",
     "path": "text",
 }
 TABLES: Mapping[str, Mapping[str, Kind]] = {
@@ -219,6 +221,31 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "cluster_artists.csv": {"cluster": "int", "artist": "text"},
     "cluster_regions.csv": {"cluster": "int", "region": "text"},
     "artist_clusters.csv": {"artist": "text"},
+    "cluster_keyness.csv": {
+        "cluster": "int",
+        "term": "text",
+        "dispersion": "number",
+        "log_ratio": "number",
+        "log_ratio_low": "number",
+        "log_ratio_high": "number",
+    },
+    "artist_themes.csv": {"artist": "text", "theme": "int", "lines": "int"},
+    "artist_divergence.csv": {"artist": "text", "lines": "int", "divergence": "number"},
+    "cluster_emotion_rates.csv": {
+        "cluster": "int",
+        "category": "text",
+        "lines": "int",
+        "rate": "number",
+        "all_lines": "number",
+        "label": "text",
+    },
+    "lexicon_overlap.csv": {
+        "category": "text",
+        "other": "text",
+        "words": "int",
+        "hits": "int",
+        "lines": "int",
+    },
 }
 
 
@@ -229,6 +256,13 @@ TREE_COLUMNS: Mapping[str, Kind] = {
     "size": "int",
     "kind": "text",
     "theme": "whole or none",
+}
+HIT_COLUMNS: Mapping[str, Kind] = {
+    "line_id": "int",
+    "start": "int",
+    "end": "int",
+    "word": "text",
+    "category": "text",
 }
 UNIQUE = {"tree.parquet": "child", "clusters.csv": "cluster", "themes.csv": "theme"}
 
