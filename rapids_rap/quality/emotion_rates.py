@@ -22,7 +22,7 @@ from rapids_rap.arrays import Float64s, HostArray, Int64s
 from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.quality.keyness import discovery_rates
-from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
+from rapids_rap.quality.profiles import Profiles, exchanged_pairs, of_each, tail_shares
 from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS
 
 VERSION = 1  # raise it when the same arguments give another result
@@ -175,7 +175,7 @@ def _permuted(
 
     where = [np.flatnonzero(found[:, k]) for k in range(found.shape[1])]
     taken = exchanged_pairs(profiles, permutations, seed)
-    largest = np.stack([deviation(own[one]).max(axis=1) for one in taken])
+    largest = of_each(lambda one: deviation(own[one]).max(axis=1), taken)
     return tail_shares(deviation(own).T, largest).T
 
 

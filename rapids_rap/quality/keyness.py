@@ -37,7 +37,7 @@ from scipy.stats import false_discovery_control
 from rapids_rap.arrays import Bools, Float64s, Int64s
 from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.quality.profiles import Profiles, exchanged_pairs, tail_shares
+from rapids_rap.quality.profiles import Profiles, exchanged_pairs, of_each, tail_shares
 from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS, TOO_WIDE, WIDEST
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms, content_terms
@@ -311,7 +311,7 @@ def _permuted(
         return found
 
     taken = exchanged_pairs(profiles, permutations, 0 if seed is None else seed)
-    largest = np.stack([_largest(striking(counted.labels[one])) for one in taken])
+    largest = of_each(lambda one: _largest(striking(counted.labels[one])), taken)
     number = np.cumsum(counted.asked) - 1
     rows = np.flatnonzero(counted.asked[counted.listed])
     there = striking(counted.labels)[:, number[counted.listed[rows]]].toarray().T

@@ -8,8 +8,11 @@ one. A line that a song repeats counts once. All in host memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -84,6 +87,20 @@ def exchanged_pairs(profiles: Profiles, count: int, seed: int) -> Iterator[Int64
     for taken in exchanges(sizes, count, seed):
         other = taken[own]
         yield begins[other] + place * sizes[other] // size
+
+
+def of_each(statistic: Callable[[Int64s], Float64s], draws: Iterator[Int64s]) -> Float64s:
+    """(draws, ...) float64: the statistic of each draw, in their order.
+
+    NumPy and SciPy leave the interpreter's lock, so every core takes one; draws are made as they
+    are needed, for each may be as large as the corpus.
+    """
+    cores = os.cpu_count() or 1
+    found: list[Float64s] = []
+    with ThreadPoolExecutor(cores) as pool:
+        while some := list(islice(draws, 2 * cores)):
+            found.extend(pool.map(statistic, some))
+    return np.stack(found)
 
 
 def tail_shares(own: Float64s, drawn: Float64s) -> Float64s:

@@ -29,7 +29,7 @@ from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.names import name_key
 from rapids_rap.quality.keyness import discovery_rates
-from rapids_rap.quality.profiles import LIKE, Profiles, exchanges, tail_shares
+from rapids_rap.quality.profiles import LIKE, Profiles, exchanges, of_each, tail_shares
 from rapids_rap.tables.artists import (
     FEWEST,
     NO_SONGS,
@@ -227,11 +227,12 @@ def _tested(
     units = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
     enough = units >= FEWEST  # however units are exchanged, a holder has as many
     sizes = held.counts.sum(axis=1).astype(np.int64)
-    largest = [
-        _deviations(held, held.holder[taken], mean, variance)[enough].max(axis=0, initial=0.0)
-        for taken in exchanges(sizes, permutations, seed)
-    ]
-    p = tail_shares(own, np.stack(largest))
+
+    def largest(taken: Int64s) -> Float64s:
+        found = _deviations(held, held.holder[taken], mean, variance)[enough]
+        return np.asarray(found.max(axis=0, initial=0.0))
+
+    p = tail_shares(own, of_each(largest, exchanges(sizes, permutations, seed)))
     place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
     few = ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
@@ -244,9 +245,10 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     everyone = held.counts.sum(axis=0)
     own = _bits(_sums(held, held.holder), everyone)
     sizes = held.counts.sum(axis=1).astype(np.int64)
-    drawn = np.full((max(permutations, 1), len(own)), np.nan)
-    for number, taken in enumerate(exchanges(sizes, permutations, seed)):
-        drawn[number] = _bits(_sums(held, held.holder[taken]), everyone)
+    drawn = np.full((1, len(own)), np.nan)
+    if permutations:
+        draws = exchanges(sizes, permutations, seed)
+        drawn = of_each(lambda taken: _bits(_sums(held, held.holder[taken]), everyone), draws)
     songs = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
     spread = _divergence_spread(held, everyone)
     spread = np.where(songs >= FEWEST, spread * stdtrit(np.maximum(songs - 1, 1), 0.975), np.nan)
