@@ -12,6 +12,17 @@ CODERS = ("Li", "Wang")
 
 
 @pytest.fixture(scope="session")
+def sample_run(sample_run, tmp_path_factory):
+    """The sample's run in which people named six clusters, for few have terms of five songs."""
+    named = tmp_path_factory.mktemp("named") / "run"
+    shutil.copytree(sample_run, named)
+    names = ("雨夜", "故乡", "车站", "兄弟", "钱", "清晨")
+    rows = [f"cluster,{number},{name}" for number, name in enumerate(names)]
+    (named / "labels.csv").write_text("\n".join(["kind,id,label", *rows, ""]), encoding="utf-8")
+    return named
+
+
+@pytest.fixture(scope="session")
 def forms(sample_run, tmp_path_factory):
     """Forms for two coders of the sample run."""
     out = tmp_path_factory.mktemp("forms") / "forms"
