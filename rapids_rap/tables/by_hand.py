@@ -10,6 +10,8 @@ import pandas as pd
 BY_HAND = "（人工）"
 OUT_OF_TABLES = (
     "cluster_emotions.csv",
+    "cluster_emotion_rates.csv",
+    "cluster_keyness.csv",
     "cluster_terms.csv",
     "cluster_artists.csv",
     "cluster_regions.csv",

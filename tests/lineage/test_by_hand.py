@@ -62,8 +62,12 @@ def test_decisions_are_applied_and_shown_as_theirs(decided):
     notes = dict(zip(second.clusters["cluster"], second.clusters["by_hand"], strict=True))
     assert notes[7] == "merged with 4 (LW 2026-11-02)"
     assert notes[9] == "excluded from tables (LW 2026-11-02)"
+    tables = {path.name: pd.read_csv(path) for path in second.path.glob("*.csv")}
+    of_clusters = {name for name, table in tables.items() if "cluster" in table}
+    assert len(of_clusters) >= 8
+    for name in of_clusters - {"clusters.csv"}:
+        assert 9 not in set(tables[name]["cluster"]), name
     for table in (second.cluster_terms, second.cluster_examples, second.cluster_artists):
-        assert 9 not in set(table["cluster"])
         assert {7, *parts} <= set(table["cluster"])
     assert "9" not in second.artist_clusters.columns
     assert second.names_of("cluster")[2] == "人取的名"
