@@ -57,7 +57,7 @@ def emotion_rates(
     hits: (n, categories) int64 of each text. labels: (n,) int64, -1 for noise. profiles: None where
     no song is known; then rates of distinct texts stand alone.
     """
-    found = backend.to_host(hits) > 0
+    found = backend.to_host(hits > 0)  # a byte a category
     own = backend.to_host(labels).astype(np.int64) + 1
     if profiles is not None:
         found, own = found[profiles.texts], own[profiles.texts]

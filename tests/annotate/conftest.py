@@ -6,6 +6,8 @@ import shutil
 import pytest
 
 from rapids_rap.annotate.forms import KEY, read_key
+from rapids_rap.runs.changing import whole_run
+from rapids_rap.runs.replacing import replace_files
 from tests.conftest import rap
 
 CODERS = ("Li", "Wang")
@@ -18,7 +20,9 @@ def sample_run(sample_run, tmp_path_factory):
     shutil.copytree(sample_run, named)
     names = ("雨夜", "故乡", "车站", "兄弟", "钱", "清晨")
     rows = [f"cluster,{number},{name}" for number, name in enumerate(names)]
-    (named / "labels.csv").write_text("\n".join(["kind,id,label", *rows, ""]), encoding="utf-8")
+    table = "\n".join(["kind,id,label", *rows, ""])
+    with whole_run(named):
+        replace_files(named, {"labels.csv": table.encode()}, {})
     return named
 
 
