@@ -14,7 +14,7 @@ CODERS = ("Li", "Wang")
 
 
 @pytest.fixture(scope="session")
-def sample_run(sample_run, tmp_path_factory):
+def named_run(sample_run, tmp_path_factory):
     """The sample's run in which people named six clusters, for few have terms of five songs."""
     named = tmp_path_factory.mktemp("named") / "run"
     shutil.copytree(sample_run, named)
@@ -27,11 +27,11 @@ def sample_run(sample_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def forms(sample_run, tmp_path_factory):
-    """Forms for two coders of the sample run."""
+def forms(named_run, tmp_path_factory):
+    """Forms for two coders of the run with names."""
     out = tmp_path_factory.mktemp("forms") / "forms"
     words = [word for coder in CODERS for word in ("--coder", coder)]
-    outcome = rap("annotate", sample_run, "--out", out, "--items", 24, *words)
+    outcome = rap("annotate", named_run, "--out", out, "--items", 24, *words)
     assert outcome.code == 0, outcome.err
     return out
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import pytest
 
@@ -11,6 +12,13 @@ from rapids_rap.runs.verify import find_faults
 from tests.annotate.conftest import CODERS, as_the_run
 from tests.browser import browser, tab
 from tests.conftest import rap
+
+
+@pytest.fixture
+def run(named_run, tmp_path):
+    """A copy of the run that the forms are of."""
+    shutil.copytree(named_run, tmp_path / "run")
+    return tmp_path / "run"
 
 
 def test_what_people_say_stands_in_the_run(run, answered, forms, tmp_path):
@@ -71,17 +79,17 @@ def test_what_can_not_be_compared_is_a_sentence(run, answered, forms, tmp_path, 
     assert (run / "manifest.json").read_bytes() == before
 
 
-def test_forms_are_never_written_over(sample_run, forms):
+def test_forms_are_never_written_over(named_run, forms):
     """What people answered refers to them."""
     for words, said in (
         (("--out", forms), "give another --out"),
-        (("--out", sample_run / "forms"), "lies in the run folder"),
+        (("--out", named_run / "forms"), "lies in the run folder"),
         (("--out", forms / "x", "--coder", "Li"), "agrees with nobody"),
         (("--out", forms / "x", "--coder", "a/b", "--coder", "c"), "a name of a coder"),
         (("--out", forms / "x", "--coder", "a", "--coder", "A"), "one name twice"),
         (("--out", forms / "x", "--task", "fits"), "known: fit"),
     ):
-        outcome = rap("annotate", sample_run, *words)
+        outcome = rap("annotate", named_run, *words)
         assert (outcome.code, said in outcome.err) == (2, True), outcome.err
     assert not (forms / "x").exists()
 
