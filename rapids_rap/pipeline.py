@@ -113,7 +113,7 @@ class Grouping:
     clusters: Clusters
     hierarchy: Hierarchy
     sweep: Sweep
-    retrieval: Retrieval
+    retrieval: Callable[[], Retrieval]
     matched: Matching
     by_hand: ByHand
 
@@ -353,20 +353,6 @@ def _place_and_group(
             used_space, vectors.matrix, corpus.texts, words, space, backend, seed, after
         )
     graph = job.stage("neighbors", neighbor_graph, used.matrix, config.neighbors, backend, seed)
-    # Of vectors alone, on a core that the layouts and the clustering leave idle.
-    retrieval = job.begin(
-        "retrieval",
-        retrieve,
-        used.matrix,
-        vectors.matrix,
-        corpus.lines,
-        corpus.texts,
-        tokens,
-        vectors.trained_on,
-        config.quality.retrieval,
-        backend,
-        seed,
-    )
     earlier = earlier_places(heritage, corpus.texts, config, vectors.report.space, backend)
     layout = job.stage(
         "layout",
@@ -380,6 +366,20 @@ def _place_and_group(
         fresh=seed
         is None,  # every layout differs then: an earlier one must not pass for this run's
         along=partial(prepare_drawing, backend),
+    )
+    # Of vectors alone, on a core that what comes next leaves idle; two layouts leave none.
+    retrieval = job.begin(
+        "retrieval",
+        retrieve,
+        used.matrix,
+        vectors.matrix,
+        corpus.lines,
+        corpus.texts,
+        tokens,
+        vectors.trained_on,
+        config.quality.retrieval,
+        backend,
+        seed,
     )
     votes = job.stage(
         "votes",
@@ -423,7 +423,7 @@ def _place_and_group(
         clusters,
         hierarchy,
         sweep,
-        retrieval(),
+        retrieval,
         matched,
         by_hand,
     )
@@ -571,7 +571,7 @@ def _judge(
         "quality",
         assess,
         evidence,
-        geometry.retrieval,
+        geometry.retrieval(),
         follows,
         config.quality,
         job.backend,
