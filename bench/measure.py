@@ -13,7 +13,8 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,20 @@ class SideFindings:
 
 
 Call = Callable[[], SideFindings]
+
+
+class Stages:
+    """Seconds of each stage of a call, in order."""
+
+    def __init__(self) -> None:
+        self.stages: list[dict[str, Any]] = []
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what is inside the `with`."""
+        start = time.perf_counter()
+        yield
+        self.stages.append({"stage": stage, "seconds": time.perf_counter() - start})
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
 from rapids_rap.backend.protocol import Array, Sizes, check_engine
@@ -29,7 +27,7 @@ from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
 from rapids_rap.corpus.decisions import Decisions, check_known, check_labels, read_decisions
 from rapids_rap.corpus.files import find_files
-from rapids_rap.corpus.ingest import HashedFiles, ingest, ingest_hashed
+from rapids_rap.corpus.ingest import HashedFiles, ingest_hashed
 from rapids_rap.embedding import Vectors, fusion, postprocess
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.model import resolve_model
@@ -46,7 +44,7 @@ from rapids_rap.machine.versions import shaping_versions
 from rapids_rap.maps.draw import prepare_drawing
 from rapids_rap.maps.fonts import font_path
 from rapids_rap.progress import StageProgress
-from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
+from rapids_rap.publish import Findings, Origin, Summary, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
 from rapids_rap.quality.emotion_rates import EmotionRates, emotion_rates
 from rapids_rap.quality.follows import Follows, what_clusters_follow
@@ -57,12 +55,11 @@ from rapids_rap.quality.stability import Stability, resample_songs
 from rapids_rap.quality.who_writes_what import WhoWritesWhat, who_writes_what
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
-from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
+from rapids_rap.runs.folder import RunFolder, hash_inputs
 from rapids_rap.runs.job import Job, version_of
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.outputs import (
     RUN_NAMES,
-    check_corpus_file,
     check_output_folder,
     check_store,
     named_files,
@@ -149,18 +146,6 @@ class SongEvidence:
     keyness: Keyness
     artists: WhoWritesWhat
     emotions: EmotionRates
-
-
-def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
-    """Read and clean; write the corpus and `dropped.parquet`; return the counts and the latter.
-
-    Raises `InputError` before anything is read where either would replace something else.
-    """
-    files, _ = find_files([Path(path) for path in config.input.paths])
-    check_corpus_file(out, [*files, *named_files(config)])
-    corpus = _ingest(config)
-    _warn(corpus)
-    return count_table(corpus.files), write_corpus(out, corpus.lines, corpus.dropped)
 
 
 def run(
@@ -611,10 +596,6 @@ def _load_lists(config: Config) -> SideFiles:
         read_decisions(config.input.decisions) if config.input.decisions else Decisions(),
         read_certificate(config.report.certificate) if config.report.certificate else None,
     )
-
-
-def _ingest(config: Config) -> Corpus:
-    return ingest([Path(p) for p in config.input.paths], config.input, config.corpus)
 
 
 def _warn(corpus: Corpus) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,8 @@ from rapids_rap.clustering.neighbors import NeighborGraph
 from rapids_rap.clustering.sweep import Sweep
 from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
-from rapids_rap.corpus import Corpus, FileCount
+from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.alone import count_table
 from rapids_rap.corpus.decisions import Decisions
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.postprocess import COMMON_DIRECTION, Postprocessed
@@ -166,18 +167,6 @@ def publish(
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
     return _summary(folder, found, lines, written, config)
-
-
-def count_table(files: Sequence[FileCount]) -> pd.DataFrame:
-    """A row a file and a last row in all: read = kept + dropped, by rule."""
-    rules = sorted({rule for file in files for rule in file.dropped})
-    rows = [
-        {"file": f.path, "read": f.read, "kept": f.kept} | {r: f.dropped.get(r, 0) for r in rules}
-        for f in files
-    ]
-    table = pd.DataFrame(rows)
-    total = table.drop(columns="file").sum().to_dict()
-    return pd.concat([table, pd.DataFrame([{"file": "all files"} | total])], ignore_index=True)
 
 
 def _on_host(found: Findings, backend: Backend) -> tables.HostClusters:

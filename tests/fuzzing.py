@@ -20,7 +20,7 @@ from unittest import mock
 
 import pandas as pd
 
-from rapids_rap import pipeline
+from rapids_rap.corpus import alone
 from rapids_rap.errors import RapError
 from rapids_rap.settings import load_config, render_config
 from tests.conftest import ROOT, rap
@@ -105,7 +105,7 @@ def _ingest(case: Case, source: Path, out: Path, *, by_command: bool) -> int | N
     try:
         config = load_config(file, (f"input.paths={paths}", *case.settings))
         render_config(config)
-        counts, dropped = pipeline.ingest_only(config, out)
+        counts, dropped = alone.ingest_only(config, out)
     except RapError as error:
         if not str(error).strip():
             raise AssertionError("an error without a sentence") from error

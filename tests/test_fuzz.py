@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import pytest
 
-from rapids_rap import pipeline
+from rapids_rap.corpus import alone
 from rapids_rap.errors import ConfigError
 from rapids_rap.settings import load_config
 from tests.conftest import ROOT
@@ -16,7 +16,7 @@ from tests.fuzzing import run_cases, table
 
 SEED = 20_261
 CASES, MANY = 500, 10_000
-real_ingest = pipeline.ingest_only
+real_ingest = alone.ingest_only
 RESULTS = ROOT / "tests" / "results" / "fuzz.md"
 
 
@@ -61,7 +61,7 @@ def fail(config, out):
 )
 def test_what_is_wrong_is_noticed_and_kept(tmp_path, monkeypatch, ingest):
     """Each of the promises, broken on purpose, fails the case, which can then be run again."""
-    monkeypatch.setattr("rapids_rap.pipeline.ingest_only", ingest)
+    monkeypatch.setattr("rapids_rap.corpus.alone.ingest_only", ingest)
     monkeypatch.setattr("tests.fuzzing.FAILURES", tmp_path / "failures")
     monkeypatch.setattr("tests.fuzzing.CPU_SECONDS", 0.2)
     monkeypatch.setattr("tests.fuzzing.WALL_SECONDS", 2)

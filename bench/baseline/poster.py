@@ -20,21 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import hdbscan
-import jieba
 import numpy as np
 import pandas as pd
 import torch
 import umap
 from matplotlib import pyplot as plt
 from sklearn.decomposition import PCA
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import silhouette_score
 from transformers import AutoModel, PreTrainedTokenizerFast
 
 from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.bench.baseline import side
+from rapids_rap.bench.baseline.poster_words import (
+    LETTER,
+    cluster_terms,
+    count_presence,
+    load_lexicon,
+)
 from rapids_rap.bench.baseline.settings import Settings, our_settings
-from rapids_rap.data import data_path
 
 BATCH = 16
 COMPONENTS = 50
@@ -51,7 +54,6 @@ CREDIT = re.compile(
     r"[^:：|]{0,12}[:：|]",
     re.I,
 )
-LETTER = re.compile(r"[^\W\d_]")
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -164,53 +166,6 @@ def silhouette(points: Float32s, labels: Int64s, metric: str = "euclidean") -> f
     if len(np.unique(labels[inside])) < 2:
         return None
     return float(silhouette_score(points[inside], labels[inside], metric=metric))
-
-
-def words_of(text: str) -> list[str]:
-    """The words of jieba without blanks and punctuation."""
-    return [word for word in jieba.lcut(text) if LETTER.search(word)]
-
-
-def cluster_terms(texts: Sequence[str], labels: Int64s, top: int) -> pd.DataFrame:
-    """cluster, rank, term, score by class-based TF-IDF (Grootendorst 2022): tf log(1 + A / f).
-
-    A cluster's lines are one document; noise is one too. A: mean words of a document; f:
-    occurrences in all.
-    """
-    documents = pd.Series(texts).groupby(labels).agg("\n".join)
-    vectorizer = CountVectorizer(tokenizer=words_of, token_pattern=None)
-    counts = vectorizer.fit_transform(documents)
-    terms = vectorizer.get_feature_names_out()
-    sizes = np.asarray(counts.sum(axis=1)).ravel()
-    idf = np.log1p(sizes.mean() / np.asarray(counts.sum(axis=0)).ravel())
-    rows = []
-    for i, label in enumerate(documents.index):
-        scores = counts[[i]].toarray()[0] / sizes[i] * idf
-        best = np.argsort(-scores, kind="stable")[:top]
-        rows += [
-            (label, rank, terms[j], scores[j]) for rank, j in enumerate(best, 1) if scores[j] > 0
-        ]
-    return pd.DataFrame(rows, columns=["cluster", "rank", "term", "score"])
-
-
-def load_lexicon() -> dict[str, list[str]]:
-    """The words of each category of our lexicon, in its order."""
-    table = pd.read_csv(data_path("lexicon.csv"))
-    groups = table.groupby("category", sort=False)["word"]
-    return {str(name): list(words) for name, words in groups}
-
-
-def count_presence(texts: Sequence[str], lexicon: Mapping[str, Sequence[str]]) -> Int64s:
-    """(n, categories): of each category, the words that are substrings of the text.
-
-    Both without white space and case-folded.
-    """
-    squeezed = ["".join(text.split()).casefold() for text in texts]
-    folded = [["".join(word.split()).casefold() for word in words] for words in lexicon.values()]
-    return np.array(
-        [[sum(word in text for word in words) for words in folded] for text in squeezed],
-        dtype=np.int64,
-    ).reshape(len(texts), len(folded))
 
 
 def emotion_table(hits: Int64s, labels: Int64s, categories: Sequence[str]) -> pd.DataFrame:

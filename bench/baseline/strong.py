@@ -30,14 +30,8 @@ from umap.umap_ import nearest_neighbors
 
 from rapids_rap.arrays import Float32s, HostArray, Int32s, Int64s
 from rapids_rap.bench.baseline import side
-from rapids_rap.bench.baseline.poster import (
-    LETTER,
-    clean,
-    emotion_table,
-    load_lexicon,
-    read,
-    top_artists,
-)
+from rapids_rap.bench.baseline.poster import clean, emotion_table, read, top_artists
+from rapids_rap.bench.baseline.poster_words import LETTER, load_lexicon
 from rapids_rap.bench.baseline.settings import Settings, our_settings
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)

@@ -20,7 +20,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.bench.baseline import side, strong
-from rapids_rap.bench.baseline.poster import clean, read, words_of
+from rapids_rap.bench.baseline.poster import clean, read
+from rapids_rap.bench.baseline.poster_words import words_of
 from rapids_rap.bench.baseline.settings import Settings, our_settings
 
 

@@ -6,17 +6,14 @@ both layouts, clusters, words and terms; BERTopic makes no map.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rapids_rap.backend import load_backend
 from rapids_rap.bench import scoring
-from rapids_rap.bench.measure import Call, Inputs, SideFindings
+from rapids_rap.bench.measure import Call, Inputs, SideFindings, Stages
 from rapids_rap.bench.tasks.embedding import MODEL, read_texts
 from rapids_rap.config import Config, EmbeddingConfig
 from rapids_rap.embedding.embed import load_encoder
@@ -75,20 +72,6 @@ def ours(inputs: Inputs) -> Call:
         )
 
     return call
-
-
-class Stages:
-    """Seconds of each stage of a call, in order."""
-
-    def __init__(self) -> None:
-        self.stages: list[dict[str, Any]] = []
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time what is inside the `with`."""
-        start = time.perf_counter()
-        yield
-        self.stages.append({"stage": stage, "seconds": time.perf_counter() - start})
 
 
 def bertopic(inputs: Inputs) -> Call:

@@ -15,8 +15,7 @@ import pandas as pd
 
 from rapids_rap.arrays import Int64s
 from rapids_rap.backend import load_backend
-from rapids_rap.bench.measure import Call, Inputs, SideFindings
-from rapids_rap.bench.tasks.topics import Stages
+from rapids_rap.bench.measure import Call, Inputs, SideFindings, Stages
 from rapids_rap.config import TermsConfig
 
 CLUSTERS = 100
@@ -69,7 +68,7 @@ def _ours(inputs: Inputs, mode: Literal["occurrence", "presence"]) -> Call:
 
 def poster(inputs: Inputs) -> Call:
     """jieba, CountVectorizer, class-based TF-IDF, and substring tests for the lexicon."""
-    from rapids_rap.bench.baseline import poster as baseline
+    from rapids_rap.bench.baseline import poster_words as baseline
 
     texts, labels = read(inputs)
     lexicon = baseline.load_lexicon()

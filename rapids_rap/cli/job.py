@@ -84,10 +84,10 @@ def ingest(
     Example: rapids-rap ingest lyrics/ --out corpus.parquet
     """
     with large_imports():
-        from rapids_rap import pipeline
+        from rapids_rap.corpus import alone
 
     resolved = resolve_config(config, settings, inputs, unit=unit, limit=limit)
-    counts, beside = pipeline.ingest_only(resolved, out_file)
+    counts, beside = alone.ingest_only(resolved, out_file)
     print_counts(counts)
     print_lines([f"Wrote {out_file} and {beside}."])
 

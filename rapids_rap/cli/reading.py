@@ -208,8 +208,8 @@ def assign(
     if out_file is None:
         printing_is_all()
     from rapids_rap.backend import load_backend
+    from rapids_rap.corpus.alone import count_table
     from rapids_rap.corpus.files import find_files
-    from rapids_rap.publish import count_table
     from rapids_rap.reading.assign import assign as assign_lyrics
     from rapids_rap.reading.assign import assign_config
     from rapids_rap.reading.summary import table_bytes

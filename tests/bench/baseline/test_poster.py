@@ -12,11 +12,10 @@ from sklearn.metrics import silhouette_score
 from transformers import AutoTokenizer
 
 from rapids_rap.backend import load_backend
-from rapids_rap.bench.baseline import poster
+from rapids_rap.bench.baseline import poster, poster_words
 from rapids_rap.bench.baseline.settings import our_settings
 from rapids_rap.quality.geometry import cosine_silhouette
-from rapids_rap.words.lexicon import cluster_emotions, count_hits, load_lexicon
-from rapids_rap.words.segment import segment
+from rapids_rap.words.lexicon import cluster_emotions, load_lexicon
 
 STAGES = [
     "corpus",
@@ -30,7 +29,6 @@ STAGES = [
     "artists",
     "maps",
 ]
-TRICKY = ["操场 上", "YEAH Yeah", "喝 酒店", "don’t", "快\t乐快乐", "", "🎵", "爱情爱情"]
 
 
 @pytest.fixture(scope="module")
@@ -171,38 +169,10 @@ def test_silhouette_leaves_noise_out(our_vectors):
     assert poster.silhouette(our_vectors, np.minimum(labels, 0)) is None
 
 
-def test_terms_are_class_based_tf_idf():
-    """By hand: two documents of four words; 月亮 in both, 河水 in one only."""
-    texts = ["月亮，月亮", "河水 河水", "月亮", "灯火！灯火灯火"]
-    terms = poster.cluster_terms(texts, np.array([0, 0, -1, -1]), top=5)
-    common, rare, own = (np.log1p(4 / f) for f in (3, 2, 3))
-    expected = [
-        (-1, 1, "灯火", 3 / 4 * own),
-        (-1, 2, "月亮", 1 / 4 * common),
-        (0, 1, "河水", 2 / 4 * rare),
-        (0, 2, "月亮", 2 / 4 * common),
-    ]
-    assert list(terms.columns) == ["cluster", "rank", "term", "score"]
-    for row, (cluster, rank, term, score) in zip(terms.itertuples(), expected, strict=True):
-        assert (row.cluster, row.rank, row.term) == (cluster, rank, term)
-        assert row.score == pytest.approx(score)
-    assert len(poster.cluster_terms(texts, np.array([0, 0, -1, -1]), top=1)) == 2
-
-
-def test_presence_is_counted_as_our_lexicon_counts_it(lyrics):
-    """Equal to `lexicon.mode = "presence"`, text by text and category by category."""
-    texts = [*lyrics["text"], *TRICKY]
-    ours = count_hits(segment(texts), texts, load_lexicon(), "presence", load_backend("cpu"))
-    found = poster.count_presence(texts, poster.load_lexicon())
-    assert found.sum() > 50
-    np.testing.assert_array_equal(found, ours)
-    assert poster.count_presence([], poster.load_lexicon()).shape == (0, 8)
-
-
 def test_the_emotion_table_is_the_one_we_publish(lyrics):
     """Chunks, hits, ratios and labels of each cluster, 未判定 without a hit."""
     lexicon = load_lexicon()
-    hits = poster.count_presence(lyrics["text"].tolist(), poster.load_lexicon())
+    hits = poster_words.count_presence(lyrics["text"].tolist(), poster_words.load_lexicon())
     labels = np.random.default_rng(2).integers(-1, 3, 300)
     hits[labels == 1] = 0
     table = poster.emotion_table(hits, labels, lexicon.categories)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import silhouette_score
 
-from rapids_rap.bench.baseline import poster, strong
+from rapids_rap.bench.baseline import poster, poster_words, strong
 from rapids_rap.bench.baseline.settings import our_settings
 
 STAGES = [
@@ -106,7 +106,7 @@ def test_silhouette_is_sampled(monkeypatch, our_vectors):
     """All clustered points while they are few, else a seeded sample of the size that is said."""
     labels = np.random.default_rng(1).integers(-1, 4, 300)
     assert strong.silhouette(our_vectors, labels, 42) == pytest.approx(
-        poster.silhouette(our_vectors, labels)
+        poster_words.silhouette(our_vectors, labels)
     )
     monkeypatch.setattr(strong, "SILHOUETTE_SAMPLE", 100)
     sampled = [strong.silhouette(our_vectors, labels, seed) for seed in (42, 42, 43)]
@@ -119,22 +119,22 @@ def test_terms_are_those_of_the_other_baseline(lyrics):
     rows, distinct = pd.factorize(lyrics["text"])
     assert len(distinct) < len(rows)
     labels = np.random.default_rng(3).integers(-1, 4, len(distinct))
-    words = [poster.words_of(text.lower()) for text in distinct]
+    words = [poster_words.words_of(text.lower()) for text in distinct]
     found = strong.cluster_terms(words, labels, np.bincount(rows), 10)
-    expected = poster.cluster_terms(lyrics["text"].tolist(), labels[rows], 10)
+    expected = poster_words.cluster_terms(lyrics["text"].tolist(), labels[rows], 10)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
 def test_words_are_jiebas():
     """The Rust port cuts as jieba does; blanks and punctuation are no words."""
     texts = ["今晚的月亮照着城市，YEAH!", "我爱北京天安门", "", "123 …"]
-    assert strong.cut_words(texts) == [poster.words_of(text.lower()) for text in texts]
+    assert strong.cut_words(texts) == [poster_words.words_of(text.lower()) for text in texts]
     assert strong.cut_words(texts)[2:] == [[], []]
 
 
 def test_presence_is_that_of_the_other_baseline(lyrics):
     """A scan a word finds what a test a text finds, also in the lexicon's own words."""
-    lexicon = poster.load_lexicon()
+    lexicon = poster_words.load_lexicon()
     texts = [
         *lyrics["text"],
         "操场 上",
@@ -143,7 +143,7 @@ def test_presence_is_that_of_the_other_baseline(lyrics):
         *(w for ws in lexicon.values() for w in ws),
     ]
     np.testing.assert_array_equal(
-        strong.count_presence(texts, lexicon), poster.count_presence(texts, lexicon)
+        strong.count_presence(texts, lexicon), poster_words.count_presence(texts, lexicon)
     )
 
 
