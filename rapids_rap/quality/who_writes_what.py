@@ -237,7 +237,8 @@ def _tested(
     drawn = of_each(exchanged, exchanges(sizes, permutations, seed))
     p = tail_shares(own, largest(own), drawn)
     place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
-    few = ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
+    # Lines of nobody have a row as an unknown region, and are no unit that could be exchanged.
+    few = (place < 0) | ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
     return table.assign(q=discovery_rates(table["p"]))
 
