@@ -76,7 +76,10 @@ def emotion_rates(
         wide = np.exp(np.stack([of_rate, of_lift]))
         if permutations:
             tested = _permuted(found, own, profiles, many, permutations, seed or 0)
-            p = np.where(songs >= FEWEST, tested, np.nan)
+            # Few hits of many songs are few, and tell of less; those of one song tell of no more.
+            asked = _songs_there(own, profiles.units, many)[:, None]
+            told = (songs >= FEWEST) | ((asked >= FEWEST) & (lift < 1))
+            p = np.where(told, tested, np.nan)
     cells = {
         "lines": counts.astype(np.int64),
         "rate": rate,
@@ -160,6 +163,12 @@ def _spreads(
             rate[c, k] = wide * np.sqrt((one**2).sum())
             lift[c, k] = wide * np.sqrt(((one - other) ** 2).sum())
     return rate, lift, songs
+
+
+def _songs_there(own: Int64s, units: Int64s, many: int) -> Int64s:
+    """(clusters,) the songs with lines in each."""
+    width = int(units.max(initial=0)) + 1
+    return np.bincount(np.unique(own * width + units) // width, minlength=many)
 
 
 def _permuted(
