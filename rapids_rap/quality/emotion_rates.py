@@ -25,7 +25,7 @@ from rapids_rap.quality.keyness import discovery_rates
 from rapids_rap.quality.profiles import Profiles, exchanged_pairs, of_each, tail_shares
 from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 NOT_DISTINCTIVE = "not distinctive"
 MORE, LESS = "more", "less"
@@ -76,7 +76,10 @@ def emotion_rates(
         wide = np.exp(np.stack([of_rate, of_lift]))
         if permutations:
             tested = _permuted(found, own, profiles, many, permutations, seed or 0)
-            p = np.where(songs >= FEWEST, tested, np.nan)
+            # Few hits of many songs are few, and tell of less; those of one song tell of no more.
+            asked = _songs_there(own, profiles.units, many)[:, None]
+            told = (songs >= FEWEST) | ((asked >= FEWEST) & (lift < 1))
+            p = np.where(told, tested, np.nan)
     cells = {
         "lines": counts.astype(np.int64),
         "rate": rate,
@@ -162,6 +165,12 @@ def _spreads(
     return rate, lift, songs
 
 
+def _songs_there(own: Int64s, units: Int64s, many: int) -> Int64s:
+    """(clusters,) the songs with lines in each."""
+    width = int(units.max(initial=0)) + 1
+    return np.bincount(np.unique(own * width + units) // width, minlength=many)
+
+
 def _permuted(
     found: HostArray, own: Int64s, profiles: Profiles, many: int, permutations: int, seed: int
 ) -> Float64s:
@@ -176,7 +185,8 @@ def _permuted(
     where = [np.flatnonzero(found[:, k]) for k in range(found.shape[1])]
     taken = exchanged_pairs(profiles, permutations, seed)
     largest = of_each(lambda one: deviation(own[one]).max(axis=1), taken)
-    return tail_shares(deviation(own).T, largest).T
+    there = deviation(own)
+    return tail_shares(there.T, there.max(axis=1), largest).T
 
 
 def category_overlap(

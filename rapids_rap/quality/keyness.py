@@ -42,7 +42,7 @@ from rapids_rap.tables.artists import FEWEST, NO_SONGS, TOO_FEW_SONGS, TOO_WIDE,
 from rapids_rap.words.segment import Tokens
 from rapids_rap.words.terms import Terms, content_terms
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 LABEL_SONGS = 5  # songs with a term that is shown for a cluster on a map, in a label or a name
 SHOWN = 10  # terms quoted of a cluster, at most
@@ -314,9 +314,11 @@ def _permuted(
     largest = of_each(lambda one: _largest(striking(counted.labels[one])), taken)
     number = np.cumsum(counted.asked) - 1
     rows = np.flatnonzero(counted.asked[counted.listed])
-    there = striking(counted.labels)[:, number[counted.listed[rows]]].toarray().T
+    found = striking(counted.labels)
+    there = found[:, number[counted.listed[rows]]].toarray().T
     p = np.full(len(clusters), np.nan)
-    p[rows] = tail_shares(there, largest)[np.arange(len(rows)), clusters[rows]]
+    shares = tail_shares(there, _largest(found), largest)
+    p[rows] = shares[np.arange(len(rows)), clusters[rows]]
     return p
 
 

@@ -103,18 +103,21 @@ def of_each(statistic: Callable[[Int64s], Float64s], draws: Iterator[Int64s]) ->
     return np.stack(found)
 
 
-def tail_shares(own: Float64s, drawn: Float64s) -> Float64s:
+def tail_shares(own: Float64s, largest: Float64s, drawn: Float64s) -> Float64s:
     """(rows, K) p of each value `own` (rows, K) by the maxima `drawn` (m, K) of m exchanges.
 
     (b + 1) / (n + 1), b of n maxima being as large (Phipson & Smyth 2010), so never 0. A maximum
     counts by its distance from the mean of its column, in standard deviations: so the maxima of all
-    columns are one null, n of m K, which tells small p apart that m exchanges can't.
+    columns are one null, n of m K, which tells small p apart that m exchanges can't. Mean and
+    deviation are of the m maxima and of `largest` (K,), what was found: measured by the others
+    alone it would lie farther out than any of them does, the more so the fewer they are.
     """
-    middle, spread = drawn.mean(axis=0), drawn.std(axis=0)
-    moved = spread > TINY  # a column that no exchange changes says nothing, and nothing is said
-    null = np.sort(((drawn - middle)[:, moved] / spread[moved]).ravel())
+    moved = drawn.std(axis=0) > TINY  # what no exchange changes says nothing, and nothing is said
+    every = np.concatenate([largest[None], drawn])[:, moved]
+    middle, spread = every.mean(axis=0), every.std(axis=0)
+    null = np.sort(((drawn[:, moved] - middle) / spread).ravel())
     distance = np.full(own.shape, -np.inf)
-    distance[:, moved] = (own - middle)[:, moved] / spread[moved]
+    distance[:, moved] = (own[:, moved] - middle) / spread
     # The same sums in another order are equal: a tie counts against a value.
     larger = len(null) - np.searchsorted(null, distance - TINY)
     return np.asarray((larger + 1.0) / (len(null) + 1.0), dtype=np.float64)

@@ -38,7 +38,7 @@ from rapids_rap.tables.artists import (
     artist_tables,
 )
 
-VERSION = 1  # raise it when the same arguments give another result
+VERSION = 2  # raise it when the same arguments give another result
 
 
 @dataclass(frozen=True)
@@ -228,13 +228,17 @@ def _tested(
     enough = units >= FEWEST  # however units are exchanged, a holder has as many
     sizes = held.counts.sum(axis=1).astype(np.int64)
 
-    def largest(taken: Int64s) -> Float64s:
-        found = _deviations(held, held.holder[taken], mean, variance)[enough]
-        return np.asarray(found.max(axis=0, initial=0.0))
+    def largest(found: Float64s) -> Float64s:
+        return np.asarray(found[enough].max(axis=0, initial=0.0))
 
-    p = tail_shares(own, of_each(largest, exchanges(sizes, permutations, seed)))
+    def exchanged(taken: Int64s) -> Float64s:
+        return largest(_deviations(held, held.holder[taken], mean, variance))
+
+    drawn = of_each(exchanged, exchanges(sizes, permutations, seed))
+    p = tail_shares(own, largest(own), drawn)
     place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
-    few = ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
+    # Lines of nobody have a row as an unknown region, and are no unit that could be exchanged.
+    few = (place < 0) | ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
     return table.assign(q=discovery_rates(table["p"]))
 
@@ -263,7 +267,8 @@ def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) ->
     table["by_chance"] = drawn.mean(axis=0)
     table["p"] = np.nan
     if permutations and enough.any():
-        table.loc[enough, "p"] = tail_shares(own[None, enough], drawn[:, enough])[0]
+        known_own = own[enough]
+        table.loc[enough, "p"] = tail_shares(known_own[None], known_own, drawn[:, enough])[0]
     table["q"] = discovery_rates(table["p"])
     table["note"] = pd.array(np.where(enough, "", TOO_FEW_SONGS), dtype="str")
     order = ["lines", "artist"]

@@ -41,6 +41,22 @@ def test_the_planted_emotion_is_more_and_the_rest_is_not_distinctive(planted):
     assert set(table.xs("glad", level="category")["label"]) <= {MORE, LESS, NOT_DISTINCTIVE}
 
 
+def test_a_cluster_without_any_of_an_emotion_has_less_of_it():
+    """Nought hits in many songs say something; one song's hits still say nothing."""
+    corpus = Corpus(seed=1)
+    rng = np.random.default_rng(1)
+    glad = (rng.random(len(corpus.labels)) < 0.4) & (corpus.labels != 1)
+    rare = (corpus.labels == 2) & (corpus.song == corpus.song[corpus.labels == 2][0])
+    hits = np.stack([glad, rare], axis=1).astype(np.int64)
+    profiles = song_profiles(corpus.lines, corpus.texts, BACKEND)
+    labels = corpus.labels.astype(np.int64)
+    table = emotion_rates(hits, labels, ("glad", "rare"), profiles, 199, BACKEND, 3).table
+    table = table.set_index(["cluster", "category"])
+    assert table.loc[(1, "glad"), "lines"] == 0
+    assert table.loc[(1, "glad"), "label"] == LESS
+    assert np.isnan(table.loc[(2, "rare"), "p"])
+
+
 def test_rates_are_shares_of_lines(planted):
     """As counted by hand, beside those of all lines."""
     corpus, hits, table = planted

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy.stats import false_discovery_control
 
 from rapids_rap.quality.profiles import (
     exchanged_pairs,
@@ -30,12 +32,26 @@ def test_p_is_never_nought_and_one_null_serves_all():
     """(b + 1) / (n + 1) (Phipson & Smyth 2010), over the maxima of all columns, each by its own."""
     drawn = np.array([[0.0, 100.0], [1.0, 110.0], [2.0, 120.0]])
     own = np.array([[9.0, 120.0], [0.0, 100.0]])
-    np.testing.assert_allclose(tail_shares(own, drawn), [[1 / 7, 3 / 7], [1.0, 1.0]])
+    shares = tail_shares(own, own.max(axis=0), drawn)
+    np.testing.assert_allclose(shares, [[1 / 7, 2 / 7], [6 / 7, 1.0]])
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 19, 99])
+def test_few_exchanges_find_no_more_by_chance(count):
+    """However few, 100 columns of chance have any q below 0.05 in one of 20 tries."""
+    random = np.random.default_rng(count)
+    found = 0
+    for _ in range(200):
+        every = random.gumbel(size=(count + 1, 100))
+        shares = tail_shares(every[:1], every[0], every[1:])[0]
+        found += (false_discovery_control(shares) < 0.05).any()
+    assert found <= 20  # of 200; a rate of 5 % stays below it in 99 of 100
 
 
 def test_what_no_exchange_changes_is_no_evidence():
     """With one song every exchange is the song itself."""
-    assert (tail_shares(np.array([[3.0], [9.0]]), np.full((5, 1), 3.0)) == 1).all()
+    own = np.array([[3.0], [9.0]])
+    assert (tail_shares(own, own.max(axis=0), np.full((5, 1), 3.0)) == 1).all()
 
 
 def test_each_draw_gives_its_statistic_in_its_order():

@@ -6,6 +6,7 @@ from scipy.spatial.distance import jensenshannon
 
 from rapids_rap.quality.profiles import song_profiles
 from rapids_rap.quality.who_writes_what import who_writes_what
+from rapids_rap.tables.artists import UNKNOWN_REGION
 from tests.quality.planted import BACKEND, Corpus
 
 
@@ -81,6 +82,19 @@ def test_a_region_is_of_artists(planted):
     all_of_them = tables(many, regions=regions).cluster_regions
     sure = all_of_them[(all_of_them["q"] < 0.05) & (all_of_them["lift"] > 1)]
     assert ("north", 1) in set(zip(sure["region"], sure["cluster"], strict=True))
+
+
+def test_lines_of_nobody_have_no_other_region_s_p():
+    """Where every artist has a region, the unknown region is of lines without an artist alone."""
+    corpus = Corpus(seed=6, songs=120, artists=12)
+    regions = {f"a{i}": "north" if i < 6 else "south" for i in range(12)}
+    lines = corpus.lines
+    lines.loc[lines["artist"].isin(["a10", "a11"]), "artist"] = None
+    table = tables(corpus, regions=regions, lines=lines).cluster_regions
+    known = table["region"] != UNKNOWN_REGION
+    assert table.loc[known, "p"].notna().all()
+    assert not known.all()
+    assert table.loc[~known, "p"].isna().all()
 
 
 def test_what_is_not_known_is_not_computed():
