@@ -67,6 +67,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,
+    "view": reading.view,
     "nightly": night.nightly,
     "rollback": night.rollback,
     "verify": night.verify,
@@ -76,7 +77,6 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
-_not_built("view", "the interactive map in a browser")
 
 
 def main() -> NoReturn:

@@ -1,9 +1,10 @@
-"""Reading a finished run: search, summary, export, assign."""
+"""Reading a finished run: search, summary, export, assign, view."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
@@ -166,6 +167,45 @@ def assign(
     print_lines(found.sentences, words)
     print_table(found.clusters.head(CLUSTERS_SHOWN), words)
     _hand_out(table_bytes(found.lines, form), form, out_file)
+
+
+def view(
+    run_folder: RunArgument,
+    *,
+    single_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the map as one HTML file, and serve nothing."),
+    ] = None,
+    no_lyrics: Annotated[
+        bool, typer.Option("--no-lyrics", help="Positions, clusters and terms, but no line.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the token keeps others out, not listeners.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 0,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the map in a browser.")
+    ] = True,
+) -> None:
+    """The interactive map of a run in a browser, offline: search, select, export.
+
+    Example: rapids-rap view runs/first
+    """
+    from rapids_rap.runs.run import open_run
+    from rapids_rap.view.view import serve, write_single_file
+
+    run = open_run(run_folder)
+    if single_file is not None:
+        size = write_single_file(run, single_file, lyrics=not no_lyrics)
+        print_lines([f"Wrote {single_file} ({size / 1e6:.1f} MB)."])
+        return
+    server = serve(run, host, port, lyrics=not no_lyrics)
+    print_lines([f"Map of {run_folder}: {server.address}", "Ctrl-C ends it."])
+    out.file.flush()
+    if open_browser:
+        webbrowser.open(server.address)
+    with server:
+        server.serve_forever()
 
 
 def _form_of(out_file: Path | None) -> Form:
