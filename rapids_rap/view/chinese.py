@@ -1,12 +1,13 @@
 """What a browser needs to search Chinese: how characters fold together, and how they are read.
 
-The page holds the lines as people wrote them. It folds lines and questions alike, a character at a
-time, so that 故鄉 finds 故乡 whichever of the two stands in the lyrics; and it knows the readings of
-the characters that occur, so that `guxiang` and a rhyme find their lines without an index.
+The page holds the lines as people wrote them. It folds lines and questions alike, a character at
+a time, so that 故鄉 finds 故乡 whichever of the two stands in the lyrics; and it knows how the
+characters that occur are read, so that `guxiang` and a rhyme find their lines without an index.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,8 +15,9 @@ from collections.abc import Iterable
 from opencc import OpenCC
 from pypinyin import Style, lazy_pinyin, pinyin
 
-from rapids_rap.corpus.normalize import shown
+from rapids_rap.corpus.normalize import bearable, shown
 
+_BLANKS = re.compile(r"\s+")
 BASIC = 0x10000  # the page looks characters up in tables of this size
 
 
@@ -45,7 +47,7 @@ def fold(text: str, pairs: dict[str, str]) -> str:
 
     The page computes the same in its own language (`fold.ts`); a test holds the two together.
     """
-    plain = unicodedata.normalize("NFKC", shown(text)).lower()
+    plain = _BLANKS.sub(" ", unicodedata.normalize("NFKC", bearable(shown(text))).lower())
     return "".join(pairs.get(character, character) for character in plain)
 
 
@@ -60,7 +62,7 @@ def readings(characters: Iterable[str]) -> dict[str, str]:
 
 
 def finals(characters: Iterable[str]) -> dict[str, str]:
-    """The characters by the final (韵母) of their commonest reading, as the run's rhyme takes it."""
+    """The characters by the final (韵母) of their commonest reading, as a run takes rhyme."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for character in _chinese(characters):
         read = lazy_pinyin(character, style=Style.FINALS, strict=False, errors="ignore")

@@ -31,6 +31,4 @@ def font_rule(names: str) -> str:
         made = io.BytesIO()
         font.save(made)
     letters = base64.b64encode(made.getvalue()).decode("ascii")
-    return (
-        '@font-face { font-family: "View"; src: url("data:font/otf;base64,' + letters + '"); }\n'
-    )
+    return '@font-face { font-family: "View"; src: url("data:font/otf;base64,' + letters + '"); }\n'

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Float64s, Int64s
-from rapids_rap.maps.palette import Colour, cluster_colours, theme_colours
+from rapids_rap.maps.fonts import visible
+from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, theme_colours
 from rapids_rap.runs.run import Run
 from rapids_rap.tables.doubts import find_doubts
 
@@ -18,7 +19,7 @@ Group = dict[str, Any]  # as JSON: id, name, colour, at, and what a kind has bes
 ARTISTS_COLOURED = 18  # by lines; the others share a grey
 TERMS = 12
 _CELLS = 48  # squares along an edge, of which a label stands in its group's fullest
-_GREY: Colour = (148, 148, 148)
+_OTHERS: Colour = (148, 148, 148)
 
 
 def group_positions(xy: Float64s, groups: Int64s, count: int) -> Float64s:
@@ -59,8 +60,8 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
         out.append(
             {
                 "id": own,
-                "name": named.get(own) or "·".join(words[:3]),
-                "colour": colours.get(own, _GREY),
+                "name": _text(named.get(own)) or "·".join(words[:3]),
+                "colour": colours.get(own, NOISE),
                 "at": _spot(at[len(out)]),
                 "terms": words,
                 "theme": int(row["theme"]),
@@ -85,21 +86,23 @@ def list_themes(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     return [
         {
             "id": own,
-            "name": named.get(own) or _text(label),
-            "colour": colours.get(own, _GREY),
+            "name": _text(named.get(own)) or _text(label),
+            "colour": colours.get(own, NOISE),
             "at": _spot(at[row]),
         }
         for row, (own, label) in enumerate(zip(ids, table["label"], strict=True))
     ]
 
 
-def list_names(names: Sequence[str], sizes: Int64s, coloured: int = ARTISTS_COLOURED) -> list[Group]:
+def list_names(
+    names: Sequence[str], sizes: Int64s, coloured: int = ARTISTS_COLOURED
+) -> list[Group]:
     """A group a name, (k,) with sizes (k,), the largest with colours of their own."""
     largest = np.argsort(-sizes, kind="stable")[:coloured]
     shades = theme_colours(len(largest)).tolist()
     colours = dict(zip(largest.tolist(), shades, strict=True))
     return [
-        {"id": number, "name": name, "colour": colours.get(number, _GREY)}
+        {"id": number, "name": _text(name), "colour": colours.get(number, _OTHERS)}
         for number, name in enumerate(names)
     ]
 
@@ -123,7 +126,7 @@ def _terms(run: Run) -> dict[int, list[str]]:
         return {}
     own = table[table["method"] == table["method"].iloc[0]].sort_values(["cluster", "rank"])
     heads = own.groupby("cluster").head(TERMS)
-    return {int(i): part["term"].tolist() for i, part in heads.groupby("cluster")}
+    return {int(i): [_text(term) for term in part["term"]] for i, part in heads.groupby("cluster")}
 
 
 def _spot(point: Float64s) -> list[float] | None:
@@ -135,4 +138,4 @@ def _number(value: object) -> float | None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return visible(value) if isinstance(value, str) else ""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.arrays import Float64s, HostArray, Int64s
-from rapids_rap.maps.palette import theme_colours
+from rapids_rap.maps.palette import NOISE, theme_colours
 from rapids_rap.runs.run import Run
 from rapids_rap.view.chinese import finals, fold_pairs, known_traditional, readings
 from rapids_rap.view.groups import Group, list_clusters, list_names, list_themes
@@ -95,7 +95,7 @@ def _facets(
             codes, names = pd.factorize(table[name], sort=True)
             sizes = np.bincount(codes[codes >= 0], minlength=len(names))
             groups = list_names([str(one) for one in names], sizes)
-            header[f"{name}s"] = [*groups, {"id": len(groups), "name": "", "colour": _NONE}]
+            header[f"{name}s"] = [*groups, {"id": len(groups), "name": "", "colour": NOISE}]
             columns[name] = _small(np.where(codes < 0, len(names), codes).astype(np.int64))
     if "agreement" in table and table["agreement"].notna().any():
         share = table["agreement"].to_numpy(np.float64)
@@ -107,13 +107,10 @@ def _facets(
     return header, columns
 
 
-_NONE = (205, 205, 205)
-
-
 def _emotions(names: list[str]) -> list[Group]:
     shades = theme_colours(len(names)).tolist()
     known = [{"id": i, "name": n, "colour": shades[i]} for i, n in enumerate(names)]
-    return [*known, {"id": len(names), "name": "", "colour": _NONE}]
+    return [*known, {"id": len(names), "name": "", "colour": NOISE}]
 
 
 def _scaled(points: Float64s) -> tuple[Float64s, list[float]]:

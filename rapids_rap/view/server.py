@@ -47,7 +47,7 @@ class ViewServer(http.server.ThreadingHTTPServer):
     def names(self) -> set[str]:
         """What a browser may call this server by; any name where it listens on all addresses."""
         host, port = self.server_address[:2]
-        if str(host) in ("0.0.0.0", "::"):  # noqa: S104
+        if str(host) in ("0.0.0.0", "::"):
             return set()
         own = {f"{host!s}:{port}"}
         return own | ({f"localhost:{port}"} if str(host) == "127.0.0.1" else set())

@@ -95,7 +95,8 @@ class Page {
   private restyle(): void {
     const { codes, groups } = this.facets.get(this.facet)!;
     const palette = groups.map((group) => group.colour);
-    this.points.restyle(codes, palette, true, this.selection.picked);
+    const quiet = groups.map((group) => group.id < 0 || !group.name);
+    this.points.restyle(codes, palette, quiet, this.selection.picked);
     this.map.restyled();
   }
 

@@ -1,7 +1,7 @@
 /** The points in the order in which they are drawn: a random sample first, what is picked on top. */
 import { Rgb } from "./data";
 
-const GREY = 0xd8; // of what is not selected
+const GREY = 0xdc; // of what is not selected
 export const SHAPES = 6;
 
 export class Points {
@@ -21,28 +21,39 @@ export class Points {
     this.shuffled = shuffle(this.lines);
   }
 
-  /** codes: the group of each line. picked: which stay in colour, null for all. */
-  restyle(codes: ArrayLike<number>, palette: Rgb[], shaped: boolean, picked: Uint8Array | null): void {
-    const { shuffled, places, xy, colours, lines } = this;
-    const packed = palette.map((rgb, i) => [...rgb, 255 - (shaped ? i % SHAPES : 0)]);
+  /**
+   * codes: the group of each line. quiet: groups that lie beneath the others, as noise does.
+   * picked: which stay in colour, null for all.
+   */
+  restyle(codes: ArrayLike<number>, palette: Rgb[], quiet: boolean[], picked: Uint8Array | null): void {
+    const { shuffled, places, xy, lines } = this;
+    const colours = new Uint32Array(this.colours.buffer);
+    const packed = palette.map(([r, g, b], i) => pack(r, g, b, i % SHAPES));
+    const grey = pack(GREY, GREY, GREY, 0);
     let at = 0;
-    const put = (row: number, colour: number[]): void => {
-      xy[2 * at] = places[2 * row];
-      xy[2 * at + 1] = places[2 * row + 1];
-      colours.set(colour, 4 * at++);
+    const layer = (holds: (row: number) => boolean, coloured: boolean): void => {
+      for (let i = 0; i < lines; i++) {
+        const row = shuffled[i];
+        if (!holds(row)) continue;
+        xy[2 * at] = places[2 * row];
+        xy[2 * at + 1] = places[2 * row + 1];
+        colours[at++] = coloured ? packed[codes[row]] : grey;
+      }
     };
-    if (!picked) {
-      this.front = 0;
-      for (let i = 0; i < lines; i++) put(shuffled[i], packed[codes[shuffled[i]]]);
-      return;
-    }
-    const grey = [GREY, GREY, GREY, 255];
-    for (let i = 0; i < lines; i++) if (!picked[shuffled[i]]) put(shuffled[i], grey);
+    if (picked) layer((row) => !picked[row], false);
     this.front = at;
-    for (let i = 0; i < lines; i++) {
-      if (picked[shuffled[i]]) put(shuffled[i], packed[codes[shuffled[i]]]);
+    const on = (row: number): boolean => !picked || picked[row] === 1;
+    if (!quiet.some(Boolean)) layer(on, true);
+    else {
+      layer((row) => on(row) && quiet[codes[row]], true);
+      layer((row) => on(row) && !quiet[codes[row]], true);
     }
   }
+}
+
+/** As four bytes in a row, on the little-endian machines that there are. */
+function pack(red: number, green: number, blue: number, shape: number): number {
+  return (((255 - shape) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /** 0..n-1 in an order of which every beginning is spread evenly, always the same. */
