@@ -45,15 +45,6 @@ def _globals(
     start_logging(debug=debug, as_json=log_json)
 
 
-def _not_built(name: str, what: str) -> None:
-    def command() -> None:
-        raise CapabilityError(f"`{name}` ({what}) is not part of this version yet.")
-
-    command.__doc__ = f"{what[0].upper()}{what[1:]}. Not part of this version yet (exits 3)."
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(name, context_settings=settings)(command)
-
-
 _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "run": job.run,
     "ingest": job.ingest,
