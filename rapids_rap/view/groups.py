@@ -54,7 +54,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     sizes = table["lines"].to_numpy(np.int64)[real]
     shades = cluster_colours(themes, places, sizes, None, [given.get(int(i)) for i in ids[real]])
     colours = dict(zip(ids[real].tolist(), shades.tolist(), strict=True))
-    out = []
+    out: list[Group] = []
     for row, own in zip(table.to_dict("records"), ids.tolist(), strict=True):
         words = terms.get(own, [])
         out.append(

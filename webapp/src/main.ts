@@ -48,6 +48,7 @@ class Page {
       moved: () => this.note(),
     };
     this.map = new MapView(byId("map"), this.points, listener, asked);
+    byId("map").dataset.drawing = this.map.drawing;
     this.map.themes = this.facets.get("theme");
     this.map.clusters = this.facets.get("cluster");
     this.map.camera.fit(data.header.frame as Box);

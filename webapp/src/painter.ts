@@ -17,7 +17,7 @@ attribute vec2 place;
 attribute vec4 colour;
 uniform vec2 centre;
 uniform vec2 span;
-uniform float size;
+uniform mediump float size;
 varying vec3 rgb;
 varying float shape;
 void main() {
@@ -205,7 +205,15 @@ export function openPainter(canvas: HTMLCanvasElement, wanted: string | null): P
   if (!found || (wanted !== "webgl" && isSoftware(found))) return new ByHand(canvas);
   found.getExtension("WEBGL_lose_context")?.loseContext();
   const gl = context(canvas);
-  return gl ? new WebGl(canvas, gl) : new ByHand(canvas);
+  if (!gl) return new ByHand(canvas);
+  try {
+    return new WebGl(canvas, gl);
+  } catch (error) {
+    console.warn(error);
+    const fresh = canvas.cloneNode() as HTMLCanvasElement; // a canvas has one kind of context
+    canvas.replaceWith(fresh);
+    return new ByHand(fresh);
+  }
 }
 
 function context(canvas: HTMLCanvasElement): WebGLRenderingContext | WebGL2RenderingContext | null {
