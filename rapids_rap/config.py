@@ -31,6 +31,10 @@ class InputConfig(Section):
     artist: str = Field("artist", description="column with the artist (tables and JSON)")
     song: str = Field("song", description="column with the song's title")
     text: str = Field("text", description="column with the lyrics: a line, or a whole song, a cell")
+    year: str = Field(
+        "year",
+        description="column with the year or date of release, else a column `date`; empty: none",
+    )
     encoding: Literal["auto", "utf-8", "gb18030"] = Field(
         "auto", description="auto: UTF-8 (a BOM is fine), else GB18030, which is said aloud"
     )

@@ -32,6 +32,7 @@ STAGE_NAMES = {
     "artists": "artists and regions",
     "retrieval": "finding songs and artists again",
     "quality": "measuring quality",
+    "naming": "asking a model for names",
     "maps": "drawing maps",
     "report": "writing the run",
     "training": "training",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,7 @@ from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
 from rapids_rap.maps.sizes import draw_sizes
 from rapids_rap.maps.tree import draw_tree
+from rapids_rap.maps.years import Panels, draw_years
 from rapids_rap.quality.assess import Quality
 from rapids_rap.quality.follows import Follows
 from rapids_rap.quality.stability import Stability
@@ -48,9 +49,11 @@ from rapids_rap.tables.artists import ArtistTables
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
+from rapids_rap.tables.names import Kind, first_names
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
+from rapids_rap.tables.years import theme_years
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -128,6 +131,7 @@ def publish(
         drawn = {
             "tree.png": draw_tree(found.hierarchy, view, maps.theme_colours, config.maps),
             "sizes.png": draw_sizes(found.sweep, config.maps),
+            "years.png": _drawn_years(found, written, maps, config),
         }
     cache.announce("report")
     with cache.measured("report"):
@@ -220,6 +224,7 @@ def _tables(
         "cluster_traits.csv": found.follows.clusters,
         "cluster_stability.csv": recurrence,
         "cluster_sizes.csv": found.sweep.table if len(found.sweep.table) else None,
+        "theme_years.csv": theme_years(lines),
         "themes.csv": tables.theme_table(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
@@ -237,6 +242,13 @@ def _public_tables(
         public["artist_clusters.csv"] = names.public_columns(written["artist_clusters.csv"])
     if "cluster_stability.csv" in public:
         public["cluster_stability.csv"] = with_ids(written["cluster_stability.csv"], names.clusters)
+    people: dict[Kind, Mapping[int, str]] = {
+        "cluster": names.cluster_labels,
+        "theme": names.theme_labels,
+    }
+    public["names.csv"] = first_names(
+        public["clusters.csv"], public["themes.csv"], people, names.named_by, names.earlier_names
+    )
     labels = names.labels_table()
     return public | ({"labels.csv": labels} if len(labels) else {})
 
@@ -250,6 +262,19 @@ def _recurrence(found: Findings) -> pd.DataFrame | None:
 def _text_stability(found: Findings) -> pd.DataFrame | None:
     asked = found.stability
     return found.names.public(asked.texts) if asked is not None and len(asked.texts) else None
+
+
+def _drawn_years(
+    found: Findings, written: dict[str, pd.DataFrame], maps: Maps, config: Config
+) -> bytes | None:
+    """The themes over the years; None where nothing says when."""
+    table = written.get("theme_years.csv")
+    if table is None:
+        return None
+    themes = written["themes.csv"]
+    ids = np.append(found.names.themes, tables.NOISE)[themes["theme"]].tolist()
+    labels = dict(zip(ids, themes["label"], strict=True))
+    return draw_years(Panels(found.names.public(table), labels, maps.theme_colours), config.maps)
 
 
 def _map_data(

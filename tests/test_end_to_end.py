@@ -137,6 +137,7 @@ def test_table_columns_are_the_contract(sample_run):
         "stanza",
         "text_id",
         "weight",
+        "year",
         "cluster",
         "probability",
         "cluster_raw",

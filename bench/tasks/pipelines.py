@@ -6,6 +6,7 @@ The stages that a side counts itself are in its findings; the runner times the p
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def run_ours(inputs: Inputs, backend: str, model: str, *settings: str) -> Call:
         paths = f"input.paths={json.dumps([str(inputs.corpus)])}"
         config = load_config(None, [paths, f"embedding.model={model}", *settings])
         folder = inputs.own / "run"
+        shutil.rmtree(folder, ignore_errors=True)  # else a second round resumes the first
         with StageProgress(Console(quiet=True)) as progress:
             pipeline.run(config, folder, device.resolve(backend), progress, overwrite=True)  # type: ignore[arg-type]
         return read_run(folder)

@@ -276,8 +276,8 @@ def _names(pool: Pool, count: int) -> Iterator[Item]:
 
 
 def name_clusters(run: Run) -> dict[int, str]:
-    """What each cluster is called: people's label, else its first three terms."""
-    labels = run.labels_of("cluster")
+    """What each cluster is called: by people, else by a model, else its first three terms."""
+    labels = run.names_of("cluster")
     rows = zip(run.clusters["cluster"], run.clusters["top_terms"].fillna(""), strict=True)
     terms = {int(i): "、".join(str(own).split("、")[:3]) for i, own in rows}
     return {i: labels.get(i) or own for i, own in terms.items() if i != NOISE}

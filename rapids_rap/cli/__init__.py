@@ -55,6 +55,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "stability": study.stability,
     "annotate": people.annotate,
     "agree": people.agree,
+    "name": people.name,
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,

@@ -6,7 +6,7 @@ import logging
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
@@ -27,6 +27,9 @@ from rapids_rap.cli.options import (
     resolve_backend,
 )
 from rapids_rap.errors import CapabilityError, InputError
+
+if TYPE_CHECKING:
+    from rapids_rap.backend.protocol import Backend
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +95,46 @@ def export(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="File to write; default: standard output.")
     ] = None,
+    paper: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Instead of lines: pictures (SVG, TIFF), tables (CSV, LaTeX), methods, statements "
+            "and CITATION.cff for a paper, in this new folder.",
+        ),
+    ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="With --paper: a run of the same lyrics before, such as with the untrained model, "
+            "for the picture of before and after.",
+        ),
+    ] = None,
+    with_lyrics: Annotated[
+        bool,
+        typer.Option(help="With --paper: quote lines of lyrics too (tables/examples)."),
+    ] = False,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
 ) -> None:
-    """The lines of a run with their clusters, as training data or for a spreadsheet.
+    """The lines of a run with their clusters, for other programs; or --paper, all for a paper.
 
     Example: rapids-rap export runs/first --cluster 3 --format jsonl --out cluster3.jsonl
     """
+    if paper is not None:
+        if cluster is not None or out_file is not None:
+            raise InputError("--paper writes a folder of its own: leave --cluster and --out out.")
+        _export_paper(
+            run_folder,
+            paper,
+            before,
+            with_lyrics=with_lyrics,
+            backend=quiet_backend(backend, require_gpu=require_gpu),
+        )
+        return
+    if before is not None or with_lyrics:
+        raise InputError("--before and --with-lyrics belong to --paper DIR.")
     if out_file is None:
         printing_is_all()
     from rapids_rap.reading.summary import export_lines
@@ -107,6 +145,33 @@ def export(
     if out_file is not None:
         check_output_file(out_file, form, PLACED_COLUMNS, [run_folder / "lines.parquet"])
     _hand_out(export_lines(run, cluster, form), form, out_file)
+
+
+def _export_paper(
+    run_folder: Path, out_folder: Path, before: Path | None, *, with_lyrics: bool, backend: Backend
+) -> None:
+    from rapids_rap.compare.before_after import CAPTION, draw_before_after
+    from rapids_rap.compare.trained import record_of, training_sentence
+    from rapids_rap.config import MapsConfig
+    from rapids_rap.report.paper import KIND, paper_files
+    from rapids_rap.report.paper_figures import Plate
+    from rapids_rap.runs.bundle import check_bundle, write_bundle
+    from rapids_rap.runs.run import open_run
+
+    run, earlier = open_run(run_folder), None if before is None else open_run(before)
+    reading = (run_folder,) if before is None else (run_folder, before)
+    check_bundle(out_folder, KIND, reading, "--paper")
+    maps, more = MapsConfig(), []
+    if earlier is not None:
+        pair = draw_before_after(earlier, run, maps, backend)
+        more.append(Plate("before_after", pair.sketch, CAPTION, pair.said))
+    record = record_of(run)
+    training = "" if record is None else training_sentence("The run", record)
+    files = paper_files(run, maps, backend, more, training=training, with_lyrics=with_lyrics)
+    write_bundle(out_folder, KIND, files, "--paper")
+    print_lines([f"Wrote {len(files)} files into {out_folder}: begin with methods.md."])
+    if earlier is None:
+        print_lines(["For a picture of before and after name the run before: --before RUN."])
 
 
 def assign(

@@ -80,15 +80,28 @@ def draw_pair(
     config: MapsConfig,
     backend: Backend,
 ) -> bytes:
-    """Both maps side by side as PNG bytes, with one scale and one frame."""
+    """Both maps side by side as PNG bytes; see `sketch_pair`."""
     sheet = Sheet(WIDTH, HEIGHT)
+    return sketch_pair(sides, colours, title, subtitle, config, backend, sheet).png()
+
+
+def sketch_pair(
+    sides: tuple[MapSide, MapSide],
+    colours: tuple[UInt8s, UInt8s],
+    title: tuple[str, str],
+    subtitle: str,
+    config: MapsConfig,
+    backend: Backend,
+    sheet: Sheet,
+) -> Sketch:
+    """Both maps side by side, with one scale and one frame."""
     face = _typeface(config, sides, (title[0], subtitle))
     sketch = Sketch(sheet, face)
     marked = footnote([mark for side in sides for mark in side.marks])
     sketch.heading(title, subtitle, _AXES + marked)
     gap = sheet.px(40)
     width = (sheet.width - 2 * sheet.panel_left - gap) // 2
-    height = sheet.height - sheet.panel_bottom - sheet.px(300)
+    height = sheet.height - sheet.panel_bottom - sheet.px(sheet.header + 104)
     both = np.concatenate([side.xy for side in sides]).astype(np.float32)
     pixels, _ = to_pixels(backend.from_host(both), width, height)
     n = len(sides[0].labels)
@@ -96,11 +109,11 @@ def draw_pair(
         left = sheet.panel_left + number * (width + gap)
         points = pixels[:n] if number == 0 else pixels[n:]
         panel = (left, sheet.panel_bottom, width, height)
-        _draw_panel(sketch, side, own, points, panel, backend)
+        _draw_panel(sketch, side, own, points, panel, backend, config.labels)
         top = sheet.panel_bottom + height
         sketch.text(sketch.fitted(side.title, 36, width), left, top + sheet.px(68), 36, weight=1.0)
         sketch.text(sketch.fitted(side.subtitle, 26, width), left, top + sheet.px(24), 26, GREY)
-    return sketch.png()
+    return sketch
 
 
 def draw_flows(
@@ -130,10 +143,11 @@ def _draw_panel(
     points: Float32s,
     panel: tuple[int, int, int, int],
     backend: Backend,
+    most: int,
 ) -> None:
     left, bottom, width, height = panel
     labels = backend.from_host(side.labels)
-    raster = rasterize(points, {"clusters": labels}, width, height, backend)
+    raster = rasterize(points, {"clusters": labels}, width, height, backend, sketch.sheet.dot)
     painted = np.concatenate([np.array([NOISE], dtype=np.uint8), colours])
     fades, stripe = fade_table(side.marks), sketch.sheet.px(STRIPE)
     sketch.image(paint(raster, "clusters", painted, backend, fades, stripe), left, bottom)
@@ -141,14 +155,14 @@ def _draw_panel(
     across = min(max(2 * len(side.labels) ** (1 / 3), 16), 80)
     spots = densest_spots(points, labels, len(side.terms), width / across, backend)
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
-    draw_labels(sketch, _labels(side, colours, spots), panel, lift)
+    draw_labels(sketch, _labels(side, colours, spots, min(most, LABELS)), panel, lift)
 
 
-def _labels(side: MapSide, colours: UInt8s, spots: Float64s) -> list[Label]:
+def _labels(side: MapSide, colours: UInt8s, spots: Float64s, most: int) -> list[Label]:
     sizes = _sizes(side)
     dark = darkened(colours) if len(colours) else colours
     labels = []
-    for cluster in np.argsort(-sizes, kind="stable")[:LABELS]:
+    for cluster in np.argsort(-sizes, kind="stable")[:most]:
         x, y = spots[cluster]
         if np.isfinite(x) and sizes[cluster]:
             red, green, blue = (int(part) for part in dark[cluster])

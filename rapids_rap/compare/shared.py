@@ -50,7 +50,7 @@ class Side:
         """What to call each cluster: the label that people gave it, or else its top terms."""
         table = self.run.clusters
         known = dict(zip(table["cluster"], table["top_terms"], strict=True))
-        known |= self.run.labels_of("cluster")
+        known |= self.run.names_of("cluster")
         texts = [known.get(own) for own in self.ids.tolist()]
         return [text if isinstance(text, str) else "" for text in texts]
 

@@ -1,9 +1,10 @@
 """Is one run better than another, and by which figures: read from any figures with intervals.
 
 The rules, which the sentence repeats: a figure tells two runs apart only where its bootstrap
-intervals do not overlap; one without an interval is quoted and proves nothing; silhouette and the
-other figures that a run can win by being coarser never decide alone; figures measured on different
-texts are not compared.
+intervals do not overlap; one without an interval is quoted and proves nothing; retrieval on songs
+that no model has read, the recurrence of clusters on other songs, and the agreement of people who
+judged both decide, and nothing else does: not silhouette nor any figure that a run can win by being
+coarser, not the coherence of terms; figures measured on different texts are not compared.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rapids_rap.quality.figures import (
     Figure,
     all_figures,
     declared,
+    is_declared,
     top_figures,
 )
 
@@ -181,6 +183,7 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
         if not r.decides
         and r.winner in ("a", "b")
         and r.family not in (SILHOUETTE, TRAITS)
+        and is_declared(r.key)
         and not declared(r.key).may_decide
     ]
     apart = [r for r in rows if r.winner == "apart" and r.decides and r.a.value is not None]
@@ -193,7 +196,7 @@ def _asides(rows: Sequence[Contrast], names: Mapping[str, str]) -> list[str]:
         parts.append(f"{listed}; silhouette alone decides nothing.")
     if aside:
         listed = ", ".join(f"{r.key} is better in {names[r.winner]}" for r in aside)
-        parts.append(f"{listed}, which does not decide alone.")
+        parts.append(f"{listed}, which decides nothing.")
     if apart:
         listed = ", ".join(r.key for r in apart)
         parts.append(f"Measured on different texts, hence not compared: {listed}.")

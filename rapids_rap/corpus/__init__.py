@@ -23,6 +23,7 @@ LINE_KINDS = {  # i: whole numbers, n: whole numbers or none, t: text or none
     "weight": "i",
     "file": "t",
     "file_line": "i",
+    "year": "n",
 }
 DROPPED_KINDS = {"file": "t", "line": "i", "text": "t", "rule": "t", "decided_by": "t"}
 LINE_COLUMNS, DROPPED_COLUMNS = tuple(LINE_KINDS), tuple(DROPPED_KINDS)
@@ -51,10 +52,10 @@ class Corpus:
     """The lyrics after cleaning.
 
     lines: one row an occurrence, in reading order, with `LINE_COLUMNS`. `line_id` 0..n-1;
-    `artist`, `song`, `song_id` are null where unknown; `line_no` counts from 1 within the song
-    (the file, where there is no song); `stanza` counts from 0 within the song; `file_line` counts
-    from 1; `weight` is how many occurrences share the row's text. Where the unit is a stanza or a
-    song, a row joins its lines, `line_no` and `file_line` are its first line's, and one more
+    `artist`, `song`, `song_id`, `year` are null where unknown; `line_no` counts from 1 within the
+    song (the file, where there is no song); `stanza` counts from 0 within the song; `file_line`
+    counts from 1; `weight` is how many occurrences share the row's text. Where the unit is a stanza
+    or a song, a row joins its lines, `line_no` and `file_line` are its first line's, and one more
     column, `lines`, counts them.
     texts: the distinct `text_norm`, sorted by code point: position = `text_id`. Sorting makes every
     later stage independent of the order of the input.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapids_rap.config import InputConfig
-from rapids_rap.corpus.rows import wanted_columns
+from rapids_rap.corpus.columns import wanted_columns
 
 
 @dataclass(frozen=True)

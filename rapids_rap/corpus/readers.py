@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.columns import folder_values
 from rapids_rap.corpus.decode import decode
 from rapids_rap.corpus.markup import spells_out_breaks, unescape
 from rapids_rap.corpus.readers_columns import read_parquet, read_xlsx
@@ -14,8 +16,7 @@ from rapids_rap.corpus.readers_lrc import read_lrc
 from rapids_rap.corpus.readers_subtitles import is_subtitles, read_subtitles
 from rapids_rap.corpus.readers_table import header_delimiter, read_table
 from rapids_rap.corpus.readers_text import read_text
-from rapids_rap.corpus.rows import folder_values
-from rapids_rap.corpus.source import Group, Source, numbered_lines
+from rapids_rap.corpus.source import Source, numbered_lines
 from rapids_rap.errors import InputError, NoLyricsError
 
 _XML = re.compile(r"\s*(?:<\?xml|<tt[\s>]|<QrcInfos)", re.I)
@@ -106,7 +107,12 @@ def _name_by_folders(source: Source, folders: dict[str, str | None], config: Inp
     artist, title = folders.get(config.artist), folders.get(config.song)
     if artist or title:
         source.groups[:] = [
-            Group(group.artist or artist, group.title or title, group.is_song or bool(title))
+            replace(
+                group,
+                artist=group.artist or artist,
+                title=group.title or title,
+                is_song=group.is_song or bool(title),
+            )
             for group in source.groups
         ]
 

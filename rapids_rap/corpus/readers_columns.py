@@ -12,18 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.columns import look_for_names, require_text, wanted_columns
 from rapids_rap.corpus.headers import header_of, repeats
 from rapids_rap.corpus.printed_lists import lines_of_list
-from rapids_rap.corpus.rows import (
-    Row,
-    SetApart,
-    from_rows,
-    look_for_names,
-    name_of_number,
-    require_text,
-    row_of,
-    wanted_columns,
-)
+from rapids_rap.corpus.rows import Row, SetApart, from_rows, name_of_number, row_of
 from rapids_rap.corpus.source import Source
 from rapids_rap.corpus.workbooks import SheetFacts, facts_of, filled_down
 from rapids_rap.errors import CapabilityError, InputError, RapError
@@ -49,11 +41,14 @@ def read_parquet(
         present = [column for column in dict.fromkeys(wanted) if column in names]
         # Without Arrow's threads: after many damaged files they have been seen to abort the exit.
         table = file.read(columns=present, use_threads=False)
-        columns = [_column(table, column, name, textual=i == 0) for i, column in enumerate(wanted)]
+        columns = [
+            _column(table, column, name, textual=i == 0, dated=i >= len(wanted) - 2)
+            for i, column in enumerate(wanted)
+        ]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name}: can't be read as Parquet ({reason}).") from error
-    return from_rows("parquet", _parquet_rows(columns, name, config, folders))
+    return from_rows("parquet", _parquet_rows(columns, name, config, folders), name)
 
 
 def _parquet_rows(
@@ -80,8 +75,12 @@ def _text(cell: Any) -> str | None:
     return name_of_number(cell)
 
 
-def _column(table: pa.Table, column: str, name: str, *, textual: bool) -> list[Any]:
+def _column(
+    table: pa.Table, column: str, name: str, *, textual: bool, dated: bool = False
+) -> list[Any]:
     """A column's values, nulls if it is missing; a `textual` one may not hold numbers.
+
+    A `dated` one may hold dates and times.
 
     Text is a string in any of Arrow's layouts, bytes (Spark and Impala write UTF-8 without saying
     so), or a list of either, a line each.
@@ -93,10 +92,18 @@ def _column(table: pa.Table, column: str, name: str, *, textual: bool) -> list[A
     while pa.types.is_dictionary(kind) or (textual and _is_list(kind)):
         kind = kind.value_type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if dated and (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return [None if day is None else str(day) for day in _days(values)]
     if not _is_text(kind) and (textual or not is_number):
         raise InputError(f'{name}: column "{column}" must hold text, found {values.type}.')
     cells: list[Any] = values.to_pylist()
     return cells
+
+
+def _days(values: pa.ChunkedArray) -> list[date | None]:
+    """Dates and times as days; pandas would be needed for nanoseconds."""
+    days: list[date | None] = values.cast(pa.date32(), safe=False).to_pylist()
+    return days
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -145,7 +152,7 @@ def read_xlsx(
         for title in chosen
         for row in _sheet_rows(sheets[title], facts[title], name, config, folders, dates)
     )
-    source = from_rows("xlsx", rows)
+    source = from_rows("xlsx", rows, name)
     if dates:
         source.notes.append(
             "dates as names, which may be titles that the spreadsheet changed (type them as text): "

@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.columns import look_for_names, require_text, wanted_columns
 from rapids_rap.corpus.json_names import artists_from_keys
 from rapids_rap.corpus.json_songs import (
     Record,
@@ -30,17 +32,8 @@ from rapids_rap.corpus.json_songs import (
     songs_in,
     transposed,
 )
-from rapids_rap.corpus.rows import (
-    Row,
-    SetApart,
-    from_rows,
-    look_for_names,
-    name_of_number,
-    require_text,
-    row_of,
-    wanted_columns,
-)
-from rapids_rap.corpus.source import Group, Source, name_of
+from rapids_rap.corpus.rows import Row, SetApart, from_rows, name_of_number, row_of
+from rapids_rap.corpus.source import Source, name_of
 from rapids_rap.corpus.tags import name_of_file
 from rapids_rap.errors import InputError, NoLyricsError
 from rapids_rap.runs.files import listed
@@ -58,7 +51,7 @@ def read_json_lines(
     text: str, name: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Source:
     """JSON Lines, an object a line. Raises InputError where half of the lines can't be read."""
-    return from_rows("jsonl", _line_rows(text, name, config, folders))
+    return from_rows("jsonl", _line_rows(text, name, config, folders), name)
 
 
 def read_json(
@@ -70,7 +63,7 @@ def read_json(
     except (ValueError, RecursionError) as error:
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines[:10]):
-            return from_rows("jsonl", _line_rows(text, name, config, folders, foreign=True))
+            return from_rows("jsonl", _line_rows(text, name, config, folders, foreign=True), name)
         raise InputError(
             f"{name}: begins as JSON does but is not valid JSON ({error}); repair it, or give the "
             "lyrics as text."
@@ -90,7 +83,7 @@ def read_json(
         for number, one in numbered
         if isinstance(one, dict) or may_be_lyrics(one.value)
     )
-    source = from_rows("json", rows)
+    source = from_rows("json", rows, name)
     if artists:
         source.notes.append(f"the keys of its songs are taken for their artists: {listed(artists)}")
     silent = [
@@ -104,7 +97,7 @@ def read_json(
         artist, title = name_of_file(path)
         own = source.groups[0]
         if own.title is None and own.artist is None:
-            source.groups[0] = Group(artist, title, is_song=True)
+            source.groups[0] = replace(own, artist=artist, title=title, is_song=True)
     return source
 
 
@@ -183,8 +176,9 @@ def _row(
         require_text(list(record), where, config)
         raise InputError(f'{where}: no column named "{config.text}" for the lyrics.')
     lyrics = lyrics_of(record.get(keys.text), f'{where}: "{keys.text}"')
-    columns = (keys.artist, keys.title, *wanted_columns(config)[3:])
-    names = [_name(record, key, where) for key in columns]
+    *others, year, day = wanted_columns(config)[3:]
+    names = [_name(record, key, where) for key in (keys.artist, keys.title, *others)]
+    names += [_one_name(_plain(record.get(key)), key, where) for key in (year, day)]
     beside = _translation(record) if keys.text != config.text else ""
     translation = "\n".join(filter(None, (lyrics.translation, beside)))
     return row_of(number, [lyrics.text, *names], config, folders, translation)
@@ -218,6 +212,11 @@ def _one_name(value: Any, key: str, where: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f'{where}: "{key}" must be text or a number, found {kind_of(value)}.')
     return name_of_number(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value, if it is text or a number; platforms put objects of their own under `date`."""
+    return None if isinstance(value, dict | list | bool) else value
 
 
 def _refuse_surrogates(row: Row, where: str) -> None:

@@ -15,21 +15,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.columns import look_for_names, require_text
 from rapids_rap.corpus.headers import Header, header_of, repeats
 from rapids_rap.corpus.lone_quotes import LoneQuotes
 from rapids_rap.corpus.printed_lists import lines_of_list
-from rapids_rap.corpus.rows import (
-    Row,
-    SetApart,
-    from_rows,
-    look_for_names,
-    require_text,
-    row_of,
-)
-from rapids_rap.corpus.source import Group, Source
+from rapids_rap.corpus.rows import Row, SetApart, from_rows, row_of
+from rapids_rap.corpus.source import Source
 from rapids_rap.errors import InputError
 from rapids_rap.runs.cells import unescape_cell
 
@@ -52,7 +46,7 @@ def read_table(
     said: list[str] = []
     with _huge_cells():
         records = _tsv_records(text) if bare else _csv_records(text, name, config, said)
-        source = from_rows("tsv" if is_tsv else "csv", _rows(records, name, config, folders))
+        source = from_rows("tsv" if is_tsv else "csv", _rows(records, name, config, folders), name)
     source.notes += said
     _whole_titles(source)
     return source
@@ -292,6 +286,6 @@ def _whole_titles(source: Source) -> None:
     matches = [_FLOAT.fullmatch(title) for title in titles]
     if any(match and len(match[1]) > 2 for match in matches) and all(matches):
         source.groups[:] = [
-            Group(g.artist, g.title and g.title.removesuffix(".0"), g.is_song)
-            for g in source.groups
+            replace(group, title=group.title and group.title.removesuffix(".0"))
+            for group in source.groups
         ]

@@ -10,26 +10,25 @@ rows can't be read, the table is refused.
 from __future__ import annotations
 
 import base64
-import logging
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from urllib.parse import unquote
 
 from rapids_rap.config import InputConfig
+from rapids_rap.corpus.columns import DATE
 from rapids_rap.corpus.loose_stamps import with_usual_stamps
 from rapids_rap.corpus.markup import spells_out_breaks
 from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
 from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of, numbered_lines, visible
 from rapids_rap.corpus.stamps import unflattened
-from rapids_rap.errors import InputError, NoLyricsError
+from rapids_rap.corpus.years import YearCells
+from rapids_rap.errors import InputError
 from rapids_rap.runs.files import listed
 
-_SONG_ID, _STANZA, _LINE_NO = "song_id", "stanza", "line_no"
 # What programs write for a missing cell: databases, Excel and pandas something that is no word ...
 _MISSING = frozenset(("\\N", "#N/A", "#NA", "<NA>", "<na>", "#N/A N/A", "#NULL!"))
 # ... and pandas, R and SQL what may be somebody's name, or a whole line of a song.
@@ -43,8 +42,6 @@ _CODE = re.compile(
 )
 _EXACT = 2**53  # a float beyond this is no whole number that anybody wrote
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -57,6 +54,8 @@ class Row:
     song_id: str | None = None
     stanza: str | None = None
     line_no: str | None = None
+    year: str | None = None
+    year_column: str = ""
     translation: str = ""
 
 
@@ -69,11 +68,6 @@ class SetApart:
     why: str = ""
 
 
-def wanted_columns(config: InputConfig) -> tuple[str, ...]:
-    """The columns of a `Row`'s text, artist, title, song_id, stanza and line_no."""
-    return (config.text, config.artist, config.song, _SONG_ID, _STANZA, _LINE_NO)
-
-
 def row_of(
     line: int,
     cells: Sequence[str | None],
@@ -82,13 +76,15 @@ def row_of(
     translation: str = "",
 ) -> Row:
     """The row whose cells are in the order of `wanted_columns`; folders name what cells do not."""
-    artist, title, song_id, stanza, line_no = map(cell_name, cells[1:])
+    artist, title, song_id, stanza, line_no, year, day = map(cell_name, cells[1:])
     if song_id is not None and song_id.endswith(".0"):
         song_id = song_id.removesuffix(".0")
     artist = artist or folders.get(config.artist)
     title = title or folders.get(config.song)
+    named = DATE if year is None and day is not None else config.year
+    year = year or day or (folders.get(config.year) if config.year else None)
     text = cells[0] or ""
-    return Row(line, text, artist, title, song_id, stanza, line_no, translation)
+    return Row(line, text, artist, title, song_id, stanza, line_no, year, named, translation)
 
 
 def cell_name(cell: str | None) -> str | None:
@@ -102,6 +98,8 @@ class _Table:
     """What is known of the rows so far."""
 
     source: Source
+    years: YearCells
+    reissued: dict[str, None] = field(default_factory=dict)
     known: dict[tuple[str | None, ...], int] = field(default_factory=dict)
     seen: dict[tuple[str | None, ...], int] = field(default_factory=dict)
     owner: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
@@ -134,9 +132,12 @@ class _Table:
             counts[value] = counts.get(value, 0) + 1
 
 
-def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
-    """The lines of all rows, in their order. Raises InputError where half of them are broken."""
-    table = _Table(Source(kind))
+def from_rows(kind: str, rows: Iterable[Row | SetApart], name: str) -> Source:
+    """The lines of all rows, in their order; name: of the file.
+
+    Raises InputError where half of them are broken, and for what is no year in a column named so.
+    """
+    table = _Table(Source(kind), YearCells(name))
     read, broken, first = 0, 0, ""
     for row in rows:
         if isinstance(row, Row):
@@ -154,6 +155,18 @@ def from_rows(kind: str, rows: Iterable[Row | SetApart]) -> Source:
     return table.source
 
 
+def _say_years(table: _Table) -> None:
+    """Note which songs have several, and which cells have none."""
+    if table.reissued:
+        which = listed([title[:40] for title in table.reissued])
+        table.source.notes.append(f"songs with several years, the earliest taken: {which}")
+    for column, (count, first) in table.years.odd.items():
+        table.source.notes.append(
+            f'column "{column}", cells that are no year, so that none is known: {count:,} '
+            f"({first}); --set input.year=NAME names another column, an empty NAME none"
+        )
+
+
 def _say(table: _Table) -> None:
     """Note what was decided about the rows as a whole."""
     for found, words in (
@@ -169,6 +182,7 @@ def _say(table: _Table) -> None:
             "no artist, and titles that come back after other songs, each taken for one song: "
             f"{which}"
         )
+    _say_years(table)
     for column, counts in table.doubtful.items():
         said = ", ".join(f'"{value}" {count:,} times' for value, count in counts.items())
         table.source.notes.append(
@@ -279,9 +293,11 @@ def _add_lrc(table: _Table, lines: Sequence[tuple[int, str]], group: int) -> Non
     source, songs = table.source, read_lrc(lines, PurePath())
     own = source.groups[group]
     tags = songs.groups[0]
-    source.groups[group] = Group(own.artist or tags.artist, own.title or tags.title, is_song=True)
+    source.groups[group] = replace(
+        own, artist=own.artist or tags.artist, title=own.title or tags.title, is_song=True
+    )
     place = [group, *range(len(source.groups), len(source.groups) + len(songs.groups) - 1)]
-    source.groups += songs.groups[1:]
+    source.groups += [replace(song, year=own.year) for song in songs.groups[1:]]
     source.second |= {len(source.text) + position for position in songs.second}
     source.notes += songs.notes
     for i, text in enumerate(songs.text):
@@ -293,6 +309,7 @@ def _add_lrc(table: _Table, lines: Sequence[tuple[int, str]], group: int) -> Non
 def _group(row: Row, many: bool, table: _Table) -> int:
     """The group of a row: a known song or a new one."""
     is_song = row.song_id is not None or row.title is not None or many
+    year = table.years.read(row.line, row.year, row.year_column)
     key: tuple[str | None, ...] = ("rows", table.key(row.artist), table.key(row.title))
     if row.song_id is not None:
         key = _numbered_song(row, table)
@@ -302,10 +319,19 @@ def _group(row: Row, many: bool, table: _Table) -> int:
         key = (*key, str(table.sheet))
         if key in table.known and table.last[0] != table.known[key]:
             table.again[row.title] = None
+    if not is_song:
+        key = (*key, str(year))  # a song has one year; lines of no song have each their own
     if key not in table.known:
         table.known[key] = len(table.source.groups)
-        table.source.groups.append(Group(row.artist, row.title, is_song))
-    return table.known[key]
+        table.source.groups.append(Group(row.artist, row.title, is_song, year))
+    group = table.known[key]
+    known = table.source.groups[group]
+    if year is not None and year != known.year:
+        if known.year is not None:
+            table.reissued[known.title or f"song_id {row.song_id}"] = None
+        earliest = min(year, known.year or year)
+        table.source.groups[group] = replace(known, year=earliest)
+    return group
 
 
 def _numbered_song(row: Row, table: _Table) -> tuple[str | None, ...]:
@@ -335,55 +361,3 @@ def name_of_number(value: float) -> str | None:
     if not math.isfinite(value):
         return None
     return str(int(value)) if value.is_integer() and abs(value) < _EXACT else str(value)
-
-
-def require_text(names: Sequence[str], name: str, config: InputConfig) -> None:
-    """Raises InputError where no column, or more than one, is called as the lyrics are."""
-    if list(names).count(config.text) == 1:
-        return
-    problem = "two columns" if config.text in names else "no column"
-    has = ", ".join(f'"{column[:40]}"' for column in list(names)[:12]) or "none"
-    kind = InputError if config.text in names else NoLyricsError
-    raise kind(
-        f'{name}: {problem} named "{config.text}" for the lyrics; it has {has}. '
-        f"Say which one it is: --set input.text=NAME"
-    )
-
-
-def look_for_names(
-    names: Sequence[str], name: str, config: InputConfig, folders: Sequence[str] = ()
-) -> None:
-    """Refuse a column that was asked for and isn't there; say what is not read otherwise.
-
-    folders: the names that folders called `NAME=VALUE` give.
-    """
-    usual, read = InputConfig(), set(wanted_columns(config))
-    others = [f'"{column}"' for column in names if column not in read]
-    for key in ("artist", "song"):
-        wanted = getattr(config, key)
-        if wanted in names or wanted in folders:
-            continue
-        if wanted != getattr(usual, key):
-            raise InputError(
-                f'{name}: has no column "{wanted}", which input.{key} names; it has '
-                f"{', '.join(names)}."
-            )
-        if others:
-            log.warning(
-                '%s: no column "%s"; if one of %s is it, say so: --set input.%s=NAME',
-                name,
-                wanted,
-                ", ".join(others[:12]),
-                key,
-            )
-
-
-def folder_values(path: PurePath) -> dict[str, str | None]:
-    """What folders called `NAME=VALUE` say of all rows below them, as Hive and Spark write them."""
-    values: dict[str, str | None] = {}
-    for part in path.parts[:-1]:
-        key, sign, value = part.partition("=")
-        if sign and key:
-            missing = value == "__HIVE_DEFAULT_PARTITION__"
-            values[key] = None if missing else name_of(unquote(value))
-    return values

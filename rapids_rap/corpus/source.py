@@ -32,11 +32,15 @@ class Mark(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Lines that belong together: a song, or (`is_song` False) lines of which no song is known."""
+    """Lines that belong together: a song, or (`is_song` False) lines of which no song is known.
+
+    year: of release, None where nothing says it.
+    """
 
     artist: str | None
     title: str | None
     is_song: bool
+    year: int | None = None
 
 
 @dataclass

@@ -65,6 +65,7 @@ def make_units(
             "weight": np.bincount(text_id, minlength=len(texts)).astype(np.int64)[text_id],
             "file": pd.array([kept.file[i] for i in first.tolist()], dtype="str"),
             "file_line": kept.file_line[first],
+            "year": _years(group, kept.names),
         },
         columns=list(LINE_COLUMNS),
     )
@@ -101,6 +102,12 @@ def _members(
         units.setdefault(key, []).append(i)
     members = list(units.values())
     return np.asarray([rows[0] for rows in members], dtype=np.int64), members
+
+
+def _years(group: Int64s, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:
+    """The year of each row's song, null where nothing says it."""
+    years = np.asarray([names[g].year or 0 for g in group.tolist()], dtype=np.int64)
+    return pd.arrays.IntegerArray(years, years == 0)
 
 
 def _song_ids(group: Int64s, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:

@@ -58,8 +58,7 @@ def varlen_attention(
     _refuse_variants(attention_mask, others)
     longest = query.shape[2] if max_length_q is None else int(max_length_q)
     longest_key = longest if max_length_k is None else int(max_length_k)
-    if sliding_window is not None and sliding_window < longest_key:
-        raise ValueError(f"a sliding window of {sliding_window} tokens is shorter than the texts")
+    _refuse_window(sliding_window, longest_key)
     causal = bool(module.is_causal)
     if query.shape[0] > 1:
         return _dense(query, key, value, scaling, causal).transpose(1, 2), None
@@ -105,10 +104,8 @@ def path_attention(
         return varlen_attention(
             module, query, key, value, attention_mask, scaling, sliding_window, **others
         )
-    longest = int(others["max_length_k"])
     _refuse_variants(attention_mask, others)
-    if sliding_window is not None and sliding_window < longest:
-        raise ValueError(f"a sliding window of {sliding_window} tokens is shorter than the texts")
+    _refuse_window(sliding_window, int(others["max_length_k"]))
     if not module.is_causal or query.dtype != torch.float32 or value.shape != key.shape:
         raise ValueError("tries are for float32 models that look back only, keys as wide as values")
     from rapids_rap.backend.path_attention import attend_paths  # numba takes a while to import
@@ -131,6 +128,11 @@ def _dense(
         is_causal=causal and query.shape[2] > 1,
         enable_gqa=query.shape[1] != key.shape[1],
     )
+
+
+def _refuse_window(sliding_window: int | None, longest: int) -> None:
+    if sliding_window is not None and sliding_window < longest:
+        raise ValueError(f"a sliding window of {sliding_window} tokens is shorter than the texts")
 
 
 def _refuse_variants(attention_mask: torch.Tensor | None, others: dict[str, Any]) -> None:

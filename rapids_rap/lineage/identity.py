@@ -8,7 +8,7 @@ and `publish` writes them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Names:
     clusters: (K,) id of each cluster. themes: (T,) id of each theme. cluster_labels, theme_labels:
     what people named those that are alive tonight, by id. cluster_colours, theme_colours: of the
     earlier night, by id. record: the manifest's `identity`, None where the run inherits nothing.
+    named_by: who named what, and when, by kind and id, where that is known. earlier_names: the rows
+    of the earlier night's names.csv whose names a model gave.
     """
 
     clusters: Int64s
@@ -42,6 +44,8 @@ class Names:
     cluster_colours: Colours
     theme_colours: Colours
     record: Mapping[str, Any] | None
+    named_by: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    earlier_names: pd.DataFrame | None = None
 
     def public(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table whose columns cluster, cluster_raw and theme hold ids, -1 still none.
@@ -131,7 +135,14 @@ def _names(heritage: Heritage, clusters: Matching, themes: Matching) -> Names:
         _colours(colours.get("clusters", {})),
         _colours(colours.get("themes", {})),
         record,
+        earlier_names=_models_names(heritage),
     )
+
+
+def _models_names(heritage: Heritage) -> pd.DataFrame | None:
+    """A cluster that is there again keeps the name that a model gave it."""
+    table = None if heritage.run is None else heritage.run.names
+    return None if table is None else table[table["source"] == "model"]
 
 
 def _colours(table: Mapping[str, Sequence[int]]) -> Colours:

@@ -61,7 +61,14 @@ class Page:
 
 
 def render_map(page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: float = 0.0) -> bytes:
-    """A map as PNG bytes: the panel's image with its text around and on it.
+    """A map as PNG bytes: the panel's image with its text around and on it; see `sketch_map`."""
+    return sketch_map(page, panel, sheet, face, lift).png()
+
+
+def sketch_map(
+    page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: float = 0.0
+) -> Sketch:
+    """The same, not yet bytes.
 
     lift: pixels that a label keeps above its spot, so that few points are not covered by it.
     """
@@ -81,12 +88,12 @@ def render_map(page: Page, panel: UInt8s, sheet: Sheet, face: Typeface, lift: fl
         (sheet.panel_left, sheet.panel_bottom, sheet.panel_width, sheet.panel_height),
         lift,
     )
-    return sketch.png()
+    return sketch
 
 
 def _legend_heading(sketch: Sketch, title: tuple[str, str]) -> float:
     sheet = sketch.sheet
-    top = sheet.height - sheet.px(230)
+    top = sheet.height - sheet.px(sheet.header + 34)
     sketch.text(title[0], sheet.legend_left, top, 34, weight=1.0)
     room = sheet.width - sheet.legend_left - sheet.px(24)
     sketch.text(sketch.fitted(title[1], 24, room), sheet.legend_left, top - sheet.px(40), 24, GREY)
@@ -190,7 +197,14 @@ class Bar:
 def render_bars(
     page: Page, bars: Sequence[Bar], marks: Sequence[str], sheet: Sheet, face: Typeface
 ) -> bytes:
-    """Horizontal stacked bars as PNG bytes, one for each `Bar`, the first set apart from the rest.
+    """Horizontal stacked bars as PNG bytes; see `sketch_bars`."""
+    return sketch_bars(page, bars, marks, sheet, face).png()
+
+
+def sketch_bars(
+    page: Page, bars: Sequence[Bar], marks: Sequence[str], sheet: Sheet, face: Typeface
+) -> Sketch:
+    """Horizontal stacked bars, one for each `Bar`, the first set apart from the rest.
 
     The colours and names of the segments are `page.entries`; `marks` are written into segments
     that are wide enough.
@@ -201,7 +215,7 @@ def render_bars(
     _draw_legend(sketch, page, top)
     left = sheet.panel_left + sheet.px(330)
     width = sheet.panel_left + sheet.panel_width - left
-    bottom, ceiling = sheet.panel_bottom + sheet.px(60), sheet.height - sheet.px(196)
+    bottom, ceiling = sheet.panel_bottom + sheet.px(60), sheet.height - sheet.px(sheet.header)
     for quarter in range(5):
         x = left + quarter * width / 4
         sketch.line((x, bottom - sheet.px(12)), (x, ceiling), FAINT, behind=True)
@@ -210,7 +224,7 @@ def render_bars(
     for row, bar in enumerate(bars):
         y = ceiling - (row + 1 + (0.5 if row else 0)) * step
         _draw_bar(sketch, bar, (left, y, width, step), page.entries, marks)
-    return sketch.png()
+    return sketch
 
 
 def _draw_bar(

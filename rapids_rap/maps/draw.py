@@ -53,7 +53,7 @@ def draw_maps(
     the font can't be had.
     """
     sheet = Sheet(config.width, config.height)
-    face = load_typeface(config, _texts(view, config))
+    face = load_typeface(config, shown_texts(view, config))
     width, height = sheet.panel_width, sheet.panel_height
     pixels, outside = to_pixels(view.xy, width, height)
     groups = text_groups(view)
@@ -80,7 +80,7 @@ def draw_maps(
     )
 
 
-def _texts(view: MapData, config: MapsConfig) -> list[str]:
+def shown_texts(view: MapData, config: MapsConfig) -> list[str]:
     """Every string that comes from the lyrics or the user."""
     texts = [
         *view.category_names,

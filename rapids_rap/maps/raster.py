@@ -72,15 +72,21 @@ def to_pixels(xy: Array, width: int, height: int) -> tuple[Array, int]:
 
 
 def rasterize(
-    pixels: Array, groups: Mapping[str, Array], width: int, height: int, backend: Backend
+    pixels: Array,
+    groups: Mapping[str, Array],
+    width: int,
+    height: int,
+    backend: Backend,
+    least: int = 0,
 ) -> Raster:
     """Aggregates points (n, 2), each a disc, in one pass; `groups`: (n,) int64 by layer, -1 none.
 
-    Few points, or many in few places, get large discs; where they fill the picture, pixels.
+    Few points, or many in few places, get large discs; where they fill the picture, pixels, or
+    discs of the radius `least`, as far as memory allows.
     """
     xp = backend.xp
     n = int(pixels.shape[0])
-    radius = disc_radius(_occupied(pixels, width), width, height)
+    radius = max(disc_radius(_occupied(pixels, width), width, height), least)
     while radius and n * len(disc(radius)) > _MOST_ROWS:
         radius -= 1
     offsets = backend.from_host(disc(radius))

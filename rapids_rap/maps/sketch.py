@@ -7,13 +7,17 @@ Sizes are those of a 2400 x 1800 design and scaled with the picture. No pyplot, 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
@@ -22,9 +26,10 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 from PIL import Image as Pillow
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rapids_rap.arrays import UInt8s
-from rapids_rap.maps.fonts import Typeface
+from rapids_rap.maps.fonts import Typeface, visible
 from rapids_rap.maps.marks import FADES, STRIPE, Mark
 from rapids_rap.maps.palette import INK, Colour, faded
 
@@ -32,20 +37,32 @@ Align = Literal["left", "center", "right"]
 GREY = (110, 110, 110)
 FAINT = (200, 200, 200)
 PRINT_DPI = 300
+_DESCRIPTION = 270  # the tag of TIFF
+_SIZE = re.compile(r'width="[0-9.]+pt" height="[0-9.]+pt"')
 PIXELS = IdentityTransform()  # places are given in pixels of the figure
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The geometry of a picture in pixels: header, panel on the left, legend on the right."""
+    """The geometry of a picture in pixels: header, panel on the left, legend on the right.
+
+    unit: pixels of a length of the 2400 x 1800 design; 0: as many as fit. header, footer, legend:
+    room above the panel, below it and right of it, in the design's lengths. dot: the least radius
+    of a point's disc in pixels, for a pixel of print is too small to be seen.
+    """
 
     width: int
     height: int
+    unit: float = 0.0
+    header: int = 196
+    footer: int = 84
+    legend: int = 560
+    dot: int = 0
 
     @property
     def scale(self) -> float:
-        """1.0 at 2400 x 1800."""
-        return min(self.width / 2400, self.height / 1800)
+        """1.0 at 2400 x 1800, where `unit` says nothing else."""
+        return self.unit or min(self.width / 2400, self.height / 1800)
 
     def px(self, size: float) -> int:
         """A length of the 2400 x 1800 design in this picture's pixels."""
@@ -59,17 +76,17 @@ class Sheet:
     @property
     def panel_bottom(self) -> int:
         """Bottom edge of the panel, from below."""
-        return self.px(84)
+        return self.px(self.footer)
 
     @property
     def panel_width(self) -> int:
         """Width of the image that the panel holds."""
-        return self.width - self.panel_left - self.px(560)
+        return self.width - self.panel_left - self.px(self.legend)
 
     @property
     def panel_height(self) -> int:
         """Height of the image that the panel holds."""
-        return self.height - self.panel_bottom - self.px(196)
+        return self.height - self.panel_bottom - self.px(self.header)
 
     @property
     def legend_left(self) -> int:
@@ -87,8 +104,13 @@ class Sketch:
         self.canvas = FigureCanvasAgg(self.figure)
 
     def heading(self, title: tuple[str, str], subtitle: str, footnote: str) -> None:
-        """Title in two languages, the line of facts under it, and the note at the foot."""
+        """Title in two languages, the line of facts under it, and the note at the foot.
+
+        Nothing where the title is empty: in print a caption says it.
+        """
         sheet = self.sheet
+        if not title[0]:
+            return
         left, top = sheet.panel_left, sheet.height
         first = self.text(title[0], left, top - sheet.px(84), 54, weight=1.6)
         room = sheet.width - 2 * left - first - sheet.px(28)
@@ -274,11 +296,44 @@ class Sketch:
 
     def png(self) -> bytes:
         """The picture as PNG bytes without any metadata that changes between days or versions."""
-        self.canvas.draw()
-        rgb = np.ascontiguousarray(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
         buffer = io.BytesIO()
-        Pillow.fromarray(rgb).save(buffer, "PNG", compress_level=4, dpi=(PRINT_DPI, PRINT_DPI))
+        image = Pillow.fromarray(self._pixels())
+        image.save(buffer, "PNG", compress_level=4, dpi=(PRINT_DPI, PRINT_DPI))
         return buffer.getvalue()
+
+    def tiff(self, dpi: int, description: str) -> bytes:
+        """The picture as TIFF bytes for print, compressed without loss; description: UTF-8."""
+        tags = ImageFileDirectory_v2()
+        tags[_DESCRIPTION] = visible(description).encode("utf-8", "replace")
+        buffer = io.BytesIO()
+        image = Pillow.fromarray(self._pixels())
+        image.save(buffer, "TIFF", compression="tiff_lzw", dpi=(dpi, dpi), tiffinfo=tags)
+        return buffer.getvalue()
+
+    def svg(self, millimetres: float, title: str, description: str) -> bytes:
+        """The picture as SVG bytes, so wide in print: text as outlines, so that no font is missing.
+
+        title and description are what a screen reader says of it.
+        """
+        buffer = io.StringIO()
+        with rc_context({"svg.hashsalt": "rapids-rap", "svg.fonttype": "path"}):
+            canvas = FigureCanvasSVG(self.figure)
+            canvas.print_svg(buffer, metadata={"Date": None, "Creator": "rapids-rap"})
+        self.canvas = FigureCanvasAgg(self.figure)
+        title, description = visible(title), visible(description)
+        high = millimetres * self.sheet.height / self.sheet.width
+        size = f'width="{millimetres:g}mm" height="{high:g}mm"'
+        said = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+        text = _SIZE.sub(lambda _: size, buffer.getvalue(), count=1)
+        named = f'<svg role="img" aria-label={quoteattr(description)}'
+        head, _, rest = text.partition("<svg")
+        start, end, body = rest.partition(">")
+        return f"{head}{named}{start}{end}\n {said}{body}".encode("utf-8", "replace")
+
+    def _pixels(self) -> UInt8s:
+        """(height, width, 3) of the picture, top row first."""
+        self.canvas.draw()
+        return np.ascontiguousarray(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
 
     def _text(self, text: str, x: float, y: float, size: float, colour: Colour) -> Text:
         return Text(

@@ -41,8 +41,10 @@ class Declaration:
 
     chinese, explained: its name and the question it answers, in Chinese. unit: of its value.
     lower_is_better: and not higher. ideal: its baseline is the best there is, so that nothing beats
-    it. may_decide: whether it may say that one run is better; figures that fewer and rounder
-    clusters, or whitening by its very definition, improve may not. watched: from night to night.
+    it. may_decide: whether it may say that one run is better. Three kinds may: retrieval on songs
+    that no model has read, the recurrence of clusters on other songs, and people's agreement.
+    What fewer and rounder clusters, a lexicon, or whitening by its very definition improve may not.
+    watched: from night to night.
     memorised: measures memory on songs that a model was trained on. of_clusters: it may decide, and
     clusters that are not there again could win by it. family: of figures that are read alike.
     reading: a note that always stands beside it.
@@ -54,7 +56,7 @@ class Declaration:
     unit: str = ""
     lower_is_better: bool = False
     ideal: bool = False
-    may_decide: bool = True
+    may_decide: bool = False
     watched: bool = False
     memorised: bool = False
     of_clusters: bool = False
@@ -73,7 +75,6 @@ DECLARATIONS = (
         chinese="聚类依据意义还是形式",
         explained="聚类与情感词类别的关系，减去它与最强的一项形式的关系；高于 0 为依据意义。",
         unit="adjusted mutual information",
-        may_decide=False,
         watched=True,
     ),
     *(
@@ -84,10 +85,8 @@ DECLARATIONS = (
             unit="adjusted mutual information",
             lower_is_better=lower,
             ideal=lower,  # of form and origin no value is better than another by itself
-            may_decide=not lower,
             watched=not lower,
             memorised=memorised,
-            of_clusters=not lower,
             family=TRAITS if lower else "",
         )
         for key, chinese, lower, memorised in (
@@ -108,7 +107,6 @@ DECLARATIONS = (
         chinese="轮廓系数（余弦，向量）",
         explained="各行与本聚类是否比与最近的其他聚类更相像？",
         unit="-1 to 1",
-        may_decide=False,
         watched=True,
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
@@ -118,7 +116,6 @@ DECLARATIONS = (
         chinese="轮廓系数（欧氏，地图）",
         explained="在读者所见的地图上，聚类是否彼此分开？",
         unit="-1 to 1",
-        may_decide=False,
         watched=True,
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
@@ -129,13 +126,11 @@ DECLARATIONS = (
         explained="聚类内部是否稠密、之间是否空疏，不论形状（−1 至 1）。",
         unit="-1 to 1",
         watched=True,
-        of_clusters=True,
     ),
     Declaration(
         key="dbcv_layout",
         chinese="基于密度的有效性（地图）",
         unit="-1 to 1",
-        of_clusters=True,
     ),
     Declaration(
         key="trustworthiness",
@@ -149,15 +144,14 @@ DECLARATIONS = (
         chinese="代表词多样性",
         explained="各聚类代表词中互不相同者的比例；高本身不是优点。",
         unit="share",
-        may_decide=False,
         watched=True,
     ),
     Declaration(
         key="npmi_coherence",
         chinese="代表词一致性 NPMI",
+        # People's judgement does not follow it (ProxAnn, ACL 2025): quoted, and decides nothing.
         explained="同一聚类的代表词是否出现在同一行（−1 至 1）？",
         unit="-1 to 1",
-        may_decide=False,  # it does not follow people's judgement (ProxAnn, ACL 2025)
         watched=True,
     ),
     Declaration(
@@ -165,13 +159,13 @@ DECLARATIONS = (
         chinese="代表词中的虚词",
         unit="share",
         lower_is_better=True,
-        may_decide=False,
     ),
     Declaration(
         key="stability",
         chinese="稳定性",
         explained="对歌曲重抽样后，聚类是否再现？",
         unit="0 to 1",
+        may_decide=True,
         watched=True,
     ),
     *(
@@ -197,6 +191,7 @@ DECLARATIONS = (
         key="next_line_cluster",
         chinese="相邻行同聚类",
         unit="Cohen's kappa",
+        may_decide=True,
         memorised=True,
         of_clusters=True,
     ),
@@ -205,6 +200,7 @@ DECLARATIONS = (
         chinese="下一行检索",
         explained="能否由一行找到它的下一行？",
         unit="mean reciprocal rank",
+        may_decide=True,
         watched=True,
         memorised=True,
     ),
@@ -212,12 +208,14 @@ DECLARATIONS = (
         key="held_out_next_line",
         chinese="留出歌曲的下一行检索",
         unit="mean reciprocal rank",
+        may_decide=True,
     ),
     Declaration(
         key="same_song_retrieval",
         chinese="同曲检索",
         explained="能否由一行找到同一首歌的其他行？",
         unit="mean reciprocal rank",
+        may_decide=True,
         watched=True,
         memorised=True,
     ),
@@ -226,6 +224,7 @@ DECLARATIONS = (
         chinese="歌手检索",
         explained="能否由一首歌找到它的歌手？",
         unit="macro mean reciprocal rank",
+        may_decide=True,
         watched=True,
         memorised=True,
     ),
@@ -235,7 +234,6 @@ DECLARATIONS = (
         explained="相关文本的向量有多近（越低越好）。",
         unit="squared distance",
         lower_is_better=True,
-        may_decide=False,
         watched=True,
         memorised=True,
     ),
@@ -246,7 +244,6 @@ DECLARATIONS = (
         unit="log potential",
         lower_is_better=True,
         ideal=True,
-        may_decide=False,
         watched=True,
     ),
     Declaration(
@@ -256,14 +253,12 @@ DECLARATIONS = (
         unit="cosine",
         lower_is_better=True,
         ideal=True,
-        may_decide=False,
         watched=True,
     ),
     Declaration(
         key=f"{RECURRING}coverage",
         chinese="再现的聚类的覆盖率",
         unit="share",
-        may_decide=False,  # one cluster of everything would win
     ),
     # Of the benchmarks' scorer alone.
     Declaration(key="coverage", chinese="覆盖率", unit="share"),
@@ -271,7 +266,6 @@ DECLARATIONS = (
         key="silhouette_map",
         chinese="轮廓系数（欧氏，地图）",
         unit="-1 to 1",
-        may_decide=False,
         family=SILHOUETTE,
         reading=_SILHOUETTE_READING,
     ),
@@ -284,7 +278,8 @@ def declared(key: str) -> Declaration:
 
     A figure of the clusters that recur, `recurring.KEY`, is what KEY is, of these. Of one that this
     version does not know: its key for a name; a `silhouette_of_stanzas` is read as
-    every silhouette, an `alignment_of_songs` as the alignment, any other as higher is better.
+    every silhouette, an `alignment_of_songs` as the alignment, any other as higher is better, and
+    deciding nothing.
     """
     if key.startswith(RECURRING) and key not in _BY_KEY:
         own = declared(key.removeprefix(RECURRING))
@@ -295,6 +290,12 @@ def declared(key: str) -> Declaration:
     kin = next((one for one in DECLARATIONS if last.startswith(one.family or one.key)), None)
     kin = kin or Declaration(key=last, chinese="")
     return replace(kin, key=last, chinese=last.replace("_", " "), explained="", ideal=False)
+
+
+def is_declared(key: str) -> bool:
+    """Whether this version knows a figure, `section.figure`, `figure` or `recurring.figure`."""
+    own = key.removeprefix(RECURRING)
+    return not {key, own, own.rpartition(".")[2]}.isdisjoint(_BY_KEY)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
     of_cluster = run.clusters.loc[run.clusters["cluster"] >= 0, "theme"].to_numpy(np.int64)
     theme_ids = _ids(run.themes, "theme")
     categories, category = _categories(run)
-    short, given = top_terms(run.cluster_terms, "cluster", MAP_TERMS), run.labels_of("cluster")
+    short, given = top_terms(run.cluster_terms, "cluster", MAP_TERMS), run.names_of("cluster")
     doubts = find_doubts(run.clusters, run.manifest)
     colours = run.manifest.get("colours", {})
     return MapData(

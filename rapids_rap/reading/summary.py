@@ -14,6 +14,7 @@ from rapids_rap.runs.shape import Kind, check_table
 from rapids_rap.tables.artists import lift_interval
 from rapids_rap.tables.doubts import ASK, Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed
+from rapids_rap.tables.names import name_said, names_said, rows_of
 from rapids_rap.tables.people import people_said
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
@@ -31,17 +32,34 @@ def summarize(run: Run, cluster: int | None = None) -> list[str | pd.DataFrame]:
 def export_lines(run: Run, cluster: int | None, form: Form) -> bytes:
     """lines.parquet, or one cluster's rows of it, as the bytes of a file; see `table_bytes`.
 
-    Each line has its cluster's `stability_class`, null where that was not computed.
+    Each line has its cluster's `stability_class`, null where that was not computed, and its `name`
+    where people or a model gave one, with `name_source`.
     """
     known = run.clusters.set_index("cluster")
     lines = run.lines
     if "stability_class" in known:
         classes = known["stability_class"].replace("", None)
         lines = lines.assign(stability_class=lines["cluster"].map(classes).astype("str"))
+    lines = _with_names(run, lines)
     if cluster is not None:
         _check_cluster(run, cluster)
         lines = lines[lines["cluster"] == cluster]
     return table_bytes(lines, form)
+
+
+def _with_names(run: Run, lines: pd.DataFrame) -> pd.DataFrame:
+    names = run.names_of("cluster")
+    if not names:
+        return lines
+    people = run.labels_of("cluster")
+    if run.names is not None:
+        own = run.names[(run.names["kind"] == "cluster") & (run.names["source"] == "person")]
+        people |= dict(zip(own["id"].tolist(), own["name"].tolist(), strict=True))
+    sources = {own: "person" if own in people else "model" for own in names}
+    return lines.assign(
+        name=lines["cluster"].map(names).astype("str"),
+        name_source=lines["cluster"].map(sources).astype("str"),
+    )
 
 
 def table_bytes(table: pd.DataFrame, form: Form) -> bytes:
@@ -79,13 +97,14 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         "suggested_label",
         "top_terms",
     ]
-    clusters, labels = run.clusters, run.labels_of("cluster")
+    clusters, labels = run.clusters, run.names_of("cluster")
     if labels:
         clusters = clusters.assign(label=[labels.get(own, "") for own in clusters["cluster"]])
     table = clusters.loc[:, [c for c in columns if c in clusters.columns]]
     again_there = again(run.quality, clusters, run.manifest)[1]
     people = people_said(run.quality)
-    said = [sentence for sentence in (*sentences, again_there, people) if sentence]
+    names = names_said(run.manifest)[1:]
+    said = [sentence for sentence in (*sentences, again_there, people, *names) if sentence]
     table = _with_doubts(table, clusters, find_doubts(clusters, run.manifest))
     blocks: list[str | pd.DataFrame] = [head, *said, table.head(CLUSTERS_SHOWN)]
     if len(table) > CLUSTERS_SHOWN:
@@ -118,13 +137,15 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
     check_table(run.path / "clusters.csv", run.clusters, needed)
     row = run.clusters[run.clusters["cluster"] == cluster].iloc[0]
     name = "noise" if cluster == -1 else f"cluster {cluster}"
-    label = run.labels_of("cluster").get(cluster)
+    label = run.names_of("cluster").get(cluster)
     path = path_said(row.get("path"), members(run.tree), _theme_labels(run))[1]
     doubts = find_doubts(run.clusters, run.manifest)
     name += f" ({label})" if label else ""
+    called = _named(run, cluster)
     blocks: list[str | pd.DataFrame] = [
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
+        *called,
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
         *([f"Path: {path}"] if path else []),
         *clear_traits(run.cluster_traits).get(cluster, ()),
@@ -138,6 +159,17 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
             part = table[table["cluster"] == cluster].drop(columns="cluster").head(15)
             blocks += [title, part] if len(part) else []
     return blocks
+
+
+def _named(run: Run, cluster: int) -> list[str]:
+    """Who named it, how the name fared, and what stands beside it."""
+    rows = [] if run.names is None else rows_of(run.names)
+    own = next((r for r in rows if r["kind"] == "cluster" and r["id"] == cluster), None)
+    if own is None or (own["source"] == "terms" and not own["note"]):
+        return []
+    said = f"Name: {own['name']}" + (f" ({own['gloss']})" if own["gloss"] else "")
+    note = f" {own['note']}" if own["note"] and own["source"] != "person" else ""
+    return [f"{said}; {name_said(own)}.{note}"]
 
 
 def _theme_labels(run: Run) -> dict[int, str]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from rapids_rap.config import ReportConfig
 from rapids_rap.maps.marks import SIGNS, signed
+from rapids_rap.report.called import NAME_COLUMNS, name_rows, named_by
 from rapids_rap.report.device import collect_device
 from rapids_rap.report.doubts import (
     STABILITY_COLUMNS,
@@ -33,6 +34,7 @@ from rapids_rap.report.figures import (
 from rapids_rap.report.html import Column, Row, records, render_page
 from rapids_rap.report.images import page_images
 from rapids_rap.report.layers import SIZE_COLUMNS, said_paths, size_said
+from rapids_rap.report.years import YEAR_COLUMNS, year_rows
 from rapids_rap.runs.run import Run, memory_note
 from rapids_rap.tables.artists import (
     NO_SONGS,
@@ -43,6 +45,7 @@ from rapids_rap.tables.artists import (
 )
 from rapids_rap.tables.doubts import Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
+from rapids_rap.tables.names import names_said
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, doubt_of
 
@@ -59,6 +62,7 @@ _MAPS = {
     "artists.png": ("歌手", "Artists"),
     "tree.png": ("聚类之树", "Tree of the clusters"),
     "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
+    "years.png": ("主题随年份", "Themes over the years"),
 }
 _NO_INTERVAL = {
     NO_SONGS: "不知歌曲",
@@ -145,11 +149,13 @@ DEVICE_COLUMN = Column("device", "显存峰值", "GPU memory so far")
 def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
-    clusters, labels = records(run.clusters), run.labels_of("cluster")
+    clusters, labels = records(run.clusters), run.names_of("cluster")
+    by = named_by(run.names, "cluster")
     doubts = find_doubts(run.clusters, run.manifest)
     paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
+        row["named_by"] = by.get(row["cluster"]) if row["label"] else None
         row["stability_said"] = class_said(row, doubts)
         row["path_said"] = paths.get(row["cluster"])
     return render_page(
@@ -178,9 +184,15 @@ def render_report(run: Run, config: ReportConfig) -> str:
         doubts=doubts,
         cluster_columns=cluster_columns(named=bool(labels)),
         labels=labels,
+        named_by=by,
+        names_said=names_said(run.manifest),
+        name_rows=name_rows(run.names),
+        name_columns=NAME_COLUMNS,
         cards=_cards(run, config, clusters, doubts),
         size_said=size_said(run.manifest),
         size_rows=records(run.cluster_sizes),
+        years=year_rows(run),
+        year_columns=YEAR_COLUMNS,
         size_columns=SIZE_COLUMNS,
         shown=CARDS,
         emotions=with_marks(_emotions(run.cluster_emotions), doubts),
@@ -198,8 +210,9 @@ def render_report(run: Run, config: ReportConfig) -> str:
 
 
 def cluster_columns(*, named: bool) -> tuple[Column, ...]:
-    """The columns of the clusters, with that of people's labels where they gave any."""
-    label = (Column("label", "名称", "label"),) if named else ()
+    """The columns of the clusters, with their names where people or a model gave any."""
+    names = (Column("label", "名称", "name"), Column("named_by", "命名者", "named by"))
+    label = names if named else ()
     return (*CLUSTER_COLUMNS[:1], *label, *CLUSTER_COLUMNS[1:])
 
 
@@ -362,14 +375,14 @@ def _origin(run: Run) -> Row:
         "inputs": inputs,
         "input_columns": columns,
         "stages": stages,
-        "settings": _settings(manifest.get("config", {})),
+        "settings": settings_text(manifest.get("config", {})),
         "stop_words": manifest.get("terms", {}).get("stop_words", []),
         "sources": _pairs(manifest.get("model", {})),
         "versions": _pairs(manifest.get("versions", {})),
     }
 
 
-def _settings(config: Mapping[str, Any]) -> str:
+def settings_text(config: Mapping[str, Any]) -> str:
     """The resolved configuration as TOML text (JSON's plain values are TOML's)."""
     lines = [f"{k} = {_plain(v)}" for k, v in config.items() if not isinstance(v, Mapping)]
     for name, section in config.items():

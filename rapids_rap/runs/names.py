@@ -15,13 +15,16 @@ TABLES = (
     "themes.csv",
     "cluster_regions.csv",
     "labels.csv",
+    "names.csv",
     "cluster_stability.csv",
     "cluster_sizes.csv",
+    "theme_years.csv",
 )
 TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
 PENDING = ".pending"  # files that are about to replace those of a finished run
 KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
+KEPT_ANSWERS = ".names"  # what a model said to `rapids-rap name`, which goes on from there
 NIGHT = "nightly.json"  # what a night says of itself; only in runs of `rapids-rap nightly`
 OWN_FILES = (
     MANIFEST,
@@ -48,4 +51,5 @@ MAPS = (
     "artists.png",
     "tree.png",
     "sizes.png",
+    "years.png",
 )

@@ -20,6 +20,7 @@ from rapids_rap.runs.files import label_of, open_plain
 from rapids_rap.runs.names import (
     DROPPED,
     IDENTITY,
+    KEPT_ANSWERS,
     KEPT_CLUSTERINGS,
     MANIFEST,
     OWN_FILES,
@@ -36,6 +37,7 @@ RUN_NAMES = (
     ".lock",
     PENDING,
     KEPT_CLUSTERINGS,
+    KEPT_ANSWERS,
 )
 
 CORPUS_COLUMNS = ("text", "text_norm", "line_no")

@@ -28,7 +28,7 @@ from rapids_rap.runs.run import read_json
 from rapids_rap.runs.seal import write_manifest
 
 _LIST = "list.json"
-_RECORDS = {"stability", "people"}  # in the manifest, of the commands that add to a run
+_RECORDS = {"stability", "people", "names"}  # in the manifest, of the commands that add to a run
 _REPLACED = (*(name for name in OWN_FILES if name != MANIFEST), *(f"maps/{name}" for name in MAPS))
 
 

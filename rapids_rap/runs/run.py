@@ -151,6 +151,11 @@ class Run:
         return self._optional_table("cluster_sizes.csv")
 
     @functools.cached_property
+    def theme_years(self) -> pd.DataFrame | None:
+        """theme_years.csv, None where no line has a year or of a run from before it."""
+        return self._optional_table("theme_years.csv")
+
+    @functools.cached_property
     def tree(self) -> pd.DataFrame | None:
         """tree.parquet, None of a run from before it was written."""
         path = self.path / TREE
@@ -161,10 +166,10 @@ class Run:
         check_table(path, table, TREE_COLUMNS)
         return table
 
-    def revised(self, **parts: Any) -> Run:
+    def revised(self, manifest: Mapping[str, Any] | None = None, **parts: Any) -> Run:
         """The run as it will be read with these parts, such as `clusters`, in place of its own."""
-        other = Run(self.path, self.manifest)
-        other.__dict__.update({**self.__dict__, **parts})  # where `cached_property` looks first
+        other = Run(self.path, self.manifest if manifest is None else manifest)
+        other.__dict__.update({**self.__dict__, "manifest": other.manifest, **parts})
         return other
 
     @functools.cached_property
@@ -184,6 +189,28 @@ class Run:
             return {}
         own = table[table["kind"] == kind]
         return {int(i): str(label) for i, label in zip(own["id"], own["label"], strict=True)}
+
+    @functools.cached_property
+    def names(self) -> pd.DataFrame | None:
+        """names.csv: what everything is called and who says so; None of a run from before it."""
+        return self._optional_table("names.csv")
+
+    def names_of(self, kind: str) -> dict[int, str]:
+        """What clusters or themes (`kind`) are called, by id: by people, else by a model.
+
+        What only its terms name is left out.
+        """
+        table = self.names
+        if table is None:
+            return self.labels_of(kind)
+        own = table[(table["kind"] == kind) & table["source"].isin(["person", "model"])]
+        named = zip(own["id"], own["name"], strict=True)
+        return {int(i): str(name) for i, name in named} | self.labels_of(kind)
+
+    @functools.cached_property
+    def cluster_keyness(self) -> pd.DataFrame | None:
+        """cluster_keyness.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_keyness.csv")
 
     @functools.cached_property
     def cluster_artists(self) -> pd.DataFrame | None:
@@ -283,6 +310,9 @@ class Run:
             "fact",
             "value",
             "note",
+            "name",
+            "gloss",
+            "source",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

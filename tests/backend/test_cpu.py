@@ -225,7 +225,8 @@ def test_umap_equals_the_library_on_its_own(monkeypatch):
     def epoch(points, _, head, tail, n, every, a, b, states, gamma, dim, __, alpha, *rest):
         tables = _cpu_umap_epoch.force_tables(a, b, gamma)
         loop, rate = _cpu_umap_epoch._descent(dim), np.float32(alpha)
-        loop(points, head, tail, n, every, *tables, states, rate, *rest[:4])
+        ask_ahead = True
+        loop(points, head, tail, n, every, *tables, states, rate, *rest[:4], ask_ahead)
 
     monkeypatch.setattr(umap.layouts, "_nb_optimize_layout_euclidean_single_epoch", epoch)
     points = clustered_rows(200, 10, 3)

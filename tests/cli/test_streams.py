@@ -41,7 +41,7 @@ def lyrics(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_an_encoding_that_lacks_a_character_ends_nothing(encoding, lyrics, tmp_path):
     """`ingest` prints the file's name; a figure space, too, is beyond Latin-1."""
     done = command("ingest", lyrics, "--out", tmp_path / "out.parquet", encoding=encoding)
@@ -53,7 +53,9 @@ def test_an_encoding_that_lacks_a_character_ends_nothing(encoding, lyrics, tmp_p
     assert b"Traceback" not in missing.stderr + done.stderr
 
 
-@pytest.mark.parametrize("shell", ["> /dev/full 2> /dev/full", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    "shell", ["> /dev/full 2> /dev/full", pytest.param(">&- 2>&-", marks=pytest.mark.slow)]
+)
 def test_a_stream_that_cannot_be_written_does_not_end_finished_work(shell, lyrics, tmp_path):
     """Full, or closed from the start: with 0 where the work was done, 2 where it could not be."""
     done = command("ingest", lyrics, "--out", tmp_path / "out.parquet", shell=shell)

@@ -233,7 +233,7 @@ def test_what_we_exported_comes_back(tmp_path):
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.jsonl"])
 def test_folders_that_name_a_column(tmp_path, name):
     """`artist=NAME` and `song=TITLE` are what Hive and Spark call folders."""
-    frame = pd.DataFrame({"text": ["没有船", "没有人"], "year": [1, 2]})
+    frame = pd.DataFrame({"text": ["没有船", "没有人"], "likes": [1, 2]})
     rows = {
         "a.parquet": lambda p: frame.to_parquet(p),
         "a.csv": lambda p: frame.to_csv(p, index=False),

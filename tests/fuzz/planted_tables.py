@@ -32,7 +32,7 @@ def rows_of(rng: random.Random, songs: Sequence[Song], *, whole: bool) -> list[R
 
 
 def _columns(rng: random.Random) -> list[str]:
-    columns = ["artist", "song", "text", *rng.sample(("year", "链接", "stanza"), rng.randrange(3))]
+    columns = ["artist", "song", "text", *rng.sample(("plays", "链接", "stanza"), rng.randrange(3))]
     rng.shuffle(columns)
     return columns
 

@@ -176,7 +176,7 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("low", [True, False])
+@pytest.mark.parametrize("low", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_number_of_a_night_may_be_at_its_extreme(nights, low):
     """All at the least, all at the greatest: a night ends with 0 or 5, and the next one too."""
     settings = [f"nightly.{name}={_extreme(name, low=low)}" for name in NUMBERS]

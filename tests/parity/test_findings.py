@@ -117,8 +117,8 @@ def test_the_device_is_known_without_cupy(monkeypatch):
     ("more", "code", "kept"),
     [
         ((), 3, False),
-        (("--collect-only",), 0, True),
-        (("tests/runs/test_certificate.py",), 0, True),
+        pytest.param(("--collect-only",), 0, True, marks=pytest.mark.slow),
+        pytest.param(("tests/runs/test_certificate.py",), 0, True, marks=pytest.mark.slow),
     ],
     ids=["this folder", "only listed", "among others"],
 )

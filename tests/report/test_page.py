@@ -156,8 +156,11 @@ def a_run(clusters=3, **changes):
         "cluster_traits": None,
         "cluster_stability": None,
         "cluster_sizes": None,
+        "theme_years": None,
         "tree": None,
         "labels_of": lambda kind: {},
+        "names_of": lambda kind: {},
+        "names": None,
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
     return SimpleNamespace(**(run | changes))

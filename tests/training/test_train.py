@@ -157,7 +157,7 @@ def test_sigterm_stops_and_the_same_command_resumes(qwen2, songs, tmp_path):
     out = tmp_path / "model"
     script = "import torch; torch.set_num_threads(1); from rapids_rap.cli import main; main()"
     words = ["train", str(songs), "--model", str(qwen2), "--out", str(out), "--backend", "cpu"]
-    for setting in (*SETTINGS, "train.steps=24", "train.patience=99", "train.mode=full"):
+    for setting in (*SETTINGS, "train.steps=60", "train.patience=99", "train.mode=full"):
         words += ["--set", setting]
     command = [sys.executable, "-c", script, *words]
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -174,7 +174,7 @@ def test_sigterm_stops_and_the_same_command_resumes(qwen2, songs, tmp_path):
     second = subprocess.run(command, capture_output=True, check=False, timeout=300)
     assert second.returncode == 0, second.stderr.decode()
     record = json.loads((out / "training.json").read_text("utf-8"))
-    assert record["steps"] == 24
+    assert record["steps"] == 60
     assert not work.exists()
 
 

@@ -138,6 +138,16 @@ def test_a_run_folder_is_read_line_by_line(inputs):
     assert run.counts["tokens"] > lines
 
 
+def test_a_second_round_finds_nothing_of_the_first(inputs):
+    """A run that took up its stages and vectors again would race with a ghost of itself."""
+    call = pipelines.ours(inputs)
+    for _ in range(2):
+        call()
+        manifest = json.loads((inputs.own / "run" / "manifest.json").read_text())
+        assert not [stage["name"] for stage in manifest["stages"] if stage["cached"]]
+        assert manifest["model"]["reused"] == 0
+
+
 def test_votes_are_a_row_of_their_own(inputs):
     """`ours` has one layout, as the baselines; the default lets several vote."""
     for side, voted in ((pipelines.ours, False), (pipelines.ours_votes, True)):
