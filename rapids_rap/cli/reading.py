@@ -236,6 +236,10 @@ def assign(
 
 def view(
     run_folder: RunArgument,
+    other_folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN_B]", help="A later night: both in turn, with what moved."),
+    ] = None,
     *,
     single_file: Annotated[
         Path | None,
@@ -251,8 +255,19 @@ def view(
     open_browser: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the map in a browser.")
     ] = True,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="For the search by meaning: embedding.model, where the run's model lies now; "
+            "embedding.trust_remote_code, whether its code may run.",
+        ),
+    ] = None,
 ) -> None:
-    """The interactive map of a run in a browser, offline: search, select, export.
+    """The interactive map of a run in a browser, offline: search, select, export; or of two nights.
 
     Example: rapids-rap view runs/first
     """
@@ -260,12 +275,17 @@ def view(
     from rapids_rap.view.view import serve, write_single_file
 
     run = open_run(run_folder)
+    other = None if other_folder is None else open_run(other_folder)
+    lyrics = not no_lyrics
     if single_file is not None:
-        size = write_single_file(run, single_file, lyrics=not no_lyrics)
+        size = write_single_file(run, single_file, lyrics=lyrics, other=other)
         print_lines([f"Wrote {single_file} ({size / 1e6:.1f} MB)."])
         return
-    server = serve(run, host, port, lyrics=not no_lyrics)
-    print_lines([f"Map of {run_folder}: {server.address}", "Ctrl-C ends it."])
+    chosen = quiet_backend(backend, require_gpu=require_gpu)
+    said = settings or []
+    server = serve(run, chosen, host, port, lyrics=lyrics, other=other, said=said)
+    shown = f"{run_folder}" if other is None else f"{run_folder} and {other_folder}"
+    print_lines([f"Map of {shown}: {server.address}", "Ctrl-C ends it."])
     out.file.flush()
     if open_browser:
         webbrowser.open(server.address)

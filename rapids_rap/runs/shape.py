@@ -124,6 +124,7 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "cluster_raw": "int",
     "line_id": "int",
     "year": "whole or none",
+    "region": "text",
     "percentage": "number",
     "similarity": "number",
     "score": "number",

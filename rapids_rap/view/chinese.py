@@ -47,8 +47,12 @@ def fold(text: str, pairs: dict[str, str]) -> str:
 
     The page computes the same in its own language (`fold.ts`); a test holds the two together.
     """
-    plain = _BLANKS.sub(" ", unicodedata.normalize("NFKC", bearable(shown(text))).lower())
-    return "".join(pairs.get(character, character) for character in plain)
+    return "".join(pairs.get(character, character) for character in plain_form(text))
+
+
+def plain_form(text: str) -> str:
+    """The text without invisible characters, in NFKC, in small letters, white space collapsed."""
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", bearable(shown(text))).lower())
 
 
 def readings(characters: Iterable[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     table, terms = run.clusters, _terms(run)
     ids = table["cluster"].to_numpy(np.int64)
     at = group_positions(xy, position, len(ids))
-    doubts, named = find_doubts(table, run.manifest), run.labels_of("cluster")
+    doubts, named = find_doubts(table, run.manifest), run.names_of("cluster")
     given = _kept(run, "clusters")
     real = np.flatnonzero(ids >= 0)
     themes = pd.factorize(table["theme"].to_numpy(np.int64)[real], sort=True)[0].astype(np.int64)
@@ -76,7 +76,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
 
 def list_themes(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     """A group a row of themes.csv, in its order; position: (n,) its row, of each point."""
-    table, named, given = run.themes, run.labels_of("theme"), _kept(run, "themes")
+    table, named, given = run.themes, run.names_of("theme"), _kept(run, "themes")
     ids = table["theme"].astype(int).tolist()
     at = group_positions(xy, position, len(ids))
     real = [own for own in ids if own >= 0]

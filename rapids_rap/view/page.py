@@ -6,38 +6,47 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 
 from rapids_rap.view.font import font_rule
-from rapids_rap.view.payload import Payload
 
+# Parts that the first picture does without.
+_LATE = re.compile(r"(?:^|-)(?:text-[0-9]+|songs|chinese)$")
 _PLACE = re.compile(r"\{\{ ([a-z]+) \}\}")
 
 
-def single_page(payload: Payload, title: str, names: str) -> bytes:
+def single_page(parts: Mapping[str, bytes], title: str, names: str) -> bytes:
     """Everything in one file: the map's parts before the script, the lines behind it.
 
-    names: the characters that the map's labels hold. A browser draws while it still reads lines.
+    parts: of one night, or of two, each with its prefix. names: the characters that the map's
+    labels hold. A browser draws while it still reads lines.
     """
-    early = [name for name in payload.parts if not name.startswith(("text-", "song", "chinese"))]
-    early += [name for name in payload.parts if name == "song"]
-    late = [name for name in payload.parts if name not in early]
+    late = [name for name in parts if _LATE.search(name)]
+    early = [name for name in parts if name not in late]
     return _page(
         title,
         names,
         base="",
+        asks="",
         connect="'none'",
-        parts="\n".join(_inlined(name, payload.parts[name]) for name in early),
-        texts="\n".join(_inlined(name, payload.parts[name]) for name in late),
+        parts="\n".join(_inlined(name, parts[name]) for name in early),
+        texts="\n".join(_inlined(name, parts[name]) for name in late),
     )
 
 
-def served_page(base: str, title: str, names: str) -> bytes:
-    """The page that asks a server for its parts; base: the path with the token, ends with `/`."""
-    return _page(title, names, base=base, connect="'self'", parts="", texts="")
+def served_page(base: str, title: str, names: str, *, asks: bool) -> bytes:
+    """The page that asks a server for its parts; base: the path with the token, ends with `/`.
+
+    asks: whether the server searches and exports too.
+    """
+    flag = "yes" if asks else ""
+    return _page(title, names, base=base, asks=flag, connect="'self'", parts="", texts="")
 
 
-def _page(title: str, names: str, *, base: str, connect: str, parts: str, texts: str) -> bytes:
+def _page(
+    title: str, names: str, *, base: str, asks: str, connect: str, parts: str, texts: str
+) -> bytes:
     script, style = _static("view.js").rstrip("\n"), font_rule(names) + _static("view.css")
     policy = "; ".join(
         [
@@ -53,6 +62,7 @@ def _page(title: str, names: str, *, base: str, connect: str, parts: str, texts:
     )
     values = {
         "base": html.escape(base),
+        "asks": asks,
         "policy": html.escape(policy),
         "title": html.escape(title),
         "style": style,

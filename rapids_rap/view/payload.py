@@ -20,6 +20,7 @@ from rapids_rap.maps.palette import NOISE, theme_colours
 from rapids_rap.runs.run import Run
 from rapids_rap.view.chinese import finals, fold_pairs, known_traditional, readings
 from rapids_rap.view.groups import Group, list_clusters, list_names, list_themes
+from rapids_rap.view.nights import Beside, Extent, extent_of, points_of
 from rapids_rap.view.texts import Coding, coding_of, lines_of
 
 FORMAT = 1  # raise it when a page of another version could not read the parts
@@ -41,13 +42,21 @@ class Payload:
     chunks: int
 
 
-def build_payload(run: Run, *, lyrics: bool = True) -> Payload:
-    """Everything that the page needs of a run; without lyrics no line, song or neighbour of one."""
+def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None) -> Payload:
+    """Everything that the page needs of a run; without lyrics no line, song or neighbour of one.
+
+    beside: another night, for the page to show both in turn.
+    """
     emotions = run.emotions
     table = run.line_columns([*_COLUMNS, "agreement", "region", *(f"hits_{e}" for e in emotions)])
-    xy, frame = _scaled(table[["x", "y"]].to_numpy(np.float64))
+    points = points_of(table)
+    extent = extent_of(points) if beside is None else beside.extent
+    xy = _scaled(points, extent)
     header, columns = _facets(run, table, xy, emotions)
-    columns["xy"] = np.round(xy * _STEPS).astype("<u2")
+    columns["xy"] = _stepped(xy)
+    if beside is not None:
+        header["other"], moved = _other(beside)
+        columns |= moved
     parts: dict[str, bytes] = {}
     coding: Coding = "gb18030"
     if lyrics:
@@ -62,7 +71,7 @@ def build_payload(run: Run, *, lyrics: bool = True) -> Payload:
         "created": str(run.manifest.get("created", "")),
         "model": str(_mapping(run.manifest.get("model")).get("name", "")),
         "unit": str(_mapping(_mapping(run.manifest.get("config")).get("corpus")).get("unit", "")),
-        "frame": frame,
+        "frame": _frame(xy),
         "coding": coding,
         "chunks": sum(name.startswith("text-") for name in parts),
         "columns": {name: column.dtype.str for name, column in columns.items()},
@@ -113,19 +122,33 @@ def _emotions(names: list[str]) -> list[Group]:
     return [*known, {"id": len(names), "name": "", "colour": NOISE}]
 
 
-def _scaled(points: Float64s) -> tuple[Float64s, list[float]]:
-    """Positions in [0, 1], one scale for both axes, and the box that is first seen (x, y, x, y).
+def _other(beside: Beside) -> tuple[dict[str, Any], dict[str, HostArray]]:
+    """The other night: for the header, and for each line its cluster and its place there."""
+    run = beside.run
+    said = {
+        "title": run.path.resolve().name,
+        "later": beside.later,
+        "clusters": run.clusters["cluster"].astype(int).tolist(),
+    }
+    xy = np.clip(_scaled(beside.xy, beside.extent), 0, 1)
+    return said, {"other": _small(beside.place), "other_xy": _stepped(xy)}
 
-    The box leaves out strays, the outermost thousandth on each side.
-    """
-    points = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0)
-    if not len(points):
-        return points, [0.0, 0.0, 1.0, 1.0]
-    low = points.min(axis=0)
-    span = float((points.max(axis=0) - low).max()) or 1.0
-    scaled = (points - low) / span
-    box = np.quantile(scaled, [0.001, 0.999], axis=0)
-    return scaled, [round(float(value), 5) for value in box.ravel()]
+
+def _scaled(points: Float64s, extent: Extent) -> Float64s:
+    """Positions in [0, 1], one scale for both axes."""
+    return (points - extent.low) / extent.span
+
+
+def _stepped(xy: Float64s) -> HostArray:
+    return np.round(xy * _STEPS).astype("<u2")
+
+
+def _frame(xy: Float64s) -> list[float]:
+    """The box that is first seen (x, y, x, y): without strays, a thousandth on each side."""
+    if not len(xy):
+        return [0.0, 0.0, 1.0, 1.0]
+    box = np.quantile(xy, [0.001, 0.999], axis=0)
+    return [round(float(value), 5) for value in box.ravel()]
 
 
 def _texts(texts: list[str]) -> tuple[dict[str, bytes], Coding]:

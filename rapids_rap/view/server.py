@@ -1,15 +1,21 @@
 """A small server for one reader: parts of one run, to whoever has the token in the address.
 
-It answers on one address, for GET alone; nothing that is asked for becomes a path on the disk. Its
-answers are of one origin and held by nobody; a name that is not its own (DNS rebinding) is refused.
+It answers on one address; nothing that is asked for becomes a path on the disk. Its answers are of
+one origin and held by nobody; a name that is not its own (DNS rebinding) is refused.
 """
 
 from __future__ import annotations
 
 import http.server
+import logging
 import secrets
-from collections.abc import Mapping
+import urllib.parse
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from rapids_rap.errors import RapError
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -20,14 +26,24 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _TOKEN_BYTES = 24
+_PLAIN = "text/plain; charset=utf-8"
 _PATIENCE = 30  # seconds for a request to be read
+_MOST_BYTES = 64 * 2**20  # of what is sent: a bit a line
+
+Answer = tuple[str, bytes]  # content type and bytes
+Question = Callable[[Mapping[str, str], bytes], Answer]  # of the query's fields, and what was sent
 
 
 class ViewServer(http.server.ThreadingHTTPServer):
-    """Serves a page and its parts under a token. `address` is where a browser opens it."""
+    """Serves a page and its parts under a token. `address` is where a browser opens it.
+
+    answers: by path what lies ready. questions: by path what is worked out; it may raise `RapError`
+    with a sentence for the reader.
+    """
 
     daemon_threads = True
-    answers: Mapping[str, tuple[str, bytes]] = {}  # by path: content type and bytes
+    answers: Mapping[str, Answer] = {}
+    questions: Mapping[str, Question] = {}
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__((host, port), _Handler)
@@ -62,15 +78,43 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers one of the known paths, 404 to anything else, token or not."""
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        """The same, for a question that sends which lines are picked."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _MOST_BYTES:
+            self.close_connection = True
+            self._send(413, _PLAIN, b"Too much.\n")
+            return
+        self._answer(self.rfile.read(int(length)))
+
+    def _answer(self, sent: bytes) -> None:
         names = self.server.names()
         if names and self.headers.get("Host", "") not in names:
-            self._send(421, "text/plain", b"Not this server.\n")
+            self._send(421, _PLAIN, b"Not this server.\n")
             return
-        kind, content = self.server.answers.get(self._asked(), ("", b""))
-        if not kind:
-            self._send(404, "text/plain", b"Not found.\n")
-            return
-        self._send(200, kind, content)
+        asked = self._asked()
+        if not sent and asked in self.server.answers:
+            self._send(200, *self.server.answers[asked])
+        elif asked in self.server.questions:
+            self._work_out(self.server.questions[asked], sent)
+        else:
+            self._send(404, _PLAIN, b"Not found.\n")
+
+    def _work_out(self, question: Question, sent: bytes) -> None:
+        """A question's answer; a sentence with 422 where there is none."""
+        query = self.path.partition("?")[2]
+        fields = dict(urllib.parse.parse_qsl(query, keep_blank_values=True, max_num_fields=8))
+        try:
+            answer = question(fields, sent)
+        except RapError as error:
+            self._send(422, _PLAIN, str(error).encode("utf-8", "replace"))
+        except Exception:
+            log.exception("A question to the map could not be answered.")
+            self._send(500, _PLAIN, b"An error; the terminal says which.\n")
+        else:
+            self._send(200, *answer)
 
     def _asked(self) -> str:
         """What is asked for below the token, "?" for whoever has not got it."""
