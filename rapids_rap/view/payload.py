@@ -21,7 +21,7 @@ from rapids_rap.runs.run import Run
 from rapids_rap.view.chinese import finals, fold_pairs, known_traditional, readings
 from rapids_rap.view.groups import Group, list_clusters, list_names, list_themes
 from rapids_rap.view.nights import Beside, Extent, extent_of, points_of
-from rapids_rap.view.texts import Coding, coding_of, lines_of
+from rapids_rap.view.texts import CHUNK_LINES, Coding, coding_of, lines_of
 
 FORMAT = 1  # raise it when a page of another version could not read the parts
 NO_SHARE = 255  # of an agreement that is not known; others are hundredths
@@ -74,6 +74,7 @@ def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None
         "frame": _frame(xy),
         "coding": coding,
         "chunks": sum(name.startswith("text-") for name in parts),
+        "chunkLines": CHUNK_LINES,
         "columns": {name: column.dtype.str for name, column in columns.items()},
         "vocabulary": _vocabulary(run) if lyrics else [],
     }

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pypinyin import Style, lazy_pinyin
 
+from rapids_rap.backend import load_backend
 from rapids_rap.runs.run import open_run
 from rapids_rap.view.chinese import fold, fold_pairs, known_traditional, readings
 from rapids_rap.view.view import serve, write_single_file
@@ -29,7 +30,7 @@ def address(request, view_run, tmp_path):
         write_single_file(open_run(view_run), tmp_path / "map.html")
         yield (tmp_path / "map.html").as_uri()
         return
-    with serve(open_run(view_run)) as running:
+    with serve(open_run(view_run), load_backend("cpu")) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running.address
         running.shutdown()

@@ -4,13 +4,14 @@ import threading
 
 import pytest
 
+from rapids_rap.backend import load_backend
 from rapids_rap.runs.run import open_run
 from rapids_rap.view.view import serve
 
 
 @pytest.fixture
 def server(view_run):
-    with serve(open_run(view_run)) as running:
+    with serve(open_run(view_run), load_backend("cpu")) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
@@ -44,7 +45,7 @@ def test_no_path_leaves_the_parts(server, path):
 def test_another_name_or_method_is_refused(server):
     """A page elsewhere whose name leads here (DNS rebinding) is told nothing, nor is a writer."""
     assert get(server, server.base, Host="evil.example")[0] == 421
-    assert get(server, server.base, method="POST")[0] == 501
+    assert get(server, server.base, method="PUT")[0] == 501
 
 
 def test_it_listens_here_alone(server):

@@ -6,7 +6,8 @@ import { say } from "./words";
 
 const AROUND = 2;
 
-export function fillCard(card: HTMLElement, shown: Omit<Shown, "point">, row: number): void {
+/** actions: buttons of a line that is held. */
+export function fillCard(card: HTMLElement, shown: Shown, row: number, actions: HTMLElement[]): void {
   const { data, facets, texts } = shown;
   const parts: HTMLElement[] = [];
   const song = data.columns.song;
@@ -26,8 +27,21 @@ export function fillCard(card: HTMLElement, shown: Omit<Shown, "point">, row: nu
     if (!grouping) return [];
     return [`${say(facet as "theme")} ${groupName(grouping, grouping.codes[row])}`];
   });
+  const moved = facets.get("moved");
+  if (moved) said.push(wasIn(shown, row, groupName(moved, moved.codes[row])));
   const votes = data.columns.agreement;
   if (votes && votes[row] <= 100) said.push(`${say("agreement")} ${(votes[row] / 100).toFixed(2)}`);
   parts.push(make("p", { class: "facts" }, said.join(" · ")));
+  if (actions.length) parts.push(make("p", { class: "tools" }, ...actions));
+  card.classList.toggle("held", actions.length > 0);
   card.replaceChildren(...parts);
+}
+
+/** How a line changed between two nights, and its cluster in the other one. */
+function wasIn({ data }: Shown, row: number, said: string): string {
+  const { title, clusters } = data.header.other!;
+  const place = data.columns.other[row];
+  if (!place) return said;
+  const id = clusters[place - 1];
+  return `${said} (${title}: ${id < 0 ? say("noise") : id})`;
 }

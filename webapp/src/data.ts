@@ -26,6 +26,7 @@ export interface Header {
   frame: [number, number, number, number];
   coding: string;
   chunks: number;
+  chunkLines: number;
   columns: Record<string, string>;
   vocabulary: string[];
   clusters: Group[];
@@ -33,6 +34,8 @@ export interface Header {
   emotions?: Group[];
   artists?: Group[];
   regions?: Group[];
+  /** Another night: its clusters' ids, which the column `other` counts from 1. */
+  other?: { title: string; later: boolean; clusters: number[] };
 }
 
 export interface Chinese {
@@ -45,6 +48,10 @@ export interface Chinese {
 export interface Source {
   /** The address of the server with its token, "" of a single file. */
   readonly base: string;
+  /** In front of the names of a night's parts, "" of the one that the page opens with. */
+  readonly prefix: string;
+  /** Whether there is a server that searches and exports. */
+  readonly asks: boolean;
   part(name: string): Promise<ArrayBuffer>;
 }
 
@@ -56,16 +63,20 @@ export interface Data {
   columns: Record<string, Numbers>;
 }
 
-export function openSource(): Source {
-  const base = document.documentElement.dataset.base ?? "";
-  return base ? new Server(base) : new Inlined();
+export function openSource(prefix: string): Source {
+  const { base, asks } = document.documentElement.dataset;
+  return base ? new Server(base, prefix, asks === "yes") : new Inlined(prefix);
 }
 
 class Server implements Source {
-  constructor(readonly base: string) {}
+  constructor(
+    readonly base: string,
+    readonly prefix: string,
+    readonly asks: boolean,
+  ) {}
 
   async part(name: string): Promise<ArrayBuffer> {
-    const answer = await fetch(`${this.base}part/${name}`);
+    const answer = await fetch(`${this.base}part/${this.prefix}${name}`);
     if (!answer.ok) throw new Error(`part ${name}: ${answer.status}`);
     return unpack(new Uint8Array(await answer.arrayBuffer()));
   }
@@ -73,9 +84,12 @@ class Server implements Source {
 
 class Inlined implements Source {
   readonly base = "";
+  readonly asks = false;
+
+  constructor(readonly prefix: string) {}
 
   async part(name: string): Promise<ArrayBuffer> {
-    const held = document.getElementById(`part-${name}`);
+    const held = document.getElementById(`part-${this.prefix}${name}`);
     if (!held) throw new Error(`part ${name} is missing`);
     const letters = atob(held.textContent ?? "");
     held.remove(); // a part is read once, and forty megabytes of letters need not stay

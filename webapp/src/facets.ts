@@ -2,7 +2,16 @@
 import { Data, Group, Numbers, Rgb } from "./data";
 import { Key, say } from "./words";
 
-export const FACETS = ["theme", "cluster", "artist", "region", "emotion", "agreement", "stability"];
+export const FACETS = [
+  "theme",
+  "cluster",
+  "artist",
+  "region",
+  "emotion",
+  "agreement",
+  "stability",
+  "moved",
+];
 export type Facet = (typeof FACETS)[number];
 
 const STEPS = 5;
@@ -42,14 +51,41 @@ export function groupings(data: Data): Map<Facet, Grouping> {
   if (header.clusters.some((one) => typeof one.stability === "number")) {
     take("stability", steps(columns.cluster, (i) => header.clusters[i].stability ?? -1), scale());
   }
+  if (header.other) take("moved", moves(data), MOVED);
   return found;
+}
+
+// Stays, is in another cluster, goes into noise, comes out of noise, is in this night alone.
+const MOVED: Group[] = [
+  { id: 0, name: "stays", colour: [190, 190, 190] },
+  { id: 1, name: "moves", colour: [213, 94, 0] },
+  { id: 2, name: "sinks", colour: [51, 34, 136] },
+  { id: 3, name: "rises", colour: [86, 180, 233] },
+  { id: 4, name: "alone", colour: [0, 158, 115] },
+];
+
+/** By stable ids, from the earlier night to the later one, whichever is seen. */
+function moves({ header, columns, lines }: Data): Uint8Array {
+  const out = new Uint8Array(lines);
+  const { later, clusters } = header.other!;
+  for (let i = 0; i < lines; i++) {
+    if (columns.other[i] === 0) {
+      out[i] = 4;
+      continue;
+    }
+    const here = header.clusters[columns.cluster[i]].id;
+    const there = clusters[columns.other[i] - 1];
+    const [from, to] = later ? [here, there] : [there, here];
+    out[i] = from === to ? 0 : to < 0 ? 2 : from < 0 ? 3 : 1;
+  }
+  return out;
 }
 
 function grouping(facet: Facet, codes: Numbers, groups: Group[]): Grouping {
   const sizes = new Uint32Array(groups.length);
   for (let i = 0; i < codes.length; i++) sizes[codes[i]]++;
   const order = [...groups.keys()];
-  const ordered = facet === "agreement" || facet === "stability";
+  const ordered = facet === "agreement" || facet === "stability" || facet === "moved";
   if (!ordered) order.sort((a, b) => sizes[b] - sizes[a] || a - b);
   return { facet, codes, groups, sizes, order };
 }
@@ -78,6 +114,7 @@ export function groupName(grouping: Grouping, number: number): string {
     if (group.id < 0) return say("noise");
     return `${group.id} ${group.name} ${group.mark ?? ""}`.trim();
   }
+  if (grouping.facet === "moved") return say(group.name as Key);
   if (grouping.facet === "emotion" && !group.name) return say("none");
   return group.name || say("unknown");
 }

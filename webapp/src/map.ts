@@ -3,30 +3,37 @@ import { Camera } from "./camera";
 import { make } from "./dom";
 import { Label, drawLabels, labelFont, placeLabels } from "./labels";
 import { Grouping } from "./facets";
+import { Moves, drawMoves } from "./moves";
 import { Painter, openPainter } from "./painter";
 import { Points } from "./points";
 
 export type Tool = "move" | "lasso" | "box";
 
 export interface Listener {
-  hover(row: [number, number] | null): void;
+  hover(at: [number, number] | null): void;
+  /** A click or a touch that moved nothing. */
+  tapped(at: [number, number]): void;
   area(corners: number[], event: { shiftKey: boolean; altKey: boolean }): void;
   moved(): void;
+  /** The graphics card went away; the map is drawn by hand from now on. */
+  lost(): void;
 }
 
 const LEAST = 50_000; // points a frame, however slow
 const SLOW = 60; // milliseconds between two frames
 const QUICK = 30;
+const STILL = 5; // pixels that a finger may tremble
 
 export class MapView {
   readonly camera = new Camera();
   tool: Tool = "move";
   labels: Label[] = [];
+  moves: Moves | null = null;
   themes: Grouping | undefined;
   clusters: Grouping | undefined;
   /** Milliseconds that the last steps took, for whoever measures. */
   readonly steps: number[] = [];
-  private readonly painter: Painter;
+  private painter: Painter;
   private readonly over: HTMLCanvasElement;
   private readonly context: CanvasRenderingContext2D;
   private readonly ratio = Math.min(2, window.devicePixelRatio || 1);
@@ -35,19 +42,20 @@ export class MapView {
   private asked = 0;
   private last = 0;
   private path: [number, number][] = [];
+  private begun: [number, number] | null = null;
   private mark: [number, number] | null = null;
   private readonly fingers = new Map<number, [number, number]>();
 
   constructor(
     private readonly place: HTMLElement,
-    private readonly points: Points,
+    private points: Points,
     private readonly listener: Listener,
     wanted: string | null,
   ) {
     const canvas = make("canvas", { class: "points" });
     this.over = make("canvas", { class: "over" });
     place.prepend(canvas, this.over);
-    this.painter = openPainter(canvas, wanted);
+    this.painter = openPainter(canvas, wanted, (painter) => this.lose(painter));
     this.context = this.over.getContext("2d")!;
     new ResizeObserver(() => this.resize()).observe(place);
     this.resize();
@@ -66,6 +74,17 @@ export class MapView {
   get pointSize(): number {
     const base = Math.min(4, Math.max(1, 500 / Math.sqrt(this.points.lines + 1)));
     return Math.min(16, Math.max(1, base * Math.sqrt(Math.max(1, this.camera.zoom))));
+  }
+
+  show(points: Points): void {
+    this.points = points;
+  }
+
+  private lose(painter: Painter): void {
+    this.painter = painter;
+    painter.load(this.points);
+    this.resize();
+    this.listener.lost();
   }
 
   restyled(): void {
@@ -139,6 +158,7 @@ export class MapView {
       context.font = labelFont(size);
       return context.measureText(text).width;
     };
+    if (this.moves) drawMoves(context, this.moves, camera);
     this.labels = placeLabels(camera, this.themes, this.clusters, measured);
     drawLabels(context, this.labels);
     if (this.mark) {
@@ -200,13 +220,15 @@ export class MapView {
   }
 
   private down(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    const within = event.target as HTMLElement;
+    if (event.button !== 0 || within.closest("#card")) return;
     try {
       this.place.setPointerCapture(event.pointerId);
     } catch {
       // a pointer that is gone already
     }
     this.fingers.set(event.pointerId, this.at(event));
+    this.begun = this.fingers.size === 1 ? this.at(event) : null;
     this.path = this.tool === "move" ? [] : [this.at(event)];
   }
 
@@ -218,6 +240,10 @@ export class MapView {
       return;
     }
     this.fingers.set(event.pointerId, now);
+    if (this.begun && Math.hypot(now[0] - this.begun[0], now[1] - this.begun[1]) > STILL) {
+      this.begun = null;
+    }
+    if (this.begun) return;
     if (this.fingers.size === 2) {
       const other = [...this.fingers].find(([id]) => id !== event.pointerId)![1];
       const apart = (one: [number, number]): number => Math.hypot(one[0] - other[0], one[1] - other[1]);
@@ -236,7 +262,10 @@ export class MapView {
   }
 
   private up(event: PointerEvent): void {
-    if (!this.fingers.delete(event.pointerId) || this.path.length < 2) return;
+    if (!this.fingers.delete(event.pointerId)) return;
+    if (this.begun && event.type === "pointerup") this.listener.tapped(this.begun);
+    this.begun = null;
+    if (this.path.length < 2) return;
     const corners = this.outline().flatMap(([left, top]) => this.camera.toMap(left, top));
     this.path = [];
     this.drawOver();

@@ -197,8 +197,15 @@ function stampsOf(side: number, width: number): Int32Array[] {
   });
 }
 
-/** WebGL where there is a graphics card; else by hand. `wanted` decides where it is given. */
-export function openPainter(canvas: HTMLCanvasElement, wanted: string | null): Painter {
+/**
+ * WebGL where there is a graphics card; else by hand. `wanted` decides where it is given. lost: is
+ * called where the card goes away, with a painter by hand on a canvas in the old one's place.
+ */
+export function openPainter(
+  canvas: HTMLCanvasElement,
+  wanted: string | null,
+  lost: (painter: Painter) => void,
+): Painter {
   if (wanted === "canvas") return new ByHand(canvas);
   const probe = document.createElement("canvas");
   const found = context(probe);
@@ -207,13 +214,20 @@ export function openPainter(canvas: HTMLCanvasElement, wanted: string | null): P
   const gl = context(canvas);
   if (!gl) return new ByHand(canvas);
   try {
-    return new WebGl(canvas, gl);
+    const painter = new WebGl(canvas, gl);
+    canvas.addEventListener("webglcontextlost", () => lost(instead(canvas)), { once: true });
+    return painter;
   } catch (error) {
     console.warn(error);
-    const fresh = canvas.cloneNode() as HTMLCanvasElement; // a canvas has one kind of context
-    canvas.replaceWith(fresh);
-    return new ByHand(fresh);
+    return instead(canvas);
   }
+}
+
+/** A canvas has one kind of context: by hand is on another. */
+function instead(canvas: HTMLCanvasElement): Painter {
+  const fresh = canvas.cloneNode() as HTMLCanvasElement;
+  canvas.replaceWith(fresh);
+  return new ByHand(fresh);
 }
 
 function context(canvas: HTMLCanvasElement): WebGLRenderingContext | WebGL2RenderingContext | null {

@@ -18,6 +18,8 @@ export interface Shown {
   terms: TermCounter | null;
   /** Shows a line on the map. */
   point(row: number): void;
+  /** Picks a group. */
+  pick(facet: Facet, id: number, event: { shiftKey: boolean; altKey: boolean }): void;
 }
 
 export function fillPanel(panel: HTMLElement, shown: Shown): void {
@@ -37,7 +39,7 @@ export function fillPanel(panel: HTMLElement, shown: Shown): void {
     parts.push(...termPart(shown));
     for (const [facet, title] of TABLES) {
       const grouping = shown.facets.get(facet);
-      if (grouping) parts.push(shares(grouping, selection, title));
+      if (grouping) parts.push(shares(grouping, shown, title));
     }
     if (data.header.chunks) parts.push(lineList(shown));
   }
@@ -50,6 +52,7 @@ const TABLES: [Facet, Key][] = [
   ["artist", "artists"],
   ["region", "regions"],
   ["emotion", "emotions"],
+  ["moved", "moved"],
 ];
 
 function meanAgreement({ data, selection }: Shown): string {
@@ -76,8 +79,8 @@ function termPart({ terms, selection }: Shown): HTMLElement[] {
   ];
 }
 
-function shares(grouping: Grouping, selection: Selection, title: Key): HTMLElement {
-  const { codes, groups, sizes } = grouping;
+function shares(grouping: Grouping, { selection, pick }: Shown, title: Key): HTMLElement {
+  const { codes, groups, sizes, facet } = grouping;
   const own = new Uint32Array(groups.length);
   const picked = selection.picked!;
   for (let i = 0; i < codes.length; i++) own[codes[i]] += picked[i];
@@ -85,10 +88,13 @@ function shares(grouping: Grouping, selection: Selection, title: Key): HTMLEleme
   const rows = order.slice(0, ROWS).map((i) => {
     const part = own[i] / selection.size;
     const lift = part / (sizes[i] / codes.length);
+    const name = make("button", { type: "button", class: "name", title: say("legendHow") });
+    name.append(make("bdi", {}, groupName(grouping, i)));
+    name.addEventListener("click", (event) => pick(facet, groups[i].id, event));
     return make(
       "tr",
       {},
-      make("th", { scope: "row" }, make("bdi", {}, groupName(grouping, i))),
+      make("th", { scope: "row" }, name),
       make("td", {}, count(own[i])),
       make("td", {}, `${(100 * part).toFixed(1)} %`),
       make("td", {}, lift.toFixed(lift < 10 ? 1 : 0)),

@@ -3,7 +3,9 @@ import { Camera } from "./camera";
 import { Grouping, groupName } from "./facets";
 import { Label, drawLabels, labelFont } from "./labels";
 import { ByHand } from "./painter";
-import { Points, SHAPES } from "./points";
+import { MARKS, shapeOf } from "./marks";
+import { Moves, drawMoves, seenMoves } from "./moves";
+import { Points } from "./points";
 import { say } from "./words";
 
 const RATIO = 2;
@@ -17,6 +19,7 @@ export interface Scene {
   pointSize: number;
   labels: Label[];
   grouping: Grouping;
+  moves: Moves | null;
   caption: string;
 }
 
@@ -42,7 +45,7 @@ function legend({ grouping }: Scene, height: number): Entry[] {
   return grouping.order.slice(0, most).map((number) => ({
     colour: `rgb(${grouping.groups[number].colour.join(" ")})`,
     text: groupName(grouping, number).slice(0, 26),
-    shape: number % SHAPES,
+    shape: shapeOf(grouping.groups[number]),
   }));
 }
 
@@ -56,12 +59,17 @@ export async function png(scene: Scene): Promise<Blob> {
   context.fillRect(0, 0, out.width, out.height);
   context.drawImage(paintPoints(scene), 0, 0);
   context.scale(RATIO, RATIO);
+  if (scene.moves) drawMoves(context, scene.moves, camera);
   drawLabels(context, scene.labels);
   context.textAlign = "left";
   context.font = labelFont(13);
-  legend(scene, camera.height).forEach(({ colour, text }, i) => {
+  legend(scene, camera.height).forEach(({ colour, text, shape }, i) => {
     context.fillStyle = colour;
-    context.fillRect(camera.width + 12, 22 + 20 * i, 12, 12);
+    context.save();
+    context.translate(camera.width + 18, 28 + 20 * i);
+    context.scale(6, 6);
+    context.fill(new Path2D(MARKS[shape]), "evenodd");
+    context.restore();
     context.fillStyle = "#222";
     context.fillText(text, camera.width + 32, 33 + 20 * i);
   });
@@ -86,13 +94,18 @@ export function svg(scene: Scene): Blob {
   put("rect", { width, height, fill: "white" });
   const href = paintPoints(scene).toDataURL("image/png");
   put("image", { href, width: camera.width, height: camera.height });
+  for (const { fromX, fromY, toX, toY, colour } of scene.moves ? seenMoves(scene.moves, camera) : []) {
+    put("path", { d: `M${fromX.toFixed(1)} ${fromY.toFixed(1)}L${toX.toFixed(1)} ${toY.toFixed(1)}`, stroke: colour, "stroke-opacity": 0.55 });
+    put("circle", { cx: toX.toFixed(1), cy: toY.toFixed(1), r: 2.5, fill: colour });
+  }
   for (const { left, top, text, size, colour } of scene.labels) {
     const style = { "paint-order": "stroke", stroke: "white", "stroke-width": size / 4 };
     const place = { x: left, y: top, "font-size": size, "font-weight": 600, "text-anchor": "middle" };
     put("text", { ...place, ...style, fill: colour }, text);
   }
-  legend(scene, camera.height).forEach(({ colour, text }, i) => {
-    put("rect", { x: camera.width + 12, y: 22 + 20 * i, width: 12, height: 12, fill: colour });
+  legend(scene, camera.height).forEach(({ colour, text, shape }, i) => {
+    const transform = `translate(${camera.width + 18} ${28 + 20 * i}) scale(6)`;
+    put("path", { d: MARKS[shape], transform, fill: colour, "fill-rule": "evenodd" });
     put("text", { x: camera.width + 32, y: 33 + 20 * i, "font-size": 13, fill: "#222" }, text);
   });
   const caption = `${scene.caption} · ${say("axes")}`;

@@ -2,7 +2,12 @@
 import { Rgb } from "./data";
 
 const GREY = 0xdc; // of what is not selected
-export const SHAPES = 6;
+
+export interface Style {
+  colour: Rgb;
+  shape: number;
+  quiet: boolean;
+}
 
 export class Points {
   readonly lines: number;
@@ -18,17 +23,17 @@ export class Points {
     this.lines = places.length / 2;
     this.xy = new Uint16Array(places.length);
     this.colours = new Uint8Array(4 * this.lines);
-    this.shuffled = shuffle(this.lines);
+    this.shuffled = spread(this.lines);
   }
 
   /**
-   * codes: the group of each line. quiet: groups that lie beneath the others, as noise does.
+   * codes: the group of each line. styles: of each group; quiet ones lie beneath, as noise does.
    * picked: which stay in colour, null for all.
    */
-  restyle(codes: ArrayLike<number>, palette: Rgb[], quiet: boolean[], picked: Uint8Array | null): void {
+  restyle(codes: ArrayLike<number>, styles: Style[], picked: Uint8Array | null): void {
     const { shuffled, places, xy, lines } = this;
     const colours = new Uint32Array(this.colours.buffer);
-    const packed = palette.map(([r, g, b], i) => pack(r, g, b, i % SHAPES));
+    const packed = styles.map(({ colour: [r, g, b], shape }) => pack(r, g, b, shape));
     const grey = pack(GREY, GREY, GREY, 0);
     let at = 0;
     const layer = (holds: (row: number) => boolean, coloured: boolean): void => {
@@ -43,10 +48,10 @@ export class Points {
     if (picked) layer((row) => !picked[row], false);
     this.front = at;
     const on = (row: number): boolean => !picked || picked[row] === 1;
-    if (!quiet.some(Boolean)) layer(on, true);
+    if (!styles.some(({ quiet }) => quiet)) layer(on, true);
     else {
-      layer((row) => on(row) && quiet[codes[row]], true);
-      layer((row) => on(row) && !quiet[codes[row]], true);
+      layer((row) => on(row) && styles[codes[row]].quiet, true);
+      layer((row) => on(row) && !styles[codes[row]].quiet, true);
     }
   }
 }
@@ -57,7 +62,7 @@ function pack(red: number, green: number, blue: number, shape: number): number {
 }
 
 /** 0..n-1 in an order of which every beginning is spread evenly, always the same. */
-function shuffle(n: number): Uint32Array {
+export function spread(n: number): Uint32Array {
   const out = new Uint32Array(n);
   let seed = 42;
   for (let i = 0; i < n; i++) {

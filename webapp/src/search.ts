@@ -1,7 +1,7 @@
 /** Which lines hold a text, sound like it or rhyme with it: every line is looked at, none indexed. */
 import { Texts } from "./texts";
 
-export type Way = "text" | "pinyin" | "rhyme";
+type Way = "text" | "pinyin" | "rhyme";
 
 const LONGEST = 31; // units that one pass compares, a bit each
 const MOST_READINGS = 64; // ways to cut `xian` into syllables that are tried

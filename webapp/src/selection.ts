@@ -1,9 +1,11 @@
 /** Which lines are picked, as steps that an address can hold: areas, groups, and what was found. */
 import { Data } from "./data";
 import { Facet, Grouping } from "./facets";
-import { Way } from "./search";
+import { say } from "./words";
+import { Way, isRanked, isWay } from "./answers";
 
-export type How = "set" | "add" | "subtract";
+export type How = "set" | "add" | "subtract" | "keep";
+const HOWS: readonly string[] = ["set", "add", "subtract", "keep"];
 
 export type Step =
   | { how: How; by: "area"; corners: number[] }
@@ -15,37 +17,48 @@ export class Selection {
   picked: Uint8Array | null = null;
   size = 0;
   steps: Step[] = [];
+  /** The rows in the order in which they were found, null where that of the run holds. */
+  private ranked: Uint32Array | null = null;
 
   constructor(
     private readonly data: Data,
     private readonly facets: Map<Facet, Grouping>,
-    private readonly find: (question: string, way: Way) => Uint32Array | null,
+    private readonly find: (question: string, way: Way) => Promise<Uint32Array>,
   ) {}
 
   clear(): void {
     this.picked = null;
     this.size = 0;
     this.steps = [];
+    this.ranked = null;
   }
 
-  /** Whether it could be taken. */
-  take(step: Step): boolean {
-    const rows = this.rows(step);
-    if (!rows) return false;
+  /** How many lines the step names; throws an error that says why it can't be taken. */
+  async take(step: Step): Promise<number> {
+    const rows = await this.rows(step);
     if (step.how === "set" || !this.picked) {
-      const all = step.how === "subtract" && !this.picked;
+      const all = !this.picked && (step.how === "subtract" || step.how === "keep");
       this.picked = new Uint8Array(this.data.lines).fill(all ? 1 : 0);
       this.steps = [];
     }
-    const value = step.how === "subtract" ? 0 : 1;
-    for (let i = 0; i < rows.length; i++) this.picked[rows[i]] = value;
+    if (step.how === "keep") {
+      const both = new Uint8Array(this.data.lines);
+      for (let i = 0; i < rows.length; i++) both[rows[i]] = this.picked[rows[i]];
+      this.picked = both;
+    } else {
+      const value = step.how === "subtract" ? 0 : 1;
+      for (let i = 0; i < rows.length; i++) this.picked[rows[i]] = value;
+    }
     this.steps.push(step);
+    const alone = this.steps.length === 1 && step.how !== "subtract";
+    this.ranked = alone && step.by === "found" && isRanked(step.way) ? (rows as Uint32Array) : null;
     this.size = 0;
     for (let i = 0; i < this.picked.length; i++) this.size += this.picked[i];
-    return true;
+    return rows.length;
   }
 
   chosen(): Uint32Array {
+    if (this.ranked) return this.ranked;
     const out = new Uint32Array(this.size);
     let at = 0;
     const { picked } = this;
@@ -53,12 +66,12 @@ export class Selection {
     return out;
   }
 
-  private rows(step: Step): ArrayLike<number> | null {
+  private async rows(step: Step): Promise<ArrayLike<number>> {
     if (step.by === "area") return inside(this.data.xy, step.corners);
     if (step.by === "found") return this.find(step.question, step.way);
     const grouping = this.facets.get(step.facet);
     const code = grouping ? grouping.groups.findIndex((group) => group.id === step.id) : -1;
-    if (!grouping || code < 0) return null;
+    if (!grouping || code < 0) throw new Error(say("noGroup"));
     const out: number[] = [];
     for (let i = 0; i < grouping.codes.length; i++) if (grouping.codes[i] === code) out.push(i);
     return out;
@@ -103,16 +116,17 @@ export function written(steps: Step[]): string {
 export function parsed(text: string): Step[] {
   const steps: Step[] = [];
   for (const part of text.split("~").filter(Boolean)) {
-    const [how, by, value, question] = part.split("!");
-    if (how !== "set" && how !== "add" && how !== "subtract") continue;
+    const [said, by, value, question] = part.split("!");
+    if (!HOWS.includes(said)) continue;
+    const how = said as How;
     if (by === "area") {
       const corners = (value ?? "").split("_").map(Number);
       if (corners.length >= 6 && corners.length % 2 === 0 && corners.every(Number.isFinite)) {
         steps.push({ how, by, corners });
       }
     } else if (by === "found") {
-      if (value === "text" || value === "pinyin" || value === "rhyme") {
-        steps.push({ how, by, way: value, question: decoded(question ?? "") });
+      if (isWay(value ?? "")) {
+        steps.push({ how, by, way: value as Way, question: decoded(question ?? "") });
       }
     } else if (by && value !== undefined && Number.isFinite(Number(value))) {
       steps.push({ how, by: "group", facet: by, id: Number(value) });

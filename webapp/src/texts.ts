@@ -13,11 +13,13 @@ export interface Chunk {
 }
 
 export class Texts {
+  /** Of those read, in the order of their lines. */
   readonly chunks: Chunk[] = [];
   songs: string[] = [];
   chinese: Chinese = { fold: {}, readings: {}, finals: {} };
   folder = new Folder({});
   complete = false;
+  private wanted = 0; // a line whose chunk is read next
 
   constructor(private readonly header: Header) {}
 
@@ -28,16 +30,24 @@ export class Texts {
     this.chinese = await readJson<Chinese>(source, "chinese");
     this.folder = new Folder(this.chinese.fold);
     const decoder = new TextDecoder(this.header.coding);
-    let first = 0;
-    for (let i = 0; i < this.header.chunks; i++) {
+    const { chunks, chunkLines } = this.header;
+    const left = new Set(Array(chunks).keys());
+    while (left.size) {
+      const near = Math.floor(this.wanted / chunkLines);
+      const i = left.has(near) ? near : (left.values().next().value as number);
+      left.delete(i);
       const text = decoder.decode(await source.part(`text-${i}`));
-      const chunk = cut(text, first, this.folder);
-      this.chunks.push(chunk);
-      first += chunk.starts.length - 1;
-      after((i + 1) / this.header.chunks);
+      this.chunks.push(cut(text, i * chunkLines, this.folder));
+      this.chunks.sort((a, b) => a.first - b.first);
+      after(1 - left.size / chunks);
       await new Promise((done) => setTimeout(done));
     }
     this.complete = true;
+  }
+
+  /** Asks for a line's chunk before the others. */
+  want(row: number): void {
+    this.wanted = row;
   }
 
   /** A line as it was written, "" where lyrics are left out or not read yet. */
