@@ -56,6 +56,7 @@ def ask(page, question, way="text"):
     page.select_option("#way", way)
     page.fill("#question", question)
     page.click("#ask button")
+    page.wait_for_function("() => document.getElementById('status').textContent !== '…'")
     return int(page.inner_text("#status").split()[0].replace(",", ""))
 
 
