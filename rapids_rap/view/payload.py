@@ -48,7 +48,7 @@ def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None
     beside: another night, for the page to show both in turn.
     """
     emotions = run.emotions
-    table = run.line_columns([*_COLUMNS, "agreement", "region", *(f"hits_{e}" for e in emotions)])
+    table = run.line_columns([*_COLUMNS, "year", "agreement", "region", *(f"hits_{e}" for e in emotions)])
     points = points_of(table)
     extent = extent_of(points) if beside is None else beside.extent
     xy = _scaled(points, extent)
@@ -107,6 +107,8 @@ def _facets(
             groups = list_names([str(one) for one in names], sizes)
             header[f"{name}s"] = [*groups, {"id": len(groups), "name": "", "colour": NOISE}]
             columns[name] = _small(np.where(codes < 0, len(names), codes).astype(np.int64))
+    if "year" in table and table["year"].notna().any():
+        columns["year"] = _small(table["year"].fillna(0).to_numpy(np.int64).clip(0))
     if "agreement" in table and table["agreement"].notna().any():
         share = table["agreement"].to_numpy(np.float64)
         percent = np.round(100 * np.clip(np.nan_to_num(share), 0, 1))

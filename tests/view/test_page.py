@@ -2,7 +2,6 @@ import io
 import itertools
 import json
 import re
-import threading
 import time
 
 import numpy as np
@@ -11,17 +10,11 @@ import pytest
 from PIL import Image
 from pypinyin import Style, lazy_pinyin
 
-from rapids_rap.backend import load_backend
 from rapids_rap.runs.run import open_run
 from rapids_rap.view.chinese import fold, fold_pairs, known_traditional, readings
-from rapids_rap.view.view import serve, write_single_file
-from tests.browser import browser, tab
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
+from rapids_rap.view.view import write_single_file
+from tests.browser import tab
+from tests.view.pages import ask, exported, served
 
 
 @pytest.fixture(params=["file", "server"])
@@ -30,10 +23,8 @@ def address(request, view_run, tmp_path):
         write_single_file(open_run(view_run), tmp_path / "map.html")
         yield (tmp_path / "map.html").as_uri()
         return
-    with serve(open_run(view_run), load_backend("cpu")) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running.address
-        running.shutdown()
+    with served(view_run) as running:
+        yield running
 
 
 @pytest.fixture
@@ -49,21 +40,6 @@ def opened(chromium, address):
 @pytest.fixture
 def lines(view_run):
     return pd.read_parquet(view_run / "lines.parquet")
-
-
-def ask(page, question, way="text"):
-    """How many lines the page says it found."""
-    page.select_option("#way", way)
-    page.fill("#question", question)
-    page.click("#ask button")
-    page.wait_for_function("() => document.getElementById('status').textContent !== '…'")
-    return int(page.inner_text("#status").split()[0].replace(",", ""))
-
-
-def exported(page, form):
-    with page.expect_download() as download:
-        page.click(f"[data-export={form}]")
-    return download.value.path().read_bytes()
 
 
 def test_words_are_found_as_pandas_finds_them(opened, lines):

@@ -41,6 +41,10 @@ function record(shown: Shown, row: number): Record {
     const song = data.columns.song;
     out.song = song && song[row] ? texts.songs[song[row]] : null;
   }
+  const years = data.columns.year;
+  if (years) out.year = years[row] || null;
+  const regions = facets.get("region");
+  if (regions) out.region = regions.groups[regions.codes[row]].name || null;
   for (const facet of ["cluster", "theme"]) {
     const grouping = facets.get(facet)!;
     out[facet] = grouping.groups[grouping.codes[row]].id;
