@@ -72,7 +72,7 @@ export class MapView {
   }
 
   get pointSize(): number {
-    const base = Math.min(4, Math.max(1, 500 / Math.sqrt(this.points.lines + 1)));
+    const base = Math.min(6, Math.max(1, 500 / Math.sqrt(this.points.lines + 1)));
     return Math.min(16, Math.max(1, base * Math.sqrt(Math.max(1, this.camera.zoom))));
   }
 
