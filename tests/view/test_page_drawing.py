@@ -138,8 +138,9 @@ def test_everything_is_reached_by_keys(chromium, view_run, tmp_path):
                 page.keyboard.press("Enter")
         assert "想念故" in page.inner_text("#card .here")
         named = page.evaluate(
-            "() => [...document.querySelectorAll('button, select, input')].filter(e =>"
-            " e.offsetParent && !(e.ariaLabel || e.innerText || e.closest('label'))).map(e => e.outerHTML)"
+            "() => [...document.querySelectorAll('button, select, input')]"
+            ".filter(e => e.offsetParent && !(e.ariaLabel || e.innerText || e.closest('label')))"
+            ".map(e => e.outerHTML)"
         )
         assert named == []
 
@@ -151,6 +152,9 @@ def test_fingers_move_pinch_and_pick(chromium, view_run, tmp_path):
     page = context.new_page()
     page.goto((tmp_path / "map.html").as_uri())
     page.wait_for_selector("html[data-state=complete]")
+    page.click("#seen")
+    page.locator(".lines button").first.tap()
+    page.wait_for_selector("#card.held")
     client = context.new_cdp_session(page)
     box = page.locator("#map").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -183,8 +187,6 @@ def test_fingers_move_pinch_and_pick(chromium, view_run, tmp_path):
         touch("touchMove", (px, py))
     touch("touchEnd")
     assert size_of(page) > 0
-    page.locator(".lines button").first.tap()
-    page.wait_for_selector("#card.held")
     context.close()
 
 
