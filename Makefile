@@ -5,6 +5,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CONTRACT := .contract
 
+# The page of `view` is committed as built; with npm at hand it is built again and compared.
+webapp = @if command -v npm > /dev/null; then \
+		cd webapp && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check; \
+	else echo "No npm: rapids_rap/view/static was not compared with webapp/."; fi
+
 .PHONY: run check test test-slow test-gpu contract format clean
 
 # With a real encoder where its package has a wheel for this machine, else with the demo model.
@@ -21,6 +26,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/mypy kernels
 	$(BIN)/mypy bench
+	$(call webapp)
 
 # A process a core, files whole, so that what a file's tests share is made once.
 test: $(STAMP)

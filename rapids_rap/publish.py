@@ -135,6 +135,8 @@ def publish(
         hits,
         found.lexicon.categories,
     )
+    if found.artists.line_regions is not None:
+        lines["region"] = found.artists.line_regions
     written = _tables(found, lines, clusters, config, backend)
     tree = tree_table(found.hierarchy, found.names.clusters, found.names.themes)
     cache.announce("maps")

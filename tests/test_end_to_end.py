@@ -417,12 +417,6 @@ def test_doctor_and_config_work_anywhere():
     assert rap("config").out.startswith("seed = 42")
 
 
-def test_what_is_not_built_says_so():
-    """A promised command that this version lacks exits 3 with a sentence."""
-    outcome = rap("view", "x", "--out", "y")
-    assert (outcome.code, "not part of this version" in outcome.err) == (3, True)
-
-
 # ---- small and bad input ------------------------------------------------------------------------
 
 

@@ -45,15 +45,6 @@ def _globals(
     start_logging(debug=debug, as_json=log_json)
 
 
-def _not_built(name: str, what: str) -> None:
-    def command() -> None:
-        raise CapabilityError(f"`{name}` ({what}) is not part of this version yet.")
-
-    command.__doc__ = f"{what[0].upper()}{what[1:]}. Not part of this version yet (exits 3)."
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(name, context_settings=settings)(command)
-
-
 _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "run": job.run,
     "ingest": job.ingest,
@@ -68,6 +59,7 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "ablate": study.ablate,
     "export": reading.export,
     "assign": reading.assign,
+    "view": reading.view,
     "nightly": night.nightly,
     "rollback": night.rollback,
     "verify": night.verify,
@@ -77,7 +69,6 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
-_not_built("view", "the interactive map in a browser")
 
 
 def main() -> NoReturn:

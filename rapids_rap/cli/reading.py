@@ -1,9 +1,10 @@
-"""Reading a finished run: search, summary, export, assign."""
+"""Reading a finished run: search, summary, export, assign, view."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
@@ -231,6 +232,65 @@ def assign(
     print_lines(found.sentences, words)
     print_table(found.clusters.head(CLUSTERS_SHOWN), words)
     _hand_out(table_bytes(found.lines, form), form, out_file)
+
+
+def view(
+    run_folder: RunArgument,
+    other_folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN_B]", help="A later night: both in turn, with what moved."),
+    ] = None,
+    *,
+    single_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the map as one HTML file, and serve nothing."),
+    ] = None,
+    no_lyrics: Annotated[
+        bool, typer.Option("--no-lyrics", help="Positions, clusters and terms, but no line.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the token keeps others out, not listeners.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 0,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the map in a browser.")
+    ] = True,
+    backend: BackendOption = "auto",
+    require_gpu: RequireGpuOption = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="For the search by meaning: embedding.model, where the run's model lies now; "
+            "embedding.trust_remote_code, whether its code may run.",
+        ),
+    ] = None,
+) -> None:
+    """The interactive map of a run in a browser, offline: search, select, export; or of two nights.
+
+    Example: rapids-rap view runs/first
+    """
+    from rapids_rap.runs.run import open_run
+    from rapids_rap.view.view import serve, write_single_file
+
+    run = open_run(run_folder)
+    other = None if other_folder is None else open_run(other_folder)
+    lyrics = not no_lyrics
+    if single_file is not None:
+        size = write_single_file(run, single_file, lyrics=lyrics, other=other)
+        print_lines([f"Wrote {single_file} ({size / 1e6:.1f} MB)."])
+        return
+    chosen = quiet_backend(backend, require_gpu=require_gpu)
+    said = settings or []
+    server = serve(run, chosen, host, port, lyrics=lyrics, other=other, said=said)
+    shown = f"{run_folder}" if other is None else f"{run_folder} and {other_folder}"
+    print_lines([f"Map of {shown}: {server.address}", "Ctrl-C ends it."])
+    out.file.flush()
+    if open_browser:
+        webbrowser.open(server.address)
+    with server:
+        server.serve_forever()
 
 
 def _form_of(out_file: Path | None) -> Form:

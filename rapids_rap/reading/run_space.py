@@ -22,6 +22,7 @@ from rapids_rap.backend.rows import row_blocks
 from rapids_rap.config import Config
 from rapids_rap.embedding.declared import brings_code
 from rapids_rap.embedding.embed import load_encoder
+from rapids_rap.embedding.encoder import Encoder
 from rapids_rap.embedding.folder import locate_model, transformer_folder
 from rapids_rap.embedding.fusion import lexical_vectors, put_beside
 from rapids_rap.embedding.postprocess import Postprocessed, apply_transform, postprocess
@@ -91,6 +92,18 @@ def _check_lists(run: Run, made: Config) -> None:
 def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend) -> Float32s:
     """(m, d) float32 on the host: the texts' vectors by the model of the run.
 
+    Raises as `encoder_like` does.
+    """
+    encoder = encoder_like(run, config, backend)
+    vectors = encoder.encode(texts)
+    del encoder
+    open_lane(backend.torch_device).release()
+    return vectors
+
+
+def encoder_like(run: Run, config: Config, backend: Backend) -> Encoder:
+    """The encoder that the run was made with.
+
     A model that only the run names is not downloaded. Raises `InputError` where the model that is
     found now is not the one the run was made with, or where the run needs its code and nobody said
     so; `CapabilityError` for a model that can't be had.
@@ -121,10 +134,7 @@ def embed_like(run: Run, texts: Sequence[str], config: Config, backend: Backend)
             f"{run.path / 'vectors'}: has vectors of {run.vectors.shape[1]} numbers, the model's "
             f"have {found.dim}; it is damaged, run the command of manifest.json again."
         )
-    vectors = encoder.encode(texts)
-    del encoder
-    open_lane(backend.torch_device).release()
-    return vectors
+    return encoder
 
 
 def _made_with(run: Run) -> Mapping[str, Any]:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from rapids_rap.arrays import Float32s, Int64s
 from rapids_rap.backend.protocol import Array, Backend
-from rapids_rap.corpus.normalize import normalize
 from rapids_rap.embedding.postprocess import apply_transform
 from rapids_rap.errors import InputError
+from rapids_rap.reading.near import question_form
 from rapids_rap.reading.run_space import embed_like, fitted_vectors, place_rows, run_config
 from rapids_rap.runs.run import Run
 
@@ -31,12 +31,7 @@ def search_run(
     run was made with.
     """
     config = run_config(run, said)
-    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
-        raise InputError("The text to search for is not UTF-8.")
-    query_text = normalize([text], config.corpus.script)[0]
-    if not query_text:
-        raise InputError("The text to search for is empty.")
-    query = embed_like(run, [query_text], config, backend)
+    query = embed_like(run, [question_form(text, config.corpus.script)], config, backend)
     # In the space that the run's neighbours and clusters saw; of a run with lexical vectors, in the
     # model's part of it.
     used = fitted_vectors(run, config, backend)

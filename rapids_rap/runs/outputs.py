@@ -62,16 +62,7 @@ def check_output_file(
     of that form with `columns` and none of `without`. reading: the files that the command reads.
     """
     with _explain(out):
-        if out.is_dir():
-            raise InputError(f"{label_of(out)}: is a folder; --out names a file.")
-        place = out.parent.resolve()  # /dev/stdout is a link, and may lead to a plain file
-        special = any(map(place.is_relative_to, SPECIAL)) and not place.is_relative_to(MEMORY)
-        if special or (out.exists() and not out.is_file()):
-            raise InputError(
-                f"{label_of(out)}: is a pipe or a device, which --out would replace; name a file."
-            )
-        refuse_inside(out)
-        refuse_read(out, reading)
+        _refuse_place(out, reading, "--out")
         if not out.exists() or not out.stat().st_size:
             return
         found = _columns_of(out, form)
@@ -81,6 +72,33 @@ def check_output_file(
                 f"with the columns {', '.join(columns)}), which would be lost; choose another "
                 "--out, or move that file away."
             )
+
+
+def check_page_file(out: Path, reading: Iterable[Path], mark: bytes, option: str) -> None:
+    """Raise `InputError` where a page may not be written at `out`, which `option` names.
+
+    mark: what every page of this kind holds near its beginning; a file without it is another's.
+    """
+    with _explain(out, option):
+        _refuse_place(out, reading, option)
+        if out.exists() and out.stat().st_size and mark not in head_of(out):
+            raise InputError(
+                f"{label_of(out)}: is not a page that this command wrote, and would be lost; "
+                f"choose another {option}, or move that file away."
+            )
+
+
+def _refuse_place(out: Path, reading: Iterable[Path], option: str) -> None:
+    if out.is_dir():
+        raise InputError(f"{label_of(out)}: is a folder; {option} names a file.")
+    place = out.parent.resolve()  # /dev/stdout is a link, and may lead to a plain file
+    special = any(map(place.is_relative_to, SPECIAL)) and not place.is_relative_to(MEMORY)
+    if special or (out.exists() and not out.is_file()):
+        raise InputError(
+            f"{label_of(out)}: is a pipe or a device, which {option} would replace; name a file."
+        )
+    refuse_inside(out)
+    refuse_read(out, reading)
 
 
 def check_corpus_file(out: Path, reading: Iterable[Path]) -> None:

@@ -93,6 +93,12 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         return pd.read_parquet(file, columns=columns)
 
 
+def parquet_columns(path: Path) -> list[str]:
+    """The names of a Parquet file's columns. Raises OSError or ValueError for a damaged one."""
+    with open_plain(path) as file:
+        return [str(name) for name in pq.ParquetFile(file).schema_arrow.names]
+
+
 def load_array(path: Path, *, mapped: bool = False) -> HostArray:
     """A `.npy` file of numbers, where it is a file and as long as it says.
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from rapids_rap.runs.names import (
     TREE,
     VOTE_FILES,
 )
-from rapids_rap.runs.received import load_array, read_parquet
+from rapids_rap.runs.received import load_array, parquet_columns, read_parquet
 from rapids_rap.runs.shape import (
     AGAIN,
     HIT_COLUMNS,
@@ -88,6 +88,22 @@ class Run:
         check_table(path, table, {name: LINES[name] for name in columns})
         first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
         return first.drop(columns="text_id")
+
+    def line_columns(self, names: Sequence[str]) -> pd.DataFrame:
+        """These columns of lines.parquet, those of them that the run has; checked as `lines` is."""
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            held = set(parquet_columns(path))
+            table = read_parquet(path, columns=[name for name in names if name in held])
+        check_table(path, table, {name: LINES[name] for name in names if name in LINES})
+        return table
+
+    @functools.cached_property
+    def emotions(self) -> list[str]:
+        """The lexicon's categories, in their order, as lines.parquet has them."""
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            return [n.removeprefix("hits_") for n in parquet_columns(path) if n.startswith("hits_")]
 
     @functools.cached_property
     def regrouped_texts(self) -> pd.DataFrame | None:

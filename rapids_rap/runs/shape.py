@@ -146,6 +146,7 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "by_hand": "text",
     "line_id": "int",
     "year": "whole or none",
+    "region": "text",
     "percentage": "number",
     "similarity": "number",
     "score": "number",

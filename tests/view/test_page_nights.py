@@ -1,0 +1,108 @@
+"""Two nights in one page: in turn, with what moved, and the address brings all of it back."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from rapids_rap.runs.run import open_run
+from tests.conftest import rap
+from tests.view.conftest import TEXTS, make_view_run
+from tests.view.pages import ask, exported, opened, served, single, size_of
+
+NAMES = {
+    "same cluster": lambda a, b: a == b,
+    "another cluster": lambda a, b: a != b and a >= 0 and b >= 0,
+    "into noise": lambda a, b: a >= 0 > b,
+    "out of noise": lambda a, b: a < 0 <= b,
+}
+
+
+@pytest.fixture(scope="session")
+def later_run(tmp_path_factory):
+    more = tuple(f"新的第{i}行夜歌" for i in range(30))
+    folder = tmp_path_factory.mktemp("later") / "later"
+    return make_view_run(folder, texts=(*TEXTS[8:], *more), turn=1)
+
+
+def changes(view_run, later_run):
+    """Line ids of the later night by how they changed."""
+    own, there = (pd.read_parquet(run / "lines.parquet") for run in (later_run, view_run))
+    was = own["text_norm"].map(there.drop_duplicates("text_norm").set_index("text_norm")["cluster"])
+    out = {"in this night alone": set(own["line_id"][was.isna()])}
+    for name, holds in NAMES.items():
+        pairs = zip(was, own["cluster"], own["line_id"], strict=True)
+        out[name] = {i for a, b, i in pairs if a == a and holds(a, b)}
+    return out
+
+
+def ids(page):
+    return {json.loads(line)["line_id"] for line in exported(page, "jsonl").decode().splitlines()}
+
+
+@pytest.mark.parametrize("how", ["file", "server"])
+def test_two_nights_are_seen_in_turn(chromium, view_run, later_run, tmp_path, how):
+    """What changed is picked as pandas counts it; the other night takes the same steps."""
+    both = {"other": open_run(later_run)}
+    if how == "file":
+        context = single(chromium, view_run, tmp_path / "map.html", **both)
+        look(context, view_run, later_run)
+        return
+    with served(view_run, **both) as address:
+        look(opened(chromium, address), view_run, later_run)
+
+
+def look(context, view_run, later_run):
+    wanted = changes(view_run, later_run)
+    with context as found:
+        page = found.page
+        assert "later" in page.inner_text("#caption")
+        page.select_option("#colour", "moved")
+        entries = page.locator("#legend button")
+        for i in range(entries.count()):
+            name = entries.nth(i).locator("bdi").inner_text()
+            entries.nth(i).click()
+            page.wait_for_selector("#size")
+            if wanted[name]:
+                assert ids(page) == wanted[name], name
+        page.keyboard.press("Escape")
+        page.check("#moves")
+        total = sum(len(wanted[name]) for name in NAMES if name != "same cluster")
+        assert f"of {total}" in page.inner_text("#moved")
+        assert b"<circle" in exported(page, "svg")
+        ask(page, "夜歌")
+        held = size_of(page)
+        page.keyboard.press("t")
+        page.click("#turn")
+        page.click("#turn")
+        page.wait_for_function(
+            "() => document.getElementById('caption').textContent.includes('night')"
+        )
+        page.wait_for_function(
+            "n => Number(document.getElementById('size')?.textContent.split(' ')[0]) !== n",
+            arg=held,
+        )
+        assert size_of(page) < held
+        texts = pd.read_parquet(view_run / "lines.parquet")["text"]
+        assert size_of(page) == texts.str.contains("夜歌", regex=False).sum()
+        page.wait_for_url("**n=1**s=set!found!**")
+        address = page.url
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_selector("html[data-state=complete]")
+        page.wait_for_selector("#size")
+        assert "night" in page.inner_text("#caption")
+        assert page.is_checked("#moves")
+        assert size_of(page) == texts.str.contains("夜歌", regex=False).sum()
+        assert found.said == []
+
+
+def test_the_command_takes_two_nights(view_run, later_run, tmp_path):
+    """`view A B --single-file` writes both; of other lyrics it is a sentence and exit 2."""
+    out = tmp_path / "map.html"
+    assert rap("view", view_run, later_run, "--single-file", out).code == 0
+    assert b'id="part-before-xy"' in out.read_bytes()
+    other = make_view_run(tmp_path / "x", texts=[f"别的{i}" for i in range(50)])
+    outcome = rap("view", view_run, other, "--single-file", out)
+    assert outcome.code == 2
+    assert "no text in common" in outcome.err
