@@ -48,7 +48,9 @@ def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None
     beside: another night, for the page to show both in turn.
     """
     emotions = run.emotions
-    table = run.line_columns([*_COLUMNS, "year", "agreement", "region", *(f"hits_{e}" for e in emotions)])
+    table = run.line_columns(
+        [*_COLUMNS, "year", "agreement", "region", *(f"hits_{e}" for e in emotions)]
+    )
     points = points_of(table)
     extent = extent_of(points) if beside is None else beside.extent
     xy = _scaled(points, extent)
