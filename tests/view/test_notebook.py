@@ -16,9 +16,9 @@ from rapids_rap.view import widget
 from tests.browser import tab
 from tests.view.pages import ask, size_of
 
-comm = pytest.importorskip("comm")
 pytest.importorskip("anywidget")
-from comm.base_comm import BaseComm  # noqa: E402
+import comm
+from comm.base_comm import BaseComm
 
 HOME = "http://notebook.test/"
 HOST = """<!doctype html><meta charset=utf-8><link rel=icon href="data:,"><div id=cell></div>
@@ -65,11 +65,10 @@ class Wire(BaseComm):
 @pytest.fixture
 def made(view_run, monkeypatch):
     """A widget and its wire, with what it said while it was made left out."""
-    wires = []
-    monkeypatch.setattr(comm, "create_comm", lambda **more: wires.append(Wire(**more)) or wires[-1])
+    monkeypatch.setattr(comm, "create_comm", Wire)
     shown = widget(rapids_rap.open_run(view_run))
-    wires[0].sent.clear()
-    yield shown, wires[0]
+    shown.comm.sent.clear()
+    yield shown, shown.comm
     shown.close()
 
 
@@ -122,11 +121,9 @@ def test_strange_messages_pick_nothing(made, state):
     """A number is no length to allocate, and bits of another run are not taken."""
     shown, wire = made
     shown.selection = [0]
-    try:
-        wire.bring({"method": "update", "state": state, "buffer_paths": []})
-        wire.bring({"method": "update", "state": {}, "buffer_paths": [["picked"]]}, [b"abc"])
-    except Exception as error:
-        assert "Trait" in type(error).__name__
+    wire.bring({"method": "update", "state": state, "buffer_paths": []})
+    wire.bring({"method": "update", "state": {}, "buffer_paths": [["picked"]]}, [b"abc"])
+    assert len(shown.picked) in (0, -(-len(shown._lines) // 8))
     assert len(shown.selection) <= 1
     assert shown.height == 640
 

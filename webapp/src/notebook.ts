@@ -17,8 +17,9 @@ const WAITING = "Waiting for the map; without a kernel, run this cell again. 正
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const frame = document.createElement("iframe");
   frame.title = "rapids-rap";
-  // Of no origin: whatever a lyric might do, it can't reach the notebook.
-  frame.setAttribute("sandbox", "allow-scripts allow-downloads");
+  // Of no origin: whatever a lyric might do, it can't reach the notebook. Its one form, the search,
+  // is sent nowhere: the page's own policy forbids it.
+  frame.setAttribute("sandbox", "allow-scripts allow-forms allow-downloads");
   frame.style.cssText = "display:block;width:100%;border:0";
   const note = document.createElement("p");
   note.textContent = WAITING;
