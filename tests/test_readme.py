@@ -12,6 +12,7 @@ COMMENT = re.compile(r"(?<!\S)#\s.*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 QUOTED = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+MILLION = re.compile(r"(\d+)\.(\d) million|(\d+) 万")  # 1.4 million is 140 万
 MONTH = re.compile(r"11 月 ")  # of a date; in English it is a name
 
 
@@ -38,8 +39,14 @@ def quoted(text):
     return Counter(" ".join(words.split()) for words in QUOTED.findall(text))
 
 
+def written_out(found):
+    """1.4 million and 140 万 as the same number."""
+    whole, tenth, ten_thousands = found.groups()
+    return f"{ten_thousands}0000" if ten_thousands else f"{whole}{tenth}00000"
+
+
 def numbers(text):
-    plain = MONTH.sub("", QUOTED.sub("", LINK.sub("", text)))
+    plain = MILLION.sub(written_out, MONTH.sub("", QUOTED.sub("", LINK.sub("", text))))
     return Counter(number.rstrip(".,") for number in NUMBER.findall(plain))
 
 
