@@ -183,6 +183,21 @@ def test_training_does_not_replace_what_it_reads_or_foreign_files(here):
     assert rap("train", "lyrics", "--model", "demo", "--out", "run/model").code == 2
 
 
+@pytest.mark.parametrize("out", [*SPELLINGS, *ELSEWHERE, *WITHIN, "empty", "run"])
+def test_a_map_replaces_nothing_but_a_map(here, out):
+    """Inputs, a run's files, another's pages: exit 2; a map that is there is written again."""
+    (here / "run" / "cluster_terms.csv").write_text("cluster,rank,term,score,method\n")
+    before = contents(here)
+    outcome = rap("view", "run", "--single-file", out)
+    assert outcome.code == 2, outcome.err
+    assert contents(here) == before
+    assert "Traceback" not in outcome.err
+    for _ in range(2):
+        assert rap("view", "run", "--single-file", "map.html").code == 0
+    (here / "page.html").write_text("<p>mine</p>")
+    assert rap("view", "run", "--single-file", "page.html").code == 2
+
+
 def test_pages_and_pictures_of_others_stay(here):
     """A folder with a maps.png, an ablation.html or a README.md of one's own stays as it is."""
     for verb, words, name in (

@@ -19,6 +19,8 @@ def line_table(run: Run) -> pd.DataFrame:
     emotions = run.emotions
     hits = [f"hits_{name}" for name in emotions]
     table = run.line_columns([*_KEPT, "agreement", *hits])
+    if "line_id" not in table:  # as runs of the first version are
+        table.insert(0, "line_id", np.arange(len(table)))
     unknown = [
         n for n in ("artist", "song", "year", "region") if n in table and table[n].isna().all()
     ]
