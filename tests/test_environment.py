@@ -81,7 +81,7 @@ def test_messages_name_the_versions_of_the_extra():
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("constraints-gpu.txt", ("gpu", "train")), ("constraints-cpu.txt", ("cpu",))],
+    [("constraints-gpu.txt", ("gpu", "train")), ("constraints-cpu.txt", ("cpu", "view"))],
 )
 def test_constraints_satisfy_what_is_declared(name, extras):
     """Each requirement has a pin, and the pin is a version that it accepts."""

@@ -401,11 +401,11 @@ class Run:
 def open_run(path: Path) -> Run:
     """Open a finished run. Raises `InputError` where there is none, or one of a later schema."""
     if not path.is_dir():
-        raise InputError(f"{path}: no such run folder.")
+        raise InputError(f"{path}: no such run folder; name one that a run wrote.")
     manifest_path = path / MANIFEST
     if not manifest_path.exists():
         unfinished = "did not finish; run the same command again to resume it"
-        foreign = f"is not a run folder (it has no {MANIFEST})"
+        foreign = f"is not a run folder (it has no {MANIFEST}); name one that a run wrote"
         raise InputError(f"{path}: {unfinished if (path / IDENTITY).exists() else foreign}.")
     try:
         manifest = read_json(manifest_path)

@@ -68,10 +68,10 @@ class Answers:
     def _near(self, way: str, question: str) -> Int64s:
         """All lines of the nearest texts, the nearest text's first."""
         if way == "meaning":
-            found = self._near_texts.to_text(question, NEAREST)
+            found = self._near_texts.to_text(question, NEAREST).ids
         elif way == "like" and question.isdecimal() and int(question) < self._payload.lines:
             own = int(self._text_ids[int(question)])
-            found = self._near_texts.to_own(own, NEAREST)
+            found = self._near_texts.to_own(own, NEAREST).ids
         else:
             raise InputError("No such way to search.")
         order = np.argsort(self._text_ids, kind="stable")

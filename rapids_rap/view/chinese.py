@@ -75,6 +75,15 @@ def finals(characters: Iterable[str]) -> dict[str, str]:
     return {final: "".join(found[final]) for final in sorted(found)}
 
 
+def search_tables(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What searching these texts takes: `fold`, `readings` and `finals` of their characters."""
+    characters = set[str]().union(*map(set, texts))
+    pairs = fold_pairs([*known_traditional(), *characters])
+    held = {pairs.get(c, c) for c in characters}
+    pairs = {old: new for old, new in pairs.items() if new in held}
+    return {"fold": pairs, "readings": readings(held), "finals": finals(held)}
+
+
 def _chinese(characters: Iterable[str]) -> list[str]:
     known = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0x3007, 0x3008))
     return sorted({c for c in characters if any(ord(c) in block for block in known)})

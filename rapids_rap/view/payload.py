@@ -18,7 +18,7 @@ import pandas as pd
 from rapids_rap.arrays import Float64s, HostArray, Int64s
 from rapids_rap.maps.palette import NOISE, theme_colours
 from rapids_rap.runs.run import Run
-from rapids_rap.view.chinese import finals, fold_pairs, known_traditional, readings
+from rapids_rap.view.chinese import search_tables
 from rapids_rap.view.groups import Group, list_clusters, list_names, list_themes
 from rapids_rap.view.nights import Beside, Extent, extent_of, points_of
 from rapids_rap.view.texts import CHUNK_LINES, Coding, coding_of, lines_of
@@ -65,7 +65,7 @@ def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None
         parts, coding = _texts(table["text"].fillna("").tolist())
         songs, columns["song"] = _songs(table)
         parts["songs"] = _pack(_json(songs))
-        parts["chinese"] = _pack(_json(_tables(table)))
+        parts["chinese"] = _pack(_json(search_tables(table["text"].dropna())))
     header |= {
         "format": FORMAT,
         "lines": len(table),
@@ -174,14 +174,6 @@ def _songs(table: pd.DataFrame) -> tuple[list[str], HostArray]:
         first += [str(title) for title in titles[at]]
         codes[known] = own + 1
     return first, _small(codes)
-
-
-def _tables(table: pd.DataFrame) -> dict[str, dict[str, str]]:
-    characters = set().union(*(set(text) for text in table["text"].dropna()))
-    pairs = fold_pairs([*known_traditional(), *characters])
-    held = {pairs.get(c, c) for c in characters}
-    pairs = {old: new for old, new in pairs.items() if new in held}
-    return {"fold": pairs, "readings": readings(held), "finals": finals(held)}
 
 
 def _vocabulary(run: Run) -> list[str]:

@@ -62,6 +62,12 @@ def write_single_file(run: Run, out: Path, *, lyrics: bool = True, other: Run | 
     return len(page)
 
 
+def notebook_page(run: Run) -> bytes:
+    """The map as one page that tells the widget around it which lines are picked."""
+    nights = open_nights(run)
+    return single_page({"frame": b"", **_parts(nights)}, _title(nights), _names(nights))
+
+
 def serve(
     run: Run,
     backend: Backend,

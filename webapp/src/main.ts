@@ -5,6 +5,7 @@ import { Box } from "./camera";
 import { openSource } from "./data";
 import { byId, make, saveFile } from "./dom";
 import { Form } from "./exports";
+import { Frame, put } from "./frame";
 import { FACETS, Facet, facetKey } from "./facets";
 import { listenToKeys } from "./keys";
 import { fillLegend } from "./legend";
@@ -28,6 +29,7 @@ interface Held {
 class Page implements Around {
   readonly map: MapView;
   private readonly pointed = new Pointed(this);
+  private readonly frame = Frame.open((bits) => this.receive(bits));
   private readonly nights: Promise<Night>[];
   private facet: Facet = "theme";
   private how: How = "set";
@@ -67,6 +69,17 @@ class Page implements Around {
     await this.readLines(night);
     if (night === this.night) await this.repeat(steps);
     document.documentElement.dataset.state = "complete";
+    this.frame?.ready();
+  }
+
+  /** The lines that a notebook picks. */
+  private receive(bits: Uint8Array): void {
+    this.work = this.work.then(() => {
+      put(this.night, bits);
+      byId("status").textContent = "";
+      this.pointed.release();
+      this.show();
+    });
   }
 
   private async readLines(night: Night): Promise<void> {
@@ -132,6 +145,11 @@ class Page implements Around {
   }
 
   private selected(): void {
+    this.frame?.tell(this.night);
+    this.show();
+  }
+
+  private show(): void {
     this.restyle();
     this.fill();
     this.note();
