@@ -18,11 +18,17 @@ INK, BAR, MISSED, RANGE = "#333333", "#4c78a8", "#c44e52", "#1f3a5f"
 def ratio_rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """(label, requirement) of every speed ratio that was measured, in order."""
     return [
-        (f"{record['scenario']}, against {row['against']}", row)
+        (_label(record["scenario"], row), row)
         for record in records
         for row in record["requirements"]
         if row["figure"] == "speed" and row["value"]
     ]
+
+
+def _label(scenario: str, row: dict[str, Any]) -> str:
+    """What the ratio is of: a scenario's first side is `ours`, and needs no word."""
+    side = "" if row["side"] == "ours" else f", {row['side'].removeprefix('ours, ')}"
+    return f"{scenario}{side}, against {row['against']}"
 
 
 def draw_ratios(records: Sequence[dict[str, Any]]) -> bytes | None:
