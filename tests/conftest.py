@@ -48,14 +48,13 @@ LONGEST_FIRST = (  # by CPU seconds: 100 to 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """xdist would hand out files by their number of tests, and the longest have few: last."""
+    """By itself xdist hands out files by their number of tests, and the longest have few."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of half a minute or more come first, so that processes that share the suite end
-    together."""
+    """Files of half a minute or more come first, so that processes sharing the suite end together."""
     place = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
@@ -90,12 +89,17 @@ def rap(*arguments: object, stdout: io.StringIO | None = None) -> Outcome:
     return Outcome(code if isinstance(code, int) else 1, out.getvalue(), err.getvalue())
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def made_once(
+    request: pytest.FixtureRequest,
+    factory: pytest.TempPathFactory,
+    name: str,
+    make: Callable[[Path], None],
+) -> Path:
     """A folder of this process' own, filled once by the first of those that share the suite.
 
     The others wait for it and copy it, so that what one does to its folder no other sees.
     """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if not hasattr(request.config, "workerinput"):  # xdist's mark of a worker
         make(alone := factory.mktemp(name))
         return alone
     first = factory.getbasetemp().parent / f"{name}-once"  # the workers' folders lie beside it
@@ -113,9 +117,9 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled lyrics through the whole job with the demo model, once a session."""
-    return made_once(tmp_path_factory, "sample", _make_sample) / "run"
+    return made_once(request, tmp_path_factory, "sample", _make_sample) / "run"
 
 
 def _make_sample(folder: Path) -> None:
@@ -139,9 +143,9 @@ def _make_sample(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_nights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `lyrics/` and `root/`, in which two nights were published; for copies only."""
-    return made_once(tmp_path_factory, "nights", _make_nights)
+    return made_once(request, tmp_path_factory, "nights", _make_nights)
 
 
 def _make_nights(folder: Path) -> None:
