@@ -1,11 +1,13 @@
 """What several rooms' tests share: the command line in this process, and one finished run."""
 
 import contextlib
+import fcntl
 import io
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,18 +32,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--certificate", default="runs/parity", help="folder of the GPU certificate")
 
 
-LONGEST_FIRST = (
-    "test_nightly_kills.py",
-    "test_fuzz_folders.py",
-    "test_runner.py",
-    "test_command.py",
-    "test_end_to_end.py",
+LONGEST_FIRST = (  # by CPU seconds: 100 to 30
+    "tests/test_end_to_end.py",
+    "tests/test_nightly_kills.py",
+    "tests/lineage/test_identity.py",
+    "tests/bench/tasks/test_tasks.py",
+    "tests/test_resumed_runs.py",
+    "tests/test_linear.py",
+    "tests/night/test_nightly.py",
+    "tests/annotate/test_naming.py",
+    "tests/night/test_unlucky_nights.py",
+    "tests/double/test_run.py",
+    "tests/test_repeat.py",
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """By itself xdist hands out files by their number of tests, and the longest have few."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of a minute or more come first, so that processes sharing the suite end together."""
-    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
+    """Files of half a minute or more come first, so that workers of a suite end together."""
+    place = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 @dataclass(frozen=True)
@@ -74,10 +89,40 @@ def rap(*arguments: object, stdout: io.StringIO | None = None) -> Outcome:
     return Outcome(code if isinstance(code, int) else 1, out.getvalue(), err.getvalue())
 
 
+def made_once(
+    request: pytest.FixtureRequest,
+    factory: pytest.TempPathFactory,
+    name: str,
+    make: Callable[[Path], None],
+) -> Path:
+    """A folder of this process' own, filled once by the first of those that share the suite.
+
+    The others wait for it and copy it, so that what one does to its folder no other sees.
+    """
+    if not hasattr(request.config, "workerinput"):  # xdist's mark of a worker
+        make(alone := factory.mktemp(name))
+        return alone
+    first = factory.getbasetemp().parent / f"{name}-once"  # the workers' folders lie beside it
+    with first.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not first.exists():
+            making = first.with_suffix(".making")
+            shutil.rmtree(making, ignore_errors=True)  # of a worker that broke off
+            making.mkdir()
+            make(making)
+            making.rename(first)
+    own = factory.mktemp(name)
+    shutil.copytree(first, own, symlinks=True, dirs_exist_ok=True)
+    return own
+
+
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled lyrics through the whole job with the demo model, once a session."""
-    folder = tmp_path_factory.mktemp("sample") / "run"
+    return made_once(request, tmp_path_factory, "sample", _make_sample) / "run"
+
+
+def _make_sample(folder: Path) -> None:
     outcome = rap(
         "run",
         LYRICS,
@@ -86,7 +131,7 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--backend",
         "cpu",
         "--out",
-        folder,
+        folder / "run",
         "--set",
         f"input.regions={ROOT / 'examples' / 'regions.csv'}",
         "--set",
@@ -95,19 +140,20 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "maps.height=900",
     )
     assert outcome.code == 0, outcome.err
-    return folder
 
 
 @pytest.fixture(scope="session")
-def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_nights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `lyrics/` and `root/`, in which two nights were published; for copies only."""
-    folder = tmp_path_factory.mktemp("nights")
+    return made_once(request, tmp_path_factory, "nights", _make_nights)
+
+
+def _make_nights(folder: Path) -> None:
     with contextlib.chdir(folder):
         for stop in (9, 11):
             write_songs(Path("lyrics"), 0, stop)
             outcome = rap("nightly", *tiny_night())
             assert outcome.code == 0, outcome.err
-    return folder
 
 
 @pytest.fixture

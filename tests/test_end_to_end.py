@@ -352,12 +352,23 @@ def wait_for(folder, pattern, process, count=1, seconds=300):
     pytest.fail(f"never saw {count} of {pattern}; exit code {process.poll()}")
 
 
+SMALL_SHARDS = ("--set", "embedding.shard_texts=100")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The run in small shards that nobody stopped, to compare with; read only."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    outcome = rap("run", LYRICS, "--out", folder, *TINY, *SMALL_SHARDS)
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
-def test_stopped_run_resumes_to_the_same_bytes(sample_run, tmp_path, number, code):
+def test_stopped_run_resumes_to_the_same_bytes(undisturbed, tmp_path, number, code):
     """Killed or stopped while embedding, the same command ends with undisturbed vectors."""
     folder = tmp_path / "run"
-    small_shards = ("--set", "embedding.shard_texts=100")
-    process = start(folder, *small_shards)
+    process = start(folder, *SMALL_SHARDS)
     wait_for(folder, "shard-*.json", process, count=2)
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
@@ -366,11 +377,9 @@ def test_stopped_run_resumes_to_the_same_bytes(sample_run, tmp_path, number, cod
     assert not (folder / "manifest.json").exists()
     done = {p.name: checksum(p) for p in folder.rglob("shard-*.npy")}
 
-    outcome = rap("run", LYRICS, "--out", folder, *TINY, *small_shards)
+    outcome = rap("run", LYRICS, "--out", folder, *TINY, *SMALL_SHARDS)
     assert outcome.code == 0, outcome.err
     assert done.items() <= {p.name: checksum(p) for p in folder.rglob("shard-*.npy")}.items()
-    undisturbed = tmp_path / "undisturbed"
-    assert rap("run", LYRICS, "--out", undisturbed, *TINY, *small_shards).code == 0
     assert checksum(folder / "vectors/vectors.npy") == checksum(undisturbed / "vectors/vectors.npy")
     assert not list(folder.rglob("*.partial"))
 

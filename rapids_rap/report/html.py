@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,18 @@ def render_page(template: str, *, script: str = "", **values: Any) -> str:
     script: the file of the page's script among the templates, none without. Text that is no valid
     Unicode becomes question marks.
     """
+    style, code = _part("report.css"), _part(script) if script else ""
+    page = (
+        _environment()
+        .get_template(template)
+        .render(policy=_policy(style, code), style=Markup(style), script=Markup(code), **values)
+    )
+    return page.encode("utf-8", "replace").decode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """One a process: it keeps the templates that it has compiled."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rapids_rap.report"),
         autoescape=True,
@@ -68,11 +81,7 @@ def render_page(template: str, *, script: str = "", **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["cell"] = format_cell
-    style, code = _part("report.css"), _part(script) if script else ""
-    page = environment.get_template(template).render(
-        policy=_policy(style, code), style=Markup(style), script=Markup(code), **values
-    )
-    return page.encode("utf-8", "replace").decode()
+    return environment
 
 
 def _part(name: str) -> str:
