@@ -9,18 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rapids_rap.view.notebook import MapWidget
 
 
-class HasFolder(Protocol):
-    """A run that is opened, such as `rapids_rap.open_run` gives."""
+class OpenedRun(Protocol):
+    """A run as `rapids_rap.open_run` gives it."""
 
     @property
     def path(self) -> Path:
         """Its folder."""
 
+    @property
+    def lines(self) -> pd.DataFrame:
+        """A row an occurrence, each with a `line_id`."""
 
-def widget(run: HasFolder, *, height: int = 640) -> MapWidget:
+
+def widget(run: OpenedRun, *, height: int = 640) -> MapWidget:
     """The map of a run in a cell of a notebook, its selection as a frame; height in pixels.
 
     Raises `CapabilityError` where the extra `[view]` is not installed.
@@ -35,4 +41,4 @@ def widget(run: HasFolder, *, height: int = 640) -> MapWidget:
             f"A map in a notebook needs anywidget ({error}); install it with "
             "`pip install 'rapids-rap[view]'`."
         ) from None
-    return MapWidget(open_run(run.path), height=height)
+    return MapWidget(open_run(run.path), run.lines, height=height)

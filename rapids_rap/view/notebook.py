@@ -42,10 +42,9 @@ class MapWidget(anywidget.AnyWidget):
     picked = traitlets.Bytes(b"").tag(sync=True, from_json=lambda held, _: _received(held))
     height = traitlets.Int(640, min=LOWEST).tag(sync=True)
 
-    def __init__(self, run: Run, *, height: int) -> None:
-        self._lines = run.lines
-        if "line_id" not in self._lines:
-            self._lines = self._lines.assign(line_id=np.arange(len(self._lines)))
+    def __init__(self, run: Run, lines: pd.DataFrame, *, height: int) -> None:
+        """lines: the rows of its lines.parquet, each with a `line_id`."""
+        self._lines = lines
         self._page = notebook_page(run)
         super().__init__(height=height)
         self.on_msg(self._answer)
