@@ -27,6 +27,14 @@ def colours_of(page):
     return len(seen.getcolors(2**20))
 
 
+def dark(page):
+    """Pixels of the map that are about as dark as noise that is picked."""
+    seen = Image.open(io.BytesIO(page.locator("#map").screenshot())).convert("RGB")
+    values = np.asarray(seen).astype(int)
+    grey = values.max(axis=2) - values.min(axis=2) <= 4
+    return int((grey & (values[..., 0] >= 0x48) & (values[..., 0] <= 0x74)).sum())  # WebGL mixes
+
+
 def as_seen(colours, matrix):
     linear = np.where(
         colours / 255 <= 0.04045, colours / 255 / 12.92, ((colours / 255 + 0.055) / 1.055) ** 2.4
@@ -62,6 +70,22 @@ def test_the_map_goes_on_when_the_card_is_lost(chromium, view_run, tmp_path):
         time.sleep(0.5)
         assert colours_of(page) > 20
         assert ask(page, "夜歌") > 0
+
+
+@pytest.mark.parametrize("draw", ["canvas", "webgl"])
+def test_a_few_lines_that_are_found_are_lit(chromium, view_run, tmp_path, draw):
+    """Also those that are noise, whose grey is nearly that of what was not found."""
+    lines = open_run(view_run).lines
+    noise = lines.loc[lines["cluster"] == -1, "text_norm"].value_counts()
+    rare = noise[noise == 1].index
+    question = max(rare, key=len)
+    with single(chromium, view_run, tmp_path / "map.html", f"?draw={draw}") as found:
+        before = dark(found.page)
+        assert ask(found.page, question) == 1
+        found.page.wait_for_selector("html[data-state=complete]")
+        time.sleep(0.5)
+        assert dark(found.page) >= before + 20  # of a point seven pixels across
+        found.said.clear()  # a screenshot reads WebGL's pixels back, which its driver calls slow
 
 
 def test_without_webgl_there_is_a_sentence_and_the_map(chromium, view_run, tmp_path):

@@ -5,7 +5,7 @@ import { Label, drawLabels, labelFont, placeLabels } from "./labels";
 import { Grouping } from "./facets";
 import { Moves, drawMoves } from "./moves";
 import { Painter, openPainter } from "./painter";
-import { Points } from "./points";
+import { Points, pickedSize } from "./points";
 
 export type Tool = "move" | "lasso" | "box";
 
@@ -145,8 +145,8 @@ export class MapView {
     // What is picked stays on top of context that came later.
     const again = front > 0 && until > back ? front : top;
     const end = Math.min(lines, Math.max(top, again) + Math.ceil(this.budget));
-    const bigger = front > 0 ? size + this.ratio : size;
-    if (end > again) this.painter.draw(this.camera, this.ratio, bigger, again, end);
+    const larger = pickedSize(this.points, this.pointSize) * this.ratio;
+    if (end > again) this.painter.draw(this.camera, this.ratio, larger, again, end);
     this.drawn = [until, end];
   }
 

@@ -5,7 +5,7 @@ import { Label, drawLabels, labelFont } from "./labels";
 import { ByHand } from "./painter";
 import { MARKS, shapeOf } from "./marks";
 import { Moves, drawMoves, seenMoves } from "./moves";
-import { Points } from "./points";
+import { Points, pickedSize } from "./points";
 import { say } from "./words";
 
 const RATIO = 2;
@@ -30,7 +30,8 @@ function paintPoints({ camera, points, pointSize }: Scene): HTMLCanvasElement {
   painter.resize(Math.round(camera.width * RATIO), Math.round(camera.height * RATIO));
   painter.load(points);
   painter.clear();
-  painter.draw(camera, RATIO, pointSize * RATIO, 0, points.lines);
+  painter.draw(camera, RATIO, pointSize * RATIO, 0, points.front);
+  painter.draw(camera, RATIO, pickedSize(points, pointSize) * RATIO, points.front, points.lines);
   return canvas;
 }
 

@@ -2,6 +2,8 @@
 import { Rgb } from "./data";
 
 const GREY = 0xdc; // of what is not selected
+const LIT = 0x50; // of what is selected and is noise, whose own grey would be lost among the others
+const LARGEST = 7; // pixels across of a few points that are picked
 
 export interface Style {
   colour: Rgb;
@@ -33,7 +35,9 @@ export class Points {
   restyle(codes: ArrayLike<number>, styles: Style[], picked: Uint8Array | null): void {
     const { shuffled, places, xy, lines } = this;
     const colours = new Uint32Array(this.colours.buffer);
-    const packed = styles.map(({ colour: [r, g, b], shape }) => pack(r, g, b, shape));
+    const packed = styles.map(({ colour: [r, g, b], shape, quiet }) =>
+      picked && quiet ? pack(LIT, LIT, LIT, shape) : pack(r, g, b, shape),
+    );
     const grey = pack(GREY, GREY, GREY, 0);
     let at = 0;
     const layer = (holds: (row: number) => boolean, coloured: boolean): void => {
@@ -54,6 +58,12 @@ export class Points {
       layer((row) => on(row) && !styles[codes[row]].quiet, true);
     }
   }
+}
+
+/** Pixels across of picked points, `size` being that of the others: a few are to be seen among a million. */
+export function pickedSize(points: Points, size: number): number {
+  const { front, lines } = points;
+  return front ? Math.max(size + 1, Math.min(LARGEST, 120 / Math.sqrt(lines - front + 1))) : size;
 }
 
 /** As four bytes in a row, on the little-endian machines that there are. */
