@@ -254,6 +254,7 @@ def run(
             names=names,
             decisions=lists.decisions,
             by_hand=geometry.by_hand,
+            regions=lists.regions,
             stability=stability,
         )
         origin = Origin(config, resolution, command, created, lists.certificate)

@@ -52,6 +52,7 @@ from rapids_rap.runs.names import SCHEMA_VERSION
 from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
+from rapids_rap.tables.artists import line_regions
 from rapids_rap.tables.by_hand import decided, on_maps, with_decisions
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
@@ -96,6 +97,7 @@ class Findings:
     names: Names
     decisions: Decisions
     by_hand: ByHand
+    regions: Mapping[str, str] | None  # by artist; None where the user gave none
     stability: Stability | None = None  # None where it was not asked for
 
 
@@ -135,8 +137,8 @@ def publish(
         hits,
         found.lexicon.categories,
     )
-    if found.artists.line_regions is not None:
-        lines["region"] = found.artists.line_regions
+    if found.regions is not None and lines["artist"].notna().any():
+        lines["region"] = line_regions(lines["artist"], found.regions)
     written = _tables(found, lines, clusters, config, backend)
     tree = tree_table(found.hierarchy, found.names.clusters, found.names.themes)
     cache.announce("maps")
