@@ -214,10 +214,13 @@ def _quality(run: Run) -> pd.DataFrame:
     )
 
 
+_CUT = ("label", "suggested_label", "top_terms", "term", "artist", "region", "category")
+
+
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with terms and names cut where they are so long that they could be lyrics."""
     cut = {}
-    for name in ("label", "top_terms", "artist"):
+    for name in _CUT:
         if name in table.columns:
             separator = "、" if name == "top_terms" else "·"
             cut[name] = table[name].map(lambda cell, by=separator: _cut(cell, by))

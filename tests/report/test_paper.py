@@ -44,6 +44,10 @@ def run(tmp_path_factory):
     ]
     columns = ["cluster", "rank", "term", "score", "method"]
     pd.DataFrame(terms, columns=columns).to_csv(folder / "cluster_terms.csv", index=False)
+    keyness = {name: [0.5] for name in ("dispersion", "log_ratio", "log_ratio_low", "p", "q")}
+    keyness |= {"log_ratio_high": [9.0], "keeps_sign": [True], "note": [""]}
+    keyness = {"cluster": [0], "term": ["词" * 99], "songs": [6], "artists": [2], **keyness}
+    pd.DataFrame(keyness).to_csv(folder / "cluster_keyness.csv", index=False)
     emotions = {"cluster": [0], "chunks": [9], "hits": [1], "hit_爱情": [1], "ratio_爱情": [1.0]}
     pd.DataFrame(emotions).to_csv(folder / "cluster_emotions.csv", index=False)
     pd.DataFrame(
@@ -125,7 +129,8 @@ def test_no_line_of_lyrics_is_quoted_unless_asked_for(run, files):
     """Neither in tables nor in words nor within a picture's text; with_lyrics adds the examples."""
     every = b"\n".join(data for name, data in files.items() if not name.endswith(".tiff")).decode()
     assert not any(text in every for text in TEXTS)
-    assert "词" * 30 not in every  # a term of a hundred characters is cut
+    assert "词" * 30 not in every  # a term of a hundred characters is cut, in each table
+    assert "词" * 20 in files["tables/keyness.csv"].decode()
     assert "tables/examples.csv" not in files
     asked = paper_files(run, MapsConfig(), CPU, with_lyrics=True)
     assert TEXTS[0] in asked["tables/examples.csv"].decode()
