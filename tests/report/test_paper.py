@@ -221,14 +221,11 @@ def test_the_command_writes_the_folder_or_says_why_not(run, tmp_path):
     assert rap("export", run.path, "--paper", run.path / "paper").code == 2
 
 
-def test_shares_of_themes_have_what_is_left_out_of_tables_by_cluster(tmp_path):
+def test_shares_of_themes_have_what_is_left_out_of_tables_by_cluster(run):
     """A cluster that people excluded stays in its theme: shares are artist_themes.csv's."""
-    folder = tmp_path / "run"
-    make_run(folder, TEXTS, [i % 4 for i in range(60)], songs=[i // 5 for i in range(60)])
-    shares = {"artist": ["某甲"], "lines": [40], "-1": [0.25], "0": [0.25], "1": [0.25]}
-    pd.DataFrame(shares).to_csv(folder / "artist_clusters.csv", index=False)  # 2 and 3 are excluded
-    lines = {"artist": ["某甲"] * 3, "theme": [1, -1, 0], "lines": [10, 10, 20]}
-    pd.DataFrame(lines).to_csv(folder / "artist_themes.csv", index=False)
-    frame = paper_tables(open_run(folder), with_lyrics=False)["artists"].frame
+    shares = pd.DataFrame({"artist": ["某甲"], "lines": [40], "-1": [0.25], "0": [0.25]})
+    lines = pd.DataFrame({"artist": ["某甲"] * 3, "theme": [1, -1, 0], "lines": [10, 10, 20]})
+    decided = run.revised(artist_clusters=shares, artist_themes=lines)  # 1 to 3 are excluded
+    frame = paper_tables(decided, with_lyrics=False)["artists"].frame
     expected = {"artist": "某甲", "lines": 40, "noise": 0.25, "theme 0": 0.5, "theme 1": 0.25}
     assert frame.to_dict("records") == [expected]
