@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import krippendorff
@@ -26,6 +26,7 @@ DRAWS = 1000
 Level = Literal["nominal", "ordinal"]
 ORDERED: Mapping[Task, Level] = {"fit": "ordinal"}
 FIRM = 0.667  # Krippendorff's own bound, below which nothing should be concluded
+_COLUMNS = ("item", "task", "cluster", "stratum", "run", "people", "parted", "text")  # no coders
 ONE_ANSWER = "everyone gave one answer throughout"
 
 
@@ -183,7 +184,7 @@ def confusion(answers: Sequence[Answers], items: Mapping[str, Item]) -> pd.DataF
     """
     run = Answers("run", "", {i: item.truth for i, item in items.items() if item.truth}, "")
     rows: Counter[tuple[str, ...]] = Counter()
-    everyone = [*answers, run]
+    everyone = [*(replace(one, coder=_called(one.coder)) for one in answers), run]
     for place, one in enumerate(everyone):
         for other in everyone[place + 1 :]:
             for name, item in items.items():
@@ -201,6 +202,11 @@ def _said(item: Item, value: str) -> str:
     return value
 
 
+def _called(coder: str) -> str:
+    """A coder as tables have it: nobody is taken for the run, or for a column of another kind."""
+    return f"{coder} (coder)" if coder in _COLUMNS else coder
+
+
 def item_table(answers: Sequence[Answers], items: Mapping[str, Item]) -> pd.DataFrame:
     """A row an item: its place in the run, what the run and people say, whether they part."""
     said = {item.id: majority(item, answers) for item in items.values()}
@@ -213,7 +219,7 @@ def item_table(answers: Sequence[Answers], items: Mapping[str, Item]) -> pd.Data
             "run": item.truth,
             "people": said[item.id],
             "parted": _parted(item, said[item.id]),
-            **{one.coder: one.given.get(item.id, "") for one in answers},
+            **{_called(one.coder): one.given.get(item.id, "") for one in answers},
             "text": item.line or " / ".join(item.group),
         }
         for item in items.values()

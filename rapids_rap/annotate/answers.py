@@ -67,8 +67,16 @@ def _read(path: Path) -> Iterator[Answers]:
         raise InputError(f"{source}: is not UTF-8; give {_KINDS}.") from None
     try:
         document = _parsed(text)
-        if isinstance(document, Mapping):
+        if isinstance(document, Mapping) and document.get("rapids_rap_form") == 1:
             yield _of_page(document, source)
+        elif isinstance(document, Mapping) and not document.keys() & {
+            "label",
+            "labels",
+            "annotations",
+        }:
+            raise ValueError("it names no form")
+        elif isinstance(document, Mapping):  # the only row of doccano
+            yield from _of_export([document], path.stem, source)
         else:
             yield from _of_export(document, path.stem, source)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -80,14 +88,12 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [
+            json.loads(line) for line in text.split("\n") if line.strip()
+        ]  # lyrics may hold U+2028
 
 
 def _of_page(document: Row, source: str) -> Answers:
-    if document.get("rapids_rap_form") != 1:
-        if "label" in document or "annotations" in document:  # one row of doccano
-            return next(_of_export([document], source, source))
-        raise ValueError("it names no form")
     given = document["answers"]
     if not isinstance(given, Mapping):
         raise TypeError("its answers are no table")

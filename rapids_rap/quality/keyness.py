@@ -237,7 +237,8 @@ def _describe(counted: _Counted, profiles: Profiles, cluster: int, rows: Int64s)
     told = (units >= FEWEST) & ((2 * spread <= np.log2(WIDEST)) | (ratio > spread))
     spread = np.where(told, spread, np.nan)
     keeps = np.ones(len(rows), dtype=bool)
-    for of in (profiles.units, profiles.artists):
+    several = len(np.unique(profiles.artists)) > 1  # without the only artist nothing is left
+    for of in (profiles.units, profiles.artists) if several else (profiles.units,):
         keeps &= _keeps_sign(counted, of, inside, own, columns)
     table = pd.DataFrame(index=rows)
     table["songs"] = pd.array(songs, dtype="Int64")

@@ -24,7 +24,7 @@ import pandas as pd
 from array_api_compat import array_namespace
 from scipy.special import stdtrit
 
-from rapids_rap.arrays import Float64s, HostArray, Int64s
+from rapids_rap.arrays import Bools, Float64s, HostArray, Int64s
 from rapids_rap.backend.kept import require_between, require_columns
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.corpus.names import name_key
@@ -218,14 +218,18 @@ def _deviations(held: _Exchange, holder: Int64s, mean: Float64s, variance: Float
 def _tested(
     table: pd.DataFrame, who: str, group: str, held: _Exchange, asked: tuple[int, int]
 ) -> pd.DataFrame:
-    """The table with p and q; none of rows without enough songs."""
+    """The table with p and q; no interval and no p of rows without enough songs."""
     permutations, seed = asked
+    units = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
+    enough = units >= FEWEST  # however units are exchanged, a holder has as many
+    place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
+    # Lines of nobody have a row as an unknown region, and are no unit that could be exchanged.
+    few = (place < 0) | ~enough[place]
+    table = _without_intervals(table, few & (table["note"] == "").to_numpy())
     if not permutations or not len(table):
         return table
     mean, variance = _chance(held)
     own = _deviations(held, held.holder, mean, variance)
-    units = np.bincount(held.holder + 1, minlength=len(held.names) + 1)[1:]
-    enough = units >= FEWEST  # however units are exchanged, a holder has as many
     sizes = held.counts.sum(axis=1).astype(np.int64)
 
     def largest(found: Float64s) -> Float64s:
@@ -236,11 +240,16 @@ def _tested(
 
     drawn = of_each(exchanged, exchanges(sizes, permutations, seed))
     p = tail_shares(own, largest(own), drawn)
-    place = pd.Index(held.names).get_indexer(pd.Index(table[who]))
-    # Lines of nobody have a row as an unknown region, and are no unit that could be exchanged.
-    few = (place < 0) | ~enough[place] | table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
+    few |= table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
     return table.assign(q=discovery_rates(table["p"]))
+
+
+def _without_intervals(table: pd.DataFrame, few: Bools) -> pd.DataFrame:
+    """The table where `few` rows rest on too few songs, those that share text being one."""
+    limits = {name: table[name].where(~few) for name in ("lift_low", "lift_high")}
+    note = pd.array(np.where(few, TOO_FEW_SONGS, table["note"]), dtype="str")
+    return table.assign(**limits, note=note)
 
 
 def _divergence(held: _Exchange, lines: pd.DataFrame, asked: tuple[int, int]) -> pd.DataFrame:

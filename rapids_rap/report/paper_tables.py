@@ -181,17 +181,34 @@ def _emotions(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _artists(run: Run) -> pd.DataFrame | None:
-    """artist_clusters.csv added up over themes, for clusters would not fit on a page."""
+    """Each artist's lines over themes, for clusters would not fit on a page."""
     table = run.artist_clusters
     if table is None:
         return None
-    clusters, themes = run.clusters["cluster"].tolist(), run.clusters["theme"].tolist()
     out = _plain(table[["artist", "lines"]])
-    for theme in sorted(set(themes)):
-        pairs = zip(clusters, themes, strict=True)
-        own = [str(k) for k, t in pairs if t == theme and str(k) in table.columns]
-        out[f"theme {theme}" if theme >= 0 else "noise"] = table[own].sum(axis=1)
+    shares = _by_theme(run, table)
+    for theme in sorted(shares):
+        out[f"theme {theme}" if theme >= 0 else "noise"] = shares[theme]
     return out
+
+
+def _by_theme(run: Run, table: pd.DataFrame) -> dict[int, pd.Series]:
+    """By theme, the share of each row of artist_clusters.csv.
+
+    Of artist_themes.csv, for clusters that people excluded have no column; of runs from before it,
+    the clusters' shares added up.
+    """
+    counted = run.artist_themes
+    if counted is not None:
+        wide = counted.pivot(index="artist", columns="theme", values="lines")
+        wide = wide.reindex(table["artist"]).fillna(0).set_axis(table.index)
+        return {int(theme): wide[theme] / table["lines"] for theme in wide.columns}
+    of = dict(zip(run.clusters["cluster"].astype(str), run.clusters["theme"].tolist(), strict=True))
+    names: dict[int, list[str]] = {theme: [] for theme in of.values()}
+    for name in table.columns:
+        if name in of:
+            names[of[name]].append(name)
+    return {theme: table[own].sum(axis=1) for theme, own in names.items()}
 
 
 def _quality(run: Run) -> pd.DataFrame:
@@ -214,10 +231,13 @@ def _quality(run: Run) -> pd.DataFrame:
     )
 
 
+_CUT = ("label", "suggested_label", "top_terms", "term", "artist", "region", "category")
+
+
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with terms and names cut where they are so long that they could be lyrics."""
     cut = {}
-    for name in ("label", "top_terms", "artist"):
+    for name in _CUT:
         if name in table.columns:
             separator = "、" if name == "top_terms" else "·"
             cut[name] = table[name].map(lambda cell, by=separator: _cut(cell, by))

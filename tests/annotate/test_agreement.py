@@ -100,3 +100,15 @@ def test_what_only_one_answered_is_left_out():
     assert measure("fit", answers, items).items == 2
     assert measure("names", answers, items) is None
     assert measure("fit", [answers[0], coder("c", [None] * 4 + ["yes"])], items) is None
+
+
+def test_a_coder_may_be_called_as_a_column_is():
+    """Whoever is called `run` or `parted` has a column of their own, and is not the run."""
+    items = fits(["yes", "no"])
+    answers = [coder("parted", ["no", "no"]), coder("run", ["no", "yes"])]
+    table = item_table(answers, items)
+    assert table["run"].tolist() == ["yes", "no"]
+    assert table["parted"].tolist() == ["yes", ""]
+    assert table["run (coder)"].tolist() == ["no", "yes"]
+    pairs = confusion(answers, items)
+    assert set(pairs["coder_a"]) | set(pairs["coder_b"]) == {"parted (coder)", "run (coder)", "run"}

@@ -66,6 +66,24 @@ def test_doccano_is_a_file_a_coder(forms, items, key, tmp_path):
     assert [len(found[name]) for name in ("li", "wang")] == [len(items), len(items) - 3]
 
 
+def test_doccano_s_only_row_is_read_as_many_are(items, key, tmp_path):
+    """By the file's name, for each who answered; without a label nobody did."""
+    name = next(name for name, item in items.items() if item.task == "fit")
+    row = {"item": name, "form": key[0], "text": "a\u2028b"}
+    path = tmp_path / "li.jsonl"
+
+    def given(**more):
+        path.write_text(json.dumps(row | more, ensure_ascii=False) + "\n", encoding="utf-8")
+        return read(key, path)
+
+    assert given(label=["yes"]) == {"li": {name: "yes"}}
+    assert given(label=[]) == {}
+    both = [{"user": who, "label": ["no"]} for who in (1, 2)]
+    assert given(annotations=both) == {"1": {name: "no"}, "2": {name: "no"}}
+    path.write_text(path.read_text("utf-8") * 2, encoding="utf-8")
+    assert read(key, path) == {"1": {name: "no"}, "2": {name: "no"}}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -109,6 +109,16 @@ def test_without_songs_there_are_terms_and_a_reason():
     assert len(shown.table)
 
 
+def test_of_one_artist_alone_the_sign_rests_on_songs():
+    """Without the only artist nothing is left that could tell; songs still do."""
+    corpus = Corpus(artists=1)
+    corpus.plant(WIDE, 1, songs=range(0, 80, 2))
+    corpus.plant(ALONE, 1, songs=[int(corpus.song[corpus.labels == 1][0])])
+    table, _ = evidence(corpus, permutations=0)
+    assert row(table, WIDE, 1)["keeps_sign"]
+    assert not row(table, ALONE, 1)["keeps_sign"]
+
+
 def test_without_permutations_there_is_no_p():
     """The rest of the evidence stands without them."""
     table, _ = evidence(Corpus(), permutations=0)

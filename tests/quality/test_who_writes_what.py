@@ -84,6 +84,24 @@ def test_a_region_is_of_artists(planted):
     assert ("north", 1) in set(zip(sure["region"], sure["cluster"], strict=True))
 
 
+@pytest.mark.parametrize("permutations", [0, 19])
+def test_songs_that_share_text_are_one_song_of_an_artist(permutations):
+    """Ten versions of one song give neither interval nor p, and the note says so."""
+    corpus = Corpus(seed=2)
+    lines = corpus.lines
+    of = {
+        song: np.flatnonzero(corpus.song == song) for song in set(corpus.song[corpus.artist == 3])
+    }
+    first = min(of)
+    for rows in of.values():
+        lines.loc[rows[:10], "text_id"] = of[first][:10]
+    table = tables(corpus, permutations, lines=lines).cluster_artists
+    own = table[table["artist"] == "a3"]
+    assert set(own["note"]) <= {"too few songs", "interval too wide"}
+    assert own[["lift_low", "lift_high", "p"]].isna().all(axis=None)
+    assert (table["note"] == "").any()
+
+
 def test_lines_of_nobody_have_no_other_region_s_p():
     """Where every artist has a region, the unknown region is of lines without an artist alone."""
     corpus = Corpus(seed=6, songs=120, artists=12)

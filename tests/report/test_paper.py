@@ -15,6 +15,7 @@ from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.compare.before_after import draw_before_after
 from rapids_rap.config import MapsConfig
 from rapids_rap.report.paper import paper_files
+from rapids_rap.report.paper_tables import paper_tables
 from rapids_rap.report.paper_text import citation, file_name, model_name, settings
 from rapids_rap.runs.run import open_run
 from rapids_rap.settings import load_config
@@ -44,6 +45,10 @@ def run(tmp_path_factory):
     ]
     columns = ["cluster", "rank", "term", "score", "method"]
     pd.DataFrame(terms, columns=columns).to_csv(folder / "cluster_terms.csv", index=False)
+    keyness = {name: [0.5] for name in ("dispersion", "log_ratio", "log_ratio_low", "p", "q")}
+    keyness |= {"log_ratio_high": [9.0], "keeps_sign": [True], "note": [""]}
+    keyness = {"cluster": [0], "term": ["词" * 99], "songs": [6], "artists": [2], **keyness}
+    pd.DataFrame(keyness).to_csv(folder / "cluster_keyness.csv", index=False)
     emotions = {"cluster": [0], "chunks": [9], "hits": [1], "hit_爱情": [1], "ratio_爱情": [1.0]}
     pd.DataFrame(emotions).to_csv(folder / "cluster_emotions.csv", index=False)
     pd.DataFrame(
@@ -125,7 +130,8 @@ def test_no_line_of_lyrics_is_quoted_unless_asked_for(run, files):
     """Neither in tables nor in words nor within a picture's text; with_lyrics adds the examples."""
     every = b"\n".join(data for name, data in files.items() if not name.endswith(".tiff")).decode()
     assert not any(text in every for text in TEXTS)
-    assert "词" * 30 not in every  # a term of a hundred characters is cut
+    assert "词" * 30 not in every  # a term of a hundred characters is cut, in each table
+    assert "词" * 20 in files["tables/keyness.csv"].decode()
     assert "tables/examples.csv" not in files
     asked = paper_files(run, MapsConfig(), CPU, with_lyrics=True)
     assert TEXTS[0] in asked["tables/examples.csv"].decode()
@@ -213,3 +219,13 @@ def test_the_command_writes_the_folder_or_says_why_not(run, tmp_path):
     for wrong in (("--with-lyrics",), ("--before", run.path), ("--paper", out, "--cluster", "1")):
         assert rap("export", run.path, *wrong).code == 2
     assert rap("export", run.path, "--paper", run.path / "paper").code == 2
+
+
+def test_shares_of_themes_have_what_is_left_out_of_tables_by_cluster(run):
+    """A cluster that people excluded stays in its theme: shares are artist_themes.csv's."""
+    shares = pd.DataFrame({"artist": ["某甲"], "lines": [40], "-1": [0.25], "0": [0.25]})
+    lines = pd.DataFrame({"artist": ["某甲"] * 3, "theme": [1, -1, 0], "lines": [10, 10, 20]})
+    decided = run.revised(artist_clusters=shares, artist_themes=lines)  # 1 to 3 are excluded
+    frame = paper_tables(decided, with_lyrics=False)["artists"].frame
+    expected = {"artist": "某甲", "lines": 40, "noise": 0.25, "theme 0": 0.5, "theme 1": 0.25}
+    assert frame.to_dict("records") == [expected]
