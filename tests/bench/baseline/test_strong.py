@@ -106,7 +106,7 @@ def test_silhouette_is_sampled(monkeypatch, our_vectors):
     """All clustered points while they are few, else a seeded sample of the size that is said."""
     labels = np.random.default_rng(1).integers(-1, 4, 300)
     assert strong.silhouette(our_vectors, labels, 42) == pytest.approx(
-        poster_words.silhouette(our_vectors, labels)
+        poster.silhouette(our_vectors, labels)
     )
     monkeypatch.setattr(strong, "SILHOUETTE_SAMPLE", 100)
     sampled = [strong.silhouette(our_vectors, labels, seed) for seed in (42, 42, 43)]
