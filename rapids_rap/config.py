@@ -39,6 +39,9 @@ class InputConfig(Section):
         "auto", description="auto: UTF-8 (a BOM is fine), else GB18030, which is said aloud"
     )
     regions: str = Field("", description="CSV with columns artist,region: adds cluster_regions.csv")
+    decisions: str = Field(
+        "", description="CSV of your own decisions: kind,id,decision,value,who,when (docs/names.md)"
+    )
     limit: int = Field(0, ge=0, description="keep only the first N lines (0: all)")
 
 
@@ -213,6 +216,10 @@ class LexiconConfig(Section):
         "occurrence",
         description="occurrence: token-bounded, every one; presence: the poster's substring test",
     )
+    negation: Literal["count", "leave out"] = Field(
+        "count",
+        description="negated hits (after 不, 没, 别, 无) are flagged; `leave out`: and not counted",
+    )
 
 
 @dataclass(frozen=True)
@@ -236,6 +243,12 @@ class QualityConfig(Section):
     )
     artist_songs: int = Field(8_000, ge=10, description="songs artist retrieval asks, at most")
     bootstrap: int = Field(1_000, ge=100, description="draws of songs behind each interval")
+    permutations: int = Field(
+        999,
+        ge=0,
+        le=100_000,
+        description="of whole songs, behind p and q of terms, artists and emotions; 0: none",
+    )
     stability: int = Field(
         0,
         ge=0,

@@ -17,7 +17,7 @@ import pandas as pd
 
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
-from rapids_rap.backend.protocol import Array, Backend, Sizes, check_engine
+from rapids_rap.backend.protocol import Array, Sizes, check_engine
 from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.hierarchy import Hierarchy, find_hierarchy
 from rapids_rap.clustering.layout import Layout, lay_out
@@ -27,6 +27,7 @@ from rapids_rap.clustering.themes import text_themes
 from rapids_rap.clustering.votes import Votes, cast_votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus
+from rapids_rap.corpus.decisions import Decisions, check_known, check_labels, read_decisions
 from rapids_rap.corpus.files import find_files
 from rapids_rap.corpus.ingest import HashedFiles, ingest, ingest_hashed
 from rapids_rap.embedding import Vectors, fusion, postprocess
@@ -34,8 +35,10 @@ from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.model import resolve_model
 from rapids_rap.embedding.postprocess import Postprocessed
 from rapids_rap.embedding.space import used_space
+from rapids_rap.lineage.by_hand import ByHand, decide_by_hand
 from rapids_rap.lineage.heritage import Heritage, earlier_places, earlier_votes
-from rapids_rap.lineage.identity import name_groups
+from rapids_rap.lineage.identity import match_clusters, name_groups
+from rapids_rap.lineage.matching import Matching
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.memory_plan import MemoryPlan, plan_memory
 from rapids_rap.machine.run_plan import announce_plan, run_sizes
@@ -45,9 +48,13 @@ from rapids_rap.maps.fonts import font_path
 from rapids_rap.progress import StageProgress
 from rapids_rap.publish import Findings, Origin, Summary, count_table, publish
 from rapids_rap.quality.assess import Evidence, Quality, assess
+from rapids_rap.quality.emotion_rates import EmotionRates, emotion_rates
 from rapids_rap.quality.follows import Follows, what_clusters_follow
+from rapids_rap.quality.keyness import Keyness, shown_terms, term_keyness
+from rapids_rap.quality.profiles import Profiles, song_profiles
 from rapids_rap.quality.retrieval import Retrieval, retrieve
 from rapids_rap.quality.stability import Stability, resample_songs
+from rapids_rap.quality.who_writes_what import WhoWritesWhat, who_writes_what
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
 from rapids_rap.runs.folder import RunFolder, hash_inputs, write_corpus
@@ -61,10 +68,11 @@ from rapids_rap.runs.outputs import (
     named_files,
 )
 from rapids_rap.runs.stages import StageCache
-from rapids_rap.tables.artists import ArtistTables, artist_tables, load_regions
-from rapids_rap.words.lexicon import Lexicon, count_hits, load_lexicon
+from rapids_rap.tables.artists import load_regions
+from rapids_rap.words.hits import Hits, find_hits
+from rapids_rap.words.lexicon import Lexicon, load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
-from rapids_rap.words.terms import Terms, cluster_terms, stop_words
+from rapids_rap.words.terms import Terms, cluster_terms, first_terms, stop_words
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +87,18 @@ STAGES: dict[str, Callable[..., object]] = {
     "hierarchy": find_hierarchy,
     "terms": cluster_terms,
     "theme_terms": cluster_terms,
-    "lexicon": count_hits,
+    "lexicon": find_hits,
+    "keyness": term_keyness,
+    "artists": who_writes_what,
+    "emotions": emotion_rates,
     "follows": what_clusters_follow,
     "quality": assess,
     "stability": resample_songs,
 }
 """Each stage whose result is kept, and the function that makes it."""
+
+
+LONG_LIST = 500  # terms of a cluster among which those of enough songs are looked for
 
 
 @dataclass(frozen=True)
@@ -99,7 +113,9 @@ class Grouping:
     clusters: Clusters
     hierarchy: Hierarchy
     sweep: Sweep
-    retrieval: Retrieval
+    retrieval: Callable[[], Retrieval]
+    matched: Matching
+    by_hand: ByHand
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,7 @@ class SideFiles:
     own_words: tuple[str, ...]
     stop_words: tuple[str, ...]
     regions: dict[str, str] | None
+    decisions: Decisions
     certificate: Certificate | None
 
 
@@ -119,8 +136,19 @@ class WordFindings:
 
     tokens: Tokens
     terms: Terms
-    theme_terms: Terms
-    hits: Array
+    shown: Terms
+    theme_shown: Terms
+    hits: Hits
+    profiles: Profiles | None
+
+
+@dataclass(frozen=True)
+class SongEvidence:
+    """What of terms, artists and emotions whole songs bear out."""
+
+    keyness: Keyness
+    artists: WhoWritesWhat
+    emotions: EmotionRates
 
 
 def ingest_only(config: Config, out: Path) -> tuple[pd.DataFrame, Path]:
@@ -160,6 +188,10 @@ def run(
         check_store(_store(config, out), [Path(p) for p in config.input.paths])
     check_engine(resolution.backend, config.neighbors.engine)
     lists = _load_lists(config)
+    if heritage is not None:
+        labels = {"cluster": heritage.cluster_labels, "theme": heritage.theme_labels}
+        check_known(lists.decisions, heritage.next_cluster, heritage.next_theme)
+        check_labels(lists.decisions, labels)
     with RunFolder(out, overwrite=overwrite) as folder:
         backend = load_backend(resolution.backend)
         sizes, dim = run_sizes(config, backend)
@@ -176,16 +208,16 @@ def run(
         tokens = job.stage("segment", segment, corpus.texts, own)
         store = _store(config, out)
         vectors = _embed(config, corpus, sizes, store, job, progress)
-        geometry = _place_and_group(config, corpus, weights, tokens, vectors, sizes, heritage, job)
+        geometry = _place_and_group(
+            config, corpus, weights, tokens, vectors, sizes, heritage, lists.decisions, job
+        )
         words = _read_words(config, corpus, weights, tokens, geometry, lists, job)
-        progress.stage("artists")
-        with cache.measured("artists"):
-            artists = _look_at_artists(corpus, geometry, lists.regions, backend)
+        evidence = _ask_songs(config, corpus, geometry, words, lists, job)
         follows = job.stage(
             "follows",
             what_clusters_follow,
             geometry.clusters.labels,
-            words.hits,
+            words.hits.counts,
             lists.lexicon.categories,
             corpus.lines,
             corpus.texts,
@@ -209,6 +241,9 @@ def run(
                 heritage,
                 config.nightly,
                 backend,
+                lists.decisions,
+                geometry.matched,
+                geometry.by_hand,
             )
         findings = Findings(
             corpus=corpus,
@@ -222,13 +257,19 @@ def run(
             hierarchy=geometry.hierarchy,
             sweep=geometry.sweep,
             terms=words.terms,
-            theme_terms=words.theme_terms,
+            shown=words.shown,
+            theme_shown=words.theme_shown,
             lexicon=lists.lexicon,
             hits=words.hits,
-            artists=artists,
+            keyness=evidence.keyness,
+            artists=evidence.artists,
+            emotions=evidence.emotions,
             quality=quality,
             follows=follows,
             names=names,
+            decisions=lists.decisions,
+            by_hand=geometry.by_hand,
+            regions=lists.regions,
             stability=stability,
         )
         origin = Origin(config, resolution, command, created, lists.certificate)
@@ -262,7 +303,7 @@ def plan_ahead(config: Config, resolution: DeviceResolution, texts: int) -> Memo
 
 def _read(config: Config, files: HashedFiles, job: Job) -> Corpus:
     """The corpus, wherever its files lie, and what the reader noticed, said aloud."""
-    reading = config.input.model_copy(update={"paths": (), "regions": ""})
+    reading = config.input.model_copy(update={"paths": (), "regions": "", "decisions": ""})
     corpus = job.stage("corpus", ingest_hashed, files, reading, config.corpus)
     _warn(corpus)
     return corpus
@@ -300,6 +341,7 @@ def _place_and_group(
     vectors: Vectors,
     sizes: Sizes,
     heritage: Heritage | None,
+    decisions: Decisions,
     job: Job,
 ) -> Grouping:
     """Vectors to neighbours, layouts and clusters."""
@@ -312,20 +354,6 @@ def _place_and_group(
             used_space, vectors.matrix, corpus.texts, words, space, backend, seed, after
         )
     graph = job.stage("neighbors", neighbor_graph, used.matrix, config.neighbors, backend, seed)
-    # Of vectors alone, on a core that the layouts and the clustering leave idle.
-    retrieval = job.begin(
-        "retrieval",
-        retrieve,
-        used.matrix,
-        vectors.matrix,
-        corpus.lines,
-        corpus.texts,
-        tokens,
-        vectors.trained_on,
-        config.quality.retrieval,
-        backend,
-        seed,
-    )
     earlier = earlier_places(heritage, corpus.texts, config, vectors.report.space, backend)
     layout = job.stage(
         "layout",
@@ -339,6 +367,20 @@ def _place_and_group(
         fresh=seed
         is None,  # every layout differs then: an earlier one must not pass for this run's
         along=partial(prepare_drawing, backend),
+    )
+    # Of vectors alone, on a core that what comes next leaves idle; two layouts leave none.
+    retrieval = job.begin(
+        "retrieval",
+        retrieve,
+        used.matrix,
+        vectors.matrix,
+        corpus.lines,
+        corpus.texts,
+        tokens,
+        vectors.trained_on,
+        config.quality.retrieval,
+        backend,
+        seed,
     )
     votes = job.stage(
         "votes",
@@ -363,12 +405,69 @@ def _place_and_group(
         config.clusters,
         backend,
     )
-    themes = config.clusters.themes
+    matched, by_hand = _decide(
+        config, corpus, weights, vectors, used, clusters, heritage, decisions, job
+    )
+    clusters, themes = by_hand.clusters, config.clusters.themes
     hierarchy = job.stage(
         "hierarchy", find_hierarchy, clusters, used.matrix, weights, themes, backend
     )
     sweep = sweep_sizes(votes, config.clusters.min_cluster_size)
-    return Grouping(vectors, used, graph, layout, votes, clusters, hierarchy, sweep, retrieval())
+    if heritage is None:  # a night knows its ids before it begins
+        check_known(decisions, by_hand.next_cluster, hierarchy.theme_count)
+    return Grouping(
+        vectors,
+        used,
+        graph,
+        layout,
+        votes,
+        clusters,
+        hierarchy,
+        sweep,
+        retrieval,
+        matched,
+        by_hand,
+    )
+
+
+def _decide(
+    config: Config,
+    corpus: Corpus,
+    weights: Array,
+    vectors: Vectors,
+    used: Postprocessed,
+    clusters: Clusters,
+    heritage: Heritage | None,
+    decisions: Decisions,
+    job: Job,
+) -> tuple[Matching, ByHand]:
+    """Which cluster is which, and what people made of them."""
+    with job.cache.measured("by_hand"):
+        matched = match_clusters(
+            corpus.texts,
+            weights,
+            clusters.labels,
+            int(clusters.persistence.shape[0]),
+            vectors,
+            heritage,
+            config.nightly,
+            job.backend,
+        )
+        by_hand = decide_by_hand(
+            clusters,
+            matched.ids,
+            matched.next_id,
+            decisions,
+            heritage,
+            corpus.texts,
+            used.matrix,
+            weights,
+            job.backend,
+        )
+    if by_hand.clusters is not clusters:
+        groups = digest(job.backend.to_host(by_hand.clusters.labels).tobytes())
+        job.know(by_hand.clusters, "by_hand", clusters, groups)
+    return matched, by_hand
 
 
 def _read_words(
@@ -382,23 +481,72 @@ def _read_words(
 ) -> WordFindings:
     """Words to terms of clusters and themes, and lexicon hits."""
     backend, clusters = job.backend, geometry.clusters
-    how = (weights, lists.stop_words, config.terms, backend)
-    terms = job.stage("terms", cluster_terms, tokens, clusters.labels, *how)
-    themes = job.derive(text_themes, clusters.labels, geometry.hierarchy.themes)
-    theme_terms = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
+    labels, top = clusters.labels, config.terms.top
+    lists_of = config.terms.model_copy(update={"top": max(top, LONG_LIST)})
+    how = (weights, lists.stop_words, lists_of, backend)
+    profiles = job.derive(song_profiles, corpus.lines, corpus.texts, backend)
+    terms = job.stage("terms", cluster_terms, tokens, labels, *how)
+    shown = job.derive(shown_terms, terms, tokens, labels, profiles, backend)
+    themes = job.derive(text_themes, labels, geometry.hierarchy.themes)
+    of_themes = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
+    theme_shown = job.derive(shown_terms, of_themes, tokens, themes, profiles, backend)
+    terms = job.derive(first_terms, terms, top)
+    mode, negation = config.lexicon.mode, config.lexicon.negation
     hits = job.stage(
-        "lexicon", count_hits, tokens, corpus.texts, lists.lexicon, config.lexicon.mode, backend
+        "lexicon", find_hits, tokens, corpus.texts, lists.lexicon, mode, negation, backend
     )
-    return WordFindings(tokens, terms, theme_terms, hits)
+    return WordFindings(tokens, terms, shown, theme_shown, hits, profiles)
 
 
-def _look_at_artists(
-    corpus: Corpus, geometry: Grouping, regions: dict[str, str] | None, backend: Backend
-) -> ArtistTables:
-    """Artists and regions by cluster, over occurrences."""
-    rows = backend.from_host(corpus.lines["text_id"].to_numpy())
-    clusters = backend.xp.take(geometry.clusters.labels, rows)
-    return artist_tables(corpus.lines, clusters, regions, backend)
+def _ask_songs(
+    config: Config,
+    corpus: Corpus,
+    geometry: Grouping,
+    words: WordFindings,
+    lists: SideFiles,
+    job: Job,
+) -> SongEvidence:
+    """Whether terms, artists and emotions of clusters are more than chance of a few songs."""
+    backend, labels = job.backend, geometry.clusters.labels
+    profiles, asked, seed = words.profiles, config.quality.permutations, config.random_seed
+    themes = job.derive(text_themes, labels, geometry.hierarchy.themes)
+    keyness = job.stage(
+        "keyness",
+        term_keyness,
+        words.terms,
+        words.shown,
+        words.tokens,
+        labels,
+        profiles,
+        lists.stop_words,
+        asked,
+        backend,
+        seed,
+    )
+    artists = job.stage(
+        "artists",
+        who_writes_what,
+        corpus.lines,
+        labels,
+        themes,
+        lists.regions,
+        profiles,
+        asked,
+        backend,
+        seed,
+    )
+    emotions = job.stage(
+        "emotions",
+        emotion_rates,
+        words.hits.counts,
+        labels,
+        lists.lexicon.categories,
+        profiles,
+        asked,
+        backend,
+        seed,
+    )
+    return SongEvidence(keyness, artists, emotions)
 
 
 def _judge(
@@ -424,7 +572,7 @@ def _judge(
         "quality",
         assess,
         evidence,
-        geometry.retrieval,
+        geometry.retrieval(),
         follows,
         config.quality,
         job.backend,
@@ -461,6 +609,7 @@ def _load_lists(config: Config) -> SideFiles:
         load_words(own) if own else (),
         stop_words(config.terms.stop_words),
         load_regions(config.input.regions) if config.input.regions else None,
+        read_decisions(config.input.decisions) if config.input.decisions else Decisions(),
         read_certificate(config.report.certificate) if config.report.certificate else None,
     )
 

@@ -33,6 +33,7 @@ STAGE_NAMES = {
     "retrieval": "finding songs and artists again",
     "quality": "measuring quality",
     "naming": "asking a model for names",
+    "by_hand": "decisions by hand",
     "maps": "drawing maps",
     "report": "writing the run",
     "training": "training",

@@ -25,18 +25,24 @@ from rapids_rap.clustering.sweep import Sweep
 from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
 from rapids_rap.corpus import Corpus, FileCount
+from rapids_rap.corpus.decisions import Decisions
 from rapids_rap.embedding import EmbeddingReport, Vectors
 from rapids_rap.embedding.postprocess import COMMON_DIRECTION, Postprocessed
+from rapids_rap.lineage.by_hand import ByHand
 from rapids_rap.lineage.identity import Names
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.versions import used_versions
 from rapids_rap.maps.draw import MapData, Maps, draw_maps
+from rapids_rap.maps.heat import draw_artist_themes
 from rapids_rap.maps.sizes import draw_sizes
 from rapids_rap.maps.tree import draw_tree
 from rapids_rap.maps.years import Panels, draw_years
 from rapids_rap.quality.assess import Quality
+from rapids_rap.quality.emotion_rates import EmotionRates, category_overlap
 from rapids_rap.quality.follows import Follows
+from rapids_rap.quality.keyness import Keyness
 from rapids_rap.quality.stability import Stability
+from rapids_rap.quality.who_writes_what import WhoWritesWhat
 from rapids_rap.report.page import render_report
 from rapids_rap.runs.certificate import Certificate
 from rapids_rap.runs.files import digest
@@ -45,7 +51,8 @@ from rapids_rap.runs.names import SCHEMA_VERSION
 from rapids_rap.runs.run import RunVotes, memory_note
 from rapids_rap.runs.stages import StageCache
 from rapids_rap.tables import run_tables as tables
-from rapids_rap.tables.artists import ArtistTables
+from rapids_rap.tables.artists import line_regions
+from rapids_rap.tables.by_hand import decided, on_maps, with_decisions
 from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
@@ -54,6 +61,7 @@ from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
 from rapids_rap.tables.years import theme_years
+from rapids_rap.words.hits import Hits
 from rapids_rap.words.lexicon import Lexicon, cluster_emotions
 from rapids_rap.words.terms import Terms
 
@@ -76,13 +84,19 @@ class Findings:
     hierarchy: Hierarchy
     sweep: Sweep
     terms: Terms
-    theme_terms: Terms
+    shown: Terms
+    theme_shown: Terms
     lexicon: Lexicon
-    hits: Array
-    artists: ArtistTables
+    hits: Hits
+    keyness: Keyness
+    artists: WhoWritesWhat
+    emotions: EmotionRates
     quality: Quality
     follows: Follows
     names: Names
+    decisions: Decisions
+    by_hand: ByHand
+    regions: Mapping[str, str] | None  # by artist; None where the user gave none
     stability: Stability | None = None  # None where it was not asked for
 
 
@@ -114,7 +128,7 @@ def publish(
     """
     config = origin.config
     clusters = _on_host(found, backend)
-    hits = backend.to_host(found.hits)
+    hits = backend.to_host(found.hits.counts)
     lines = tables.line_table(
         found.corpus.lines,
         clusters,
@@ -122,8 +136,8 @@ def publish(
         hits,
         found.lexicon.categories,
     )
-    if found.artists.line_regions is not None:
-        lines["region"] = found.artists.line_regions
+    if found.regions is not None and lines["artist"].notna().any():
+        lines["region"] = line_regions(lines["artist"], found.regions)
     written = _tables(found, lines, clusters, config, backend)
     tree = tree_table(found.hierarchy, found.names.clusters, found.names.themes)
     cache.announce("maps")
@@ -134,13 +148,14 @@ def publish(
             "tree.png": draw_tree(found.hierarchy, view, maps.theme_colours, config.maps),
             "sizes.png": draw_sizes(found.sweep, config.maps),
             "years.png": _drawn_years(found, written, maps, config),
+            "artist_themes.png": _heat(found, view, config),
         }
     cache.announce("report")
     with cache.measured("report"):
         folder.publish(
-            lines=found.names.public(lines),
+            lines=_as_decided(found, lines),
             dropped=found.corpus.dropped,
-            tables=_public_tables(written, found.names, tree),
+            tables=_public_tables(written, found, tree),
             vectors=_stored(backend.to_host(found.vectors.matrix), config),
             vectors_info=_vectors_info(found, config),
             reduced=backend.to_host(found.layout.reduced).astype(np.float32, copy=False),
@@ -150,6 +165,7 @@ def publish(
             manifest=_manifest(found, lines, origin, maps, cache, backend),
             tree=tree,
             text_stability=_text_stability(found),
+            lexicon_hits=_hit_table(found, lines),
         )
         report = render_report(folder.preview(), config.report)
     folder.finish(report)
@@ -199,13 +215,13 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     """Every CSV file by name; what was not computed is left out."""
     emotions = cluster_emotions(
-        found.hits, found.clusters.labels, found.weights, found.lexicon, backend
+        found.hits.counts, found.clusters.labels, found.weights, found.lexicon, backend
     )
     recurrence = _recurrence(found)
     cluster_table = tables.cluster_table(
-        lines, clusters.persistence, found.terms.table, emotions, clusters.themes, recurrence
+        lines, clusters.persistence, found.shown.table, emotions, clusters.themes, recurrence
     )
-    theme_terms = found.theme_terms.table.rename(columns={"cluster": "theme"})
+    theme_terms = found.theme_shown.table.rename(columns={"cluster": "theme"})
     examples = cluster_examples(
         found.used.matrix,
         found.clusters.labels,
@@ -219,9 +235,16 @@ def _tables(
         "clusters.csv": cluster_table,
         "cluster_emotions.csv": emotions,
         "cluster_terms.csv": found.terms.table,
+        "cluster_keyness.csv": found.keyness.table,
         "cluster_artists.csv": found.artists.cluster_artists,
         "artist_clusters.csv": found.artists.artist_clusters,
         "cluster_regions.csv": found.artists.cluster_regions,
+        "artist_themes.csv": found.artists.artist_themes,
+        "artist_divergence.csv": found.artists.artist_divergence,
+        "cluster_emotion_rates.csv": found.emotions.table,
+        "lexicon_overlap.csv": category_overlap(
+            found.hits.spans, backend.to_host(found.weights), found.lexicon.categories
+        ),
         "cluster_examples.csv": tables.example_table(examples, found.corpus.lines),
         "cluster_traits.csv": found.follows.clusters,
         "cluster_stability.csv": recurrence,
@@ -231,13 +254,21 @@ def _tables(
             cluster_table, theme_terms, found.names.themes, found.names.theme_labels
         ),
     }
-    return {name: table for name, table in every.items() if table is not None}
+    asked = {name: table for name, table in every.items() if table is not None}
+    return {name: table for name, table in asked.items() if len(table.columns)}
+
+
+def _hit_table(found: Findings, lines: pd.DataFrame) -> pd.DataFrame:
+    """lexicon_hits.parquet: a row a hit of a line; places are those in text_norm."""
+    every = lines[["line_id", "text_id"]].merge(found.hits.spans, on="text_id")
+    return every.drop(columns="text_id").sort_values("line_id", kind="stable", ignore_index=True)
 
 
 def _public_tables(
-    written: dict[str, pd.DataFrame], names: Names, tree: pd.DataFrame
+    written: dict[str, pd.DataFrame], found: Findings, tree: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """The same tables with ids for numbers, and labels.csv where people named anything."""
+    """The same tables with ids for numbers, and what people named and decided."""
+    names = found.names
     public = {name: names.public(table) for name, table in written.items()}
     public["clusters.csv"] = with_paths(public["clusters.csv"], tree)
     if "artist_clusters.csv" in public:
@@ -252,7 +283,26 @@ def _public_tables(
         public["clusters.csv"], public["themes.csv"], people, names.named_by, names.earlier_names
     )
     labels = names.labels_table()
-    return public | ({"labels.csv": labels} if len(labels) else {})
+    public |= {"labels.csv": labels} if len(labels) else {}
+    if found.decisions.rows:
+        public["decisions.csv"] = found.by_hand.table(found.decisions, names.themes)
+    return with_decisions(public, _by_hand(found))
+
+
+def _by_hand(found: Findings) -> dict[str, Any] | None:
+    """`by_hand` of the manifest; None where nobody decided anything."""
+    if not found.decisions.rows:
+        return None
+    return found.by_hand.record(found.decisions, found.names.themes)
+
+
+def _as_decided(found: Findings, lines: pd.DataFrame) -> pd.DataFrame:
+    """lines.parquet with ids; what people cut or joined has beside it what was found."""
+    public, by_hand = found.names.public(lines), found.by_hand
+    if by_hand.found is None or by_hand.parts is None:
+        return public
+    rows = public["text_id"].to_numpy()
+    return public.assign(cluster_found=by_hand.found[rows], cluster_parts=by_hand.parts[rows])
 
 
 def _recurrence(found: Findings) -> pd.DataFrame | None:
@@ -282,11 +332,12 @@ def _drawn_years(
 def _map_data(
     found: Findings, written: dict[str, pd.DataFrame], config: Config, backend: Backend
 ) -> MapData:
-    xp, hits = backend.xp, found.hits
+    xp, hits = backend.xp, found.hits.counts
     none = xp.full((hits.shape[0],), -1, dtype=xp.int64)
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
-    short = tables.top_terms(found.terms.table, "cluster", tables.MAP_TERMS)
+    short = tables.top_terms(found.shown.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
+    told = decided(_by_hand(found))
     doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
@@ -296,11 +347,11 @@ def _map_data(
         category=category,
         category_names=found.lexicon.categories,
         cluster_terms=tuple(
-            names.cluster_labels.get(own, short.get(c, "").replace("、", "·"))
+            on_maps(names.cluster_labels.get(own, short.get(c, "").replace("、", "·")), own, told)
             for c, own in enumerate(names.clusters.tolist())
         ),
         theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
-        artist_clusters=found.artists.artist_clusters,
+        artist_clusters=_or_none(found.artists.artist_clusters),
         model=config.embedding.model,
         seed=config.seed,
         unit=config.corpus.unit,
@@ -310,6 +361,17 @@ def _map_data(
         theme_colours=names.theme_colours,
         marks=tuple(doubts.mark(cluster) for cluster in range(len(names.clusters))),
     )
+
+
+def _heat(found: Findings, view: MapData, config: Config) -> bytes | None:
+    table, order = found.artists.artist_themes, found.artists.artist_clusters
+    if not len(table.columns):
+        return None
+    return draw_artist_themes(table, order["artist"].tolist(), view.theme_labels, config.maps)
+
+
+def _or_none(table: pd.DataFrame) -> pd.DataFrame | None:
+    return table if len(table.columns) else None
 
 
 def _manifest(
@@ -323,6 +385,8 @@ def _manifest(
     config, report, parity = origin.config, found.vectors.report, origin.certificate
     trained = found.vectors.trained_on
     identity = {} if found.names.record is None else {"identity": dict(found.names.record)}
+    by_hand = _by_hand(found)
+    identity |= {} if by_hand is None else {"by_hand": by_hand}
     return {
         "schema_version": SCHEMA_VERSION,
         "created": origin.created.isoformat(timespec="seconds"),

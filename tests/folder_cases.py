@@ -152,6 +152,8 @@ def _csv(rng: random.Random, original: bytes) -> bytes:
 
 def _parquet(rng: random.Random, original: bytes) -> bytes:
     table = pd.read_parquet(io.BytesIO(original))
+    if not len(table.columns):  # what was not computed
+        return original[: len(original) // 2]
     column = rng.choice(list(table.columns))
     what = rng.random()
     if what < 0.3:

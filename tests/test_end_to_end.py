@@ -55,8 +55,15 @@ def test_every_promised_file_is_there(sample_run):
         "cluster_terms.csv",
         "cluster_artists.csv",
         "artist_clusters.csv",
+        "artist_themes.csv",
+        "artist_divergence.csv",
+        "cluster_keyness.csv",
+        "cluster_emotion_rates.csv",
+        "lexicon_overlap.csv",
+        "lexicon_hits.parquet",
         "cluster_examples.csv",
         "themes.csv",
+        "names.csv",
         "quality.json",
         "cluster_regions.csv",
         "report.html",
@@ -64,6 +71,7 @@ def test_every_promised_file_is_there(sample_run):
         "maps/density.png",
         "maps/categories.png",
         "maps/artists.png",
+        "maps/artist_themes.png",
     }
     assert promised <= set(run.manifest["files"])
     for name, entry in run.manifest["files"].items():
@@ -117,7 +125,25 @@ def test_table_columns_are_the_contract(sample_run):
         "lift_low",
         "lift_high",
         "note",
+        "p",
+        "q",
     ]
+    assert list(run.cluster_keyness.columns) == [
+        "cluster",
+        "term",
+        "songs",
+        "artists",
+        "dispersion",
+        "log_ratio",
+        "log_ratio_low",
+        "log_ratio_high",
+        "keeps_sign",
+        "p",
+        "q",
+        "note",
+    ]
+    spans = ["line_id", "start", "end", "word", "category", "negated"]
+    assert list(run.lexicon_hits.columns) == spans
     assert list(run.cluster_examples.columns) == [
         "cluster",
         "rank",
@@ -175,6 +201,30 @@ def test_tables_agree_with_the_lines(sample_run):
     assert (emotions.loc[emotions["hits"] == 0, "suggested_label"] == "未判定").all()
     shares = run.cluster_artists.groupby("cluster")["percentage"].sum()
     np.testing.assert_allclose(shares, 100, atol=0.01)
+
+
+def test_every_hit_of_the_lexicon_can_be_looked_up(sample_run):
+    """A span holds its word, and the spans of a line are what lines.parquet counts."""
+    run = open_run(sample_run)
+    lines = run.lines.set_index("line_id")
+    for row in run.lexicon_hits.sample(50, random_state=1).itertuples():
+        span = lines.at[row.line_id, "text_norm"][row.start : row.end]
+        assert span.casefold() == row.word
+    for name in CATEGORIES:
+        own = run.lexicon_hits[run.lexicon_hits["category"] == name].groupby("line_id").size()
+        counted = lines[f"hits_{name}"]
+        assert own.reindex(counted.index, fill_value=0).tolist() == counted.tolist()
+
+
+def test_no_term_of_fewer_than_five_songs_is_shown(sample_run):
+    """Of clusters and themes: terms that five songs use in it, or none."""
+    run = open_run(sample_run)
+    known = run.cluster_keyness.set_index(["cluster", "term"])["songs"]
+    shown = run.clusters.dropna(subset="top_terms")
+    named = zip(shown["cluster"], shown["top_terms"], strict=True)
+    pairs = [(cluster, term) for cluster, terms in named for term in terms.split("、")]
+    assert len(pairs)
+    assert known.loc[pairs].min() >= 5
 
 
 def test_quality_has_baselines_and_admits_what_is_missing(sample_run):
@@ -494,6 +544,7 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
     [
         ("lexicon.path", "lexicon"),
         ("input.regions", "regions"),
+        ("input.decisions", "decisions"),
         ("terms.stop_words", "words"),
         ("terms.user_words", "words"),
         ("maps.font", "font"),

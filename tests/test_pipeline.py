@@ -13,11 +13,12 @@ from rapids_rap.runs.job import Job
 from rapids_rap.settings import change_config
 from tests.tiny_nights import write_songs
 
-AFTER_CLUSTERS = {"terms", "theme_terms", "follows", "quality"}
+AFTER_WORDS = {"terms", "theme_terms", "keyness", "follows", "quality"}
+AFTER_CLUSTERS = {*AFTER_WORDS, "artists", "emotions"}
 AFTER_LAYOUT = {"votes", "clusters", "hierarchy", *AFTER_CLUSTERS}
 AFTER_SPACE = {"neighbors", "retrieval", "layout", *AFTER_LAYOUT}
 AFTER_CORPUS = {"corpus", "retrieval", *(AFTER_LAYOUT - {"votes"})}
-AFTER_TOKENS = {"segment", "retrieval", "lexicon", *AFTER_CLUSTERS}
+AFTER_TOKENS = {"segment", "retrieval", "lexicon", "emotions", *AFTER_WORDS}
 
 SECTIONS = {
     "input": AFTER_CORPUS,
@@ -26,20 +27,24 @@ SECTIONS = {
     "neighbors": {"neighbors", "layout", *AFTER_LAYOUT},
     "layout": {"layout", *AFTER_LAYOUT},
     "clusters": AFTER_LAYOUT,
-    "terms": AFTER_CLUSTERS - {"follows"},
-    "lexicon": {"lexicon", "follows", "quality"},
+    "terms": AFTER_WORDS - {"follows"},
+    "lexicon": {"lexicon", "emotions", "follows", "quality"},
     "quality": {"quality"},
 }
 FIELDS = {
     "seed": AFTER_SPACE,
     "clusters.noise": AFTER_LAYOUT - {"votes"},
     "clusters.themes": AFTER_LAYOUT - {"votes"},
-    "input.regions": set(),
+    "input.decisions": set(),
+    "input.regions": {"artists"},
+    # Longer lists are made in any case, and cut.
+    "terms.top": {"keyness", "quality"},
+    "quality.permutations": {"keyness", "artists", "emotions", "quality"},
     # How many dimensions are whitened says nothing where none are.
     "embedding.postprocess": AFTER_SPACE,
     "embedding.lexical": AFTER_SPACE,
     "terms.user_words": AFTER_TOKENS,
-    "terms.stop_words": AFTER_CLUSTERS,
+    "terms.stop_words": AFTER_WORDS,
     "lexicon.path": AFTER_TOKENS,
     "quality.stability": {"stability", "quality"},
     **{
@@ -64,6 +69,7 @@ def settings():
 def other_value(name, folder):
     """A value of a setting that is not its default."""
     files = {
+        "input.decisions": ("kind,id,decision,value,who,when\n", "decisions.csv"),
         "input.regions": ("artist,region\n甲,北\n", "regions.csv"),
         "terms.stop_words": ("云\n", "stop.txt"),
         "terms.user_words": ("云上\n", "own.txt"),

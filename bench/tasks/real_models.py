@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.bench.measure import Call, Inputs
-from rapids_rap.bench.tasks.pipelines import ONE_LAYOUT, run_ours, run_poster
+from rapids_rap.bench.tasks.pipelines import PLAIN, run_ours, run_poster
 from rapids_rap.data import data_path
 from rapids_rap.runs.files import write_json
 
@@ -56,7 +56,7 @@ def prepare(inputs: Inputs) -> None:
 
 def ours_e5(inputs: Inputs) -> Call:
     """`rapids-rap run CORPUS --model e5-small`, one layout, on the CPU."""
-    return run_ours(inputs, "cpu", E5, ONE_LAYOUT)
+    return run_ours(inputs, "cpu", E5, *PLAIN)
 
 
 def poster_e5(inputs: Inputs) -> Call:
@@ -66,7 +66,7 @@ def poster_e5(inputs: Inputs) -> Call:
 
 def ours_large(inputs: Inputs) -> Call:
     """`rapids-rap run` with the random model, one layout, on the CPU, in float32."""
-    return run_ours(inputs, "cpu", _large(inputs), ONE_LAYOUT, "embedding.dtype=float32")
+    return run_ours(inputs, "cpu", _large(inputs), *PLAIN, "embedding.dtype=float32")
 
 
 def poster_large(inputs: Inputs) -> Call:

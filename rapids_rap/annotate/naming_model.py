@@ -41,23 +41,27 @@ class LocalModel:
         self.fingerprint = _fingerprint(folder)
         self.identity = f"model {self.fingerprint}"
         self.described: dict[str, Any] = {"folder": name, "fingerprint": self.fingerprint}
-        self._plain = lru_cache(maxsize=4096)(lambda o, line: self._likelihood(o, line))
+        self._plain = lru_cache(maxsize=4096)(self._likelihoods)
 
     def propose(self, messages: Sequence[Message]) -> str:
         """A JSON object with a name, a gloss and a sentence. Raises `NoAnswerError`."""
-        prompt, found = self._prompt(messages), "{"
-        for field, tokens in _FIELDS.items():
-            found += f'{", " if len(found) > 1 else ""}"{field}": "'
-            found += self._fill_in(prompt + found, tokens) + '"'
-        return found + "}"
+        ours = [f'{", " if i else "{"}"{field}": "' for i, field in enumerate(_FIELDS)]
+        found, cache = "", None
+        for beginning, tokens in zip(ours, _FIELDS.values(), strict=True):
+            before = f'"{beginning}' if found else self._prompt(messages) + beginning
+            text, cache = self._fill_in(before, tokens, cache)
+            found += ('"' if found else "") + beginning + text
+        return found + '"}'
 
     def choose(self, name: str, question: Question, wording: int) -> str:
         """The line that the name makes likeliest, as the answer of a server would be."""
         with_name = OPENINGS[wording].format(name=name)
         without = OPENINGS[wording].format(name=NO_NAME)
-        gains = [
-            self._plain(with_name, line) - self._plain(without, line) for line in question.lines
-        ]
+        likely, plain = (
+            self._likelihoods(with_name, question.lines),
+            self._plain(without, question.lines),
+        )
+        gains = [one - other for one, other in zip(likely, plain, strict=True)]
         return json.dumps({"choice": LETTERS[gains.index(max(gains))]})
 
     def _prompt(self, messages: Sequence[Message]) -> str:
@@ -68,34 +72,40 @@ class LocalModel:
             return str(text)
         return "\n\n".join(message["content"] for message in messages) + "\n\n"
 
-    def _fill_in(self, text: str, tokens: int) -> str:
-        ids = self._ids(text, tokens)
-        with self.torch.inference_mode():
-            out = self.model.generate(
-                ids,
-                attention_mask=self.torch.ones_like(ids),
-                max_new_tokens=tokens,
-                do_sample=False,
-                num_beams=1,
-                stop_strings=list(_ENDS),
-                tokenizer=self.tokenizer,
-                pad_token_id=self.tokenizer.eos_token_id,
-            )
-        written = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-        ends = [place for end in _ENDS if (place := written.find(end)) >= 0]
-        if not ends:
-            raise NoAnswerError("the answer was cut")
-        return str(written[: min(ends)])
+    def _fill_in(self, before: str, tokens: int, cache: Any) -> tuple[str, Any]:
+        """What the model writes behind `before`, up to a quote; cache: of what stood earlier."""
+        torch = self.torch
+        written: list[int] = []
+        ids = self._ids(before, tokens)
+        with torch.inference_mode():
+            for _ in range(tokens):
+                out = self.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+                cache, best = out.past_key_values, out.logits[0, -1].argmax()
+                text = str(self.tokenizer.decode([*written, int(best)]))
+                ends = [place for end in _ENDS if (place := text.find(end)) >= 0]
+                if ends:
+                    return text[: min(ends)], cache
+                if int(best) == self.tokenizer.eos_token_id:
+                    break
+                written.append(int(best))
+                ids = best[None, None]
+        raise NoAnswerError("the answer was cut")
 
-    def _likelihood(self, opening: str, line: str) -> float:
-        """The log-probability of a line behind an opening."""
-        head = self._ids(opening, 0).shape[1]
-        ids = self._ids(opening + line, 0)
-        head = min(head, int(ids.shape[1]) - 1)
-        with self.torch.inference_mode():
-            logits = self.model(ids).logits[0, :-1].float().log_softmax(-1)
-        own = logits.gather(1, ids[0, 1:, None])[:, 0]
-        return float(own[max(head - 1, 0) :].sum())
+    def _likelihoods(self, opening: str, lines: tuple[str, ...]) -> list[float]:
+        """The log-probability of each line behind an opening."""
+        torch, head = self.torch, int(self._ids(opening, 0).shape[1])
+        rows = [self._ids(opening + line, 0)[0] for line in lines]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        sizes = torch.tensor([len(row) for row in rows], device=ids.device)
+        place = torch.arange(ids.shape[1], device=ids.device)[None, :]
+        mask = (place < sizes[:, None]).long()
+        with torch.inference_mode():
+            logits = self.model(ids, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
+        own = logits.gather(2, ids[:, 1:, None])[:, :, 0]
+        # A line has a token of its own, also where its beginning joins the opening's last.
+        first = torch.minimum(torch.tensor(head, device=ids.device), sizes - 1)
+        counted = (place[:, 1:] >= first[:, None]) & (place[:, 1:] < sizes[:, None])
+        return [float(x) for x in (own * counted).sum(dim=1)]
 
     def _ids(self, text: str, room: int) -> Any:
         ids = self.tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids
@@ -107,6 +117,7 @@ class LocalModel:
 
 def _load(folder: Path, lane: Any) -> tuple[Any, Any]:
     import torch
+    import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if not (folder / "config.json").is_file():
@@ -114,6 +125,7 @@ def _load(folder: Path, lane: Any) -> tuple[Any, Any]:
             f"--model {label_of(folder)}: is no folder of a transformers model (it has no "
             "config.json); nothing is downloaded here."
         )
+    transformers.logging.disable_progress_bar()
     dtype = getattr(torch, lane.dtype)
     try:
         tokenizer = AutoTokenizer.from_pretrained(

@@ -19,7 +19,7 @@ VERSION = 1  # raise it when the same subject is asked about otherwise
 LONGEST_NAME = 8  # characters
 LONGEST_GLOSS, LONGEST_SENTENCE = 80, 200
 LETTERS = "ABCD"
-_BETWEEN = " ·、-&'/"  # what may stand in a name beside letters and digits
+_BETWEEN = " ·、,-&'/"  # what may stand in a name beside letters and digits
 
 Message = dict[str, str]
 
@@ -127,6 +127,8 @@ def read_name(answer: str) -> Proposal:
     ):
         raise NoAnswerError("the name holds something else than letters and digits")
     gloss = _sentence("gloss", found["gloss"], LONGEST_GLOSS)
+    if any(unicodedata.category(character) == "Lo" for character in gloss):
+        raise NoAnswerError("the gloss is not English")
     return Proposal(name, gloss, _sentence("sentence", found["sentence"], LONGEST_SENTENCE))
 
 

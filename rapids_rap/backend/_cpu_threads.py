@@ -76,6 +76,8 @@ class _OneCore:
     """Counts who wants matrix products on one core each; the last to leave gives the others back.
 
     The setting is the whole process's, so each restoring what it found would undo another's.
+    threadpoolctl 3.8 and later leaves OpenBLAS to the thread that set it first, and passes over all
+    others without a word, so control is taken each time.
     """
 
     def __init__(self) -> None:
@@ -88,6 +90,7 @@ class _OneCore:
         library = require("threadpoolctl", "Work side by side")
         with self._lock:
             if not self._users:
+                _take_control(library)
                 self._limits = library.threadpool_limits(limits=1, user_api="blas")
             self._users += 1
         try:
@@ -96,7 +99,14 @@ class _OneCore:
             with self._lock:
                 self._users -= 1
                 if not self._users:
+                    _take_control(library)
                     self._limits.restore_original_limits()
+
+
+def _take_control(library: Any) -> None:
+    clear = getattr(library.OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 one_core_products = _OneCore()

@@ -48,7 +48,8 @@ def require_between(name: str, array: Array, low: int, high: int) -> None:
 def require_columns(name: str, table: pd.DataFrame, columns: Mapping[str, str]) -> None:
     """Raises ValueError where a table has not just these columns, in any order, of these kinds.
 
-    kind: `i`, `f` as above, `n` for whole numbers and `t` for text, which both may be missing.
+    kind: `i`, `f` as above; `n` for whole numbers, `m` for decimals, `b` for truth and `t` for
+    text, all of which may be missing.
     """
     if sorted(map(str, table.columns)) != sorted(columns):
         raise ValueError(f"{name} has other columns")
@@ -56,6 +57,11 @@ def require_columns(name: str, table: pd.DataFrame, columns: Mapping[str, str]) 
         values = table[column]
         if kind == "t":
             fits = pd.api.types.is_string_dtype(values.dtype) or bool(values.isna().all())
+        elif kind == "m":
+            known = values.dropna()
+            fits = pd.api.types.is_float_dtype(values.dtype) and bool(np.isfinite(known).all())
+        elif kind == "b":
+            fits = pd.api.types.is_bool_dtype(values.dtype) or bool(values.isna().all())
         elif kind == "n":
             fits = pd.api.types.is_integer_dtype(values.dtype) or bool(values.isna().all())
         elif kind == "i":

@@ -282,7 +282,7 @@ def _made_from(config: Config, contents: Sequence[str]) -> str:
                 resolve_model(config.embedding, "float32").fingerprint,
                 config.embedding.model_dump(mode="json", include=_READING),
                 config.corpus.model_dump(mode="json"),
-                config.input.model_dump(mode="json", exclude={"paths", "regions"}),
+                config.input.model_dump(mode="json", exclude={"paths", "regions", "decisions"}),
                 list(contents),
             ]
         )

@@ -1,10 +1,10 @@
-"""Reading the small two-column CSV files a user gives: the lexicon, the artists' regions."""
+"""Reading the small CSV files a user gives: the lexicon, the artists' regions, decisions."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rapids_rap.corpus.decode import decode
@@ -20,24 +20,32 @@ def read_pairs(path: str | Path, columns: tuple[str, str]) -> Iterator[tuple[int
     Raises `InputError`, naming file and line, for a file that can't be read, other columns, a row
     of another length or an empty cell.
     """
+    for line, cells in read_rows(path, columns):
+        for name in columns:
+            if not cells[name]:
+                raise InputError(f"{path}:{line}: {name} is empty; fill it in or delete the row.")
+        first, second = (cells[name] for name in columns)
+        yield line, first, second
+
+
+def read_rows(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and the cells by column, stripped, of every row of a CSV with these columns.
+
+    As `read_pairs`, but cells may be empty.
+    """
     expected = ",".join(columns)
     rows = _rows(Path(path), expected)
     header_line, header = next(rows, (1, []))
     if sorted(header) != sorted(columns):
         found = ",".join(header) or "an empty file"
         raise InputError(f"{path}:{header_line}: expected the columns {expected}, found {found}.")
-    order = [header.index(name) for name in columns]
     for line, row in rows:
         if len(row) != len(columns):
             raise InputError(
                 f"{path}:{line}: expected {len(columns)} cells ({expected}), found {len(row)}; "
                 "put a cell that holds a comma in double quotes."
             )
-        first, second = (row[i] for i in order)
-        if not first or not second:
-            empty = columns[0] if not first else columns[1]
-            raise InputError(f"{path}:{line}: {empty} is empty; fill it in or delete the row.")
-        yield line, first, second
+        yield line, dict(zip(header, row, strict=True))
 
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:

@@ -38,15 +38,25 @@ class Heritage:
 
 
 def find_earlier(heritage: Heritage, texts: Sequence[str]) -> tuple[Int64s, pd.DataFrame]:
-    """The position of each text of the earlier run among tonight's, -1 if gone, and `Run.texts`.
+    """The position of each text of the earlier run among tonight's, -1 if gone, and its texts.
+
+    `cluster` of these is as it was found, before anybody cut or joined.
 
     A text is the same where its `text_norm` is.
     """
     if heritage.run is None:
         none = np.zeros(0, dtype=np.int64)
         return none, pd.DataFrame({"cluster": none, "theme": none, "weight": none})
-    old = heritage.run.texts
+    old = found_texts(heritage.run)
     return pd.Index(texts).get_indexer(pd.Index(old["text_norm"])).astype(np.int64), old
+
+
+def found_texts(run: Run) -> pd.DataFrame:
+    """`Run.texts` with the clusters as they were found, before people cut or joined them."""
+    regrouped = run.regrouped_texts
+    if regrouped is None:
+        return run.texts
+    return run.texts.assign(cluster=regrouped["cluster_found"].to_numpy())
 
 
 def earlier_places(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,13 @@ from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.clusters import cluster_centers
 from rapids_rap.clustering.themes import text_themes
 from rapids_rap.config import NightlyConfig
+from rapids_rap.corpus.decisions import Decisions
 from rapids_rap.embedding import Vectors
+from rapids_rap.lineage.by_hand import ByHand
 from rapids_rap.lineage.heritage import Heritage, find_earlier
 from rapids_rap.lineage.matching import Matching, Night, Rules, labels_by_id, match_groups
 
+NO_DECISIONS = Decisions()
 Colours = Mapping[int, tuple[int, int, int]]
 
 
@@ -72,6 +75,29 @@ class Names:
         return pd.DataFrame(rows, columns=["kind", "id", "label"])
 
 
+def match_clusters(
+    texts: Sequence[str],
+    weights: Array,
+    labels: Array,
+    count: int,
+    vectors: Vectors,
+    heritage: Heritage | None,
+    config: NightlyConfig,
+    backend: Backend,
+) -> Matching:
+    """The ids of tonight's clusters as they were found, `labels` (n,) of `count`, of `texts` (n,).
+
+    weights: (n,) occurrences. Without a heritage ids are the numbers within the run. The labels,
+    and the centers of the groups in the vectors before post-processing (whose fit differs between
+    nights), are copied to the host on purpose. Centers are compared only where both nights used one
+    model.
+    """
+    if heritage is None:
+        own = np.arange(count)
+        return Matching(own, (), tuple(own.tolist()), (), (), (), count)
+    return _match("cluster", texts, weights, labels, count, vectors, heritage, config, backend)
+
+
 def name_groups(
     texts: Sequence[str],
     weights: Array,
@@ -81,61 +107,109 @@ def name_groups(
     heritage: Heritage | None,
     config: NightlyConfig,
     backend: Backend,
+    decisions: Decisions = NO_DECISIONS,
+    matched: Matching | None = None,
+    by_hand: ByHand | None = None,
 ) -> Names:
     """The names of tonight's clusters, `labels` (n,), and of their themes (K,), of `texts` (n,).
 
-    weights: (n,) occurrences. Without a heritage ids are the numbers within the run. The labels,
-    and the centers of the groups in the vectors before post-processing (whose fit differs between
-    nights), are copied to the host on purpose. Centers are compared only where both nights used one
-    model.
+    weights: (n,) occurrences. matched: the clusters as they were found, of `match_clusters`;
+    by_hand: what people made of them; None: nothing, and `labels` are matched here.
     """
     theme_of = text_themes(labels, themes)
     count = int(themes.shape[0])
-    counts = count, int(backend.xp.max(themes)) + 1 if count else 0
+    theme_count = int(backend.xp.max(themes)) + 1 if count else 0
+    if matched is None:
+        matched = match_clusters(texts, weights, labels, count, vectors, heritage, config, backend)
+    ids = matched.ids if by_hand is None else by_hand.ids
+    next_cluster = matched.next_id if by_hand is None else by_hand.next_cluster
     if heritage is None:
-        return Names(np.arange(counts[0]), np.arange(counts[1]), {}, {}, {}, {}, None)
-    host = backend.to_host(weights)
+        own = np.arange(theme_count)
+        found = _called(decisions, {}, {}, ids, own)
+        return Names(ids, own, *found[:2], {}, {}, None, _named_by(decisions))
+    of_themes = _match(
+        "theme", texts, weights, theme_of, theme_count, vectors, heritage, config, backend
+    )
+    return _names(heritage, matched, of_themes, ids, next_cluster, decisions)
+
+
+def _match(
+    kind: Literal["cluster", "theme"],
+    texts: Sequence[str],
+    weights: Array,
+    group: Array,
+    count: int,
+    vectors: Vectors,
+    heritage: Heritage,
+    config: NightlyConfig,
+    backend: Backend,
+) -> Matching:
     place, old = find_earlier(heritage, texts)
     rules = Rules(config.match_overlap, config.match_cosine, config.split_share, config.merge_share)
-    found = []
-    for kind, group, many, next_id in (
-        ("cluster", labels, counts[0], heritage.next_cluster),
-        ("theme", theme_of, counts[1], heritage.next_theme),
+    next_id = heritage.next_cluster if kind == "cluster" else heritage.next_theme
+    centers = _earlier_centers(heritage, old, kind, vectors)
+    own = None
+    if centers is not None:
+        own = backend.to_host(cluster_centers(vectors.matrix, group, count))
+    before = Night(old[kind].to_numpy(), old["weight"].to_numpy(), centers)
+    tonight = Night(backend.to_host(group), backend.to_host(weights), own)
+    return match_groups(before, tonight, place, next_id, rules)
+
+
+def _called(
+    decisions: Decisions,
+    cluster_labels: Mapping[int, str],
+    theme_labels: Mapping[int, str],
+    clusters: Int64s,
+    themes: Int64s,
+) -> tuple[dict[int, str], dict[int, str], list[tuple[str, int, str]]]:
+    """What people call the clusters and themes that are there, and what they call others."""
+    found, unused = [], []
+    for kind, labels, ids in (
+        ("cluster", cluster_labels, clusters),
+        ("theme", theme_labels, themes),
     ):
-        centers = _earlier_centers(heritage, old, kind, vectors)
-        own = None
-        if centers is not None:
-            own = backend.to_host(cluster_centers(vectors.matrix, group, many))
-        before = Night(old[kind].to_numpy(), old["weight"].to_numpy(), centers)
-        tonight = Night(backend.to_host(group), host, own)
-        found.append(match_groups(before, tonight, place, next_id, rules))
-    return _names(heritage, found[0], found[1])
+        kept, gone = labels_by_id(ids, {**labels, **decisions.names(kind)})
+        found.append(kept)
+        unused += [(kind, *item) for item in gone.items()]
+    return found[0], found[1], unused
 
 
-def _names(heritage: Heritage, clusters: Matching, themes: Matching) -> Names:
-    cluster_labels, no_cluster = labels_by_id(clusters, heritage.cluster_labels)
-    theme_labels, no_theme = labels_by_id(themes, heritage.theme_labels)
-    unused = [("cluster", *item) for item in no_cluster.items()]
-    unused += [("theme", *item) for item in no_theme.items()]
+def _named_by(decisions: Decisions) -> dict[tuple[str, int], str]:
+    return {(row.kind, row.id): row.by for row in decisions.rows if row.decision == "name"}
+
+
+def _names(
+    heritage: Heritage,
+    clusters: Matching,
+    themes: Matching,
+    ids: Int64s,
+    next_cluster: int,
+    decisions: Decisions,
+) -> Names:
+    cluster_labels, theme_labels, unused = _called(
+        decisions, heritage.cluster_labels, heritage.theme_labels, ids, themes.ids
+    )
     manifest: Mapping[str, Any] = heritage.run.manifest if heritage.run else {}
     colours = manifest.get("colours", {})
     record = {
         "previous": manifest.get("created"),
-        "next_cluster": clusters.next_id,
+        "next_cluster": next_cluster,
         "next_theme": themes.next_id,
         "clusters": clusters.as_json("cluster"),
         "themes": themes.as_json("theme"),
         "unused_labels": [{"kind": k, "id": i, "label": text} for k, i, text in unused],
     }
     return Names(
-        clusters.ids,
+        ids,
         themes.ids,
         cluster_labels,
         theme_labels,
         _colours(colours.get("clusters", {})),
         _colours(colours.get("themes", {})),
         record,
-        earlier_names=_models_names(heritage),
+        _named_by(decisions),
+        _models_names(heritage),
     )
 
 

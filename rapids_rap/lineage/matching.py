@@ -182,11 +182,9 @@ def centered_cosine(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) ->
     return np.divide(left @ right.T, norms, out=np.zeros_like(norms), where=norms > 0)
 
 
-def labels_by_id(
-    matching: Matching, labels: Mapping[int, str]
-) -> tuple[dict[int, str], dict[int, str]]:
-    """Human labels of ids that are alive tonight, and those of ids that are not, each by id."""
-    alive = set(matching.ids.tolist())
+def labels_by_id(ids: Int64s, labels: Mapping[int, str]) -> tuple[dict[int, str], dict[int, str]]:
+    """Human labels of `ids` (K,), which are alive, and those of others, each by id."""
+    alive = set(ids.tolist())
     kept = {group: text for group, text in sorted(labels.items()) if group in alive}
     return kept, {group: text for group, text in sorted(labels.items()) if group not in alive}
 

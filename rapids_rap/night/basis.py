@@ -20,6 +20,7 @@ from rapids_rap.runs.run import Run
 # Keys that name a small file: what it holds counts, wherever it lies.
 LISTS = (
     "input.regions",
+    "input.decisions",
     "terms.stop_words",
     "terms.user_words",
     "lexicon.path",

@@ -72,7 +72,11 @@ def flow_of(before: pd.DataFrame | None, now: pd.DataFrame) -> Flow:
 def _counted(lines: pd.DataFrame) -> pd.DataFrame:
     """Lines and cluster of each (artist, text_norm)."""
     each = lines["lines"] if "lines" in lines.columns else 1
-    table = lines[["text_norm", "cluster"]].assign(lines=each, artist=lines["artist"].fillna(""))
+    # As it was found: what people cut or joined is no drift of the corpus.
+    found = lines["cluster_found" if "cluster_found" in lines.columns else "cluster"]
+    table = lines[["text_norm"]].assign(
+        cluster=found, lines=each, artist=lines["artist"].fillna("")
+    )
     groups = table.groupby(["artist", "text_norm"], sort=True)
     return groups.agg(lines=("lines", "sum"), cluster=("cluster", "first"))
 

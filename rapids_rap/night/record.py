@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rapids_rap.config import NightlyConfig
+from rapids_rap.lineage.heritage import found_texts
 from rapids_rap.night import drift, gates
 from rapids_rap.night.basis import InputChanges
 from rapids_rap.night.churn import changed_clusters
@@ -53,8 +54,8 @@ def make_record(
     apart = _apart(before, built)
     grown = (
         drift.grown_clusters(
-            drift.texts_by_cluster(before.texts),
-            drift.texts_by_cluster(built.texts),
+            drift.texts_by_cluster(found_texts(before)),
+            drift.texts_by_cluster(found_texts(built)),
             limits.false_discovery,
         )
         if before
@@ -118,8 +119,9 @@ def record_of(run: Run, root: Path) -> Record | None:
 
 def _facts(run: Run) -> gates.Facts:
     counts, figures = run.manifest["counts"], drift.figures_of(run.quality)
+    by_hand = run.manifest.get("by_hand")
     return gates.Facts(
-        clusters=counts["clusters"],
+        clusters=len(by_hand["found"]) if by_hand else counts["clusters"],
         noise=counts["noise_lines"] / counts["kept"],
         retrieval=figures.get(RETRIEVAL),
         dbcv=figures.get("dbcv"),
@@ -145,6 +147,9 @@ def _change(before: Run | None, built: Run, flow: drift.Flow) -> gates.Change | 
         return None
     kept = set(built.manifest["identity"]["clusters"]["kept"])
     firm = firmness(before.clusters, before.manifest)
+    by_hand = before.manifest.get("by_hand")
+    if by_hand:  # what people made of clusters is not what a night keeps or loses
+        firm = {own: firm.get(own, 1.0) for own in by_hand["found"]}
     there = sum(firm.values())
     return gates.Change(
         before=_facts(before),

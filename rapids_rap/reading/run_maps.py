@@ -13,8 +13,9 @@ from rapids_rap.config import Config, MapsConfig
 from rapids_rap.maps.draw import PAGES, MapData, Maps, draw_maps
 from rapids_rap.maps.palette import Colour
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.by_hand import decided, on_maps
 from rapids_rap.tables.doubts import find_doubts
-from rapids_rap.tables.run_tables import MAP_TERMS, top_terms
+from rapids_rap.tables.run_tables import MAP_TERMS
 
 _HITS = "hits_"
 
@@ -41,7 +42,8 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
     of_cluster = run.clusters.loc[run.clusters["cluster"] >= 0, "theme"].to_numpy(np.int64)
     theme_ids = _ids(run.themes, "theme")
     categories, category = _categories(run)
-    short, given = top_terms(run.cluster_terms, "cluster", MAP_TERMS), run.names_of("cluster")
+    short, given = _short_terms(run.clusters), run.names_of("cluster")
+    told = decided(run.manifest.get("by_hand"))
     doubts = find_doubts(run.clusters, run.manifest)
     colours = run.manifest.get("colours", {})
     return MapData(
@@ -52,7 +54,7 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
         category=backend.from_host(category),
         category_names=categories,
         cluster_terms=tuple(
-            given.get(own, short.get(own, "").replace("、", "·")) for own in ids.tolist()
+            on_maps(given.get(own, short.get(own, "")), own, told) for own in ids.tolist()
         ),
         theme_labels=tuple(themes["label"]),
         artist_clusters=_by_number(run.artist_clusters, ids),
@@ -75,6 +77,12 @@ def _ids(table: pd.DataFrame, kind: str) -> Int64s:
 def _numbers(named: Int64s, ids: Int64s) -> Int64s:
     """The position of each id in `ids`, -1 for none."""
     return pd.Index(ids).get_indexer(pd.Index(named)).astype(np.int64)
+
+
+def _short_terms(clusters: pd.DataFrame) -> dict[int, str]:
+    """The first terms of each cluster that may stand on a map, by id."""
+    terms = clusters["top_terms"].fillna("").str.split("、").str[:MAP_TERMS].str.join("·")
+    return dict(zip(clusters["cluster"].tolist(), terms.tolist(), strict=True))
 
 
 def _categories(run: Run) -> tuple[tuple[str, ...], Int64s]:

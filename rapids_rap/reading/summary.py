@@ -96,6 +96,7 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         "theme",
         "suggested_label",
         "top_terms",
+        "by_hand",
     ]
     clusters, labels = run.clusters, run.names_of("cluster")
     if labels:
@@ -146,6 +147,7 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
         f"{name}: {row['lines']:,} lines, {row['distinct_lines']:,} distinct, emotion "
         f"{row['suggested_label']}.",
         *called,
+        *_by_hand(row.get("by_hand")),
         "Terms: " + (row["top_terms"] if isinstance(row["top_terms"], str) else "none"),
         *([f"Path: {path}"] if path else []),
         *clear_traits(run.cluster_traits).get(cluster, ()),
@@ -159,6 +161,10 @@ def _one_cluster(run: Run, cluster: int) -> list[str | pd.DataFrame]:
             part = table[table["cluster"] == cluster].drop(columns="cluster").head(15)
             blocks += [title, part] if len(part) else []
     return blocks
+
+
+def _by_hand(note: object) -> list[str]:
+    return [f"By hand: {note}."] if isinstance(note, str) and note else []
 
 
 def _named(run: Run, cluster: int) -> list[str]:

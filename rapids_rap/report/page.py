@@ -15,7 +15,7 @@ import pandas as pd
 
 from rapids_rap.config import ReportConfig
 from rapids_rap.maps.marks import SIGNS, signed
-from rapids_rap.report.called import NAME_COLUMNS, name_rows, named_by
+from rapids_rap.report.called import called
 from rapids_rap.report.device import collect_device
 from rapids_rap.report.doubts import (
     STABILITY_COLUMNS,
@@ -24,6 +24,7 @@ from rapids_rap.report.doubts import (
     theme_rows,
     with_marks,
 )
+from rapids_rap.report.evidence import evidence_parts, term_rows
 from rapids_rap.report.figures import (
     collect_figures,
     collect_spaces,
@@ -45,7 +46,6 @@ from rapids_rap.tables.artists import (
 )
 from rapids_rap.tables.doubts import Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
-from rapids_rap.tables.names import names_said
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, doubt_of
 
@@ -60,6 +60,7 @@ _MAPS = {
     "categories.png": ("情绪", "Categories of the lexicon"),
     "density.png": ("密度", "Density"),
     "artists.png": ("歌手", "Artists"),
+    "artist_themes.png": ("歌手与主题", "Artists by themes"),
     "tree.png": ("聚类之树", "Tree of the clusters"),
     "sizes.png": ("最小聚类的大小", "Smallest cluster size"),
     "years.png": ("主题随年份", "Themes over the years"),
@@ -150,12 +151,14 @@ def render_report(run: Run, config: ReportConfig) -> str:
     """The whole page as HTML. Missing files and keys of the run are shown as not computed."""
     figures, facts = split_facts(collect_figures(run.quality))
     clusters, labels = records(run.clusters), run.names_of("cluster")
-    by = named_by(run.names, "cluster")
+    names = called(run)
     doubts = find_doubts(run.clusters, run.manifest)
     paths = said_paths(clusters, records(run.themes), run.tree)
     for row in clusters:
         row["label"] = labels.get(row["cluster"])
-        row["named_by"] = by.get(row["cluster"]) if row["label"] else None
+        row["named_by"] = (
+            names["named_by"].get(row["cluster"], "").partition(" [")[0] if row["label"] else None
+        )
         row["stability_said"] = class_said(row, doubts)
         row["path_said"] = paths.get(row["cluster"])
     return render_page(
@@ -182,12 +185,9 @@ def render_report(run: Run, config: ReportConfig) -> str:
         theme_columns=THEME_COLUMNS if doubts.by else THEME_COLUMNS[:-1],
         clusters=with_marks(clusters, doubts),
         doubts=doubts,
-        cluster_columns=cluster_columns(named=bool(labels)),
+        cluster_columns=cluster_columns(named=bool(labels), decided="by_hand" in run.clusters),
         labels=labels,
-        named_by=by,
-        names_said=names_said(run.manifest),
-        name_rows=name_rows(run.names),
-        name_columns=NAME_COLUMNS,
+        **names,
         cards=_cards(run, config, clusters, doubts),
         size_said=size_said(run.manifest),
         size_rows=records(run.cluster_sizes),
@@ -201,6 +201,7 @@ def render_report(run: Run, config: ReportConfig) -> str:
         artist_columns=ARTIST_COLUMNS,
         regions=with_marks(with_intervals(run.cluster_regions), doubts),
         region_columns=REGION_COLUMNS,
+        **evidence_parts(run, ARTISTS_SHOWN),
         **_origin(run),
         stage_columns=STAGE_COLUMNS,
         device_column=DEVICE_COLUMN,
@@ -209,11 +210,12 @@ def render_report(run: Run, config: ReportConfig) -> str:
     )
 
 
-def cluster_columns(*, named: bool) -> tuple[Column, ...]:
+def cluster_columns(*, named: bool, decided: bool = False) -> tuple[Column, ...]:
     """The columns of the clusters, with their names where people or a model gave any."""
     names = (Column("label", "名称", "name"), Column("named_by", "命名者", "named by"))
     label = names if named else ()
-    return (*CLUSTER_COLUMNS[:1], *label, *CLUSTER_COLUMNS[1:])
+    by_hand = (Column("by_hand", "人工", "by hand"),) if decided else ()
+    return (*CLUSTER_COLUMNS[:1], *label, *by_hand, *CLUSTER_COLUMNS[1:])
 
 
 def with_intervals(table: pd.DataFrame | None) -> list[Row]:
@@ -274,6 +276,7 @@ def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row], doubts: Doub
     limits = {"terms": config.terms, "examples": config.examples, "artists": _CARD_ARTISTS}
     categories = _categories(run.cluster_emotions)
     traits = clear_traits(run.cluster_traits)
+    evidence = term_rows(run, config.terms)
     cards = []
     for row in chosen:
         own = {name: part.get(row["cluster"], []) for name, part in parts.items()}
@@ -295,6 +298,7 @@ def _cards(run: Run, config: ReportConfig, clusters: Sequence[Row], doubts: Doub
                 "row": row,
                 **card,
                 "traits": own_traits,
+                "keyness": evidence.get(row["cluster"], []),
                 "stability": said,
                 "weak": weak,
                 "sign": SIGNS[weak],

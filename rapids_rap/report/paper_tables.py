@@ -51,6 +51,8 @@ def paper_tables(run: Run, *, with_lyrics: bool) -> dict[str, PaperTable]:
         ("artists", _artists(run), "Share of each artist's lines in each theme."),
         ("cluster_artists", run.cluster_artists, "Artists by cluster; lift over all lines."),
         ("regions", run.cluster_regions, "Regions by cluster; lift over all lines."),
+        ("keyness", run.cluster_keyness, "Evidence for each term of a cluster, by songs."),
+        ("emotion_rates", run.cluster_emotion_rates, "Lines with a hit, beside all lines."),
         ("years", run.theme_years, "Themes by year; intervals resample songs."),
     ):
         if table is not None:

@@ -17,7 +17,14 @@ from rapids_rap.runs.run import Run
 from rapids_rap.tables.doubts import find_doubts
 
 AUTHORS, LICENCE = "The rapids-rap authors", "Apache-2.0"
-_FILES = ("input.regions", "terms.stop_words", "terms.user_words", "lexicon.path", "train.heldout")
+_FILES = (
+    "input.regions",
+    "input.decisions",
+    "terms.stop_words",
+    "terms.user_words",
+    "lexicon.path",
+    "train.heldout",
+)
 _REFERENCES = (
     "References: Campello, R. J. G. B., Moulavi, D., & Sander, J. (2013). Density-based clustering "
     "based on hierarchical density estimates. PAKDD. McInnes, L., Healy, J., & Melville, J. "

@@ -34,6 +34,7 @@ from rapids_rap.runs.names import (
     DROPPED,
     IDENTITY,
     KEPT_CLUSTERINGS,
+    LEXICON_HITS,
     MANIFEST,
     MAPS,
     NIGHT,
@@ -102,13 +103,16 @@ class RunFolder:
         manifest: Mapping[str, Any],
         tree: pd.DataFrame | None = None,
         text_stability: pd.DataFrame | None = None,
+        lexicon_hits: pd.DataFrame | None = None,
     ) -> None:
         """Write every file but the report; `manifest` is kept back for `finish`."""
         (self.path / MANIFEST).unlink(missing_ok=True)
         (self.path / NIGHT).unlink(missing_ok=True)
         for name in (PENDING, KEPT_CLUSTERINGS):  # of the run that is replaced
             shutil.rmtree(self.path / name, ignore_errors=True)
-        _replace_parquet(self.path, {TREE: tree, TEXT_STABILITY: text_stability})
+        _replace_parquet(
+            self.path, {TREE: tree, TEXT_STABILITY: text_stability, LEXICON_HITS: lexicon_hits}
+        )
         with explain_os_errors(self.path):
             for name in ("maps", "vectors"):
                 (self.path / name).mkdir(exist_ok=True)

@@ -16,12 +16,19 @@ TABLES = (
     "cluster_regions.csv",
     "labels.csv",
     "names.csv",
+    "decisions.csv",
     "cluster_stability.csv",
     "cluster_sizes.csv",
     "theme_years.csv",
+    "cluster_keyness.csv",
+    "artist_themes.csv",
+    "artist_divergence.csv",
+    "cluster_emotion_rates.csv",
+    "lexicon_overlap.csv",
 )
 TREE = "tree.parquet"  # the tree above the clusters
 TEXT_STABILITY = "text_stability.parquet"  # how often each text kept its cluster on other songs
+LEXICON_HITS = "lexicon_hits.parquet"  # every hit of the lexicon in every line
 PENDING = ".pending"  # files that are about to replace those of a finished run
 KEPT_CLUSTERINGS = ".stability"  # what a `rapids-rap stability` that was stopped goes on from
 KEPT_ANSWERS = ".names"  # what a model said to `rapids-rap name`, which goes on from there
@@ -35,6 +42,7 @@ OWN_FILES = (
     NIGHT,
     TREE,
     TEXT_STABILITY,
+    LEXICON_HITS,
     *TABLES,
 )
 REDUCED = "reduced.npy"  # beside the vectors: the coordinates that were clustered
@@ -49,6 +57,7 @@ MAPS = (
     "density.png",
     "categories.png",
     "artists.png",
+    "artist_themes.png",
     "tree.png",
     "sizes.png",
     "years.png",

@@ -189,6 +189,7 @@ def named_files(config: Config) -> list[Path]:
         config.terms.user_words,
         stop_words if stop_words != "none" else "",
         config.input.regions,
+        config.input.decisions,
         config.maps.font,
         config.report.certificate,
         config.train.heldout,

@@ -48,7 +48,7 @@ def measure_parquet(
     """Refuse a Parquet file whose columns don't fit into main memory; the file is rewound.
 
     columns: those that will be read; None: all. Raises `CapabilityError`, and what pyarrow raises
-    for a file that is none.
+    for a file that is none or has texts that are none.
     """
     opened = pq.ParquetFile(file)
     schema, rows = opened.schema_arrow, opened.metadata.num_rows
@@ -65,6 +65,7 @@ def measure_parquet(
     again = pq.ParquetFile(file, read_dictionary=[one for one in texts if one not in nested])
     size = _NESTED_ROWS if nested else _ROWS
     for batch in again.iter_batches(size, columns=texts, use_threads=False):
+        batch.validate(full=True)  # nobody else looks whether texts are UTF-8, until one is written
         needed += sum(_expanded(column) for column in batch.columns)
         require_room(name, needed, f"{rows:,} rows of long texts")
     file.seek(0)

@@ -20,6 +20,7 @@ from rapids_rap.runs.cells import unescape_cells
 from rapids_rap.runs.files import read_plain
 from rapids_rap.runs.names import (
     IDENTITY,
+    LEXICON_HITS,
     MANIFEST,
     NIGHT,
     PERSISTENCE,
@@ -32,6 +33,7 @@ from rapids_rap.runs.names import (
 from rapids_rap.runs.received import load_array, parquet_columns, read_parquet
 from rapids_rap.runs.shape import (
     AGAIN,
+    HIT_COLUMNS,
     LINES,
     TABLES,
     TREE_COLUMNS,
@@ -102,6 +104,28 @@ class Run:
         path = self.path / "lines.parquet"
         with explain_damage(path):
             return [n.removeprefix("hits_") for n in parquet_columns(path) if n.startswith("hits_")]
+
+    @functools.cached_property
+    def regrouped_texts(self) -> pd.DataFrame | None:
+        """One row a distinct text, where people cut or joined clusters: else None.
+
+        text_norm, cluster_found: the id of its cluster as it was found, cluster_parts: after cuts.
+        """
+        by_hand = self.manifest.get("by_hand") or {}
+        if not by_hand.get("split") and not by_hand.get("merged"):
+            return None
+        columns = ["text_id", "text_norm", "cluster_found", "cluster_parts"]
+        path = self.path / "lines.parquet"
+        with explain_damage(path):
+            table = read_parquet(path, columns=columns)
+        check_table(path, table, {name: "int" for name in columns if name != "text_norm"})
+        first = table.drop_duplicates("text_id").sort_values("text_id", ignore_index=True)
+        return first.drop(columns="text_id")
+
+    @functools.cached_property
+    def decisions(self) -> pd.DataFrame | None:
+        """decisions.csv: what people decided, and whether it applied; None where they did not."""
+        return self._optional_table("decisions.csv")
 
     @functools.cached_property
     def quality(self) -> Mapping[str, Any]:
@@ -208,11 +232,6 @@ class Run:
         return {int(i): str(name) for i, name in named} | self.labels_of(kind)
 
     @functools.cached_property
-    def cluster_keyness(self) -> pd.DataFrame | None:
-        """cluster_keyness.csv, None of a run from before it was written."""
-        return self._optional_table("cluster_keyness.csv")
-
-    @functools.cached_property
     def cluster_artists(self) -> pd.DataFrame | None:
         """cluster_artists.csv, None where no artist is known."""
         return self._optional_table("cluster_artists.csv")
@@ -226,6 +245,42 @@ class Run:
     def cluster_regions(self) -> pd.DataFrame | None:
         """cluster_regions.csv, None where the user gave no regions."""
         return self._optional_table("cluster_regions.csv")
+
+    @functools.cached_property
+    def cluster_keyness(self) -> pd.DataFrame | None:
+        """cluster_keyness.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_keyness.csv")
+
+    @functools.cached_property
+    def artist_themes(self) -> pd.DataFrame | None:
+        """artist_themes.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_themes.csv")
+
+    @functools.cached_property
+    def artist_divergence(self) -> pd.DataFrame | None:
+        """artist_divergence.csv, None where no artist is known or of a run from before it."""
+        return self._optional_table("artist_divergence.csv")
+
+    @functools.cached_property
+    def cluster_emotion_rates(self) -> pd.DataFrame | None:
+        """cluster_emotion_rates.csv, None of a run from before it was written."""
+        return self._optional_table("cluster_emotion_rates.csv")
+
+    @functools.cached_property
+    def lexicon_overlap(self) -> pd.DataFrame | None:
+        """lexicon_overlap.csv, None of a run from before it was written."""
+        return self._optional_table("lexicon_overlap.csv")
+
+    @functools.cached_property
+    def lexicon_hits(self) -> pd.DataFrame | None:
+        """lexicon_hits.parquet, None of a run from before it was written."""
+        path = self.path / LEXICON_HITS
+        if not path.exists():
+            return None
+        with explain_damage(path):
+            table = read_parquet(path)
+        check_table(path, table, HIT_COLUMNS)
+        return table
 
     @functools.cached_property
     def maps(self) -> Mapping[str, bytes]:
@@ -313,6 +368,13 @@ class Run:
             "name",
             "gloss",
             "source",
+            "decision",
+            "who",
+            "when",
+            "applied",
+            "by_hand",
+            "category",
+            "other",
         )
         with explain_damage(self.path / name):
             table = pd.read_csv(

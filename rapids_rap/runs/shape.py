@@ -68,6 +68,24 @@ class _Identity(_Loose):
     next_theme: Count
 
 
+class _Split(_Loose):
+    cluster: int
+    into: list[int]
+
+
+class _Merged(_Loose):
+    clusters: list[int]
+    into: int
+
+
+class _ByHand(_Loose):
+    decisions: list[dict[str, Any]] = []
+    found: list[int]
+    clusters: list[int]
+    split: list[_Split] = []
+    merged: list[_Merged] = []
+
+
 class _File(_Loose):
     bytes: Count
     sha256: str
@@ -91,6 +109,7 @@ class _Manifest(_Loose):
     inputs: list[_Input] = []
     versions: dict[str, str | None] = {}
     identity: _Identity | None = None
+    by_hand: _ByHand | None = None
     files: dict[str, _File] = {}
 
 
@@ -122,6 +141,9 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "stability_high": "number",
     "stability_class": "text",
     "cluster_raw": "int",
+    "cluster_found": "int",
+    "cluster_parts": "int",
+    "by_hand": "text",
     "line_id": "int",
     "year": "whole or none",
     "region": "text",
@@ -132,12 +154,24 @@ OPTIONAL: Mapping[str, Kind] = {  # of any table that has them
     "lift_low": "number",
     "lift_high": "number",
     "note": "text",
+    "p": "number",
+    "q": "number",
     "path": "text",
 }
 TABLES: Mapping[str, Mapping[str, Kind]] = {
     "clusters.csv": {"cluster": "int", "lines": "int", "theme": "int", "top_terms": "text"},
     "themes.csv": {"theme": "int", "label": "text"},
     "labels.csv": {"kind": "text", "id": "int", "label": "text"},
+    "decisions.csv": {
+        "kind": "text",
+        "id": "int",
+        "decision": "text",
+        "value": "text",
+        "who": "text",
+        "when": "text",
+        "applied": "text",
+        "note": "text",
+    },
     "names.csv": {
         "kind": "text",
         "id": "int",
@@ -188,6 +222,31 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "cluster_artists.csv": {"cluster": "int", "artist": "text"},
     "cluster_regions.csv": {"cluster": "int", "region": "text"},
     "artist_clusters.csv": {"artist": "text"},
+    "cluster_keyness.csv": {
+        "cluster": "int",
+        "term": "text",
+        "dispersion": "number",
+        "log_ratio": "number",
+        "log_ratio_low": "number",
+        "log_ratio_high": "number",
+    },
+    "artist_themes.csv": {"artist": "text", "theme": "int", "lines": "int"},
+    "artist_divergence.csv": {"artist": "text", "lines": "int", "divergence": "number"},
+    "cluster_emotion_rates.csv": {
+        "cluster": "int",
+        "category": "text",
+        "lines": "int",
+        "rate": "number",
+        "all_lines": "number",
+        "label": "text",
+    },
+    "lexicon_overlap.csv": {
+        "category": "text",
+        "other": "text",
+        "words": "int",
+        "hits": "int",
+        "lines": "int",
+    },
 }
 
 
@@ -198,6 +257,13 @@ TREE_COLUMNS: Mapping[str, Kind] = {
     "size": "int",
     "kind": "text",
     "theme": "whole or none",
+}
+HIT_COLUMNS: Mapping[str, Kind] = {
+    "line_id": "int",
+    "start": "int",
+    "end": "int",
+    "word": "text",
+    "category": "text",
 }
 UNIQUE = {"tree.parquet": "child", "clusters.csv": "cluster", "themes.csv": "theme"}
 

@@ -15,7 +15,16 @@ import pandas as pd
 
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import open_plain, sha256_file
-from rapids_rap.runs.names import MANIFEST, MAPS, NIGHT, OWN_FILES, REDUCED, VOTE_FILES, VOTES
+from rapids_rap.runs.names import (
+    LEXICON_HITS,
+    MANIFEST,
+    MAPS,
+    NIGHT,
+    OWN_FILES,
+    REDUCED,
+    VOTE_FILES,
+    VOTES,
+)
 from rapids_rap.runs.received import read_parquet
 from rapids_rap.runs.replacing import was_interrupted
 from rapids_rap.runs.run import Run, open_run
@@ -35,6 +44,16 @@ OPTIONAL = (
     *(name for name in OWN_FILES if name not in (MANIFEST, *NEEDED)),
     *(f"maps/{name}" for name in MAPS),
     *(f"vectors/{name}" for name in (REDUCED, *VOTE_FILES)),
+)
+OF_CLUSTERS = (
+    "terms",
+    "emotions",
+    "examples",
+    "traits",
+    "artists",
+    "stability",
+    "keyness",
+    "emotion_rates",
 )
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -117,6 +136,7 @@ def _compare_numbers(run: Run) -> list[str]:
         _compare_clusters,
         _compare_ids,
         _compare_tree,
+        _compare_hits,
         _read_figures,
     )
     faults: list[str] = []
@@ -194,8 +214,7 @@ def _compare_clusters(run: Run) -> Iterator[str]:
         yield "clusters.csv lists a cluster twice."
     yield from _differ("clusters of clusters.csv", len(ids), "counts.clusters", counts["clusters"])
     known = set(table["cluster"])
-    tables = ("terms", "emotions", "examples", "traits", "artists", "stability")
-    for name in (f"cluster_{table}" for table in tables):
+    for name in (f"cluster_{table}" for table in OF_CLUSTERS):
         other = getattr(run, name)
         strange = sorted(set(other["cluster"]) - known) if other is not None else []
         if strange:
@@ -210,11 +229,15 @@ def _compare_ids(run: Run) -> Iterator[str]:
     identity = run.manifest.get("identity")
     if identity is None:
         return
+    by_hand = run.manifest.get("by_hand")
     for kind, table in (("cluster", run.clusters), ("theme", run.themes)):
-        alive = sorted(int(i) for i in table[kind] if i >= 0)
+        alive = there = sorted(int(i) for i in table[kind] if i >= 0)
+        if kind == "cluster" and by_hand:
+            yield from _differ("ids of the clusters", alive, "by_hand", by_hand["clusters"])
+            there = by_hand["found"]
         said = identity[f"{kind}s"]
         yield from _differ(
-            f"ids of the {kind}s", alive, "identity", sorted([*said["kept"], *said["born"]])
+            f"ids of the {kind}s", there, "identity", sorted([*said["kept"], *said["born"]])
         )
         if alive and alive[-1] >= identity[f"next_{kind}"]:
             yield f"identity.next_{kind} is not above every {kind}'s id."
@@ -260,6 +283,28 @@ def _compare_paths(tree: pd.DataFrame, table: pd.DataFrame) -> Iterator[str]:
         if not joined or nodes[-1] != cluster:
             yield f"clusters.csv leads to cluster {cluster} on another path than tree.parquet."
             return
+
+
+def _compare_hits(run: Run) -> Iterator[str]:
+    """Every hit lies in a line of the run, and they are those that the line counts."""
+    hits, lines = run.lexicon_hits, run.lines
+    if hits is None or "line_id" not in lines.columns:
+        return
+    length = lines.set_index("line_id")["text_norm"].str.len().reindex(hits["line_id"])
+    inside = (hits["start"] >= 0) & (hits["start"] < hits["end"])
+    if not (inside & (hits["end"].to_numpy() <= length.to_numpy())).all():
+        yield f"{LEXICON_HITS} has a hit outside its line."
+    left_out = run.manifest["config"].get("lexicon", {}).get("negation") == "leave out"
+    counted = hits[~hits["negated"].astype(bool)] if left_out else hits
+    sums = counted["category"].value_counts().to_dict()
+    for name in (str(column) for column in lines.columns if str(column).startswith("hits_")):
+        category = name.removeprefix("hits_")
+        yield from _differ(
+            f"hits of {category} in lines.parquet",
+            int(lines[name].sum()),
+            LEXICON_HITS,
+            sums.get(category, 0),
+        )
 
 
 def _read_figures(run: Run) -> Iterator[str]:

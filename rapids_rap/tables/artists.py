@@ -52,13 +52,11 @@ class ArtistTables:
     unknown artists counting in the base. note: why there is no interval, else empty.
     artist_clusters: artist, lines, then a column a cluster ("-1", "0", ...) with its share of the
     artist's lines; most lines first. cluster_regions: as cluster_artists, with region.
-    line_regions: the region of each line, in their order.
     """
 
     cluster_artists: pd.DataFrame | None
     artist_clusters: pd.DataFrame | None
     cluster_regions: pd.DataFrame | None
-    line_regions: pd.Series | None = None
 
 
 def artist_tables(
@@ -81,14 +79,12 @@ def artist_tables(
     known = bool(len(titles))
     counts = _lift(_rows(artists, songs, songs, clusters, backend), backend, songs_known=known)
     by_artist = _named(counts, "artist", names)
-    regional, each = None, None
+    regional = None
     if regions is not None:
         places, of_artist = _region_codes(names, regions)
-        of_line = np.append(of_artist, 0)[artists]
-        rows = _rows(of_line, artists, songs, clusters, backend)
+        rows = _rows(np.append(of_artist, 0)[artists], artists, songs, clusters, backend)
         regional = _named(_lift(rows, backend, songs_known=known), "region", places)
-        each = pd.Series(np.array(places, dtype=object)[of_line], lines.index, dtype="str")
-    return ArtistTables(by_artist, _wide(counts, names), regional, each)
+    return ArtistTables(by_artist, _wide(counts, names), regional)
 
 
 def load_regions(path: str | Path) -> dict[str, str]:
@@ -108,6 +104,12 @@ def load_regions(path: str | Path) -> dict[str, str]:
     if not found:
         raise InputError(f"{path}: no rows; expected rows of artist,region below the header.")
     return {artist: region for artist, (region, _) in found.items()}
+
+
+def line_regions(artists: pd.Series, regions: Mapping[str, str]) -> pd.Series:
+    """The region of each line's artist; `UNKNOWN_REGION` as `artist_tables` counts it."""
+    own = {name: regions.get(name_key(name), UNKNOWN_REGION) for name in artists.dropna().unique()}
+    return artists.map(own).fillna(UNKNOWN_REGION).astype("str")
 
 
 def _codes(column: pd.Series) -> tuple[Int64s, list[str]]:

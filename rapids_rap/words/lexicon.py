@@ -2,7 +2,8 @@
 
 The default counts every occurrence whose span begins and ends where a token does, overlapping ones
 included: 操 counts in 操 and not in 操场, 酒 not in 酒店, city not in capacity. A negated word is
-still an occurrence (不 快乐), unless segmentation takes it as one word (不爱).
+still an occurrence (不 快乐), unless segmentation takes it as one word (不爱); which are negated
+`words.hits` says.
 """
 
 from __future__ import annotations
@@ -102,6 +103,15 @@ def count_hits(
     """
     if mode == "presence":
         return backend.from_host(_presence(texts, lexicon))
+    _warn_of_unfindable(lexicon)
+    automaton = Automaton(*map(backend.from_host, compile_words(lexicon, tokens.vocabulary)[0]))
+    flat = (tokens.ids, tokens.gaps, tokens.text_ids)
+    ids, gaps, text_ids = map(backend.from_host, flat)
+    size, n = len(tokens.vocabulary), len(tokens.offsets) - 1
+    return _match(automaton, (ids, gaps, text_ids), size, n)
+
+
+def _warn_of_unfindable(lexicon: Lexicon) -> None:
     unfindable = [word for word in lexicon.all_words if not split_words(word)]
     if unfindable:
         log.warning(
@@ -109,11 +119,6 @@ def count_hits(
             "counted: %s",
             ", ".join(unfindable),
         )
-    automaton = _Automaton(*map(backend.from_host, _compile(lexicon, tokens.vocabulary)))
-    flat = (tokens.ids, tokens.gaps, tokens.text_ids)
-    ids, gaps, text_ids = map(backend.from_host, flat)
-    size, n = len(tokens.vocabulary), len(tokens.offsets) - 1
-    return _match(automaton, (ids, gaps, text_ids), size, n)
 
 
 def check_kept(
@@ -150,7 +155,7 @@ def cluster_emotions(
     return table
 
 
-class _Automaton(NamedTuple):
+class Automaton(NamedTuple):
     """A scanner of word ids. A state is a prefix of lexicon words; 0 is the empty one.
 
     keys: (transitions,) int64, sorted: (state * V + word id) * 2 + (1 if after white space).
@@ -163,11 +168,13 @@ class _Automaton(NamedTuple):
     emits: Array
 
 
-def _compile(lexicon: Lexicon, vocabulary: Sequence[str]) -> _Automaton:
+def compile_words(
+    lexicon: Lexicon, vocabulary: Sequence[str]
+) -> tuple[Automaton, dict[int, list[tuple[int, str]]]]:
     """Every way of spelling a lexicon word in words of the vocabulary, as one automaton.
 
-    States are prefixes rather than spellings, so a long word costs its length squared and not two
-    to its length.
+    And the words that each state is: (category, word). States are prefixes rather than spellings,
+    so a long word costs its length squared and not two to its length.
     """
     index = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
     states = {"": 0}
@@ -177,12 +184,15 @@ def _compile(lexicon: Lexicon, vocabulary: Sequence[str]) -> _Automaton:
             key = (states[prefix] * len(index) + index[piece]) * 2 + spaced
             moves[key] = states.setdefault(longer, len(states))
     emits = np.zeros((len(states), len(lexicon.categories)), dtype=np.int64)
+    said: dict[int, list[tuple[int, str]]] = {}
     for column, words in enumerate(lexicon.words):
         for word in words:
             state = states.get(_canonical(word), 0)
+            if state and not emits[state, column]:
+                said.setdefault(state, []).append((column, word))
             emits[state, column] = state > 0
     keys = np.array(sorted(moves), dtype=np.int64)
-    return _Automaton(keys, np.array([moves[k] for k in keys], dtype=np.int64), emits)
+    return Automaton(keys, np.array([moves[k] for k in keys], dtype=np.int64), emits), said
 
 
 def _canonical(word: str) -> str:
@@ -207,17 +217,27 @@ def _spellings(word: str, index: Mapping[str, int]) -> Iterator[tuple[str, str, 
                 yield whole[:first], piece.lstrip(), piece.startswith(" "), whole[:last]
 
 
-def _match(automaton: _Automaton, tokens: tuple[Array, Array, Array], size: int, n: int) -> Array:
-    """(n, categories) int64 hits. tokens: ids, gaps and text ids, (T,) each; size: V.
-
-    Every token starts a walk; each round moves all walks by one token and drops those that no
-    lexicon word continues, so the rounds are as many as the longest word has tokens.
-    """
+def _match(automaton: Automaton, tokens: tuple[Array, Array, Array], size: int, n: int) -> Array:
+    """(n, categories) int64 hits. tokens: ids, gaps and text ids, (T,) each; size: V."""
     xp = array_namespace(automaton.keys)
     ids, gaps, texts = tokens
+    shape = (n, automaton.emits.shape[1])
+    hits = xp.zeros(shape, dtype=xp.int64, device=device(automaton.keys))
+    for at, states in walk(automaton, ids, gaps, size):
+        hits = hits + _sums(xp.take(automaton.emits, states, axis=0), xp.take(texts, at), n)
+    return hits
+
+
+def walk(automaton: Automaton, ids: Array, gaps: Array, size: int) -> Iterator[tuple[Array, Array]]:
+    """Every beginning of a lexicon word in the text: its last token and its state, rising.
+
+    ids, gaps: (T,) of the tokens; size: V. Every token starts a walk; each round moves all walks by
+    one token and drops those that no lexicon word continues, so the rounds are as many as the
+    longest word has tokens, and round r yields what has r tokens.
+    """
+    xp = array_namespace(automaton.keys)
     ids = xp.astype(ids, xp.int64)
     where = device(automaton.keys)
-    hits = xp.zeros((n, automaton.emits.shape[1]), dtype=xp.int64, device=where)
     transitions = int(automaton.keys.shape[0])
     at = xp.arange(ids.shape[0] if transitions else 0, dtype=xp.int64, device=where)
     keys = 2 * xp.take(ids, at)
@@ -226,14 +246,13 @@ def _match(automaton: _Automaton, tokens: tuple[Array, Array, Array], size: int,
         found = xp.minimum(xp.searchsorted(automaton.keys, keys), last)
         known = xp.take(automaton.keys, found) == keys
         at, states = at[known], xp.take(automaton.targets, found[known])
-        hits = hits + _sums(xp.take(automaton.emits, states, axis=0), xp.take(texts, at), n)
+        yield at, states
         inside = at + 1 < ids.shape[0]
         at, states = at[inside] + 1, states[inside]
         gap = xp.take(gaps, at)
         joined = gap != BREAK
         at, states, gap = at[joined], states[joined], gap[joined]
         keys = (states * size + xp.take(ids, at)) * 2 + xp.astype(gap == SPACE, xp.int64)
-    return hits
 
 
 def _sums(values: Array, groups: Array, n: int) -> Array:
@@ -247,20 +266,34 @@ def _sums(values: Array, groups: Array, n: int) -> Array:
 
 def _presence(texts: Sequence[str], lexicon: Lexicon) -> Int64s:
     """The poster's count: one scan of all texts for each word instead of a test a text."""
-    squeezed = [_squeeze(text) for text in texts]
-    joined = "\n".join(squeezed)
-    lengths = np.fromiter(map(len, squeezed), dtype=np.int64, count=len(squeezed))
-    starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
     hits = np.zeros((len(texts), len(lexicon.categories)), dtype=np.int64)
-    for column, words in enumerate(lexicon.words):
-        for word in dict.fromkeys(map(_squeeze, words)):
-            places = np.fromiter(_places(joined, word), dtype=np.int64)
-            rows = np.searchsorted(starts, places, side="right") - 1
-            hits[np.unique(rows), column] += 1
+    for column, _, rows, _ in present_words(texts, lexicon):
+        hits[rows, column] += 1
     return hits
 
 
-def _squeeze(text: str) -> str:
+def present_words(
+    texts: Sequence[str], lexicon: Lexicon
+) -> Iterator[tuple[int, str, Int64s, Int64s]]:
+    """Each word of each category, the texts that hold it, squeezed, and where it first begins.
+
+    Two spellings of a category that are one when squeezed are one word, the first.
+    """
+    squeezed = [squeeze(text) for text in texts]
+    joined = "\n".join(squeezed)
+    lengths = np.fromiter(map(len, squeezed), dtype=np.int64, count=len(squeezed))
+    starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
+    for column, words in enumerate(lexicon.words):
+        spelled = {squeeze(word): word for word in reversed(words)}
+        for word in dict.fromkeys(map(squeeze, words)):
+            places = np.fromiter(_places(joined, word), dtype=np.int64)
+            rows = np.searchsorted(starts, places, side="right") - 1
+            found, first = np.unique(rows, return_index=True)
+            yield column, spelled[word], found, places[first] - starts[found]
+
+
+def squeeze(text: str) -> str:
+    """A text as the poster looked at it: without white space, case-folded."""
     return fold("".join(text.split()))
 
 

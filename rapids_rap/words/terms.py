@@ -20,7 +20,7 @@ nothing is hidden; `Terms.frequent` is what plain counting would have shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,17 @@ def cluster_terms(
     )
 
 
+def first_terms(terms: Terms, top: int) -> Terms:
+    """The same terms with a list of `top` for each cluster and method, shorter than it was."""
+    kept = (terms.table["rank"] <= top).to_numpy()
+    return replace(
+        terms,
+        table=terms.table[kept].reset_index(drop=True),
+        keys=terms.keys[kept],
+        frequent=terms.frequent[terms.frequent["rank"] <= top].reset_index(drop=True),
+    )
+
+
 def check_kept(kept: Terms, tokens: Tokens, labels: Array, *_: object) -> None:
     """Raises ValueError for terms that these arguments can't have given."""
     columns = {"cluster": "i", "rank": "i", "term": "t", "score": "f", "method": "t"}
@@ -136,6 +147,20 @@ def pair_starts(tokens: Tokens) -> Bools:
         gaps = tokens.gaps[1:]
         neighbours[:-1] = (gaps == GLUED) | ((gaps == SPACE) & latin[:-1] & latin[1:])
     return neighbours
+
+
+def content_terms(tokens: Tokens, stop: Sequence[str]) -> tuple[Int64s, Int64s]:
+    """Every occurrence of a word or a pair that `cluster_terms` may list, in host memory.
+
+    (m,) int64 each: the text it is in, and its key, as in `Terms.keys`.
+    """
+    size = len(tokens.vocabulary)
+    ids, text = tokens.ids.astype(np.int64), tokens.text_ids.astype(np.int64)
+    content = ~_stop_mask(tokens, stop)[ids]
+    right = np.roll(ids, -1)
+    pairs = pair_starts(tokens) & content & np.roll(content, -1) & (ids != right)
+    keys = [ids[content], size + ids[pairs] * size + right[pairs]]
+    return np.concatenate([text[content], text[pairs]]), np.concatenate(keys)
 
 
 def _stop_mask(tokens: Tokens, stop: Sequence[str]) -> Bools:

@@ -6,17 +6,32 @@ import shutil
 import pytest
 
 from rapids_rap.annotate.forms import KEY, read_key
+from rapids_rap.runs.changing import whole_run
+from rapids_rap.runs.replacing import replace_files
 from tests.conftest import rap
 
 CODERS = ("Li", "Wang")
 
 
 @pytest.fixture(scope="session")
-def forms(sample_run, tmp_path_factory):
-    """Forms for two coders of the sample run."""
+def named_run(sample_run, tmp_path_factory):
+    """The sample's run in which people named six clusters, for few have terms of five songs."""
+    named = tmp_path_factory.mktemp("named") / "run"
+    shutil.copytree(sample_run, named)
+    names = ("雨夜", "故乡", "车站", "兄弟", "钱", "清晨")
+    rows = [f"cluster,{number},{name}" for number, name in enumerate(names)]
+    table = "\n".join(["kind,id,label", *rows, ""])
+    with whole_run(named):
+        replace_files(named, {"labels.csv": table.encode()}, {})
+    return named
+
+
+@pytest.fixture(scope="session")
+def forms(named_run, tmp_path_factory):
+    """Forms for two coders of the run with names."""
     out = tmp_path_factory.mktemp("forms") / "forms"
     words = [word for coder in CODERS for word in ("--coder", coder)]
-    outcome = rap("annotate", sample_run, "--out", out, "--items", 24, *words)
+    outcome = rap("annotate", named_run, "--out", out, "--items", 24, *words)
     assert outcome.code == 0, outcome.err
     return out
 

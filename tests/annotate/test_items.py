@@ -35,9 +35,9 @@ def test_one_line_a_song_and_artists_in_turn(rows, count):
     assert all(turns[artist] >= max(turns.values(), default=0) - 1 for artist in waiting)
 
 
-def test_every_task_is_drawn_and_has_its_answer(items, sample_run):
+def test_every_task_is_drawn_and_has_its_answer(items, named_run):
     """An item without a place among its options, or of fewer lines, could not be judged."""
-    lines = open_run(sample_run).lines
+    lines = open_run(named_run).lines
     cluster_of = dict(zip(lines["text_norm"], lines["cluster"], strict=True))
     assert {item.task for item in items.values()} == set(TASKS)
     for item in items.values():

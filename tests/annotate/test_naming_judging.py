@@ -33,6 +33,7 @@ def asked(answer, tmp_path):
         (name("<b>名</b>"[:8]), "letters and digits"),
         (name("名\u202e字"), "letters and digits"),
         (name("名", sentence="x" * 300), "sentence"),
+        (name("名", gloss="一首歌"), "not English"),
         (json.dumps({"name": "名"}), "no object"),
         (json.dumps({"name": 7, "gloss": "x", "sentence": "x"}), "name is no text"),
         (Reply(body=completion("", refusal="I can't help with that.")), "refused"),

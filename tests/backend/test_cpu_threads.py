@@ -75,3 +75,28 @@ def test_products_get_their_cores_back_when_the_last_has_left():
         assert cores_of_products() == {1}
         second.__exit__(None, None, None)
         assert cores_of_products() == {2}
+
+
+def cores_of_numpy():
+    """Of the process; where OpenBLAS is built on OpenMP, a thread's are its own."""
+    pools = [pool for pool in threadpool_info() if pool["internal_api"] == "openblas"]
+    return {pool["num_threads"] for pool in pools if pool["threading_layer"] == "pthreads"}
+
+
+def test_products_are_on_one_core_wherever_they_were_limited_first():
+    """Else a library that limits threads once keeps everyone else from it, without a word."""
+    if not cores_of_numpy():
+        pytest.skip("NumPy has no OpenBLAS with threads of its own here")
+    held = threadpool_limits(2, user_api="blas")  # this thread's now, and never given back
+    try:
+        backend = CpuBackend()
+        assert backend.beside(cores_of_numpy)() == {1}
+        assert cores_of_numpy() == {2}
+        assert backend.together([cores_of_numpy, cores_of_numpy]) == [{1}, {1}]
+        apart = backend.beside(lambda: backend.together([cores_of_numpy] * 3))
+        with one_core_products():
+            assert cores_of_numpy() == {1}
+        assert apart() == [{1}] * 3
+        assert cores_of_numpy() == {2}
+    finally:
+        held.restore_original_limits()

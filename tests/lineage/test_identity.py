@@ -22,6 +22,7 @@ from tests.nights import heir, lyrics_of, planted_topic, spend_night, survivors
 CPU = CpuBackend()
 
 SHIFT_CLUSTER, SHIFT_THEME = 100, 50
+SHIFTS = {"cluster": SHIFT_CLUSTER, "cluster_raw": SHIFT_CLUSTER, "theme": SHIFT_THEME}
 SMALL_PARTS = 0.05  # of a cluster, which make a split
 QUICK = (
     "quality.retrieval_lines=100",
@@ -86,28 +87,36 @@ def nights(sample_run, tmp_path_factory):
 # ---- one id in every file -----------------------------------------------------------------------
 
 
+def moved_number(name):
+    kind, _, number = str(name).rpartition(" ")
+    shift = {"聚类": SHIFT_CLUSTER, "主题": SHIFT_THEME}.get(kind)
+    return name if shift is None else f"{kind} {int(number) + shift}"
+
+
+def moved_path(path):
+    theme, *between, cluster = path.split(" > ")
+    own = [int(theme) + SHIFT_THEME, *between, int(cluster) + SHIFT_CLUSTER]
+    return " > ".join(map(str, own))
+
+
+def moved(table):
+    for name, shift in SHIFTS.items():
+        if name in table.columns:
+            table = table.assign(**{name: table[name] + np.where(table[name] >= 0, shift, 0)})
+    if "path" in table.columns:  # from theme to cluster; nodes between are no one's ids
+        table = table.assign(path=table["path"].map(moved_path, na_action="ignore"))
+    for name in {"label", "name"} & set(table.columns):  # where no term may stand for a theme
+        table = table.assign(**{name: table[name].map(moved_number, na_action="ignore")})
+    return table
+
+
 def test_every_table_is_the_same_but_for_the_ids(sample_run, shifted):
     """The same run with other ids: each file of it says the same of each cluster and theme."""
     plain = open_run(sample_run)
-    ids = {"cluster": SHIFT_CLUSTER, "cluster_raw": SHIFT_CLUSTER, "theme": SHIFT_THEME}
-
-    def moved_path(path):
-        theme, *between, cluster = path.split(" > ")
-        own = [int(theme) + SHIFT_THEME, *between, int(cluster) + SHIFT_CLUSTER]
-        return " > ".join(map(str, own))
-
-    def moved(table):
-        for name, shift in ids.items():
-            if name in table.columns:
-                table = table.assign(**{name: table[name] + np.where(table[name] >= 0, shift, 0)})
-        if "path" in table.columns:  # from theme to cluster; nodes between are no one's ids
-            table = table.assign(path=table["path"].map(moved_path, na_action="ignore"))
-        return table
-
     pd.testing.assert_frame_equal(moved(plain.lines), shifted.lines)
     written = [name for name in TABLES if (shifted.path / name).exists()]
-    # Nobody has named anything, nothing was clustered again, and no year is known.
-    missing = {"labels.csv", "cluster_stability.csv", "theme_years.csv"}
+    # Nobody has named or decided anything, nothing was clustered again, and no year is known.
+    missing = {"labels.csv", "decisions.csv", "cluster_stability.csv", "theme_years.csv"}
     assert {*TABLES} - {*written} == missing
     for name in written:
         table, other = (pd.read_csv(run.path / name) for run in (plain, shifted))

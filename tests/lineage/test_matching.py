@@ -200,7 +200,7 @@ def test_a_thousand_groups_of_600000_texts():
 def test_labels_follow_their_ids():
     """A label stays with what is alive; that of a dead id is handed back, not dropped."""
     found = match(blocks(a0=10, b1=10), blocks(a0=10, n=10), next_id=2)
-    alive, unused = labels_by_id(found, {0: "城", 1: "爱", 77: "谁"})
+    alive, unused = labels_by_id(found.ids, {0: "城", 1: "爱", 77: "谁"})
     assert (alive, unused) == ({0: "城"}, {1: "爱", 77: "谁"})
 
 

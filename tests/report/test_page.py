@@ -157,10 +157,16 @@ def a_run(clusters=3, **changes):
         "cluster_stability": None,
         "cluster_sizes": None,
         "theme_years": None,
+        "cluster_keyness": None,
+        "cluster_emotion_rates": None,
+        "lexicon_overlap": None,
+        "lexicon_hits": None,
+        "artist_divergence": None,
         "tree": None,
         "labels_of": lambda kind: {},
         "names_of": lambda kind: {},
         "names": None,
+        "decisions": None,
         "maps": {"clusters.png": png(), "artists.png": png()},
     }
     return SimpleNamespace(**(run | changes))

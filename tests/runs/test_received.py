@@ -233,3 +233,17 @@ def test_sizes_beside_each_other_never_read_the_same():
     assert readable_bytes(150 * GIB, 20 * GIB) == "150.0 GiB"
     with pytest.raises(CapabilityError, match="are free"):
         require_room("a", 2**60, "much")
+
+
+def test_a_text_that_is_no_utf8_ends_in_a_sentence(tmp_path):
+    """It would be noticed only where it is written again, as a defect of ours."""
+    parts = [None, pa.array([0, 2, 4], pa.int32()).buffers()[1], pa.py_buffer(b"ab\xff\xfe")]
+    table = pa.table({"text": pa.StringArray.from_buffers(2, *parts[1:])})
+    pq.write_table(table, tmp_path / "lines.parquet")
+    with pytest.raises(ValueError, match="UTF8"):
+        read_parquet(tmp_path / "lines.parquet")
+    run = make_run(tmp_path / "run", ["一行", "二行"], [0, 0])
+    pq.write_table(table, run / "lines.parquet")
+    ended = rap("export", run, "--format", "jsonl")
+    assert ended.code == 2
+    assert "lines.parquet: is missing or damaged" in ended.err

@@ -88,7 +88,7 @@ def test_meaning_needs_the_run_s_model(server):
     """Of another model distances would mean nothing: a sentence, and no rows."""
     status, sentence = rows(server, "meaning", "想念故乡")
     assert status == 422
-    assert "another state of the model" in sentence
+    assert "made with" in sentence
 
 
 def test_meaning_finds_what_search_finds(sample_run):

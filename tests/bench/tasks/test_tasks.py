@@ -149,11 +149,12 @@ def test_a_second_round_finds_nothing_of_the_first(inputs):
 
 
 def test_votes_are_a_row_of_their_own(inputs):
-    """`ours` has one layout, as the baselines; the default lets several vote."""
+    """`ours` has one layout and permutes nothing, as the baselines; the default does both."""
     for side, voted in ((pipelines.ours, False), (pipelines.ours_votes, True)):
         stages = side(inputs)().stages
         config = json.loads((inputs.own / "run" / "manifest.json").read_text())["config"]
         assert (config["clusters"]["layouts"] != 1) == voted
+        assert (config["quality"]["permutations"] > 0) == voted
         assert stages
 
 
