@@ -260,8 +260,8 @@ def open_run(
     `("embedding.model=models/mine",)`. Raises `InputError` where there is no finished run, or one
     of a later version; its one sentence names the file and what to do.
     """
-    folder = Path(path).expanduser() if str(path).startswith("~") else Path(path)
     try:
-        return OpenRun(folder.resolve(), backend, tuple(settings))
-    except (OSError, ValueError) as error:
+        folder = Path(path).expanduser().resolve()
+        return OpenRun(folder, backend, tuple(settings))
+    except (OSError, RuntimeError, ValueError) as error:  # of a name that no system takes
         raise InputError(f"{str(path)!r}: can't be opened ({error}); name a run folder.") from None
