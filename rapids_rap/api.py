@@ -20,7 +20,7 @@ import pandas as pd
 
 from rapids_rap.arrays import HostArray
 from rapids_rap.errors import InputError
-from rapids_rap.runs.names import DROPPED, TEXT_STABILITY
+from rapids_rap.runs.names import DROPPED, LEXICON_HITS, TEXT_STABILITY, TREE
 from rapids_rap.runs.received import read_parquet
 from rapids_rap.runs.run import Run, explain_damage
 from rapids_rap.runs.run import open_run as open_folder
@@ -42,8 +42,11 @@ TableName = Literal[
     "cluster_terms",
     "cluster_keyness",
     "cluster_emotions",
+    "cluster_emotion_rates",
     "cluster_artists",
     "artist_clusters",
+    "artist_themes",
+    "artist_divergence",
     "cluster_regions",
     "cluster_examples",
     "cluster_traits",
@@ -51,14 +54,18 @@ TableName = Literal[
     "cluster_stability",
     "text_stability",
     "theme_years",
+    "lexicon_hits",
+    "lexicon_overlap",
     "tree",
-    "labels",
     "names",
+    "decisions",
+    "labels",
     "dropped",
 ]
 
 _PARQUET: Mapping[str, str] = {
-    "tree": "tree.parquet",
+    "tree": TREE,
+    "lexicon_hits": LEXICON_HITS,
     "text_stability": TEXT_STABILITY,
     "dropped": DROPPED,
 }
@@ -68,12 +75,15 @@ _STABILITY = "`rapids-rap stability RUN` computes it"
 _REASONS: Mapping[str, str] = {
     "cluster_artists": _NO_ARTISTS,
     "artist_clusters": _NO_ARTISTS,
+    "artist_themes": _NO_ARTISTS,
+    "artist_divergence": _NO_ARTISTS,
     "cluster_regions": "give a table of regions ([input] regions) and run again",
     "cluster_sizes": "it has too few texts, or is of an earlier version",
     "cluster_stability": _STABILITY,
     "text_stability": _STABILITY,
     "theme_years": "nothing says in which years its lines were released",
     "labels": "nobody named its clusters or themes",
+    "decisions": "nobody merged, split or renamed anything in it",
 }
 _NEAR_COLUMNS = ["line_id", "text_id", "artist", "song", "text", "cluster", "theme", "weight"]
 

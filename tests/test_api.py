@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import rapids_rap
 from rapids_rap.api import TableName
 from rapids_rap.errors import CapabilityError, InputError
+from rapids_rap.runs import names
 from tests.conftest import ROOT
 from tests.view.conftest import make_view_run
 
@@ -48,25 +49,31 @@ def test_the_document_runs_as_it_is_written(sample_run, tmp_path, monkeypatch, c
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "first").symlink_to(sample_run)
     monkeypatch.chdir(tmp_path)
-    names = {}
+    held = {}
     blocks = BLOCKS.findall(DOCUMENT)
     with contextlib.suppress(ModuleNotFoundError):
         import anywidget  # noqa: F401
 
-        names["extra"] = True
+        held["extra"] = True
     assert len(blocks) >= 8
-    for block in blocks if "extra" in names else [b for b in blocks if "widget" not in b]:
-        exec(compile(block, "docs/python.md", "exec"), names)
-    run = names["run"]
+    for block in blocks if "extra" in held else [b for b in blocks if "widget" not in b]:
+        exec(compile(block, "docs/python.md", "exec"), held)
+    run = held["run"]
     lines = pd.read_parquet(sample_run / "lines.parquet")
     pd.testing.assert_frame_equal(run.lines, lines)
-    assert names["found"]["text"].str.contains("故乡|故鄉").all()
-    assert len(names["found"]) == lines["text"].str.contains("故乡|故鄉").sum() > 0
-    assert len(names["near"]) == len(names["songs"]) == len(names["like"]) == 5
-    assert names["near"]["similarity"].is_monotonic_decreasing
+    assert held["found"]["text"].str.contains("故乡|故鄉").all()
+    assert len(held["found"]) == lines["text"].str.contains("故乡|故鄉").sum() > 0
+    assert len(held["near"]) == len(held["songs"]) == len(held["like"]) == 5
+    assert held["near"]["similarity"].is_monotonic_decreasing
     assert "`rapids-rap stability RUN` computes it" in capsys.readouterr().out
     for name in run.tables:
         assert len(run.table(name).columns) > 1
+
+
+def test_every_table_of_a_run_has_a_name():
+    """What a run's folder may hold beside its lines can be asked for, a later table too."""
+    files = {*names.TABLES, names.TREE, names.TEXT_STABILITY, names.LEXICON_HITS, names.DROPPED}
+    assert {name.partition(".")[0] for name in files} == set(typing.get_args(TableName))
 
 
 def test_near_lines_are_those_of_the_command(sample_run):
