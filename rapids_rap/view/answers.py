@@ -36,6 +36,7 @@ class Answers:
         self._run, self._payload = run, payload
         self._backend, self._said = backend, said
         self._one_at_a_time = threading.RLock()
+        self._seen = _stamp(run)
 
     def find(self, fields: Mapping[str, str], _: bytes) -> tuple[str, bytes]:
         """Rows of lines as uint32: ascending, or the nearest first. Nothing: 422 and why."""
@@ -103,14 +104,32 @@ class Answers:
 
     @functools.cached_property
     def _table(self) -> pd.DataFrame:
-        return line_table(self._run)
+        return line_table(self._same_run())
 
     @functools.cached_property
     def _text_ids(self) -> Int64s:
-        return self._run.line_columns(["text_id"])["text_id"].to_numpy(np.int64)
+        return self._same_run().line_columns(["text_id"])["text_id"].to_numpy(np.int64)
 
     @functools.cached_property
     def _near_texts(self) -> NearTexts:
         from rapids_rap.reading.near import NearTexts  # brings torch, which a map alone needs not
 
-        return NearTexts(self._run, self._backend, self._said)
+        return NearTexts(self._same_run(), self._backend, self._said)
+
+    def _same_run(self) -> Run:
+        """The run, if its lines are still those of the map: rows are counted in them."""
+        if _stamp(self._run) != self._seen:
+            raise InputError(
+                f"{self._run.path} is another run than when the map was opened: run `rapids-rap "
+                "view` again. 运行已被替换，请重新打开。"
+            )
+        return self._run
+
+
+def _stamp(run: Run) -> tuple[int, int, int] | None:
+    """What tells one lines.parquet from another that took its place; None where there is none."""
+    try:
+        held = (run.path / "lines.parquet").stat()
+    except OSError:
+        return None
+    return held.st_ino, held.st_size, held.st_mtime_ns

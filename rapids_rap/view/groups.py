@@ -12,6 +12,7 @@ from rapids_rap.arrays import Float64s, Int64s
 from rapids_rap.maps.fonts import visible
 from rapids_rap.maps.palette import NOISE, Colour, cluster_colours, theme_colours
 from rapids_rap.runs.run import Run
+from rapids_rap.tables.by_hand import decided, on_maps
 from rapids_rap.tables.doubts import find_doubts
 
 Group = dict[str, Any]  # as JSON: id, name, colour, at, and what a kind has beside
@@ -47,6 +48,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     ids = table["cluster"].to_numpy(np.int64)
     at = group_positions(xy, position, len(ids))
     doubts, named = find_doubts(table, run.manifest), run.names_of("cluster")
+    told = decided(run.manifest.get("by_hand"))
     given = _kept(run, "clusters")
     real = np.flatnonzero(ids >= 0)
     themes = pd.factorize(table["theme"].to_numpy(np.int64)[real], sort=True)[0].astype(np.int64)
@@ -60,7 +62,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
         out.append(
             {
                 "id": own,
-                "name": _text(named.get(own)) or "·".join(words[:3]),
+                "name": on_maps(_text(named.get(own)) or "·".join(words[:3]), own, told),
                 "colour": colours.get(own, NOISE),
                 "at": _spot(at[len(out)]),
                 "terms": words,
@@ -77,6 +79,7 @@ def list_clusters(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
 def list_themes(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     """A group a row of themes.csv, in its order; position: (n,) its row, of each point."""
     table, named, given = run.themes, run.names_of("theme"), _kept(run, "themes")
+    told = decided(run.manifest.get("by_hand"), "theme")
     ids = table["theme"].astype(int).tolist()
     at = group_positions(xy, position, len(ids))
     real = [own for own in ids if own >= 0]
@@ -86,7 +89,7 @@ def list_themes(run: Run, xy: Float64s, position: Int64s) -> list[Group]:
     return [
         {
             "id": own,
-            "name": _text(named.get(own)) or _text(label),
+            "name": on_maps(_text(named.get(own)) or _text(label), own, told),
             "colour": colours.get(own, NOISE),
             "at": _spot(at[row]),
         }

@@ -29,14 +29,14 @@ class Extent:
 class Beside:
     """The other run, as the lines of this one see it.
 
-    place: (n,) row of the other's clusters.csv plus one, 0 where it lacks the text. xy: (n, 2)
-    where the text lies in the other's layout, 0 where it lacks it. extent: of both layouts.
+    place: (n,) row of the other's clusters.csv plus one. partner: (n,) row of the other's first
+    line with the same text plus one. Both are 0 where it lacks the text. extent: of both layouts.
     """
 
     run: Run
     later: bool
     place: Int64s
-    xy: Float64s
+    partner: Int64s
     extent: Extent
 
 
@@ -93,10 +93,11 @@ def _needed(run: Run) -> pd.DataFrame:
 def _beside(
     table: pd.DataFrame, others: pd.DataFrame, run: Run, *, later: bool, extent: Extent
 ) -> Beside:
-    firsts = others.drop_duplicates("text_norm")
+    rows_there = np.flatnonzero(~others["text_norm"].duplicated())
+    firsts = others.iloc[rows_there]
     at = pd.Index(firsts["text_norm"]).get_indexer(pd.Index(table["text_norm"]))
     known = at >= 0
     rows = pd.Index(run.clusters["cluster"]).get_indexer(pd.Index(firsts["cluster"]))
     place = np.where(known, np.maximum(rows, 0)[at] + 1, 0).astype(np.int64)
-    xy = np.where(known[:, None], points_of(firsts)[at], 0.0)
-    return Beside(run, later, place, xy, extent)
+    partner = np.where(known, rows_there[at] + 1, 0).astype(np.int64)
+    return Beside(run, later, place, partner, extent)

@@ -45,7 +45,7 @@ class Payload:
 def build_payload(run: Run, *, lyrics: bool = True, beside: Beside | None = None) -> Payload:
     """Everything that the page needs of a run; without lyrics no line, song or neighbour of one.
 
-    beside: another night, for the page to show both in turn.
+    beside: another night, for the page to show both.
     """
     emotions = run.emotions
     table = run.line_columns(
@@ -128,15 +128,18 @@ def _emotions(names: list[str]) -> list[Group]:
 
 
 def _other(beside: Beside) -> tuple[dict[str, Any], dict[str, HostArray]]:
-    """The other night: for the header, and for each line its cluster and its place there."""
+    """The other night: for the header, and for each line its cluster there and its first line.
+
+    `partner` is stored as differences, which pack well: most lines follow each other in both.
+    """
     run = beside.run
     said = {
         "title": run.path.resolve().name,
         "later": beside.later,
         "clusters": run.clusters["cluster"].astype(int).tolist(),
     }
-    xy = np.clip(_scaled(beside.xy, beside.extent), 0, 1)
-    return said, {"other": _small(beside.place), "other_xy": _stepped(xy)}
+    steps = np.diff(beside.partner, prepend=0).astype("<u4")
+    return said, {"other": _small(beside.place), "partner": steps}
 
 
 def _scaled(points: Float64s, extent: Extent) -> Float64s:

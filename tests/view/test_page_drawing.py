@@ -2,7 +2,10 @@
 
 import io
 import itertools
+import re
 import time
+from collections import Counter
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from rapids_rap.maps.palette import theme_colours, to_oklab
 from rapids_rap.runs.run import open_run
 from rapids_rap.view.view import write_single_file
 from tests.browser import CHROMIUM, tab
+from tests.view.conftest import make_view_run
 from tests.view.pages import ask, exported, single, size_of
 
 # How sRGB, made linear, looks without red or green cones: Viénot, Brettel & Mollon (1999).
@@ -20,6 +24,7 @@ DEFICIENT = {
     "deutan": [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
 }
 SHAPES = 6
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def colours_of(page):
@@ -141,6 +146,45 @@ def test_names_never_lie_over_each_other(chromium, view_run, tmp_path, facet):
             for a, b in itertools.combinations(told, 2):
                 apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] + 2 or b[3] <= a[1] + 2
                 assert apart, (a, b)
+
+
+def test_shapes_are_seen_from_afar(chromium, tmp_path):
+    """Where points are too small for shapes, a few are drawn large: every group has its own."""
+    texts = [f"第{i}行夜歌" for i in range(12_000)]
+    run = make_view_run(tmp_path / "run", texts=texts)
+    with single(chromium, run, tmp_path / "map.html") as found:
+        page = found.page
+        page.select_option("#colour", "cluster")
+        picture = ElementTree.fromstring(exported(page, "svg").decode())
+        drawn = picture.find(f"{SVG}svg").findall(f"{SVG}path")
+        shapes = Counter(path.get("d") for path in drawn)
+        assert len(shapes) == 3
+        assert min(shapes.values()) >= 3
+
+
+def test_lines_are_written_beside_their_points_from_near(chromium, view_run, tmp_path):
+    """Near enough each point has its line, cut short and without signs that turn others."""
+    with single(chromium, view_run, tmp_path / "map.html") as found:
+        page = found.page
+        assert ask(page, "right") == 1
+        page.keyboard.press("Escape")
+        told = []
+        for question in ("right", "长长", "<script>alert", "nul "):
+            ask(page, question)
+            picture = ElementTree.fromstring(exported(page, "svg").decode())
+            told += [text.text or "" for text in picture.iter(f"{SVG}text")]
+        assert any(text.startswith("right to left aga") for text in told)
+        assert any(text.startswith("长长") and len(text) < 20 for text in told)
+        assert "<script>alert(1)</…" in told
+        assert not any(re.search(r"[\u202a-\u202e\x00]", text) for text in told)
+    lines = open_run(view_run).lines
+    own = lines[["x", "y"]].to_numpy(float)
+    place = (own - own.min(axis=0)) / (own.max(axis=0) - own.min(axis=0)).max()
+    x, y = place[lines["cluster"] == 1].mean(axis=0)
+    with single(chromium, view_run, tmp_path / "near.html", f"#v={x}_{y}_6&l=en") as found:
+        picture = ElementTree.fromstring(exported(found.page, "svg").decode())
+        written = {text.text for text in picture.iter(f"{SVG}text")}
+        assert len(written & set(lines["text"][lines["cluster"] == 1])) > 3
 
 
 def test_everything_is_reached_by_keys(chromium, view_run, tmp_path):

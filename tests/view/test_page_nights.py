@@ -1,9 +1,13 @@
 """Two nights in one page: in turn, with what moved, and the address brings all of it back."""
 
+import io
 import json
+import re
+import time
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from rapids_rap.runs.run import open_run
 from tests.conftest import rap
@@ -70,21 +74,19 @@ def look(context, view_run, later_run):
         total = sum(len(wanted[name]) for name in NAMES if name != "same cluster")
         assert f"of {total}" in page.inner_text("#moved")
         assert b"<circle" in exported(page, "svg")
+        page.keyboard.press("/")  # keys work while the box is in focus
+        assert page.evaluate("() => document.activeElement.id") == "question"
         ask(page, "夜歌")
         held = size_of(page)
         page.keyboard.press("t")
         page.click("#turn")
         page.click("#turn")
-        page.wait_for_function(
-            "() => document.getElementById('caption').textContent.includes('night')"
-        )
-        page.wait_for_function(
-            "n => Number(document.getElementById('size')?.textContent.split(' ')[0]) !== n",
-            arg=held,
-        )
-        assert size_of(page) < held
         texts = pd.read_parquet(view_run / "lines.parquet")["text"]
-        assert size_of(page) == texts.str.contains("夜歌", regex=False).sum()
+        there = texts.str.contains("夜歌", regex=False).sum()
+        assert there < held
+        expect = pytest.importorskip("playwright.sync_api").expect
+        expect(page.locator("#caption")).to_contain_text("night")
+        expect(page.locator("#size")).to_have_text(re.compile(rf"^{there} "))
         page.wait_for_url("**n=1**s=set!found!**")
         address = page.url
         page.goto("about:blank")
@@ -95,6 +97,81 @@ def look(context, view_run, later_run):
         assert page.is_checked("#moves")
         assert size_of(page) == texts.str.contains("夜歌", regex=False).sum()
         assert found.said == []
+
+
+@pytest.mark.parametrize("how", ["file", "server"])
+def test_two_nights_are_seen_side_by_side(chromium, view_run, later_run, tmp_path, how):
+    """One view and one selection on two maps: the lines of one are those of the same text."""
+    both = {"other": open_run(later_run)}
+    if how == "file":
+        beside(single(chromium, view_run, tmp_path / "map.html", **both), view_run, later_run)
+        return
+    with served(view_run, **both) as address:
+        beside(opened(chromium, address), view_run, later_run)
+
+
+def beside(context, view_run, later_run):
+    before, after = (pd.read_parquet(run / "lines.parquet") for run in (view_run, later_run))
+    expect = pytest.importorskip("playwright.sync_api").expect
+    with context as found:
+        page = found.page
+        page.set_viewport_size({"width": 1500, "height": 900})
+        page.click("#sides")
+        expect(page.locator("#before")).to_be_visible()
+        page.select_option("#colour", "cluster")
+        page.locator("#legend button", has_text="1 词1").click()
+        mine = set(after["text_norm"][after["cluster"] == 1])
+        assert ids(page) == set(after["line_id"][after["cluster"] == 1])
+        page.click("#before-title")
+        expect(page.locator("#turn")).to_contain_text("later")
+        assert ids(page) == set(before["line_id"][before["text_norm"].isin(mine)])
+        ask(page, "夜歌")  # a search is asked of each night, lines of one night alone are found too
+        page.keyboard.press("Tab")
+        page.click("#map-title")
+        assert ids(page) == set(after["line_id"][after["text"].str.contains("夜歌", regex=False)])
+        lit_in_both(page)
+        lassoed_on_the_other(page, before)
+        page.wait_for_url("**b=1**set1!area!**")
+        chosen, address = ids(page), page.url
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_selector("html[data-state=complete]")
+        expect(page.locator("#before")).to_be_visible()
+        assert ids(page) == chosen
+        width = Image.open(io.BytesIO(exported(page, "png"))).size[0]
+        assert width > 2 * 1100  # both maps, twice as large
+        assert exported(page, "svg").count(b"<image") == 2
+        page.set_viewport_size({"width": 700, "height": 900})
+        expect(page.locator("#before")).to_be_hidden()
+        assert page.is_hidden("#sides")
+        assert ids(page) == chosen
+        assert found.said == []
+
+
+def lit_in_both(page):
+    """A line of the list that is held gets its ring on both maps."""
+    seen = []
+    for press in (None, "n"):
+        if press:
+            page.locator("#map").focus()
+            page.keyboard.press(press)
+        time.sleep(0.4)
+        seen.append(
+            [page.locator(f"#{name} canvas.over").screenshot() for name in ("before", "map")]
+        )
+    assert all(one != other for one, other in zip(*seen, strict=True))
+
+
+def lassoed_on_the_other(page, before):
+    """An area drawn on the map that is not told of is of that night, which is told of then."""
+    page.click("[data-tool=box]")
+    box = page.locator("#before").bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=4)
+    page.mouse.up()
+    assert len(ids(page)) > 0.9 * len(before)
+    page.keyboard.press("m")
 
 
 def test_the_command_takes_two_nights(view_run, later_run, tmp_path):

@@ -1,7 +1,10 @@
 """Runs that lack things open too: artists, votes, songs, regions, colours, clusters, lines."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -111,3 +114,22 @@ def test_a_region_that_is_not_known_has_a_group(chromium, view_run, tmp_path):
         found.page.select_option("#colour", "region")
         found.page.locator("#legend button", has_text="not known").click()
         assert size_of(found.page) == lines["region"].isna().sum()
+
+
+def test_a_server_that_is_killed_is_a_sentence(chromium, view_run):
+    """Two tabs of one server work side by side; once it is killed, the page says so and stays."""
+    command = [sys.executable, "-m", "rapids_rap", "view", str(view_run), "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        address = re.search(r"http://\S+", server.stdout.readline() + server.stdout.readline())[0]
+        with opened(chromium, address) as one, opened(chromium, address) as two:
+            assert ask(one.page, "夜歌") == ask(two.page, "夜歌") > 0
+            two.page.keyboard.press("Escape")
+            assert two.page.locator("#size").count() == 0
+            server.kill()
+            server.wait()
+            one.page.fill("#question", "故乡")
+            one.page.click("#ask button")
+            expect = pytest.importorskip("playwright.sync_api").expect
+            expect(one.page.locator("#status")).to_contain_text("answers no more")
+            one.page.click("[data-export=csv]")
+            assert size_of(one.page) > 0

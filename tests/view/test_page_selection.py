@@ -119,6 +119,29 @@ def test_what_is_exported_can_be_run(page, lines, tmp_path):
     assert len(corpus) + len(pd.read_parquet(tmp_path / "dropped.parquet")) >= len(picked)
 
 
+def test_a_whole_run_takes_what_is_exported(chromium, sample_run, tmp_path):
+    """From the map to a run of its own: its rows are the ones selected, with artist and song."""
+    lines = pd.read_parquet(sample_run / "lines.parquet")
+    artist = lines["artist"].value_counts().index[0]
+    with single(chromium, sample_run, tmp_path / "map.html") as found:
+        page = found.page
+        page.select_option("#colour", "artist")
+        page.fill("#among", artist)
+        page.click("#legend button >> nth=0")
+        page.select_option("#how", "add")
+        assert ask(page, "山") > 0
+        (tmp_path / "picked.jsonl").write_bytes(exported(page, "jsonl"))
+    wanted = lines[(lines["artist"] == artist) | lines["text"].str.contains("山", regex=False)]
+    assert len(wanted) < len(lines)
+    job = ["run", tmp_path / "picked.jsonl", "--model", "demo", "--backend", "cpu"]
+    small = ["--set", "maps.width=600", "--set", "maps.height=450"]
+    outcome = rap(*job, "--out", tmp_path / "run", *small)
+    assert outcome.code == 0, outcome.err
+    own = pd.read_parquet(tmp_path / "run" / "lines.parquet")
+    columns = ["artist", "song", "text"]
+    assert own[columns].to_numpy().tolist() == wanted[columns].to_numpy().tolist()
+
+
 def test_a_server_exports_what_the_page_would(chromium, view_run, tmp_path):
     """The same selection gives the same rows and columns from a file and from a server."""
     found = []

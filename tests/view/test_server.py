@@ -1,6 +1,7 @@
 import gzip
 import http.client
 import io
+import shutil
 import threading
 import urllib.parse
 
@@ -144,6 +145,24 @@ def test_export_takes_a_bit_a_line_and_no_more(server, view_run):
         assert get(server, f"/{form}", "POST", body=bits)[0] == 404
     length = str(10**9)
     assert get(server, server.base + "csv", "POST", **{"Content-Length": length})[0] == 413
+
+
+def test_a_run_that_was_replaced_is_not_mixed_with_the_map(view_run, tmp_path):
+    """Rows of the map are not taken out of the lines of another run: a sentence instead."""
+    run = shutil.copytree(view_run, tmp_path / "run")
+    with serve(open_run(run), load_backend("cpu")) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        found = rows(running, "text", "夜歌")
+        lines = pd.read_parquet(run / "lines.parquet")
+        lines.iloc[::-1].to_parquet(tmp_path / "new.parquet", index=False)
+        (tmp_path / "new.parquet").replace(run / "lines.parquet")
+        status, said = get(
+            running, f"{running.base}csv", "POST", body=b"\1" * (-(-len(lines) // 8))
+        )
+        assert (status, "another run" in said.decode()) == (422, True)
+        assert "another run" in rows(running, "like", "0")[1]
+        assert rows(running, "text", "夜歌") == found  # of the lines that the map holds
+        running.shutdown()
 
 
 def test_a_server_without_lyrics_answers_nothing_of_them(view_run):

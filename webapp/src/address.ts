@@ -8,7 +8,9 @@ export interface Seen {
   colour?: string;
   language?: Language;
   night?: string;
-  moves?: boolean;
+  moves: boolean;
+  /** Whether two nights are side by side; undefined where that is not said. */
+  sides?: boolean;
   steps: Step[];
 }
 
@@ -17,6 +19,7 @@ export function addressOf(camera: Camera, seen: Seen): string {
   const parts = [`v=${place}`, `c=${seen.colour}`, `l=${seen.language}`];
   if (seen.night) parts.push(`n=${seen.night}`);
   if (seen.moves) parts.push("m=1");
+  if (seen.sides !== undefined) parts.push(`b=${Number(seen.sides)}`);
   if (seen.steps.length) parts.push(`s=${written(seen.steps)}`);
   return `#${parts.join("&")}`;
 }
@@ -36,6 +39,7 @@ export function readAddress(hash: string): Seen {
     language: said === "zh" || said === "en" ? said : undefined,
     night: given.get("n"),
     moves: given.get("m") === "1",
+    sides: given.has("b") ? given.get("b") === "1" : undefined,
     steps: parsed(given.get("s") ?? ""),
   };
 }

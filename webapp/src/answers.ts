@@ -1,5 +1,5 @@
 /** Who finds lines and writes them into a file: the page itself, or the server that sent it. */
-import { Source } from "./data";
+import { Source, asked } from "./data";
 import { Form, exported } from "./exports";
 import { Shown } from "./panel";
 import { search } from "./search";
@@ -61,7 +61,7 @@ export class Asked implements Answers {
   }
 
   private async ask(path: string, settings: RequestInit = {}): Promise<Response> {
-    const answer = await fetch(`${this.source.base}${this.source.prefix}${path}`, settings);
+    const answer = await asked(`${this.source.base}${this.source.prefix}${path}`, settings);
     if (!answer.ok) throw new Error((await answer.text()).trim() || String(answer.status));
     return answer;
   }

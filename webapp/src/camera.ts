@@ -11,22 +11,30 @@ export class Camera {
   width = 1;
   height = 1;
   private fitted = 1;
+  private box: Box = [0, 0, 1, 1];
 
+  /** What is seen of the box that was fitted stays as near. */
   resize(width: number, height: number): void {
-    const grown = Math.min(width, height) / Math.min(this.width, this.height);
+    const { zoom } = this;
     this.width = width;
     this.height = height;
-    this.fitted *= grown;
-    this.scale *= grown;
+    this.fitted = this.whole();
+    this.scale = this.fitted * zoom;
   }
 
   /** Shows a box of the unit square whole. */
-  fit([left, bottom, right, top]: Box): void {
+  fit(box: Box): void {
+    const [left, bottom, right, top] = (this.box = box);
     this.x = (left + right) / 2;
     this.y = (bottom + top) / 2;
+    this.scale = this.fitted = this.whole();
+  }
+
+  private whole(): number {
+    const [left, bottom, right, top] = this.box;
     const wide = Math.max(right - left, 1e-4);
     const high = Math.max(top - bottom, 1e-4);
-    this.scale = this.fitted = 0.94 * Math.min(this.width / wide, this.height / high);
+    return 0.94 * Math.min(this.width / wide, this.height / high);
   }
 
   /** How many times closer than the first view. */
@@ -43,6 +51,10 @@ export class Camera {
       (x - this.x) * this.scale + this.width / 2,
       this.height / 2 - (y - this.y) * this.scale,
     ];
+  }
+
+  sees(left: number, top: number): boolean {
+    return left >= 0 && top >= 0 && left <= this.width && top <= this.height;
   }
 
   toMap(left: number, top: number): [number, number] {

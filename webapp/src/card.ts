@@ -1,6 +1,7 @@
 /** What is said of the line under the pointer. */
-import { lyric, make } from "./dom";
-import { groupName } from "./facets";
+import { lyric, make, swatch } from "./dom";
+import { facetKey, groupName } from "./facets";
+import { shapeOf } from "./marks";
 import { Shown, whose } from "./panel";
 import { say } from "./words";
 
@@ -22,16 +23,21 @@ export function fillCard(card: HTMLElement, shown: Shown, row: number, actions: 
     const owner = whose(shown, row);
     if (owner) parts.push(make("p", { class: "whose" }, make("bdi", {}, owner)));
   }
-  const said = ["theme", "cluster", "emotion"].flatMap((facet) => {
+  const facts = make("dl", { class: "facts" });
+  const tell = (name: string, ...what: (HTMLElement | string)[]): void =>
+    facts.append(make("dt", {}, name), make("dd", {}, ...what));
+  for (const facet of ["theme", "cluster", "emotion"]) {
     const grouping = facets.get(facet);
-    if (!grouping) return [];
-    return [`${say(facet as "theme")} ${groupName(grouping, grouping.codes[row])}`];
-  });
+    if (!grouping) continue;
+    const group = grouping.groups[grouping.codes[row]];
+    const shown = make("bdi", {}, groupName(grouping, grouping.codes[row]));
+    tell(say(facetKey(facet)), swatch(group.colour, shapeOf(group)), shown);
+  }
   const moved = facets.get("moved");
-  if (moved) said.push(wasIn(shown, row, groupName(moved, moved.codes[row])));
+  if (moved) tell(say("moved"), wasIn(shown, row, groupName(moved, moved.codes[row])));
   const votes = data.columns.agreement;
-  if (votes && votes[row] <= 100) said.push(`${say("agreement")} ${(votes[row] / 100).toFixed(2)}`);
-  parts.push(make("p", { class: "facts" }, said.join(" · ")));
+  if (votes && votes[row] <= 100) tell(say("agreement"), (votes[row] / 100).toFixed(2));
+  parts.push(facts);
   if (actions.length) parts.push(make("p", { class: "tools" }, ...actions));
   card.classList.toggle("held", actions.length > 0);
   card.replaceChildren(...parts);

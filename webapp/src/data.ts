@@ -1,4 +1,5 @@
 /** A run as `rapids_rap/view/payload.py` packs it: read part by part, from the page or a server. */
+import { say } from "./words";
 
 export type Numbers = Uint8Array | Uint16Array | Uint32Array;
 export type Rgb = [number, number, number];
@@ -34,7 +35,10 @@ export interface Header {
   emotions?: Group[];
   artists?: Group[];
   regions?: Group[];
-  /** Another night: its clusters' ids, which the column `other` counts from 1. */
+  /**
+   * Another night: its clusters' ids, which the column `other` counts from 1. The column `partner`
+   * has the first line there with the same text, counted from 1; 0 stands for none in both.
+   */
   other?: { title: string; later: boolean; clusters: number[] };
 }
 
@@ -76,9 +80,18 @@ class Server implements Source {
   ) {}
 
   async part(name: string): Promise<ArrayBuffer> {
-    const answer = await fetch(`${this.base}part/${this.prefix}${name}`);
+    const answer = await asked(`${this.base}part/${this.prefix}${name}`);
     if (!answer.ok) throw new Error(`part ${name}: ${answer.status}`);
     return unpack(new Uint8Array(await answer.arrayBuffer()));
+  }
+}
+
+/** A server's answer; an error with a sentence where there is no server any more. */
+export async function asked(address: string, settings: RequestInit = {}): Promise<Response> {
+  try {
+    return await fetch(address, settings);
+  } catch {
+    throw new Error(say("gone"));
   }
 }
 
@@ -113,6 +126,11 @@ function numbers(buffer: ArrayBuffer, kind: string): Numbers {
   return kind === "<u2" ? new Uint16Array(buffer) : new Uint32Array(buffer);
 }
 
+/** Numbers of steps from one to the next. */
+function summed(steps: Numbers): void {
+  for (let i = 1; i < steps.length; i++) steps[i] += steps[i - 1];
+}
+
 /** Everything but the lines' texts and songs. */
 export async function readData(source: Source): Promise<Data> {
   const header = await readJson<Header>(source, "header");
@@ -122,5 +140,6 @@ export async function readData(source: Source): Promise<Data> {
   names.forEach((name, i) => (columns[name] = numbers(read[i], header.columns[name])));
   const xy = columns.xy as Uint16Array;
   delete columns.xy;
+  if (columns.partner) summed(columns.partner);
   return { header, lines: header.lines, xy, columns };
 }

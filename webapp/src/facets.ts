@@ -30,7 +30,7 @@ export interface Grouping {
   codes: Numbers;
   groups: Group[];
   sizes: Uint32Array;
-  /** Numbers of groups, the largest first. */
+  /** Numbers of groups, the largest first, what is no group last. */
   order: number[];
 }
 
@@ -86,7 +86,9 @@ function grouping(facet: Facet, codes: Numbers, groups: Group[]): Grouping {
   for (let i = 0; i < codes.length; i++) sizes[codes[i]]++;
   const order = [...groups.keys()];
   const ordered = facet === "agreement" || facet === "stability" || facet === "moved";
-  if (!ordered) order.sort((a, b) => sizes[b] - sizes[a] || a - b);
+  // The largest first, what is no group last.
+  const rest = ({ id, name }: Group): number => (id < 0 || !name ? 1 : 0);
+  if (!ordered) order.sort((a, b) => rest(groups[a]) - rest(groups[b]) || sizes[b] - sizes[a] || a - b);
   return { facet, codes, groups, sizes, order };
 }
 

@@ -11,6 +11,7 @@ export interface Keyed {
   walk(by: number): void;
   setTool(tool: Tool): void;
   turn(): void;
+  sides(): void;
   clear(): void;
 }
 
@@ -26,7 +27,7 @@ export function listenToKeys(page: Keyed): void {
       page.clear();
       return;
     }
-    const writes = /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
+    const writes = target.matches("input:not([type=checkbox]), select, textarea");
     if (writes || event.ctrlKey || event.metaKey || event.altKey) return;
     const action = moves(page)[event.key];
     if (action) {
@@ -63,5 +64,6 @@ function others(page: Keyed): Record<string, () => void> {
     n: () => page.walk(1),
     p: () => page.walk(-1),
     t: () => page.turn(),
+    s: () => page.sides(),
   };
 }

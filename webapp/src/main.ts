@@ -1,75 +1,106 @@
-/** The page of `rapids-rap view`: reads a run, draws it, and answers what is asked of it. */
-import { addressOf, readAddress } from "./address";
+/** The page of `rapids-rap view`: reads a run or two nights, draws them, and answers what is asked. */
+import { Seen, addressOf, readAddress } from "./address";
 import { Way } from "./answers";
-import { Box } from "./camera";
+import { Box, Camera } from "./camera";
+import { Controlled, listen } from "./controls";
 import { openSource } from "./data";
-import { byId, make, saveFile } from "./dom";
+import { byId, saveFile } from "./dom";
+import { Facet } from "./facets";
 import { Form } from "./exports";
 import { Frame, put } from "./frame";
-import { FACETS, Facet, facetKey } from "./facets";
-import { listenToKeys } from "./keys";
 import { fillLegend } from "./legend";
 import { MapView, Tool } from "./map";
 import { shapeOf } from "./marks";
 import { findMoves } from "./moves";
 import { Night } from "./night";
+import { Pair } from "./pair";
 import { Shown, fillPanel } from "./panel";
 import { Scene, png, svg } from "./picture";
 import { Around, Pointed } from "./pointed";
 import { How, Step } from "./selection";
-import { Key, count, language, say, setLanguage } from "./words";
+import { count, language, say, setLanguage } from "./words";
+import { caption, sayAll } from "./written";
 
 const EARLIER = "before-"; // in front of the names of the earlier night's parts
+const WIDE = 900; // pixels of a window that two maps side by side take
+const OPENS_WIDE = 1200; // from here on two nights open so
 
 interface Held {
   shiftKey: boolean;
   altKey: boolean;
 }
 
-class Page implements Around {
-  readonly map: MapView;
-  private readonly pointed = new Pointed(this);
+class Page implements Around, Controlled {
+  readonly camera = new Camera();
+  /** The only map, or that of the later night beside the other. */
+  private readonly main: MapView;
+  private left: MapView | null = null;
+  private sides = false;
+  pair: Pair | null = null;
+  readonly pointed = new Pointed(this);
   private readonly frame = Frame.open((bits) => this.receive(bits));
-  private readonly nights: Promise<Night>[];
-  private facet: Facet = "theme";
-  private how: How = "set";
+  private readonly wide = window.matchMedia(`(min-width: ${WIDE}px)`);
+  facet: Facet = "theme";
+  how: How = "set";
   private noted = 0;
   private work: Promise<unknown> = Promise.resolve();
 
   constructor(public night: Night) {
-    this.nights = [Promise.resolve(night)];
-    this.map = new MapView(
-      byId("map"),
-      night.points,
+    this.camera.fit(night.data.header.frame as Box);
+    this.main = this.openMap(byId("map"), night);
+    const seen = readAddress(location.hash);
+    if (seen.language) setLanguage(seen.language);
+    if (seen.colour && night.facets.has(seen.colour)) this.facet = seen.colour;
+    if (seen.view) [this.camera.x, this.camera.y, this.camera.zoom] = seen.view;
+    this.dress();
+    listen(this);
+    this.wide.addEventListener("change", () => void this.setSides(this.sides && this.wide.matches));
+    void this.begin(seen).catch((error: unknown) => this.failed(error));
+  }
+
+  private openMap(place: HTMLElement, night: Night): MapView {
+    const map: MapView = new MapView(
+      place,
+      night,
+      this.camera,
       {
-        hover: (at) => this.pointed.hover(at),
-        tapped: (at) => this.pointed.tap(at),
-        area: (corners, event) => void this.take({ how: this.howOf(event), by: "area", corners }),
-        moved: () => this.note(),
+        hover: (at) => this.pointed.hover(at, map),
+        tapped: (at) => this.pointed.tap(at, map),
+        area: (corners, event) => {
+          this.activate(map.night);
+          void this.take({ how: this.howOf(event), by: "area", corners });
+        },
+        moved: () => {
+          for (const [, other] of this.seen) if (other !== map) other.follow();
+          this.note();
+        },
         lost: () => this.drawnBy(say("lost")),
       },
       new URLSearchParams(location.search).get("draw"),
     );
-    this.map.camera.fit(night.data.header.frame as Box);
-    this.drawnBy("");
-    const seen = readAddress(location.hash);
-    if (seen.language) setLanguage(seen.language);
-    if (seen.colour && night.facets.has(seen.colour)) this.facet = seen.colour;
-    if (seen.view) [this.map.camera.x, this.map.camera.y, this.map.camera.zoom] = seen.view;
-    byId<HTMLInputElement>("moves").checked = Boolean(seen.moves && night.data.header.other);
-    this.dress();
-    this.listen();
-    void this.begin(seen.steps, seen.night === "1");
+    return map;
   }
 
   /** What the address asks for, once it can be done. */
-  private async begin(steps: Step[], turned: boolean): Promise<void> {
-    if (turned && this.night.data.header.other) await this.turn();
+  private async begin(seen: Seen): Promise<void> {
     const { night } = this;
-    await this.readLines(night);
-    if (night === this.night) await this.repeat(steps);
+    if (night.data.header.other) {
+      this.pair = new Pair(await Night.read(openSource(EARLIER)), night);
+      byId<HTMLInputElement>("moves").checked = seen.moves;
+      if (seen.night === "1") this.activate(this.pair.earlier);
+      this.write();
+      if (seen.moves) this.restyle();
+      await this.setSides(seen.sides ?? window.innerWidth >= OPENS_WIDE);
+    }
+    await this.readLines(this.night);
+    for (const step of seen.steps) await this.taken(step);
     document.documentElement.dataset.state = "complete";
     this.frame?.ready();
+    if (this.pair && this.sides) await this.readLines(this.pair.other(this.night));
+  }
+
+  private failed(error: unknown): void {
+    byId("status").textContent = error instanceof Error ? error.message : String(error);
   }
 
   /** The lines that a notebook picks. */
@@ -97,15 +128,22 @@ class Page implements Around {
     });
     if (!night.data.header.chunks) byId("status").textContent = say("noLyrics");
     ready();
+    for (const [, map] of this.seen) map.follow();
     if (night === this.night && night.selection.size) this.fill();
   }
 
-  private async repeat(steps: Step[]): Promise<void> {
-    for (const step of steps) await this.take(step);
+  get map(): MapView {
+    return this.sides && this.left && this.night.earlier ? this.left : this.main;
   }
 
-  get shown(): Shown {
-    const { data, facets, texts, selection, terms } = this.night;
+  /** Each night that is seen, on its map, from left to right. */
+  get seen(): [Night, MapView][] {
+    if (!this.sides || !this.left || !this.pair) return [[this.night, this.main]];
+    return [[this.pair.earlier, this.left], [this.pair.later, this.main]];
+  }
+
+  shownOf(night: Night): Shown {
+    const { data, facets, texts, selection, terms } = night;
     return {
       data,
       facets,
@@ -113,13 +151,16 @@ class Page implements Around {
       selection,
       terms,
       point: (row) => this.pointed.hold(row),
-      pick: (facet, id, event) => void this.take({ how: this.howOf(event), by: "group", facet, id }),
+      pick: (facet, id, event) => this.pick(facet, id, event),
     };
   }
 
+  private pick(facet: Facet, id: number, event: Held): void {
+    void this.take({ how: this.howOf(event), by: "group", facet, id });
+  }
+
   like(row: number): void {
-    const question = String(row);
-    void this.take({ how: this.how, by: "found", way: "like", question });
+    void this.take({ how: this.how, by: "found", way: "like", question: String(row) });
   }
 
   private howOf(event: Held): How {
@@ -127,21 +168,36 @@ class Page implements Around {
     return event.altKey ? "subtract" : this.how;
   }
 
+  take(step: Step): Promise<void> {
+    return this.taken({ ...step, earlier: this.night.earlier });
+  }
+
   /** Steps are taken one after another, also where a server is asked. */
-  private take(step: Step): Promise<void> {
-    const { night } = this;
-    const done = this.work.then(async () => {
+  private taken(step: Step): Promise<void> {
+    this.work = this.work.then(async () => {
+      const { night, pair } = this;
       try {
-        const found = await night.selection.take(step);
-        byId("status").textContent = step.by === "found" ? say("hits", count(found)) : "";
+        const rows = await (pair ? pair.rows(step, night) : night.selection.rows(step));
+        night.selection.take(step, rows);
+        byId("status").textContent = step.by === "found" ? say("hits", count(rows.length)) : "";
+        this.selected();
+        if (pair && this.sides) {
+          await this.follow(pair.other(night));
+          this.restyle();
+        }
       } catch (error) {
-        byId("status").textContent = error instanceof Error ? error.message : String(error);
-        return;
+        this.failed(error);
       }
-      if (night === this.night) this.selected();
     });
-    this.work = done;
-    return done;
+    return this.work as Promise<void>;
+  }
+
+  /** Picks in another night what is picked in the one that is active. */
+  private async follow(other: Night): Promise<void> {
+    const { steps } = this.night.selection;
+    const searched = steps.some(({ by }) => by === "found");
+    if (searched && !other.searchable && other.data.header.chunks) await this.readLines(other);
+    await this.pair!.follow(other);
   }
 
   private selected(): void {
@@ -155,206 +211,162 @@ class Page implements Around {
     this.note();
   }
 
-  private restyle(): void {
-    const { facets, points, selection, data } = this.night;
-    const { codes, groups } = facets.get(this.facet)!;
-    const styles = groups.map((group) => ({
-      colour: group.colour,
-      shape: shapeOf(group),
-      quiet: group.id < 0 || !group.name || group.name === "stays",
-    }));
-    points.restyle(codes, styles, selection.picked);
-    const moved = facets.get("moved");
-    const drawn = moved && byId<HTMLInputElement>("moves").checked;
-    this.map.moves = drawn ? findMoves(data, facets.get("cluster")!, moved, selection.picked) : null;
+  restyle(): void {
+    const drawn = this.pair && byId<HTMLInputElement>("moves").checked ? this.pair : null;
+    for (const [night, map] of this.seen) {
+      const { codes, groups } = this.grouping(night);
+      const styles = groups.map((group) => ({
+        colour: group.colour,
+        shape: shapeOf(group),
+        quiet: group.id < 0 || !group.name || group.name === "stays",
+      }));
+      night.points.restyle(codes, styles, night.selection.picked);
+      map.moves = drawn && findMoves(drawn, night);
+      map.night = night;
+      map.restyled();
+    }
     const { moves } = this.map;
-    const told = moves ? say("movesDrawn", count(moves.colours.length), count(moves.total)) : "";
-    byId("moved").textContent = told;
-    this.map.restyled();
+    byId("moved").textContent = moves ? say("movesDrawn", count(moves.colours.length), count(moves.total)) : "";
   }
 
-  /** Puts the night that is to be seen onto the map and into the fields. */
+  private grouping({ facets }: Night) {
+    return facets.get(this.facet) ?? facets.get("theme")!;
+  }
+
+  /** Puts the night that is active onto the map and into the fields. */
   private dress(): void {
-    const { facets, points, data } = this.night;
-    const { map } = this;
-    map.show(points);
-    map.themes = facets.get("theme");
-    map.clusters = facets.get("cluster");
-    if (!facets.has(this.facet)) this.facet = "theme";
+    if (!this.night.facets.has(this.facet)) this.facet = "theme";
     this.pointed.release();
-    byId("turning").hidden = !data.header.other;
     this.restyle();
     this.write();
   }
 
-  /** The other night, with the same steps taken in it. */
-  private async turn(): Promise<void> {
-    if (!this.night.data.header.other) return;
-    const { steps } = this.night.selection;
-    const first = await this.nights[0];
-    this.nights[1] ??= Night.read(openSource(EARLIER));
-    const other = await this.nights[1];
-    this.night = this.night === first ? other : first;
-    const { night } = this;
-    night.selection.clear();
+  /** Makes a night the one that is searched, listed and exported. */
+  activate(night: Night): void {
+    if (night === this.night) return;
+    this.night = night;
     this.dress();
     this.note();
-    await this.readLines(night);
-    await this.repeat(steps.filter((step) => step.by !== "found" || step.way !== "like"));
+    byId<HTMLFieldSetElement>("searching").disabled = !night.searchable;
+  }
+
+  /** The other night, with the same picked in it. */
+  async turn(): Promise<void> {
+    const { pair } = this;
+    if (!pair) return;
+    const other = pair.other(this.night);
+    if (!this.sides) await (this.work = this.work.then(() => this.follow(other)).catch((error) => this.failed(error)));
+    this.activate(other);
+    await this.readLines(other);
+  }
+
+  /** Both nights beside each other, or in turn. */
+  async setSides(on: boolean): Promise<void> {
+    const { pair } = this;
+    if (!pair || on === this.sides || (on && !this.wide.matches)) return;
+    if (on) await this.follow(pair.other(this.night));
+    byId("before").hidden = !on;
+    if (on) this.left ??= this.openMap(byId("before"), pair.earlier);
+    this.sides = on;
+    this.setTool(this.main.tool);
+    this.dress();
+    this.note();
+    if (on && this.night.texts.complete) await this.readLines(pair.other(this.night));
+  }
+
+  toggleSides(): void {
+    void this.setSides(!this.sides);
   }
 
   /** Everything that is said in words, again. */
-  private write(): void {
-    setLanguage(language());
-    const { answers, data, facets } = this.night;
-    for (const element of document.querySelectorAll<HTMLElement>("[data-say]")) {
-      element.textContent = say(element.dataset.say as Key);
-    }
-    for (const element of document.querySelectorAll<HTMLElement>("[data-named]")) {
-      element.setAttribute("aria-label", say(element.dataset.named as Key));
-    }
-    for (const option of byId<HTMLSelectElement>("way").options) {
-      option.hidden = option.disabled = !(answers.ways as readonly string[]).includes(option.value);
-    }
-    byId("map").setAttribute("aria-label", say("help"));
-    byId<HTMLInputElement>("question").placeholder = say("search");
-    byId<HTMLInputElement>("among").placeholder = say("among");
-    byId("caption").textContent = this.caption();
-    byId("turn").textContent = data.header.other ? say("otherNight", data.header.other.title) : "";
-    const colour = byId<HTMLSelectElement>("colour");
-    const known = FACETS.filter((facet) => facets.has(facet));
-    colour.replaceChildren(
-      ...known.map((facet) => make("option", { value: facet }, say(facetKey(facet)))),
-    );
-    colour.value = this.facet;
+  write(): void {
+    const nights = this.pair && ([this.pair.earlier, this.pair.later] as [Night, Night]);
+    sayAll(this.night, this.facet, nights, this.sides);
+    this.drawnBy("");
     this.legend();
     this.fill();
   }
 
-  private caption(): string {
-    const { header } = this.night.data;
-    const parts = [header.title, `${count(header.lines)} ${say("lines")}`];
-    if (header.model) parts.push(`${say("model")} ${header.model}`);
-    return [...parts, header.created.slice(0, 10)].filter(Boolean).join(" · ");
-  }
-
   private drawnBy(said: string): void {
     const { drawing } = this.map;
-    byId("map").dataset.drawing = drawing;
+    for (const [, map] of this.seen) map.place.dataset.drawing = map.drawing;
     byId("drawing").textContent = said || (drawing === "canvas" ? say("still") : "");
   }
 
-  private legend(): void {
+  legend(): void {
     const among = byId<HTMLInputElement>("among").value;
     const { facet } = this;
     byId("legend").title = say("legendHow");
-    fillLegend(byId("legend"), this.night.facets.get(facet)!, among, (id, event) =>
-      this.take({ how: this.howOf(event), by: "group", facet, id }),
-    );
+    fillLegend(byId("legend"), this.grouping(this.night), among, (id, event) => this.pick(facet, id, event));
   }
 
   private fill(): void {
     const { selection } = this.night;
     byId("clear").hidden = !selection.picked;
     byId("exports").hidden = !selection.picked || !selection.size;
-    fillPanel(byId("panel"), this.shown);
+    fillPanel(byId("panel"), this.shownOf(this.night));
   }
 
-  private pickSeen(): void {
-    const { camera } = this.map;
-    const { width, height } = camera;
+  pickSeen(): void {
+    const { width, height } = this.camera;
     const corners = [[0, 0], [width, 0], [width, height], [0, height]];
-    const area = corners.flatMap(([left, top]) => camera.toMap(left, top));
+    const area = corners.flatMap(([left, top]) => this.camera.toMap(left, top));
     void this.take({ how: this.how, by: "area", corners: area });
   }
 
-  private ask(event: Event): void {
-    event.preventDefault();
+  search(): void {
     const { value: question } = byId<HTMLInputElement>("question");
     const way = byId<HTMLSelectElement>("way").value as Way;
     byId("status").textContent = "…";
     void this.take({ how: this.how, by: "found", way, question });
   }
 
-  private listen(): void {
-    byId("ask").addEventListener("submit", (event) => this.ask(event));
-    byId("colour").addEventListener("change", (event) => {
-      this.facet = (event.target as HTMLSelectElement).value;
-      byId<HTMLInputElement>("among").value = "";
-      this.legend();
-      this.restyle();
-    });
-    byId("among").addEventListener("input", () => this.legend());
-    for (const button of document.querySelectorAll<HTMLButtonElement>("[data-tool]")) {
-      button.addEventListener("click", () => this.setTool(button.dataset.tool as Tool));
-    }
-    byId("how").addEventListener("change", (event) => {
-      this.how = (event.target as HTMLSelectElement).value as How;
-    });
-    byId("clear").addEventListener("click", () => this.clear());
-    byId("whole").addEventListener("click", () => this.whole());
-    byId("seen").addEventListener("click", () => this.pickSeen());
-    byId("turn").addEventListener("click", () => void this.turn());
-    byId("moves").addEventListener("change", () => this.selected());
-    byId("language").addEventListener("click", () => {
-      setLanguage(language() === "zh" ? "en" : "zh");
-      this.drawnBy("");
-      this.restyle();
-      this.write();
-      this.pointed.release();
-    });
-    for (const button of document.querySelectorAll<HTMLButtonElement>("[data-export]")) {
-      button.addEventListener("click", () => void this.save(button.dataset.export!));
-    }
-    listenToKeys({
-      camera: this.map.camera,
-      redraw: () => this.map.redraw(),
-      whole: () => this.whole(),
-      ask: () => byId("question").focus(),
-      pickSeen: () => this.pickSeen(),
-      walk: (by) => this.pointed.walk(by),
-      setTool: (tool) => this.setTool(tool),
-      turn: () => void this.turn(),
-      clear: () => this.clear(),
-    });
-  }
-
-  private setTool(tool: Tool): void {
-    this.map.tool = tool;
-    byId("map").dataset.tool = tool;
+  setTool(tool: Tool): void {
+    for (const map of [this.main, this.left]) if (map) map.tool = tool;
+    byId("maps").dataset.tool = tool;
     for (const button of document.querySelectorAll<HTMLButtonElement>("[data-tool]")) {
       button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
     }
   }
 
-  private clear(): void {
+  clear(): void {
     this.night.selection.clear();
+    if (this.pair) this.pair.other(this.night).selection.clear();
     byId("status").textContent = "";
     this.pointed.release();
     this.selected();
   }
 
-  private whole(): void {
-    this.map.camera.fit(this.night.data.header.frame as Box);
+  redraw(): void {
     this.map.redraw();
   }
 
-  private async save(form: string): Promise<void> {
+  whole(): void {
+    const boxes = this.seen.map(([night]) => night.data.header.frame);
+    const edge = (i: number): number => (i < 2 ? Math.min : Math.max)(...boxes.map((box) => box[i]));
+    this.camera.fit([edge(0), edge(1), edge(2), edge(3)]);
+    this.redraw();
+  }
+
+  async save(form: string): Promise<void> {
     const name = `${this.night.data.header.title}.${form}`;
     try {
       if (form === "csv" || form === "jsonl") {
-        saveFile(name, await this.night.answers.exported(this.shown, form as Form));
+        saveFile(name, await this.night.answers.exported(this.shownOf(this.night), form as Form));
       } else saveFile(name, form === "svg" ? svg(this.scene()) : await png(this.scene()));
     } catch (error) {
-      byId("status").textContent = say("failed", String(error));
+      this.failed(error);
     }
   }
 
   private scene(): Scene {
-    const { camera, labels, pointSize, moves } = this.map;
-    const { points, facets } = this.night;
-    const grouping = facets.get(this.facet)!;
-    return { camera, points, pointSize, labels, grouping, moves, caption: this.caption() };
+    const { camera } = this;
+    const panes = this.seen.map(([{ points, data }, map]) => {
+      map.arrange();
+      const { labels, signs, pointSize, moves } = map;
+      return { camera, points, pointSize, labels, signs, moves, title: data.header.title };
+    });
+    return { panes, grouping: this.grouping(this.night), caption: caption(this.seen.map(([night]) => night)) };
   }
 
   /** What is seen, into the address: at rest, for browsers limit how often it may change. */
@@ -365,10 +377,11 @@ class Page implements Around {
         colour: this.facet,
         language: language(),
         night: this.night.earlier ? "1" : "",
-        moves: this.map.moves !== null,
+        moves: Boolean(this.pair && byId<HTMLInputElement>("moves").checked),
+        sides: this.pair ? this.sides : undefined,
         steps: this.night.selection.steps,
       };
-      history.replaceState(null, "", addressOf(this.map.camera, seen));
+      history.replaceState(null, "", addressOf(this.camera, seen));
     }, 400);
   }
 }

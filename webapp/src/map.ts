@@ -2,8 +2,9 @@
 import { Camera } from "./camera";
 import { make } from "./dom";
 import { Label, drawLabels, labelFont, placeLabels } from "./labels";
-import { Grouping } from "./facets";
+import { Sign, drawSigns, placeSigns } from "./marks";
 import { Moves, drawMoves } from "./moves";
+import { Night } from "./night";
 import { Painter, openPainter } from "./painter";
 import { Points, pickedSize } from "./points";
 
@@ -23,14 +24,15 @@ const LEAST = 50_000; // points a frame, however slow
 const SLOW = 60; // milliseconds between two frames
 const QUICK = 30;
 const STILL = 5; // pixels that a finger may tremble
+const USUAL = 700; // pixels of a map; on a smaller one points are smaller
+const MEASURED = 5000; // texts whose width is kept
+const SIGNED = 6; // pixels across below which points have signs among them
 
 export class MapView {
-  readonly camera = new Camera();
   tool: Tool = "move";
   labels: Label[] = [];
+  signs: Sign[] = [];
   moves: Moves | null = null;
-  themes: Grouping | undefined;
-  clusters: Grouping | undefined;
   /** Milliseconds that the last steps took, for whoever measures. */
   readonly steps: number[] = [];
   private painter: Painter;
@@ -45,10 +47,13 @@ export class MapView {
   private begun: [number, number] | null = null;
   private mark: [number, number] | null = null;
   private readonly fingers = new Map<number, [number, number]>();
+  private readonly widths = new Map<string, number>();
 
+  /** camera: that of the map beside it too, where there is one. wanted: what draws, null for the best. */
   constructor(
-    private readonly place: HTMLElement,
-    private points: Points,
+    readonly place: HTMLElement,
+    public night: Night,
+    readonly camera: Camera,
     private readonly listener: Listener,
     wanted: string | null,
   ) {
@@ -62,6 +67,10 @@ export class MapView {
     this.listen();
   }
 
+  private get points(): Points {
+    return this.night.points;
+  }
+
   get drawing(): string {
     return this.painter.name;
   }
@@ -72,12 +81,10 @@ export class MapView {
   }
 
   get pointSize(): number {
-    const base = Math.min(6, Math.max(1, 500 / Math.sqrt(this.points.lines + 1)));
-    return Math.min(16, Math.max(1, base * Math.sqrt(Math.max(1, this.camera.zoom))));
-  }
-
-  show(points: Points): void {
-    this.points = points;
+    const { width, height, zoom } = this.camera;
+    const part = Math.min(1, Math.min(width, height) / USUAL);
+    const base = Math.min(6, Math.max(1, (500 * part) / Math.sqrt(this.points.lines + 1)));
+    return Math.min(16, Math.max(1, base * Math.sqrt(Math.max(1, zoom))));
   }
 
   private lose(painter: Painter): void {
@@ -93,10 +100,15 @@ export class MapView {
   }
 
   redraw(): void {
+    this.follow();
+    this.listener.moved();
+  }
+
+  /** Draws again without a word, for another map has moved. */
+  follow(): void {
     this.drawn = [0, this.points.front];
     this.painter.clear();
     if (!this.asked) this.asked = requestAnimationFrame(() => this.frame());
-    this.listener.moved();
   }
 
   /** A place that is marked, in the unit square, or none. */
@@ -112,7 +124,7 @@ export class MapView {
     this.painter.resize(Math.round(width * this.ratio), Math.round(height * this.ratio));
     this.over.width = Math.round(width * this.ratio);
     this.over.height = Math.round(height * this.ratio);
-    this.redraw();
+    this.follow();
   }
 
   private frame(): void {
@@ -154,12 +166,9 @@ export class MapView {
     const { context, ratio, camera } = this;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, camera.width, camera.height);
-    const measured = (text: string, size: number): number => {
-      context.font = labelFont(size);
-      return context.measureText(text).width;
-    };
     if (this.moves) drawMoves(context, this.moves, camera);
-    this.labels = placeLabels(camera, this.themes, this.clusters, measured);
+    this.arrange();
+    drawSigns(context, this.signs);
     drawLabels(context, this.labels);
     if (this.mark) {
       const [left, top] = camera.toScreen(...this.mark);
@@ -170,6 +179,24 @@ export class MapView {
       context.stroke();
     }
     if (this.path.length > 1) this.drawPath();
+  }
+
+  /** Finds places for names and signs in what is seen now. */
+  arrange(): void {
+    this.signs = this.pointSize < SIGNED ? placeSigns(this.camera, this.points) : [];
+    this.labels = placeLabels(this.camera, this.night, (...told) => this.measured(...told));
+  }
+
+  /** Pixels that a text takes. */
+  private measured(text: string, size: number, bold: boolean): number {
+    const key = `${bold}${size}${text}`;
+    const known = this.widths.get(key);
+    if (known !== undefined) return known;
+    this.context.font = labelFont(size, bold);
+    const { width } = this.context.measureText(text);
+    if (this.widths.size > MEASURED) this.widths.clear();
+    if (document.fonts.status === "loaded") this.widths.set(key, width);
+    return width;
   }
 
   private drawPath(): void {
@@ -221,7 +248,7 @@ export class MapView {
 
   private down(event: PointerEvent): void {
     const within = event.target as HTMLElement;
-    if (event.button !== 0 || within.closest("#card")) return;
+    if (event.button !== 0 || within.closest("button")) return;
     try {
       this.place.setPointerCapture(event.pointerId);
     } catch {

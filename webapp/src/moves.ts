@@ -1,7 +1,8 @@
 /** Lines that lie in another cluster in the other night, drawn from where they were. */
 import { Camera } from "./camera";
-import { Data, Rgb } from "./data";
-import { Grouping } from "./facets";
+import { Rgb } from "./data";
+import { Night } from "./night";
+import { Pair } from "./pair";
 import { spread } from "./points";
 
 const MOST = 1500; // drawn at once; more are a sample of them
@@ -16,22 +17,22 @@ export interface Moves {
 }
 
 /** Of the lines picked, or of all; from the earlier night's place to the later one's. */
-export function findMoves(data: Data, clusters: Grouping, moved: Grouping, picked: Uint8Array | null): Moves {
+export function findMoves(pair: Pair, night: Night): Moves {
+  const [moved, clusters] = [night.facets.get("moved")!, night.facets.get("cluster")!];
+  const { picked } = night.selection;
   const rows: number[] = [];
   let total = 0;
-  for (const row of spread(data.lines)) {
+  for (const row of spread(night.data.lines)) {
     const code = moved.codes[row];
     if (code < 1 || code > 3 || (picked && !picked[row])) continue;
     total++;
     if (rows.length < MOST) rows.push(row);
   }
   const places = new Float32Array(4 * rows.length);
-  const there = data.columns.other_xy;
-  const later = data.header.other?.later ?? false;
   rows.forEach((row, i) => {
-    const here = [data.xy[2 * row] / 65535, data.xy[2 * row + 1] / 65535];
-    const other = [there[2 * row] / 65535, there[2 * row + 1] / 65535];
-    places.set(later ? [...here, ...other] : [...other, ...here], 4 * i);
+    const here = night.placeOf(row);
+    const other = pair.other(night).placeOf(pair.partner(row, night));
+    places.set(night.earlier ? [...here, ...other] : [...other, ...here], 4 * i);
   });
   const colours = rows.map((row) => clusters.groups[clusters.codes[row]].colour);
   return { places, colours, total };
@@ -42,8 +43,7 @@ export function* seenMoves({ places, colours }: Moves, camera: Camera) {
   for (let i = 0; i < colours.length; i++) {
     const [fromX, fromY] = camera.toScreen(places[4 * i], places[4 * i + 1]);
     const [toX, toY] = camera.toScreen(places[4 * i + 2], places[4 * i + 3]);
-    const out = (x: number, y: number): boolean => x < 0 || y < 0 || x > camera.width || y > camera.height;
-    if (out(fromX, fromY) && out(toX, toY)) continue;
+    if (!camera.sees(fromX, fromY) && !camera.sees(toX, toY)) continue;
     if (Math.hypot(toX - fromX, toY - fromY) < REACH) continue;
     yield { fromX, fromY, toX, toY, colour: `rgb(${colours[i].join(" ")})` };
   }

@@ -16,6 +16,7 @@ export class Night {
   readonly points: Points;
   terms: TermCounter | null = null;
   private squares: Grid | null = null;
+  private reading: Promise<void> | null = null;
 
   private constructor(
     readonly data: Data,
@@ -47,10 +48,12 @@ export class Night {
     return this.data.header.chunks > 0 && (this.answers.early || this.texts.complete);
   }
 
-  async readLines(after: (share: number) => void): Promise<void> {
-    if (this.texts.complete) return;
-    await this.texts.read(this.source, after);
-    if (this.texts.complete) this.terms = new TermCounter(this.texts, this.data.header.vocabulary);
+  /** Reads the lines once, however often it is asked to. */
+  readLines(after: (share: number) => void): Promise<void> {
+    this.reading ??= this.texts.read(this.source, after).then(() => {
+      if (this.texts.complete) this.terms = new TermCounter(this.texts, this.data.header.vocabulary);
+    });
+    return this.reading;
   }
 
   placeOf(row: number): [number, number] {

@@ -1,5 +1,6 @@
 /** Points onto a canvas, so many at a time: by WebGL, or without it by hand. */
 import { Camera } from "./camera";
+import { MARKS, SHAPED, outside } from "./marks";
 import { Points } from "./points";
 
 export interface Painter {
@@ -22,7 +23,7 @@ varying vec3 rgb;
 varying float shape;
 void main() {
   gl_Position = vec4((place - centre) * span, 0.0, 1.0);
-  gl_PointSize = size;
+  gl_PointSize = size + 1.0;
   rgb = colour.rgb;
   shape = floor(255.5 - colour.a * 255.0);
 }`;
@@ -35,17 +36,19 @@ varying float shape;
 uniform float size;
 uniform float opacity;
 void main() {
-  vec2 at = 2.0 * gl_PointCoord - 1.0;
+  vec2 at = (2.0 * gl_PointCoord - 1.0) * (size + 1.0) / size;
   float far = length(at);
+  vec2 away = abs(at);
+  float gap = far - 1.0;
   if (size > 4.0) {
-    if (shape < 0.5 && far > 1.0) discard;
-    if (shape > 0.5 && shape < 1.5 && max(abs(at.x), abs(at.y)) > 0.8) discard;
-    if (shape > 1.5 && shape < 2.5 && abs(at.x) + abs(at.y) > 1.0) discard;
-    if (shape > 2.5 && shape < 3.5 && (at.y > 0.8 || abs(at.x) * 1.8 > at.y + 1.0)) discard;
-    if (shape > 3.5 && shape < 4.5 && (at.y < -0.8 || abs(at.x) * 1.8 > 1.0 - at.y)) discard;
-    if (shape > 4.5 && (far > 1.0 || far < 0.45)) discard;
+    if (shape > 4.5) gap = abs(far - 0.725) - 0.275;
+    else if (shape > 3.5) gap = max(-at.y - 0.8, (1.8 * away.x + at.y - 1.0) / 2.06);
+    else if (shape > 2.5) gap = max(at.y - 0.8, (1.8 * away.x - at.y - 1.0) / 2.06);
+    else if (shape > 1.5) gap = (away.x + away.y - 1.0) / 1.414;
+    else if (shape > 0.5) gap = max(away.x, away.y) - 0.8;
   }
-  gl_FragColor = vec4(rgb * opacity, opacity);
+  float share = size > 1.5 ? clamp(0.5 - 0.5 * size * gap, 0.0, 1.0) : 1.0;
+  gl_FragColor = vec4(rgb, 1.0) * opacity * share;
 }`;
 
 class WebGl implements Painter {
@@ -154,46 +157,58 @@ export class ByHand implements Painter {
     const step = (camera.scale * ratio) / 65535;
     const left = width / 2 - camera.x * camera.scale * ratio;
     const top = height / 2 + camera.y * camera.scale * ratio;
-    const side = Math.max(1, Math.round(size));
-    const stamps = stampsOf(side, width);
-    const half = side >> 1;
+    const stamps = stampsOf(size, width);
+    const half = Math.ceil(size / 2);
     for (let i = from; i < to; i++) {
       const x = (left + xy[2 * i] * step) | 0;
       const y = (top - xy[2 * i + 1] * step) | 0;
-      if (x < half || y < half || x >= width - side || y >= height - side) continue;
+      if (x < half || y < half || x >= width - half || y >= height - half) continue;
       const colour = packed[i] | 0xff000000;
-      const at = (y - half) * width + x - half;
-      if (side === 1) {
+      const at = y * width + x;
+      if (!stamps) {
         pixels[at] = colour;
         continue;
       }
-      const stamp = stamps[255 - (packed[i] >>> 24)] ?? stamps[0];
-      for (let k = 0; k < stamp.length; k++) pixels[at + stamp[k]] = colour;
+      const { away, share } = stamps[255 - (packed[i] >>> 24)] ?? stamps[0];
+      for (let k = 0; k < away.length; k++) {
+        pixels[at + away[k]] = share[k] === 256 ? colour : mixed(pixels[at + away[k]], colour, share[k]);
+      }
     }
     this.context.putImageData(this.image, 0, 0);
   }
 }
 
-/** For each shape which pixels of a square of `side` it fills, as distances in a row-major image. */
-function stampsOf(side: number, width: number): Int32Array[] {
-  const inside: ((x: number, y: number) => boolean)[] = [
-    (x, y) => Math.hypot(x, y) <= 1,
-    (x, y) => Math.max(Math.abs(x), Math.abs(y)) <= 0.8,
-    (x, y) => Math.abs(x) + Math.abs(y) <= 1,
-    (x, y) => y <= 0.8 && Math.abs(x) * 1.8 <= y + 1,
-    (x, y) => y >= -0.8 && Math.abs(x) * 1.8 <= 1 - y,
-    (x, y) => Math.hypot(x, y) <= 1 && Math.hypot(x, y) >= 0.45,
-  ];
-  return inside.map((holds) => {
-    const out: number[] = [];
-    for (let row = 0; row < side; row++) {
-      for (let column = 0; column < side; column++) {
-        const x = (2 * column + 1) / side - 1;
-        const y = (2 * row + 1) / side - 1;
-        if (side <= 4 || holds(x, y)) out.push(row * width + column);
+/** Two colours of four bytes, of the second so many parts of 256. */
+function mixed(under: number, colour: number, share: number): number {
+  const rest = 256 - share;
+  const redBlue = (((colour & 0xff00ff) * share + (under & 0xff00ff) * rest) >>> 8) & 0xff00ff;
+  const green = (((colour & 0xff00) * share + (under & 0xff00) * rest) >>> 8) & 0xff00;
+  return redBlue | green | 0xff000000;
+}
+
+/** Of a shape: pixels as distances in a row-major image, and how many parts of 256 of each it covers. */
+interface Stamp {
+  away: Int32Array;
+  share: Uint16Array;
+}
+
+/** Of each shape; null where a point is a pixel. */
+function stampsOf(size: number, width: number): Stamp[] | null {
+  if (size <= 1.5) return null;
+  const half = Math.ceil(size / 2);
+  return MARKS.map((_, shape) => {
+    const away: number[] = [];
+    const shares: number[] = [];
+    for (let row = -half; row <= half; row++) {
+      for (let column = -half; column <= half; column++) {
+        const gap = outside(size > SHAPED ? shape : 0, (2 * column) / size, (2 * row) / size);
+        const share = Math.round(256 * Math.min(1, Math.max(0, 0.5 - 0.5 * size * gap)));
+        if (!share) continue;
+        away.push(row * width + column);
+        shares.push(share);
       }
     }
-    return Int32Array.from(out);
+    return { away: Int32Array.from(away), share: Uint16Array.from(shares) };
   });
 }
 

@@ -3,6 +3,7 @@ import { Rgb } from "./data";
 
 const GREY = 0xdc; // of what is not selected
 const LIT = 0x50; // of what is selected and is noise, whose own grey would be lost among the others
+const PALE = 0.62; // how much is left of the grey of noise, which is beneath all and most of all
 const LARGEST = 7; // pixels across of a few points that are picked
 
 export interface Style {
@@ -19,6 +20,8 @@ export class Points {
   readonly colours: Uint8Array;
   /** Points before this one are context, the others picked. */
   front = 0;
+  /** From this one on points are of a group that is no noise, and in colour. */
+  loud = 0;
   private readonly shuffled: Uint32Array;
 
   constructor(private readonly places: Uint16Array) {
@@ -35,9 +38,10 @@ export class Points {
   restyle(codes: ArrayLike<number>, styles: Style[], picked: Uint8Array | null): void {
     const { shuffled, places, xy, lines } = this;
     const colours = new Uint32Array(this.colours.buffer);
-    const packed = styles.map(({ colour: [r, g, b], shape, quiet }) =>
-      picked && quiet ? pack(LIT, LIT, LIT, shape) : pack(r, g, b, shape),
-    );
+    const packed = styles.map(({ colour, shape, quiet }) => {
+      const [r, g, b] = quiet ? colour.map((part) => (picked ? LIT : 255 - PALE * (255 - part))) : colour;
+      return pack(r, g, b, shape);
+    });
     const grey = pack(GREY, GREY, GREY, 0);
     let at = 0;
     const layer = (holds: (row: number) => boolean, coloured: boolean): void => {
@@ -52,11 +56,9 @@ export class Points {
     if (picked) layer((row) => !picked[row], false);
     this.front = at;
     const on = (row: number): boolean => !picked || picked[row] === 1;
-    if (!styles.some(({ quiet }) => quiet)) layer(on, true);
-    else {
-      layer((row) => on(row) && styles[codes[row]].quiet, true);
-      layer((row) => on(row) && !styles[codes[row]].quiet, true);
-    }
+    if (styles.some(({ quiet }) => quiet)) layer((row) => on(row) && styles[codes[row]].quiet, true);
+    this.loud = at;
+    layer((row) => on(row) && !styles[codes[row]].quiet, true);
   }
 }
 

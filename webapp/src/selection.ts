@@ -7,10 +7,12 @@ import { Way, isRanked, isWay } from "./answers";
 export type How = "set" | "add" | "subtract" | "keep";
 const HOWS: readonly string[] = ["set", "add", "subtract", "keep"];
 
-export type Step =
-  | { how: How; by: "area"; corners: number[] }
-  | { how: How; by: "group"; facet: Facet; id: number }
-  | { how: How; by: "found"; way: Way; question: string };
+/** earlier: whether it was taken in the earlier of two nights. */
+export type Step = { how: How; earlier?: boolean } & (
+  | { by: "area"; corners: number[] }
+  | { by: "group"; facet: Facet; id: number }
+  | { by: "found"; way: Way; question: string }
+);
 
 export class Selection {
   /** 1 for each line that is picked; null where all are. */
@@ -33,9 +35,8 @@ export class Selection {
     this.ranked = null;
   }
 
-  /** How many lines the step names; throws an error that says why it can't be taken. */
-  async take(step: Step): Promise<number> {
-    const rows = await this.rows(step);
+  /** Takes a step, whose rows are known. */
+  take(step: Step, rows: ArrayLike<number>): void {
     if (step.how === "set" || !this.picked) {
       const all = !this.picked && (step.how === "subtract" || step.how === "keep");
       this.picked = new Uint8Array(this.data.lines).fill(all ? 1 : 0);
@@ -51,10 +52,9 @@ export class Selection {
     }
     this.steps.push(step);
     const alone = this.steps.length === 1 && step.how !== "subtract";
-    this.ranked = alone && step.by === "found" && isRanked(step.way) ? (rows as Uint32Array) : null;
+    this.ranked = alone && step.by === "found" && isRanked(step.way) ? Uint32Array.from(rows) : null;
     this.size = 0;
     for (let i = 0; i < this.picked.length; i++) this.size += this.picked[i];
-    return rows.length;
   }
 
   chosen(): Uint32Array {
@@ -66,7 +66,8 @@ export class Selection {
     return out;
   }
 
-  private async rows(step: Step): Promise<ArrayLike<number>> {
+  /** The lines that a step names; throws an error that says why there are none. */
+  async rows(step: Step): Promise<ArrayLike<number>> {
     if (step.by === "area") return inside(this.data.xy, step.corners);
     if (step.by === "found") return this.find(step.question, step.way);
     const grouping = this.facets.get(step.facet);
@@ -109,7 +110,7 @@ export function written(steps: Step[]): string {
       if (step.by === "group") return [step.how, step.facet, step.id];
       return [step.how, "found", step.way, encodeURIComponent(step.question)];
     })
-    .map((parts) => parts.join("!"))
+    .map(([how, ...parts], i) => [steps[i].earlier ? `${how}1` : how, ...parts].join("!"))
     .join("~");
 }
 
@@ -117,19 +118,20 @@ export function parsed(text: string): Step[] {
   const steps: Step[] = [];
   for (const part of text.split("~").filter(Boolean)) {
     const [said, by, value, question] = part.split("!");
-    if (!HOWS.includes(said)) continue;
-    const how = said as How;
+    const how = said.replace("1", "") as How;
+    if (!HOWS.includes(how)) continue;
+    const earlier = said !== how;
     if (by === "area") {
       const corners = (value ?? "").split("_").map(Number);
       if (corners.length >= 6 && corners.length % 2 === 0 && corners.every(Number.isFinite)) {
-        steps.push({ how, by, corners });
+        steps.push({ how, earlier, by, corners });
       }
     } else if (by === "found") {
       if (isWay(value ?? "")) {
-        steps.push({ how, by, way: value as Way, question: decoded(question ?? "") });
+        steps.push({ how, earlier, by, way: value as Way, question: decoded(question ?? "") });
       }
     } else if (by && value !== undefined && Number.isFinite(Number(value))) {
-      steps.push({ how, by: "group", facet: by, id: Number(value) });
+      steps.push({ how, earlier, by: "group", facet: by, id: Number(value) });
     }
   }
   return steps;

@@ -22,6 +22,7 @@ const SAID = {
   rises: ["不再是噪声", "out of noise"],
   alone: ["仅此一晚", "in this night alone"],
   otherNight: ["换到 {0}", "Show {0}"],
+  sides: ["并排", "Side by side"],
   showMoves: ["画出移动", "Draw moves"],
   movesDrawn: ["{1} 行换了位置，画出 {0} 行", "{0} of {1} moves drawn"],
   lost: ["图形加速中断，改由处理器绘制", "The graphics card was lost: drawn by the processor"],
@@ -83,6 +84,10 @@ const SAID = {
   ],
   legendHow: ["点击选取；Shift 加选，Alt 减选", "Click selects; Shift adds, Alt subtracts"],
   failed: ["无法读取数据：{0}", "The data can't be read: {0}"],
+  gone: [
+    "服务器不再应答：请重新运行 rapids-rap view",
+    "The server answers no more: run rapids-rap view again",
+  ],
   still: ["没有图形加速，由处理器绘制", "No graphics card: drawn by the processor"],
 } as const;
 
