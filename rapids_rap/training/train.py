@@ -7,12 +7,10 @@ folder beside it (`.NAME.training`) holds the checkpoints from which the same co
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,7 +22,6 @@ import torch
 
 from rapids_rap.arrays import UInt64s
 from rapids_rap.backend import load_backend
-from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.backend.lanes import Lane, open_lane
 from rapids_rap.backend.protocol import Backend
 from rapids_rap.config import Config, EmbeddingConfig
@@ -48,9 +45,6 @@ from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import (
     digest,
-    explain_os_errors,
-    give_usual_rights,
-    sync_folder,
     write_json,
 )
 from rapids_rap.runs.lock import exclusive
@@ -72,7 +66,7 @@ from rapids_rap.training.loop import TrainingRun, train_steps
 from rapids_rap.training.record import Evaluation, make_record, sentences
 from rapids_rap.training.sampler import PairSampler
 from rapids_rap.training.views import find_anchors, view_sources
-from rapids_rap.training.writing import explain_tensor_errors, sync_files
+from rapids_rap.training.writing import empty_work, explain_memory, put_in_place, whole_folder
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +132,8 @@ def train(
         trained_on = _trained_on(spec, plan.split.train)
         if trained_on is not None:
             write_trained_on(model, trained_on)
-        _publish(model, place)
-        _empty(work)
+        put_in_place(model, place)
+        empty_work(work)
     shutil.rmtree(work, ignore_errors=True)
     return Trained(out, record, tuple(sentences(record)))
 
@@ -198,9 +192,15 @@ def _train_into(
     seed = training_seed(config)
     training = TrainingRun(learner, plan.sampler, plan.dev, config.train, seed, checkpoints, tell)
     progress.stage("training")
-    with _memory_explained(model.parent):
+    advice = (
+        "Lower train.chunk_tokens (the gradients stay exact) or set "
+        "train.gradient_checkpointing=yes; the same command then goes on from the last checkpoint "
+        f"in {model.parent}."
+    )
+    with explain_memory(advice):
         state = train_steps(training)
-    _save(learner, model)
+    with whole_folder(model):
+        learner.save(model)
     del training, learner
     lane.release()
     said_by_folder = {"model": str(model), "pooling": "auto", "causal": "auto", "prompt": "auto"}
@@ -364,52 +364,3 @@ def _identity(config: Config, spec: ModelSpec, corpus: Corpus, split: HeldOutSpl
     held_out = digest("\n".join((*split.train.text, "", *split.dev.queries)))  # the list may change
     parts = [VERSION, settings, embedding, training_seed(config), spec.fingerprint, lines, held_out]
     return digest(json.dumps([*parts, spec.max_tokens, spec.dtype, torch.__version__]))
-
-
-@contextlib.contextmanager
-def _memory_explained(work: Path) -> Iterator[None]:
-    """Turn a shortage of memory into the sentence that says what to lower."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise CapabilityError(
-            f"Memory ran out ({str(error).splitlines()[0]}). Lower train.chunk_tokens (the "
-            "gradients stay exact) or set train.gradient_checkpointing=yes; the same command "
-            f"then goes on from the last checkpoint in {work}."
-        ) from error
-
-
-def _save(learner: Learner, model: Path) -> None:
-    with explain_tensor_errors(model.parent):
-        shutil.rmtree(model, ignore_errors=True)
-        model.mkdir()
-        try:
-            learner.save(model)
-        except BaseException:
-            shutil.rmtree(model, ignore_errors=True)  # a full disk needs the room
-            raise
-        give_usual_rights(model)
-
-
-def _publish(model: Path, out: Path) -> None:
-    """The finished folder in its place, by one rename."""
-    with explain_os_errors(out):
-        sync_files(model)
-        old = out.with_name(f".{out.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if out.exists():
-            out.rename(old)
-        model.rename(out)
-        sync_folder(out.parent)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _empty(work: Path) -> None:
-    """Remove what an earlier training left, but not the lock."""
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()

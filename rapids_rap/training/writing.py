@@ -1,4 +1,4 @@
-"""Tensors on disk: what their libraries hide of a full disk, and what a power cut may not take."""
+"""A model's folder: errors that its libraries hide, written whole or not at all, one rename."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from rapids_rap.backend.failures import is_out_of_memory
 from rapids_rap.errors import CapabilityError
-from rapids_rap.runs.files import explain_os_errors, sync_folder
+from rapids_rap.runs.files import explain_os_errors, give_usual_rights, sync_folder
 
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 FULL = 64 * 1024  # bytes: with less than this left, a write that failed failed for want of room
@@ -45,3 +46,50 @@ def sync_files(folder: Path) -> None:
         else:
             sync_folder(path)
     sync_folder(folder)
+
+
+@contextlib.contextmanager
+def explain_memory(advice: str) -> Iterator[None]:
+    """Turn a shortage of memory into a `CapabilityError` that ends with what to do about it."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise CapabilityError(f"Memory ran out ({str(error).splitlines()[0]}). {advice}") from error
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[None]:
+    """An empty folder to write a model into; it is gone again where that fails."""
+    with explain_tensor_errors(folder.parent):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # a full disk needs the room
+            raise
+        give_usual_rights(folder)
+
+
+def put_in_place(model: Path, out: Path) -> None:
+    """The finished folder in its place, by one rename; what stood there is removed."""
+    with explain_os_errors(out):
+        sync_files(model)
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        model.rename(out)
+        sync_folder(out.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def empty_work(work: Path) -> None:
+    """Remove what an earlier training left, but not the lock."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()

@@ -1,0 +1,125 @@
+"""writer.json: what a writer folder says of itself, and reading it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rapids_rap.errors import InputError
+from rapids_rap.runs.files import label_of
+from rapids_rap.runs.run import read_json
+from rapids_rap.runs.shape import check_document
+
+RECORD = "writer.json"
+INDEX = "index"  # over the training text, by which copies are found
+SCHEMA_VERSION = 1
+PACKAGES = ("torch", "transformers", "peft", "pypinyin", "rapids-rap")
+MEND = "train the writer again"
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Named(_Loose):
+    id: int
+    name: str
+
+
+class _Conditions(_Loose):
+    themes: list[_Named]
+    regions: list[str]
+    emotions: list[str]
+
+
+class _Base(_Loose):
+    model: str
+    fingerprint: str
+
+
+class _Settings(_Loose):
+    longest: Annotated[int, Field(ge=8)]  # tokens
+
+
+class _Song(_Loose):
+    song_id: int
+    sha256: str
+
+
+class _Run(_Loose):
+    path: str
+    lines_sha256: str
+
+
+class _Writer(_Loose):
+    schema_version: Annotated[int, Field(ge=1)]
+    base: _Base
+    run: _Run
+    conditions: _Conditions
+    seen_songs: list[_Song]
+    held_out_songs: list[_Song]
+    settings: _Settings
+    from_end: bool = False
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The writer.json of a writer folder. Raises `InputError` where there is none, or another's."""
+    path = folder / RECORD
+    if not path.is_file():
+        raise InputError(
+            f"{label_of(folder)}: is no writer (it has no {RECORD}); name a folder that "
+            "`rapids-rap writer train` wrote."
+        )
+    try:
+        value = read_json(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{label_of(path)}: can't be read ({error}); {MEND}.") from None
+    later = value.get("schema_version") if isinstance(value, dict) else None
+    if isinstance(later, int) and later > SCHEMA_VERSION:
+        raise InputError(
+            f"{label_of(path)}: was written by a newer version (schema {later}; this one reads "
+            f"{SCHEMA_VERSION}); upgrade rapids-rap."
+        )
+    check_document(path, value, _Writer, MEND)
+    found: dict[str, Any] = value
+    return found
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of what trained."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def training_sentences(record: Mapping[str, Any]) -> Sequence[str]:
+    """What to print when a training is over."""
+    songs, loss = record["songs"], record["loss"]
+    said = [
+        f"{songs['train']:,} songs read as {record['examples']:,} examples, {record['steps']:,} "
+        f"steps; {songs['held_out']:,} songs of {songs['held_out_groups']:,} leakage groups were "
+        "held out."
+    ]
+    if loss["held_out_after"] is None:
+        said.append(f"Loss on held-out songs: not computed; {loss['note']}.")
+    else:
+        before, after = loss["held_out_before"], loss["held_out_after"]
+        word = "lower" if after < before else "no lower: this training did not help"
+        said.append(
+            f"Nats by character on held-out songs: {before:.4f} before, {after:.4f} after ({word})."
+        )
+    left = record["conditions"]["left_out"]
+    if left:
+        names = "; ".join(f"{one['kind']} {one['name']}: {one['why']}" for one in left)
+        said.append(f"No conditions: {names}.")
+    return said
