@@ -78,6 +78,8 @@ def agree(
     found = [one for task in TASKS if (one := measure(task, answers, items))]
     if not found:
         raise InputError("No question was answered by two coders, so there is nothing to compare.")
+    if out is not None:  # before the run is changed: what is told below is then done
+        _write_tables(out, answers, items)
     with whole_run(path) as run:
         figures = {one.task: _figure(one) for one in found}
         quality = {**run.quality, "people": figures}
@@ -96,7 +98,6 @@ def agree(
         replace_files(path, files, {"people": record})
     wrote = [f"Wrote people's agreement into {path / 'quality.json'} and report.html."]
     if out is not None:
-        _write_tables(out, answers, items)
         wrote.append(f"Wrote {', '.join(str(out / name) for name in TABLES)}.")
     return Agreed(_printed(found), (*_said(found, answers, items), *wrote))
 

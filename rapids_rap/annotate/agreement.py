@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from rapids_rap.annotate import Answers, Item, Task
+from rapids_rap.annotate.naming_trial import wilson
 from rapids_rap.arrays import Float64s, HostArray
 from rapids_rap.quality.bootstrap import FEWEST, draw_units, interval
 
@@ -131,8 +132,11 @@ def _interval(
 
 def _mean_interval(right: Float64s, which: HostArray, weights: Float64s) -> list[float] | None:
     known = np.isfinite(right)
-    if not known.any() or len(np.unique(which[known])) < FEWEST or not len(weights):
+    units = len(np.unique(which[known]))
+    if not known.any() or units < FEWEST or not len(weights):
         return None
+    if np.ptp(right[known]) == 0:  # no draw differs: that all are right does not make it sure
+        return list(wilson(units if right[known][0] else 0, units))
     counts = weights[:, which[known]]
     totals = counts.sum(axis=1)
     sums = counts @ right[known]

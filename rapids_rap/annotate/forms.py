@@ -23,17 +23,17 @@ from rapids_rap.annotate import Item, Task
 from rapids_rap.annotate.items import draw_items
 from rapids_rap.errors import InputError
 from rapids_rap.report.html import render_page
+from rapids_rap.runs.bundle import check_bundle, write_bundle
 from rapids_rap.runs.files import (
     digest,
     explain_os_errors,
     json_bytes,
     label_of,
     read_plain,
-    write_bytes,
 )
-from rapids_rap.runs.outputs import check_output_folder
 from rapids_rap.runs.run import Run
 
+KIND = "forms"  # of the folder, as its list of files says
 KEY = "key.json"
 LABEL_STUDIO = "label_studio.json"
 LABEL_STUDIO_VIEW = "label_studio.xml"
@@ -66,26 +66,29 @@ def write_forms(
 ) -> tuple[str, ...]:
     """Write forms for `coders` into `out`; returns what to tell.
 
-    A folder that holds forms of before is not written over: what people answered refers to them.
-    Raises `InputError` for that, for fewer than two coders, and for a run without clusters.
+    The folder appears whole or not at all. One that holds forms of before, or anything else, is not
+    written over: what people answered refers to them. Raises `InputError` for that, for fewer than
+    two coders, and for a run without clusters.
     """
-    _check_coders(coders)
-    _check_free(run, out, coders)
+    check_coders(coders)
+    _check_free(run, out)
     found = draw_items(run, tasks, count, seed)
     items = [item for own in found.values() for item in own]
     if not items:
         raise InputError(f"{run.path}: too small for any of {', '.join(tasks)}.")
     form = digest(json.dumps([fingerprint(run), [asdict(item) for item in items]]))[:16]
-    with explain_os_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    pages = {}
     for number, coder in enumerate(coders):
         order = _ordered(found, np.random.default_rng([seed, number]))
-        write_bytes(out / page_name(coder), _page(form, coder, order).encode("utf-8", "replace"))
-    write_bytes(out / LABEL_STUDIO, json_bytes([{"data": _task(form, item)} for item in items]))
-    write_bytes(out / LABEL_STUDIO_VIEW, _VIEW.encode())
+        pages[page_name(coder)] = _page(form, coder, order).encode("utf-8", "replace")
     rows = [json.dumps(_task(form, item), ensure_ascii=False) for item in items]
-    write_bytes(out / DOCCANO, "".join(row + "\n" for row in rows).encode("utf-8", "replace"))
-    write_bytes(out / KEY, json_bytes(_key(run, form, coders, items, seed)))
+    others = {
+        LABEL_STUDIO: json_bytes([{"data": _task(form, item)} for item in items]),
+        LABEL_STUDIO_VIEW: _VIEW.encode(),
+        DOCCANO: "".join(row + "\n" for row in rows).encode("utf-8", "replace"),
+        KEY: json_bytes(_key(run, form, coders, items, seed)),
+    }
+    write_bundle(out, KIND, pages | others)
     missing = [task for task in tasks if not found[task]]
     return (
         *(f"Wrote {out / page_name(coder)}, for {coder}." for coder in coders),
@@ -132,7 +135,8 @@ def read_key(path: Path) -> tuple[str, str, dict[str, Item]]:
         ) from None
 
 
-def _check_coders(coders: Sequence[str]) -> None:
+def check_coders(coders: Sequence[str]) -> None:
+    """Raise `InputError` for fewer than two, for a name twice or one that can't name a file."""
     if len(coders) < 2:
         raise InputError("One coder agrees with nobody: give two or more, --coder A --coder B.")
     for coder in coders:
@@ -145,15 +149,14 @@ def _check_coders(coders: Sequence[str]) -> None:
         raise InputError(f"--coder: one name twice among {', '.join(coders)}.")
 
 
-def _check_free(run: Run, out: Path, coders: Sequence[str]) -> None:
-    names = [KEY, LABEL_STUDIO, LABEL_STUDIO_VIEW, DOCCANO, *map(page_name, coders)]
-    check_output_folder(out, [run.path], names)
-    there = [name for name in names if (out / name).exists()]
-    if there:
-        raise InputError(
-            f"{label_of(out / there[0])}: is there already, and people's answers refer to it; give "
-            "another --out."
-        )
+def _check_free(run: Run, out: Path) -> None:
+    check_bundle(out, KIND, (run.path,))
+    with explain_os_errors(out):
+        if out.exists() and any(out.iterdir()):
+            raise InputError(
+                f"{label_of(out)}: holds forms already, and people's answers refer to them; give "
+                "another --out."
+            )
 
 
 def _ordered(found: Mapping[Task, Sequence[Item]], random: np.random.Generator) -> list[Item]:

@@ -22,6 +22,7 @@ from rapids_rap.runs.files import digest, label_of, sha256_file
 
 _FIELDS = {"name": 24, "gloss": 40, "sentence": 160}  # tokens each may take
 _ENDS = ('"', "\n")
+_WRITERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")  # ends of architectures
 
 
 class LocalModel:
@@ -44,13 +45,19 @@ class LocalModel:
         self._plain = lru_cache(maxsize=4096)(self._likelihoods)
 
     def propose(self, messages: Sequence[Message]) -> str:
-        """A JSON object with a name, a gloss and a sentence. Raises `NoAnswerError`."""
+        """A JSON object with a name, a gloss and a sentence; a part of one where a text has no end.
+
+        That is an answer too, and kept like any other: it would be the same again. Raises
+        `NoAnswerError` for a question that is too long.
+        """
         ours = [f'{", " if i else "{"}"{field}": "' for i, field in enumerate(_FIELDS)]
         found, cache = "", None
         for beginning, tokens in zip(ours, _FIELDS.values(), strict=True):
             before = f'"{beginning}' if found else self._prompt(messages) + beginning
-            text, cache = self._fill_in(before, tokens, cache)
+            text, cache, ended = self._fill_in(before, tokens, cache)
             found += ('"' if found else "") + beginning + text
+            if not ended:
+                return found
         return found + '"}'
 
     def choose(self, name: str, question: Question, wording: int) -> str:
@@ -72,10 +79,14 @@ class LocalModel:
             return str(text)
         return "\n\n".join(message["content"] for message in messages) + "\n\n"
 
-    def _fill_in(self, before: str, tokens: int, cache: Any) -> tuple[str, Any]:
-        """What the model writes behind `before`, up to a quote; cache: of what stood earlier."""
+    def _fill_in(self, before: str, tokens: int, cache: Any) -> tuple[str, Any, bool]:
+        """What the model writes behind `before`, up to a quote, and whether there was one.
+
+        cache: of what stood earlier, None at first.
+        """
         torch = self.torch
         written: list[int] = []
+        text = ""
         ids = self._ids(before, tokens)
         with torch.inference_mode():
             for _ in range(tokens):
@@ -84,12 +95,12 @@ class LocalModel:
                 text = str(self.tokenizer.decode([*written, int(best)]))
                 ends = [place for end in _ENDS if (place := text.find(end)) >= 0]
                 if ends:
-                    return text[: min(ends)], cache
+                    return text[: min(ends)], cache, True
                 if int(best) == self.tokenizer.eos_token_id:
                     break
                 written.append(int(best))
                 ids = best[None, None]
-        raise NoAnswerError("the answer was cut")
+        return text, cache, False
 
     def _likelihoods(self, opening: str, lines: tuple[str, ...]) -> list[float]:
         """The log-probability of each line behind an opening."""
@@ -148,6 +159,10 @@ def _load(folder: Path, lane: Any) -> tuple[Any, Any]:
         ) from None
     model, told = found
     missing = sorted(map(str, told["missing_keys"]))
+    # Where the words going in are those coming out (tied), no weights are missing in an encoder.
+    made_for = getattr(model.config, "architectures", None) or [_WRITERS[0]]
+    if not missing and not any(str(name).endswith(_WRITERS) for name in made_for):
+        missing = [f"a language model (it is a {made_for[0]})"]
     if missing:
         raise InputError(
             f"--model {label_of(folder)}: has no weights for {missing[0]}, so it does not write; "

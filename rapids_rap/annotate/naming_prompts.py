@@ -155,7 +155,7 @@ def _object(answer: str, fields: tuple[str, ...]) -> dict[str, str]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise NoAnswerError("the answer is no JSON") from None
+        raise NoAnswerError("the answer is no JSON, or was cut") from None
     if not isinstance(value, dict) or sorted(value) != sorted(fields):
         raise NoAnswerError(f"the answer is no object with {', '.join(fields)} alone")
     for field in fields:

@@ -23,7 +23,7 @@ A line that a song repeats counts once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,32 @@ class _Counted:
     asked: Bools
 
 
+@dataclass(frozen=True)
+class SongTerms:
+    """Terms by (song, text) pair: those that are listed, and those of `LABEL_SONGS` units.
+
+    counts: sparse (e, V), occurrences in each pair. names: (V,) the terms' keys, rising. units:
+    (V,) how many units of songs have each.
+    """
+
+    counts: csr_matrix
+    names: Int64s
+    units: Int64s
+
+
+CountSongs = Callable[[Tokens, Int64s, Profiles, Sequence[str]], SongTerms]
+
+
+def song_terms(tokens: Tokens, keys: Int64s, profiles: Profiles, stop: Sequence[str]) -> SongTerms:
+    """The terms `keys` and all that could have been listed, in each (song, text) pair."""
+    names = np.unique(np.concatenate([content_terms(tokens, stop)[1], keys]))
+    counts = terms_by_text(tokens, names)[profiles.texts]
+    held = _grouped(counts, profiles.units)
+    units = np.bincount(held.indices, minlength=len(names)).astype(np.int64)
+    kept = (units >= LABEL_SONGS) | np.isin(names, keys)
+    return SongTerms(counts[:, kept].tocsr(), names[kept], units[kept])
+
+
 def term_keyness(
     terms: Terms,
     shown: Terms,
@@ -98,13 +124,14 @@ def term_keyness(
     permutations: int,
     backend: Backend,
     seed: int | None,
+    count: CountSongs = song_terms,
 ) -> Keyness:
     """The evidence for each term that is listed for a cluster, or shown for it.
 
     terms: of `words.terms.cluster_terms`. shown: of `shown_terms`, the first `SHOWN` of each.
     labels: (n,) int64 cluster of each text, -1 for noise. profiles: None where no song is known;
     then there is nothing but the terms. stop: as of `words.terms.cluster_terms`. permutations: of
-    songs behind p and q; 0: none. The tokens are counted on the host.
+    songs behind p and q; 0: none. The tokens are counted on the host, by whatever `count` is.
     """
     labelled = shown.table.assign(key=shown.keys)
     labelled = labelled[labelled["rank"] <= SHOWN]
@@ -117,7 +144,14 @@ def term_keyness(
     clusters = rows["cluster"].to_numpy(dtype=np.int64) + 1
     host = backend.to_host(labels).astype(np.int64)
     keys = rows["key"].to_numpy(dtype=np.int64)
-    counted = _count(tokens, keys, host[profiles.texts] + 1, profiles, stop)
+    found = count(tokens, keys, profiles, stop)
+    counted = _Counted(
+        found.counts,
+        words=np.diff(tokens.offsets)[profiles.texts].astype(np.float64),
+        labels=host[profiles.texts] + 1,
+        listed=np.searchsorted(found.names, keys),
+        asked=found.units >= LABEL_SONGS,
+    )
     parts = [
         _describe(counted, profiles, c, np.flatnonzero(clusters == c)) for c in np.unique(clusters)
     ]
@@ -165,7 +199,7 @@ def shown_terms(
     clusters = terms.table["cluster"].to_numpy(dtype=np.int64)
     own = backend.to_host(labels).astype(np.int64)[profiles.texts]
     names, columns = np.unique(terms.keys, return_inverse=True)
-    counts = _by_text(tokens, names)[profiles.texts]
+    counts = terms_by_text(tokens, names)[profiles.texts]
     enough = np.zeros(len(clusters), dtype=bool)
     for cluster in np.unique(clusters):
         inside, rows = np.flatnonzero(own == cluster), np.flatnonzero(clusters == cluster)
@@ -186,28 +220,17 @@ def _without_songs(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
-def _count(
-    tokens: Tokens, keys: Int64s, labels: Int64s, profiles: Profiles, stop: Sequence[str]
-) -> _Counted:
-    """The listed terms and all that could have been, in each (song, text) pair."""
-    names = np.unique(np.concatenate([content_terms(tokens, stop)[1], keys]))
-    counts = _by_text(tokens, names)[profiles.texts]
-    units = _grouped(counts, profiles.units)
-    spread = np.bincount(units.indices, minlength=len(names))
-    asked, listed = spread >= LABEL_SONGS, np.searchsorted(names, keys)
-    kept = asked.copy()
-    kept[listed] = True
-    number = np.cumsum(kept) - 1
-    words = np.diff(tokens.offsets)[profiles.texts].astype(np.float64)
-    return _Counted(counts[:, kept].tocsr(), words, labels, number[listed], asked[kept])
-
-
-def _by_text(tokens: Tokens, names: Int64s) -> csr_matrix:
+def terms_by_text(tokens: Tokens, names: Int64s) -> csr_matrix:
     """Sparse (n, V): how often each text has each of the terms `names` (V,), keys rising."""
     at, keys = content_terms(tokens, ())
+    return counts_by_text(at, keys, names, len(tokens.offsets) - 1)
+
+
+def counts_by_text(at: Int64s, keys: Int64s, names: Int64s, texts: int) -> csr_matrix:
+    """Sparse (texts, V), as `terms_by_text`: of occurrences (m,) by text and key."""
     column = np.minimum(np.searchsorted(names, keys), max(0, len(names) - 1))
     known = names[column] == keys if len(names) else np.zeros(len(keys), dtype=bool)
-    shape = (len(tokens.offsets) - 1, len(names))
+    shape = (texts, len(names))
     return csr_matrix((np.ones(int(known.sum())), (at[known], column[known])), shape=shape)
 
 

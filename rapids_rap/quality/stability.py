@@ -43,6 +43,9 @@ OF_NULLS = 5  # subsamples
 CLASSES = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "doubtful"), (0.0, "unstable"))
 STABLE = 0.75  # from which on a cluster is said to be there again
 MEANING = "are the clusters there again where songs are resampled? 1: every one, text by text"
+NOT_OF_A_SAMPLE = (
+    "every layout began with a sample (scale.fit_lines): resampling of such a run is not built"
+)
 COLUMNS = (
     "cluster",
     "stability",

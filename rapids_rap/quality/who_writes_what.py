@@ -16,12 +16,14 @@ says how often chance gives an artist as much more than that.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from array_api_compat import array_namespace
+from scipy.sparse import csr_matrix
 from scipy.special import stdtrit
 
 from rapids_rap.arrays import Bools, Float64s, HostArray, Int64s
@@ -38,7 +40,11 @@ from rapids_rap.tables.artists import (
     artist_tables,
 )
 
-VERSION = 2  # raise it when the same arguments give another result
+log = logging.getLogger(__name__)
+
+VERSION = 4  # raise it when the same arguments give another result
+
+LEVEL = 0.05  # of q
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,11 @@ def who_writes_what(
     """
     rows = backend.from_host(lines["text_id"].to_numpy())
     labels, themes = (backend.xp.take(of, rows) for of in (labels, themes))
-    tables = artist_tables(lines, labels, regions, backend)
+    alike = _alike(lines, profiles)
+    tables = artist_tables(alike, labels, regions, backend)
     if tables.cluster_artists is None or tables.artist_clusters is None:
         return WhoWritesWhat(*(pd.DataFrame() for _ in range(5)))
-    by_theme = artist_tables(lines, themes, None, backend).cluster_artists
+    by_theme = artist_tables(alike, themes, None, backend).cluster_artists
     parts = {
         "cluster_artists": tables.cluster_artists,
         "cluster_regions": tables.cluster_regions,
@@ -106,7 +113,7 @@ def who_writes_what(
     if profiles is not None:
         asked = permutations, 0 if seed is None else seed
         own, wide = (backend.to_host(of).astype(np.int64) for of in (labels, themes))
-        songs, by_song = _song_units(lines, own, profiles), _song_units(lines, wide, profiles)
+        songs, by_song = _song_units(alike, own), _song_units(alike, wide)
         divergence = _divergence(songs, lines, asked)
         artists, over = whole["cluster_artists"], whole["artist_themes"]
         whole["cluster_artists"] = _tested(artists, "artist", "cluster", songs, asked)
@@ -152,14 +159,25 @@ def check_kept(
     require_columns("artist_clusters", kept.artist_clusters, kinds)
 
 
-def _song_units(lines: pd.DataFrame, labels: HostArray, profiles: Profiles) -> _Exchange:
-    """Leakage groups, each held by the artist of most of its lines; clusters count from noise."""
+def _alike(lines: pd.DataFrame, profiles: Profiles | None) -> pd.DataFrame:
+    """The artist and song of each line, songs that share text having the id of their group."""
+    if profiles is None:
+        return lines[["artist", "song_id"]]
     known = lines["song_id"].notna().to_numpy()
-    songs = np.unique(lines.loc[known, "song_id"].to_numpy(dtype=np.int64))
+    ids = lines.loc[known, "song_id"].to_numpy(dtype=np.int64)
+    songs = np.unique(ids)
     of_song = np.zeros(len(songs), dtype=np.int64)
     of_song[profiles.songs] = profiles.units
-    units = of_song[np.searchsorted(songs, lines.loc[known, "song_id"].to_numpy(dtype=np.int64))]
-    artists, names = pd.factorize(lines["artist"], sort=True)
+    units = pd.array([None] * len(lines), dtype="Int64")
+    units[known] = of_song[np.searchsorted(songs, ids)]
+    return lines[["artist"]].assign(song_id=units)
+
+
+def _song_units(alike: pd.DataFrame, labels: HostArray) -> _Exchange:
+    """Leakage groups, each held by the artist of most of its lines; clusters count from noise."""
+    known = alike["song_id"].notna().to_numpy()
+    units = alike.loc[known, "song_id"].to_numpy(dtype=np.int64)
+    artists, names = pd.factorize(alike["artist"], sort=True)
     return _exchange(units, artists[known].astype(np.int64), labels[known], list(map(str, names)))
 
 
@@ -193,25 +211,54 @@ def _sums(held: _Exchange, holder: Int64s) -> Float64s:
 
 
 def _chance(held: _Exchange) -> tuple[Float64s, Float64s]:
-    """Mean and variance (names, K) of `_sums` where units of like size exchange their holders."""
+    """Mean and variance (names, K) of `_sums` where units of like size exchange their holders.
+
+    `exchanges` breaks ties of size anew each time, so units of one size that lies in several runs
+    are in any of them; units of one and the same set of runs are a block, in which all are alike.
+    """
     sizes = held.counts.sum(axis=1)
-    order = np.argsort(sizes, kind="stable")
-    strata = np.arange(len(order)) * max(1, len(order) // LIKE) // max(1, len(order))
-    mean = np.zeros((len(held.names), held.counts.shape[1]))
-    variance = np.zeros_like(mean)
-    for stratum in range(int(strata.max(initial=-1)) + 1):
-        own = order[strata == stratum]
-        many = np.bincount(held.holder[own] + 1, minlength=len(held.names) + 1)[1:]
-        counts = held.counts[own]
-        mean += many[:, None] * counts.mean(axis=0)
-        spread = ((counts - counts.mean(axis=0)) ** 2).sum(axis=0)
-        variance += (many * (1 - many / len(own)))[:, None] * spread / max(len(own) - 1, 1)
-    return mean, variance
+    runs = np.arange(len(sizes)) * max(1, len(sizes) // LIKE) // max(1, len(sizes))
+    ordered = np.sort(sizes)
+    first = runs[np.searchsorted(ordered, sizes)]
+    last = runs[np.searchsorted(ordered, sizes, side="right") - 1]
+    width = int(runs.max(initial=0)) + 1
+    block = np.unique(first * width + last, return_inverse=True)[1]
+    count, places = int(block.max(initial=-1)) + 1, np.arange(len(sizes))
+    ones, order = np.ones(len(sizes)), np.argsort(sizes, kind="stable")
+    # How many units of each block a run has is the same in every exchange.
+    names = len(held.names)
+    there = csr_matrix((ones, (block[order], runs)), shape=(count, width))
+    members = csr_matrix((ones, (block, places)), shape=(count, len(sizes)))
+    of_block, of_run = there.sum(axis=1).A1[:, None], there.sum(axis=0).A1[:, None]
+
+    def taken(counts: Float64s) -> Float64s:
+        """(blocks, K) what a unit of each block has on average after an exchange."""
+        of_runs = there.T @ ((members @ counts) / of_block) / of_run
+        return np.asarray(there @ of_runs / of_block)
+
+    mean, plain = taken(held.counts), (members @ held.counts) / of_block
+    pool = (there > 0) @ of_run  # the units that one of the block exchanges with
+    spread = (taken(held.counts**2) - mean**2) * pool / np.maximum(pool - 1, 1)
+    # One of a run is the unit itself, more often than any other of a block that lies in several.
+    others = (there.multiply(of_block) - there.multiply(there)) @ (1 / of_run)
+    stays = others / of_block / np.maximum(of_block - 1, 1)
+    known = held.holder >= 0
+    holders = csr_matrix(
+        (ones[known], (held.holder[known], places[known])), shape=(names, len(sizes))
+    )
+    many = holders @ members.T
+    left = many - many.multiply(many).multiply(1 / pool.T).tocsr()
+    own = stays[block] * (held.counts - plain[block])
+    return many @ mean + holders @ own, left @ spread
 
 
 def _deviations(held: _Exchange, holder: Int64s, mean: Float64s, variance: Float64s) -> Float64s:
-    """(names, K): how far the root of each count is from chance, in standard deviations."""
-    scale = 2 * np.sqrt((mean + 0.375) / np.maximum(variance, 1e-9))
+    """(names, K): how far the root of each count is from chance, in standard deviations.
+
+    Those of a count that is not small: divided by its own, which vanishes with the mean, three
+    lines of an artist of whom hardly one is expected would be the largest of every exchange.
+    """
+    scale = 2 * np.sqrt(mean / np.maximum(variance, 1e-9))
     return np.abs(np.sqrt(_sums(held, holder) + 0.375) - np.sqrt(mean + 0.375)) * scale
 
 
@@ -242,7 +289,24 @@ def _tested(
     p = tail_shares(own, largest(own), drawn)
     few |= table["note"].isin([TOO_FEW_SONGS, NO_SONGS]).to_numpy()
     table = table.assign(p=np.where(few, np.nan, p[place, table[group].to_numpy() + 1]))
-    return table.assign(q=discovery_rates(table["p"]))
+    table = table.assign(q=discovery_rates(table["p"]))
+    _say_too_few(f"{who}s by {group}", int(table["p"].notna().sum()), permutations, drawn.shape[1])
+    return table
+
+
+def _say_too_few(what: str, rows: int, permutations: int, columns: int) -> None:
+    """Warn where one row alone could have no small q, however far from chance it is."""
+    needed = int(rows / LEVEL / columns) + 1
+    if permutations < needed:
+        log.warning(
+            "%s: %d permutations are too few for a single one of %d to have a q below %s; "
+            "quality.permutations = %d are enough.",
+            what,
+            permutations,
+            rows,
+            LEVEL,
+            needed,
+        )
 
 
 def _without_intervals(table: pd.DataFrame, few: Bools) -> pd.DataFrame:

@@ -21,7 +21,7 @@ KEYNESS_COLUMNS = (
     Column("log_ratio", "对数比", "log2 ratio", "num"),
     Column("log_ratio_low", "可靠下限", "at least", "num"),
     Column("keeps", "去一仍在", "without any one"),
-    Column("q", "q", "q", "num"),
+    Column("q", "q", "q", "q"),
     Column("said", "说明", "note"),
 )
 EMOTION_COLUMNS = (
@@ -36,7 +36,7 @@ DIVERGENCE_COLUMNS = (
     Column("divergence", "散度", "divergence, bits", "num"),
     Column("interval", "95% 区间", "interval"),
     Column("by_chance", "随机", "by chance", "num"),
-    Column("q", "q", "q", "num"),
+    Column("q", "q", "q", "q"),
     Column("said", "说明", "note"),
 )
 OVERLAP_COLUMNS = (

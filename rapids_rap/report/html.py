@@ -21,7 +21,8 @@ Row = dict[str, Any]
 class Column:
     """A column of a table: its key in the rows, its names, and how its cells are written.
 
-    kind: text, int, num (three decimals), tenths, lift, share (of 1, as a percentage) or percent.
+    kind: text, int, num (three decimals), q (the same, and never nought), tenths, lift, share (of
+    1, as a percentage) or percent.
     """
 
     key: str
@@ -43,6 +44,8 @@ def format_cell(value: Any, kind: str) -> str:
         return f"{100 * number:.1f}%"
     if kind == "lift":
         return f"{number:.2f}" if abs(number) < 100 else f"{number:,.0f}"
+    if kind == "q":
+        return f"{number:.3f}" if number >= 0.0005 else "<0.001"
     form = {"percent": "{:.1f}%", "num": "{:,.3f}", "tenths": "{:,.1f}"}.get(kind, "{:,.0f}")
     return form.format(number)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 from PIL import Image
 
@@ -33,10 +36,11 @@ def page_images(maps: Mapping[str, bytes], names: Mapping[str, tuple[str, str]])
     """
     order = [name for name in names if name in maps] + sorted(set(maps) - set(names))
     encoded: list[tuple[bytes, int, int]] = []
-    for width in _WIDTHS:
-        encoded = [_shrink(maps[name], width) for name in order]
-        if sum(len(data) for data, _, _ in encoded) <= BUDGET:
-            break
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works without Python's lock
+        for width in _WIDTHS:
+            encoded = list(pool.map(_shrink, (maps[name] for name in order), repeat(width)))
+            if sum(len(data) for data, _, _ in encoded) <= BUDGET:
+                break
     images = []
     for name, (data, width, height) in zip(order, encoded, strict=True):
         chinese, english = names.get(name, (name, name))

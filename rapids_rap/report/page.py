@@ -46,6 +46,7 @@ from rapids_rap.tables.artists import (
 )
 from rapids_rap.tables.doubts import Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed, told_by_form
+from rapids_rap.tables.sampled import sampled, searched
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, doubt_of
 
@@ -171,6 +172,8 @@ def render_report(run: Run, config: ReportConfig) -> str:
         figures=figures,
         failing=failing(figures),
         follows=followed(run.quality),
+        sampled=sampled(run.manifest),
+        searched=searched(run.manifest),
         common=common_direction(run.manifest),
         facts=[fact_row(row) for row in facts],
         fact_columns=FACT_COLUMNS,

@@ -13,6 +13,7 @@ from rapids_rap.runs.folder import csv_bytes
 from rapids_rap.runs.run import Run
 
 SHORT = 24  # characters of a term or a name; what is longer could be a passage of a song
+_SMALLEST = 0.001  # that three decimals show
 _WRAPPER = r"""% Compile with XeLaTeX or LuaLaTeX: the tables hold Chinese.
 \documentclass{ctexart}
 \usepackage{booktabs,longtable,pdflscape}
@@ -91,7 +92,7 @@ def latex(name: str, table: PaperTable) -> str:
 
 def _alignment(name: Hashable, kind: Any) -> str:
     """Numbers to the right; what may be long is broken into lines."""
-    wide = {"top_terms": 0.3, "text": 0.4, "note": 0.15, "baseline_name": 0.15}
+    wide = {"top_terms": 0.3, "text": 0.4, "note": 0.15, "by_hand": 0.15, "baseline_name": 0.15}
     if name in wide:
         return rf"p{{{wide[str(name)]}\linewidth}}"
     return "r" if pd.api.types.is_numeric_dtype(kind) else "l"
@@ -113,6 +114,8 @@ def _written(*, whole: bool) -> Callable[[object], str]:
         if isinstance(cell, str):
             return _escaped(cell)
         number = float(cell)  # type: ignore[arg-type]
+        if 0 < number < _SMALLEST:  # a p is never nought
+            return f"$<{_SMALLEST:.3f}$"
         text = f"{number:.0f}" if whole else f"{number:.3f}"
         return f"${text}$" if number < 0 else text
 
@@ -157,6 +160,7 @@ _CLUSTERS = (
     "stability_class",
     "suggested_label",
     "theme",
+    "by_hand",
     "top_terms",
 )
 

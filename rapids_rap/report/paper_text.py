@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
@@ -15,6 +16,7 @@ from rapids_rap.quality.figures import figure_of
 from rapids_rap.report.page import settings_text
 from rapids_rap.runs.run import Run
 from rapids_rap.tables.doubts import find_doubts
+from rapids_rap.tables.sampled import sampled
 
 AUTHORS, LICENCE = "The rapids-rap authors", "Apache-2.0"
 _FILES = (
@@ -59,7 +61,15 @@ def methods(run: Run, training: str = "") -> str:
 
     training: how its model was tuned, "" where it was not.
     """
-    made = (_corpus(run), _embedding(run), training, _clustering(run), _reading(run))
+    made = (
+        _corpus(run),
+        _embedding(run),
+        training,
+        _clustering(run),
+        _people(run),
+        _reading(run),
+        _chance(run),
+    )
     parts = [part for part in (*made, _software(run)) if part]
     changed = _changed(settings(run.manifest))
     said = "; ".join(f"`{key} = {value}`" for key, value in changed.items()) or "none"
@@ -236,6 +246,7 @@ def _clustering(run: Run) -> str:
     how, used = _section(run, "clusters"), _entry(manifest.get("clusters"))
     versions = manifest.get("versions", {})
     votes = run.votes
+    part = f"{sampled(manifest)[1]} ".lstrip()  # empty where all texts were laid out
     layouts = "an unknown number of" if votes is None else f"{votes.labels.shape[1]}"
     return (
         f"The {near.get('k', 'unknown')} nearest neighbours of each text by cosine (FAISS, engine "
@@ -249,10 +260,26 @@ def _clustering(run: Run) -> str:
         f"Moulavi & Sander 2013; {_version(versions, 'fast_hdbscan', 'cuml')}; smallest cluster "
         f"{used.get('min_cluster_size', 'unknown')} texts, min_samples "
         f"{how.get('min_samples', 'unknown')}, selection {how.get('selection', 'unknown')}). A "
-        "cluster is what most layouts agree on. This gave "
+        f"cluster is what most layouts agree on. {part}This gave "
         f"{_number(counts.get('clusters'))} clusters in {_number(counts.get('themes'))} themes; "
         f"{_number(counts.get('noise_lines'))} lines belong to none and are reported as noise. The "
         f"seed of everything random is {manifest.get('seed', 'unknown')}."
+    )
+
+
+def _people(run: Run) -> str:
+    """What the researchers decided themselves; "" where nothing was."""
+    rows = _entry(run.manifest.get("by_hand")).get("decisions", ())
+    applied = [row for row in rows if row.get("applied") == "yes"]
+    if not applied:
+        return ""
+    kinds = Counter(str(row.get("decision")) for row in applied)
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(kinds.items()))
+    who = ", ".join(sorted({str(row.get("who")) for row in applied}))
+    return (
+        f"After clustering, {who} decided by hand (decisions by kind: {counts}); tables/clusters "
+        "marks what they decided in the column by_hand. What is excluded is in no other table by "
+        "cluster; shares are of all lines."
     )
 
 
@@ -273,6 +300,27 @@ def _reading(run: Run) -> str:
         f"judged whether lines fit their clusters: {fit.text}. "
         f"Clusters in doubt (by {doubts.by or 'nothing that was measured'}), hatched in figures: "
         f"{weak}."
+    )
+
+
+def _chance(run: Run) -> str:
+    """How p and q came about; "" where nothing was permuted."""
+    permutations = _section(run, "quality").get("permutations")
+    table = run.cluster_keyness
+    if not permutations or table is None or not table["p"].notna().any():
+        return ""
+    most = int(permutations) * len(run.clusters) + 1
+    return (
+        f"p and q of terms, emotions, artists and regions rest on {_number(permutations)} "
+        "permutations of whole songs; songs that share text are one. Songs of about the same "
+        "number of lines (runs of about 20) exchange the sequence of their lines' clusters, "
+        "stretched to their own length (terms, emotions), or their artists; artists exchange their "
+        "regions. Each count is compared with the largest of its cluster in a permutation, of all "
+        "terms, categories, artists or regions that could have been found (maxT, Westfall & Young "
+        "1993); the maxima of all clusters, standardised by cluster, are one null distribution, "
+        "and p = (b + 1) / (m + 1) (Phipson & Smyth 2010), b of m maxima being as large: by "
+        f"cluster never below 1 in {most:,}. q is Benjamini and Hochberg's (1995) within each "
+        "table, not across tables."
     )
 
 

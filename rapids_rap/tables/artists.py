@@ -1,12 +1,13 @@
 """Who is behind a cluster, and where an artist's lines are: shares, lift, and how sure it is.
 
 Lift is P(artist | cluster) / P(artist): 2 means twice as many of the cluster's lines as of all
-lines. Lines of one song are not independent (a song about one theme fills one cluster), so the
-95 % interval resamples songs, in closed form: the variance of log lift is linearised with songs
-as the primary sampling units (Taylor linearisation of a ratio, as for cluster samples: Woodruff
-1971; Cochran 1977, chapter 6), and the quantile is Student's. Nearly all of the variance is that of
-the artist's songs with lines in the cluster, so their number - 1 are the degrees of freedom (after
-Satterthwaite 1946). For regions the units are artists.
+lines. Lines of one song are not independent (a song about one theme fills one cluster), nor are
+songs that share text, so the 95 % interval resamples songs, those that share text being one, in
+closed form: the variance of log lift is linearised with them as the primary sampling units (Taylor
+linearisation of a ratio, as for cluster samples: Woodruff 1971; Cochran 1977, chapter 6), and the
+quantile is Student's. Nearly all of the variance is that of the artist's songs with lines in the
+cluster, so their number - 1 are the degrees of freedom (after Satterthwaite 1946). For regions the
+units are artists.
 
 Lines in a cluster that come from fewer than `FEWEST` songs (of a region: or artists) have no
 interval, for the linearisation has nothing to go by; nor have those whose limits lie more than
@@ -16,7 +17,7 @@ interval, for the linearisation has nothing to go by; nor have those whose limit
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,9 +66,10 @@ def artist_tables(
     """Artists by cluster and clusters by artist, over occurrences.
 
     lines: a row an occurrence, with `artist` and `song_id`, null where unknown: a null artist is
-    never listed, and an artist's lines of unknown songs count as one song. clusters: (rows,)
-    int64 cluster of each row, -1 for noise. regions: artist to region, as `load_regions` reads
-    it. Where no artist is known nothing is computed; without regions, no `cluster_regions`.
+    never listed, and an artist's lines of unknown songs count as one song. Songs that share text
+    (`quality.leakage`) come with one id. clusters: (rows,) int64 cluster of each row, -1 for noise.
+    regions: artist to region, as `load_regions` reads it. Where no artist is known nothing is
+    computed; without regions, no `cluster_regions`.
     Names become integers on the host, and only counts come back to it: a row for each artist (or
     region) in each cluster.
     """
@@ -159,31 +161,45 @@ def _rows(groups: Int64s, units: Int64s, songs: Int64s, clusters: Array, backend
 
 
 def _lift(rows: Frame, backend: Backend, *, songs_known: bool) -> pd.DataFrame:
-    """cluster, group, n (lines), n_cluster, lift, lift_low, lift_high, note, on the host.
+    """cluster, group, n (lines), k_cluster, lift, lift_low, lift_high, note, on the host.
 
     rows: a row a line, integer codes; group -1 is nobody: it counts in every total and has no row.
+    A unit may have lines of several groups. Letters of one line are `_variance`'s.
     """
     cells = rows.groupby(["group", "unit", "cluster"]).size().reset_index(name="n")
     units = cells.groupby(["group", "unit"])[["n"]].sum().reset_index()
-    cells = cells.merge(units.rename(columns={"n": "of_unit"}), on=["group", "unit"])
-    cells = cells.assign(nn=cells["n"] * cells["n"], nm=cells["n"] * cells["of_unit"])
-    units = units.assign(mm=units["n"] * units["n"], units=1)
-    sums = ["n", "nn", "nm"]
-    both = cells.groupby(["group", "cluster"])[sums].sum().reset_index()
-    both = both.merge(_suffixed(both.groupby("cluster")[sums].sum(), "_cluster"), on="cluster")
-    both = both.merge(
-        _suffixed(units.groupby("group")[["n", "mm", "units"]].sum(), "_group"), on="group"
+    places = cells.groupby(["unit", "cluster"])[["n"]].sum().reset_index()
+    sizes = _renamed(units.groupby("unit")[["n"]].sum().reset_index(), n="s")
+    cells = _products(
+        cells.merge(_renamed(units, n="m"), on=["group", "unit"])
+        .merge(_renamed(places, n="k"), on=["unit", "cluster"])
+        .merge(sizes, on="unit"),
+        ("nn", "nm", "nk", "ns"),
     )
+    units = _products(_renamed(units, n="m").merge(sizes, on="unit"), ("mm", "ms", "ss"))
+    places = _products(_renamed(places, n="k").merge(sizes, on="unit"), ("kk", "ks"))
+    # Of the whole unit, in every cluster, also in those where the group has none of its lines.
+    along = places[["unit", "cluster", "k", "kk", "ks"]].merge(
+        units[["group", "unit", "m"]], on="unit"
+    )
+    along = _products(along, ("mk",)).groupby(["group", "cluster"])[["mk", "kk", "ks"]].sum()
+    both = cells.groupby(["group", "cluster"])[["n", "nn", "nm", "nk", "ns"]].sum().reset_index()
+    both = both.merge(along.reset_index(), on=["group", "cluster"])
+    of_cluster = places.groupby("cluster")[["k", "kk", "ks"]].sum()
+    both = both.merge(_suffixed(of_cluster, "_cluster"), on="cluster")
+    of_group = units.assign(units=1).groupby("group")[["m", "mm", "ms", "ss", "units"]].sum()
+    both = both.merge(_suffixed(of_group, "_group"), on="group")
     for name in ("unit", "song"):
         both = both.merge(_distinct(rows, name), on=["group", "cluster"])
-    totals = {name: float(units[name].sum()) for name in ("n", "mm", "units")}
+    sizes = _products(sizes, ("ss",))
+    totals = {name: float(sizes[name].sum()) for name in ("s", "ss")} | {"units": float(len(sizes))}
     table = pd.DataFrame({name: backend.to_host(both[name].values) for name in both.columns})
     table = table[table["group"] >= 0]
-    lift = table["n"] * totals["n"] / (table["n_cluster"] * table["n_group"])
+    lift = table["n"] * totals["s"] / (table["k_cluster"] * table["m_group"])
     spread = _quantile(table["units_here"]) * np.sqrt(_variance(table, totals))
     note = _notes(table, spread, songs_known=songs_known)
     spread = np.where(note == "", spread, np.nan)
-    return table[["cluster", "group", "n", "n_cluster"]].assign(
+    return table[["cluster", "group", "n", "k_cluster"]].assign(
         lift=lift, lift_low=lift * np.exp(-spread), lift_high=lift * np.exp(spread), note=note
     )
 
@@ -205,6 +221,15 @@ def _notes(table: pd.DataFrame, spread: pd.Series, *, songs_known: bool) -> Host
     return np.select(list(reasons.values()), list(reasons), default="")
 
 
+def _products(table: Frame, names: Sequence[str]) -> Frame:
+    """The table with the product of two columns for each name of two letters."""
+    return table.assign(**{name: table[name[0]] * table[name[1]] for name in names})
+
+
+def _renamed(table: Frame, **names: str) -> Frame:
+    return table.rename(columns=names)
+
+
 def _suffixed(sums: Frame, suffix: str) -> Frame:
     return sums.rename(columns={name: name + suffix for name in sums.columns}).reset_index()
 
@@ -212,21 +237,19 @@ def _suffixed(sums: Frame, suffix: str) -> Frame:
 def _variance(t: pd.DataFrame, totals: Mapping[str, float]) -> pd.Series:
     """Linearised variance of log lift: the sum over units of their squared influence.
 
-    A unit of m lines, k of them in the cluster, moves log lift by k/n_gc - k/n_c - m/n_g + m/N if
-    it is the group's, and by -k/n_c + m/N if not; each part has its n / (n - 1) correction.
+    A unit of s lines, k of them in the cluster, m of them the group's and n both, moves log lift by
+    n/n_gc - m/n_g - k/n_c + s/N. Units with lines of the group and others each have their n / (n -
+    1) correction. The columns of t are sums over units of n, m, k, s and their products: of those
+    with lines of the group, of all with the suffix _cluster.
     """
-    whole, mass, units = totals["n"], totals["mm"], totals["units"]
-    a = 1 / t["n"] - 1 / t["n_cluster"]
-    b = 1 / t["n_group"] - 1 / whole
-    own = a**2 * t["nn"] - 2 * a * b * t["nm"] + b**2 * t["mm_group"]
-    others = (
-        (t["nn_cluster"] - t["nn"]) / t["n_cluster"] ** 2
-        - 2 * (t["nm_cluster"] - t["nm"]) / (t["n_cluster"] * whole)
-        + (mass - t["mm_group"]) / whole**2
-    )
-    own = own * t["units_group"] / (t["units_group"] - 1).clip(lower=1)
-    rest = units - t["units_group"]
-    return (own + others * rest / (rest - 1).clip(lower=1)).clip(lower=0)
+    a, b, c, d = 1 / t["n"], 1 / t["m_group"], 1 / t["k_cluster"], 1 / totals["s"]
+    share = a**2 * t["nn"] - 2 * a * b * t["nm"] + b**2 * t["mm_group"]
+    along = a * d * t["ns"] - a * c * t["nk"] + b * c * t["mk"] - b * d * t["ms_group"]
+    base = c**2 * t["kk"] - 2 * c * d * t["ks"] + d**2 * t["ss_group"]
+    every = c**2 * t["kk_cluster"] - 2 * c * d * t["ks_cluster"] + d**2 * totals["ss"]
+    own = (share + 2 * along + base) * t["units_group"] / (t["units_group"] - 1).clip(lower=1)
+    rest = totals["units"] - t["units_group"]
+    return (own + (every - base) * rest / (rest - 1).clip(lower=1)).clip(lower=0)
 
 
 def _quantile(units: pd.Series) -> Float64s:
@@ -237,7 +260,7 @@ def _quantile(units: pd.Series) -> Float64s:
 
 def _named(counts: pd.DataFrame, column: str, names: list[str]) -> pd.DataFrame:
     """The table of the run directory, by cluster and falling percentage."""
-    percentage = 100 * counts["n"] / counts["n_cluster"]
+    percentage = 100 * counts["n"] / counts["k_cluster"]
     table = counts.assign(percentage=percentage).rename(columns={"n": "lines"})
     table[column] = pd.array([names[i] for i in counts["group"]], dtype="str")
     table = table.sort_values(["cluster", "lines", column], ascending=[True, False, True])

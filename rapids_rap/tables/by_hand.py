@@ -20,8 +20,8 @@ OUT_OF_TABLES = (
 )
 
 
-def decided(record: Mapping[str, Any] | None) -> dict[int, str]:
-    """What people made of each cluster, by id: `merged with 4 (LW 2026-11-02)`.
+def decided(record: Mapping[str, Any] | None, kind: str = "cluster") -> dict[int, str]:
+    """What people made of each cluster, or theme, by id: `merged with 4 (LW 2026-11-02)`.
 
     record: `by_hand` of the manifest, None where nobody decided anything.
     """
@@ -30,7 +30,7 @@ def decided(record: Mapping[str, Any] | None) -> dict[int, str]:
     said: dict[int, list[str]] = {}
     parts = {split["cluster"]: split["into"] for split in record.get("split", ())}
     for row in record.get("decisions", ()):
-        if row.get("applied") != "yes" or row.get("kind") != "cluster":
+        if row.get("applied") != "yes" or row.get("kind") != kind:
             continue
         own, by = int(row["id"]), f"({row['who']} {row['when']})"
         if row["decision"] == "merge":
@@ -45,9 +45,9 @@ def decided(record: Mapping[str, Any] | None) -> dict[int, str]:
     return {own: "; ".join(parts) for own, parts in said.items()}
 
 
-def on_maps(text: str, cluster: int, told: Mapping[int, str]) -> str:
-    """A cluster's label as maps have it: what people decided on is marked as theirs."""
-    return f"{text}{BY_HAND}" if cluster in told else text
+def on_maps(text: str, own: int, told: Mapping[int, str]) -> str:
+    """The label of a cluster or theme as maps have it: what people decided is marked as theirs."""
+    return f"{text}{BY_HAND}" if own in told else text
 
 
 def excluded(record: Mapping[str, Any] | None) -> set[int]:

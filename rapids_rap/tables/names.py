@@ -124,6 +124,8 @@ def names_said(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     )
     right, terms, adds = (record.get(key) for key in ("right", "right_terms", "adds"))
     if not all(isinstance(value, int | float) for value in (right, terms, adds)):
+        if not counts[0]:  # a name that can't be tested stands, so the model gave none
+            return f"{chinese}没有可检验的名称。", f"{english} No name came to be tested."
         return (
             f"{chinese}名称未经检验。",
             f"{english} Their names were not tested: that needs songs, and other clusters.",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rapids_rap.arrays import Float32s, HostArray, Int64s
+from rapids_rap.arrays import Bools, Float32s, HostArray, Int64s
 from rapids_rap.clustering.themes import text_themes
 from rapids_rap.tables.stability import with_stability
 from rapids_rap.words.terms import METHODS
@@ -37,14 +37,19 @@ def line_table(
     xy: Float32s,
     hits: Int64s,
     categories: Sequence[str],
+    placed: Bools,
 ) -> pd.DataFrame:
-    """lines.parquet: every occurrence with what is known of its text."""
+    """lines.parquet: every occurrence with what is known of its text.
+
+    placed: (n,) whether a text began beside its neighbours, and was not in the sample.
+    """
     ids = lines["text_id"].to_numpy()
     known: dict[str, HostArray] = {
         "cluster": clusters.labels,
         "probability": clusters.probabilities,
         "agreement": clusters.agreement,
         "cluster_raw": clusters.labels_raw,
+        "placed": placed,
         "theme": text_themes(clusters.labels, clusters.themes),
         "x": xy[:, 0],
         "y": xy[:, 1],

@@ -1,5 +1,6 @@
 """`annotate` and `agree` as commands: from forms filled in by a browser to figures in the run."""
 
+import errno
 import json
 import random
 import shutil
@@ -7,6 +8,7 @@ import shutil
 import pytest
 
 from rapids_rap.annotate.forms import page_name
+from rapids_rap.runs import bundle
 from rapids_rap.runs.run import open_run
 from rapids_rap.runs.verify import find_faults
 from tests.annotate.conftest import CODERS, as_the_run
@@ -79,10 +81,23 @@ def test_what_can_not_be_compared_is_a_sentence(run, answered, forms, tmp_path, 
     assert (run / "manifest.json").read_bytes() == before
 
 
-def test_forms_are_never_written_over(named_run, forms):
-    """What people answered refers to them."""
+def test_a_folder_that_can_not_be_written_leaves_the_run_as_it_was(run, answered, forms, tmp_path):
+    """The tables come first: either both are there, or neither the run nor they."""
+    (tmp_path / "out").write_text("mine")
+    before = (run / "manifest.json").read_bytes()
+    files = [answered(coder, as_the_run) for coder in CODERS]
+    words = ("--key", forms / "key.json", "--out", tmp_path / "out")
+    outcome = rap("agree", run, *files, *words)
+    assert (outcome.code, "out: can't be" in outcome.err) == (2, True), outcome.err
+    assert (run / "manifest.json").read_bytes() == before
+
+
+def test_forms_are_never_written_over(named_run, forms, tmp_path):
+    """What people answered refers to them; nor over anything else."""
+    (tmp_path / "mine.txt").write_text("mine")
     for words, said in (
         (("--out", forms), "give another --out"),
+        (("--out", tmp_path), "not ours (such as mine.txt)"),
         (("--out", named_run / "forms"), "lies in the run folder"),
         (("--out", forms / "x", "--coder", "Li"), "agrees with nobody"),
         (("--out", forms / "x", "--coder", "a/b", "--coder", "c"), "a name of a coder"),
@@ -92,6 +107,27 @@ def test_forms_are_never_written_over(named_run, forms):
         outcome = rap("annotate", named_run, *words)
         assert (outcome.code, said in outcome.err) == (2, True), outcome.err
     assert not (forms / "x").exists()
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_forms_are_there_whole_or_not_at_all(named_run, tmp_path, monkeypatch, moment):
+    """Stopped at any file, no folder is left, and the same command then writes it."""
+    write, out, left = bundle.write_bytes, tmp_path / "forms", moment
+
+    def stopped(path, data):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle, "write_bytes", stopped)
+        outcome = rap("annotate", named_run, "--out", out, "--items", 8)
+    assert (outcome.code, "no room to write" in outcome.err) == (3, True), outcome.err
+    assert list(tmp_path.iterdir()) == []
+    assert rap("annotate", named_run, "--out", out, "--items", 8).code == 0
+    assert (out / "key.json").is_file()
 
 
 def test_pages_are_filled_in_saved_taken_up_and_read_back(run, forms, items, tmp_path):

@@ -93,6 +93,17 @@ def test_an_interval_rests_on_songs():
     assert (unknown.interval, unknown.note) == (None, "no songs known: no interval")
 
 
+def test_few_answers_that_are_all_right_are_not_certain():
+    """No resampling tells them from certainty: their interval is Wilson's, over songs."""
+    answers = [coder("a", ["yes"] * 8), coder("b", ["yes"] * 8)]
+    found = measure("fit", answers, fits(["yes"] * 8))
+    assert (found.right, found.right_interval) == (1.0, [pytest.approx(0.676, abs=1e-3), 1.0])
+    wrong = measure("fit", answers, fits(["no"] * 8))
+    assert (wrong.right, wrong.right_interval) == (0.0, [0.0, pytest.approx(0.324, abs=1e-3)])
+    paired = measure("fit", answers, fits(["yes"] * 8, list("11223344")))
+    assert paired.right_interval[0] < 0.6
+
+
 def test_what_only_one_answered_is_left_out():
     """A half-filled form counts for what is filled in."""
     items = fits(["yes"] * 6)

@@ -1,8 +1,10 @@
 """Names by a language model: asked, tested, kept, thrown out, written into the run."""
 
 import json
+import resource
 
 import pandas as pd
+import pytest
 
 from rapids_rap.annotate.naming_prompts import LETTERS
 from rapids_rap.annotate.naming_subjects import find_subjects
@@ -100,6 +102,26 @@ def test_nothing_is_asked_twice(run):
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.parametrize("most", [0, 20_000, 60_000])
+def test_a_full_disk_is_a_sentence_and_leaves_the_run_whole(run, most):
+    """Where no file may grow beyond so many bytes; no answer that was written is asked again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    oracle = Oracle(run)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        outcome, _, server = named(run, oracle)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (outcome.code, "no room" in outcome.err) == (3, True), outcome.err
+    assert not find_faults(run)
+    assert "names" not in open_run(run).manifest
+    assert not list(run.rglob("*.partial"))
+    again, _, later = named(run, oracle)
+    assert again.code == 0, again.err
+    asked = [{json.dumps(body["messages"]) for body in one.chats} for one in (server, later)]
+    assert len(asked[0] & asked[1]) <= 1
+
+
 def test_a_kill_loses_nothing(run):
     """What was answered before the server died is not asked again."""
     oracle, count = Oracle(run), 0
@@ -147,6 +169,16 @@ def test_a_name_that_says_nothing_falls_back_to_terms(run):
     assert tested["note"].str.startswith("fell back to terms:").all()
     assert tested["note"].str.contains("medoid: ").all()
     assert "fell back" in rap("summary", run, "--cluster", 0).out
+
+
+def test_a_model_that_names_nothing_is_told_as_that(run):
+    """Songs were there to test names by; what lacked was a name."""
+    outcome, table, _ = named(run, lambda body: '{"choice": "A"}' if is_choice(body) else "sorry")
+    assert outcome.code == 0
+    assert (table["source"] == "terms").all()
+    assert "No name came to be tested." in outcome.out
+    assert "that needs songs" not in outcome.out
+    assert "没有可检验的名称。" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_people_win(run):
@@ -285,6 +317,7 @@ def test_plain_text_is_named_and_not_tested(tmp_path):
     assert table["tested"].isna().all()
     assert not any(is_choice(body) for body in server.chats)
     assert table["note"].str.contains("no songs known|is another").all()
+    assert "Their names were not tested: that needs songs" in outcome.out
 
 
 def server_names(body):

@@ -1,12 +1,13 @@
 """An artist's own theme is found, a song's is not, and divergence is SciPy's."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from rapids_rap.quality.profiles import song_profiles
-from rapids_rap.quality.who_writes_what import who_writes_what
-from rapids_rap.tables.artists import UNKNOWN_REGION
+from rapids_rap.quality.profiles import exchanges, song_profiles
+from rapids_rap.quality.who_writes_what import _chance, _Exchange, _sums, who_writes_what
+from rapids_rap.tables.artists import UNKNOWN_REGION, artist_tables
 from tests.quality.planted import BACKEND, Corpus
 
 
@@ -57,6 +58,49 @@ def test_divergence_is_scipy_s_and_shares_are_the_run_s(planted):
         assert row.divergence == pytest.approx(jensenshannon(own, everyone, base=2) ** 2)
 
 
+def test_a_planted_artist_is_found_among_many_of_few_songs():
+    """Hundreds of artists of three songs have the largest chances, and hide nobody's theme.
+
+    All songs are as long as each other, and an artist's stand together, as they do in a folder.
+    """
+    corpus = Corpus(seed=3, songs=700, clusters=20, lines=10)
+    corpus.artist = np.where(corpus.song < 40, 0, 1 + (corpus.song - 40) // 3)
+    corpus.labels[(corpus.artist == 0) & (np.arange(len(corpus.labels)) % 4 == 0)] = 2
+    table = tables(corpus).cluster_artists
+    more = table[(table["q"] < 0.05) & (table["lift"] > 1)]
+    assert set(zip(more["artist"], more["cluster"], strict=True)) == {("a0", 2)}
+
+
+def test_too_few_permutations_for_any_small_q_are_told(caplog):
+    """And how many are enough; nothing is said where there are as many."""
+    tables(Corpus(seed=2), 19)
+    said = next(m for m in caplog.messages if m.startswith("artists by cluster: 19 permutations"))
+    enough = int(said.split("quality.permutations = ")[1].split()[0])
+    caplog.clear()
+    found = tables(Corpus(seed=2), enough).cluster_artists
+    assert not any(m.startswith("artists by cluster") for m in caplog.messages)
+    rows = found["p"].notna().sum()
+    assert 19 < enough < 999
+    assert rows / (enough * 5 + 1) < 0.05  # one at the smallest p that five columns give
+
+
+@pytest.mark.parametrize("lengths", [(6, 7), (4, 40), (8, 9)])
+def test_the_chance_of_a_count_is_that_of_the_exchanges(lengths):
+    """Mean and variance in closed form are those of many exchanges, whatever lengths are equal."""
+    rng = np.random.default_rng(7)
+    units, holder = 150, np.arange(150) // 15  # an artist's songs stand together
+    sizes = rng.integers(*lengths, units)
+    weights = np.where(np.arange(4) == holder[:, None] % 4, 4.0, 1.0)
+    counts = np.stack(
+        [rng.multinomial(n, w / w.sum()) for n, w in zip(sizes, weights, strict=True)]
+    )
+    held = _Exchange(counts.astype(np.float64), holder, [str(i) for i in range(10)])
+    drawn = np.stack([_sums(held, holder[taken]) for taken in exchanges(sizes, 3000, 1)])
+    mean, variance = _chance(held)
+    np.testing.assert_allclose(mean, drawn.mean(axis=0), atol=6 * drawn.std() / 3000**0.5)
+    assert np.median(variance / drawn.var(axis=0)) == pytest.approx(1, abs=0.1)
+
+
 def test_one_song_makes_no_artist(planted):
     """A single song that fills a cluster gives its artist a lift, a note, and no p."""
     corpus = Corpus(seed=4)
@@ -100,6 +144,27 @@ def test_songs_that_share_text_are_one_song_of_an_artist(permutations):
     assert set(own["note"]) <= {"too few songs", "interval too wide"}
     assert own[["lift_low", "lift_high", "p"]].isna().all(axis=None)
     assert (table["note"] == "").any()
+
+
+def test_an_interval_counts_songs_that_share_text_once():
+    """Two versions of each song leave every interval as wide as of one song with both's lines."""
+    corpus = Corpus(seed=2)
+    lines = corpus.lines
+    twin = np.where(corpus.song % 16 < 8, corpus.song + 8, corpus.song)  # of the same artist
+    for song in set(twin):
+        first, second = (np.flatnonzero(corpus.song == of) for of in (song - 8, song))
+        lines.loc[second[:10], "text_id"] = first[:10]
+    corpus.labels = corpus.labels[lines["text_id"]]
+    labels = corpus.labels.astype(np.int64)
+    found = tables(corpus, 0, lines=lines).cluster_artists
+    merged = artist_tables(lines.assign(song_id=twin), labels, None, BACKEND).cluster_artists
+    apart = artist_tables(lines, labels, None, BACKEND).cluster_artists
+    limits = ["lift_low", "lift_high"]
+    told = found["note"] == ""
+    assert told.sum() > 20
+    pd.testing.assert_frame_equal(found.loc[told, limits], merged.loc[told, limits])
+    width = np.log(found["lift_high"] / found["lift_low"])
+    assert (width > np.log(apart["lift_high"] / apart["lift_low"]))[told].mean() > 0.9
 
 
 def test_lines_of_nobody_have_no_other_region_s_p():

@@ -379,6 +379,8 @@ def test_a_page_of_large_maps_stays_light(monkeypatch):
         (0.1234, "share", "12.3%"),
         (12.34, "percent", "12.3%"),
         (0.12345, "num", "0.123"),
+        (0.0494, "q", "0.049"),
+        (0.00001, "q", "<0.001"),
         (True, "text", "是 yes"),
         ("词", "int", "词"),
     ],

@@ -16,7 +16,7 @@ from rapids_rap.compare.before_after import draw_before_after
 from rapids_rap.config import MapsConfig
 from rapids_rap.report.paper import paper_files
 from rapids_rap.report.paper_tables import paper_tables
-from rapids_rap.report.paper_text import citation, file_name, model_name, settings
+from rapids_rap.report.paper_text import citation, file_name, methods, model_name, settings
 from rapids_rap.runs.run import open_run
 from rapids_rap.settings import load_config
 from tests.conftest import rap
@@ -157,6 +157,16 @@ def test_every_version_seed_and_setting_is_told(run, files):
             assert f"{section}.{key} = " in said
     parsed = tomllib.loads(files["settings.toml"].decode())
     assert parsed["clusters"] == run.manifest["config"]["clusters"]
+
+
+def test_the_methods_say_what_p_and_q_rest_on(run, files):
+    """Permutations of songs, maxT, the smallest p; nothing of it where nothing was permuted."""
+    said = html.unescape(files["methods.md"].decode())
+    smallest = 999 * len(run.clusters) + 1
+    for words in ("999 permutations", "maxT", f"1 in {smallest:,}", "within each table"):
+        assert words in said
+    bare = run.revised(cluster_keyness=run.cluster_keyness.assign(p=None))
+    assert "maxT" not in methods(bare)
 
 
 def test_the_settings_make_the_same_configuration(run, files, tmp_path):

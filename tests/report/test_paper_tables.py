@@ -42,6 +42,16 @@ def test_numbers_read_as_numbers():
     assert rows(latex("x", PaperTable(frame, ""))) == [r"1 & 0.250 & 3 \\", r"$-1$ & -- & -- \\"]
 
 
+def test_a_small_p_is_not_nought():
+    """Three decimals say that it is below what they show; nought alone is nought."""
+    frame = pd.DataFrame({"p": [0.00001, 0.0, 0.0012], "low": [-0.00001, 1.0, 2.5]})
+    assert rows(latex("x", PaperTable(frame, ""))) == [
+        r"$<0.001$ & $-0.000$ \\",
+        r"0.000 & 1.000 \\",
+        r"0.001 & 2.500 \\",
+    ]
+
+
 def test_a_long_name_is_cut():
     """What is longer than a few words could be a passage of a song."""
     assert short("词" * SHORT) == "词" * SHORT

@@ -84,11 +84,16 @@ def test_no_artist_is_not_an_artist():
     assert nobody.cluster_artists is nobody.artist_clusters is nobody.cluster_regions is None
 
 
-def test_interval_is_the_linearised_one():
-    """The closed form equals the sum of squared influences written out song by song."""
+@pytest.mark.parametrize("guests", [0, 60])
+def test_interval_is_the_linearised_one(guests):
+    """The closed form equals the sum of squared influences written out song by song.
+
+    Also where songs have lines of several artists, which then move together.
+    """
     rng = np.random.default_rng(1)
     songs = rng.integers(0, 16, 300)
     artists = np.array(list("abcd"))[songs % 4]
+    artists[:guests] = np.array(list("abcd"))[(songs[:guests] // 4) % 4]
     clusters = rng.integers(-1, 3, 300) * (songs % 3 > 0)
     found = tables(artists.tolist(), clusters, songs.tolist()).cluster_artists
     told = found[found["note"] == ""]
