@@ -124,12 +124,13 @@ class NeighborsConfig(Section):
     """The nearest-neighbour graph, computed once and used by every later stage."""
 
     k: int = Field(30, ge=2, le=512, description="neighbours of each text, itself not counted")
-    engine: Literal["auto", "exact", "ivf", "cuvs"] = Field(
+    engine: Literal["auto", "exact", "ivf", "cuvs", "cells"] = Field(
         "auto",
-        description="auto: FAISS, exact while the machine can, then IVF; cuvs: cuVS (GPU only)",
+        description="auto: FAISS, exact while the machine can, then IVF; cuvs: cuVS (GPU only); "
+        "cells: by [scale]'s workers, as exact is where there are any",
     )
     min_recall: float = Field(
-        0.95, ge=0.5, le=1.0, description="IVF probes more lists until a sample reaches this"
+        0.95, ge=0.5, le=1.0, description="IVF and cells search more until a sample reaches this"
     )
 
 
@@ -404,6 +405,26 @@ class NightlyConfig(Section):
     )
 
 
+class ScaleConfig(Section):
+    """Beyond one process: where shards are worked on (docs/scale.md)."""
+
+    executor: Literal["none", "serial", "process", "dask"] = Field(
+        "none", description="none: all in this process; serial: in it, but by shards, to try that"
+    )
+    address: str = Field(
+        "", description="a Dask scheduler, as tcp://HOST:PORT; empty: workers on this machine"
+    )
+    workers: int = Field(
+        0, ge=0, le=4096, description="processes on this machine; 0: one a core, or one a GPU"
+    )
+    fit_lines: int = Field(
+        0,
+        ge=0,
+        description="texts that are laid out at once, beside which the others are placed before "
+        "all settle, so many at a time; 0: all",
+    )
+
+
 # What names code, a command, or a file that is written or parsed by other than our own readers. A
 # run, a grid or any other file that comes from elsewhere never decides it: only the configuration
 # and the command line of whoever runs the program, now. docs/security.md lists every such setting.
@@ -416,6 +437,8 @@ OWN_WORD = (
     "nightly.root",
     "nightly.metrics",
     "nightly.notify_command",
+    "scale.executor",
+    "scale.address",
 )
 
 
@@ -438,6 +461,7 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     train: TrainConfig = TrainConfig()
     nightly: NightlyConfig = NightlyConfig()
+    scale: ScaleConfig = ScaleConfig()
 
     @property
     def random_seed(self) -> int | None:

@@ -5,13 +5,14 @@ A stage is called by its function and arguments, which are its key (`runs.job`).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.lanes import open_lane
@@ -19,7 +20,19 @@ from rapids_rap.backend.protocol import Array, Sizes, check_engine
 from rapids_rap.clustering.clusters import Clusters, find_clusters
 from rapids_rap.clustering.hierarchy import Hierarchy, find_hierarchy
 from rapids_rap.clustering.layout import Layout, lay_out
-from rapids_rap.clustering.neighbors import NeighborGraph, neighbor_graph
+from rapids_rap.clustering.neighbors import NeighborGraph, backend_engine, neighbor_graph
+from rapids_rap.clustering.sample import (
+    Near,
+    Sample,
+    choose_sample,
+    fitted_rows,
+    nearest_fitted,
+    of_fitted_places,
+    sample_layouts,
+    text_draws,
+)
+from rapids_rap.clustering.sampled_votes import cast_sampled_votes
+from rapids_rap.clustering.settle import settle_layout
 from rapids_rap.clustering.sweep import Sweep, sweep_sizes
 from rapids_rap.clustering.themes import text_themes
 from rapids_rap.clustering.votes import Votes, cast_votes
@@ -51,7 +64,7 @@ from rapids_rap.quality.follows import Follows, what_clusters_follow
 from rapids_rap.quality.keyness import Keyness, shown_terms, term_keyness
 from rapids_rap.quality.profiles import Profiles, song_profiles
 from rapids_rap.quality.retrieval import Retrieval, retrieve
-from rapids_rap.quality.stability import Stability, resample_songs
+from rapids_rap.quality.stability import NOT_OF_A_SAMPLE, Stability, nothing, resample_songs
 from rapids_rap.quality.who_writes_what import WhoWritesWhat, who_writes_what
 from rapids_rap.runs.certificate import Certificate, read_certificate
 from rapids_rap.runs.files import digest
@@ -71,15 +84,22 @@ from rapids_rap.words.lexicon import Lexicon, load_lexicon
 from rapids_rap.words.segment import Tokens, load_words, segment
 from rapids_rap.words.terms import Terms, cluster_terms, first_terms, stop_words
 
+if TYPE_CHECKING:
+    from rapids_rap.scale.stages import Scaled
+
 log = logging.getLogger(__name__)
 
 STAGES: dict[str, Callable[..., object]] = {
     "corpus": ingest_hashed,
     "segment": segment,
     "neighbors": neighbor_graph,
+    "fitted_neighbors": neighbor_graph,
+    "near": nearest_fitted,
     "retrieval": retrieve,
     "layout": lay_out,
+    "settled": settle_layout,
     "votes": cast_votes,
+    "sampled_votes": cast_sampled_votes,
     "clusters": find_clusters,
     "hierarchy": find_hierarchy,
     "terms": cluster_terms,
@@ -99,12 +119,36 @@ LONG_LIST = 500  # terms of a cluster among which those of enough songs are look
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """The texts that are laid out, and whom the others ask: matrix (m, d) and graph are theirs.
+
+    draws: (n,) of all texts, by which samples are drawn.
+    """
+
+    draws: Array
+    sample: Sample
+    matrix: Array
+    graph: NeighborGraph
+    near: Near
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Who is near whom. fitted: None where all texts are laid out."""
+
+    used: Postprocessed
+    graph: NeighborGraph
+    fitted: Fitted | None
+
+
+@dataclass(frozen=True)
 class Grouping:
     """Where the texts lie and how they group."""
 
     vectors: Vectors
     used: Postprocessed
     graph: NeighborGraph
+    fitted: Fitted | None
     layout: Layout
     votes: Votes
     clusters: Clusters
@@ -171,7 +215,8 @@ def run(
     check_output_folder(out, [*files, *named_files(config)], RUN_NAMES)
     if config.embedding.store:
         check_store(_store(config, out), [Path(p) for p in config.input.paths])
-    check_engine(resolution.backend, config.neighbors.engine)
+    if config.neighbors.engine != "cells" or config.scale.executor == "none":
+        check_engine(resolution.backend, backend_engine(config.neighbors))
     lists = _load_lists(config)
     if heritage is not None:
         labels = {"cluster": heritage.cluster_labels, "theme": heritage.theme_labels}
@@ -186,18 +231,24 @@ def run(
         keep = shared_stages is not None
         cache = StageCache(root, backend, progress.stage, keep_older=keep)
         job = Job(cache, backend, shaping_versions())
-        corpus = _read(config, HashedFiles(tuple(files), tuple(hashes)), job)
-        sizes = announce_plan(config, corpus.texts, dim, sizes, backend)
-        weights = job.know(backend.from_host(corpus.weights), "weights", corpus)
-        own = (*lists.lexicon.all_words, *lists.own_words)
-        tokens = job.stage("segment", segment, corpus.texts, own)
-        store = _store(config, out)
-        vectors = _embed(config, corpus, sizes, store, job, progress)
+        with _over_shards(config, out, resolution.backend) as scaled:
+            corpus = _read(config, HashedFiles(tuple(files), tuple(hashes)), job, scaled)
+            sizes = announce_plan(config, corpus.texts, dim, sizes, backend)
+            weights = job.know(backend.from_host(corpus.weights), "weights", corpus)
+            own = (*lists.lexicon.all_words, *lists.own_words)
+            tokens = job.stage(
+                "segment", segment, corpus.texts, own, instead=scaled.segment if scaled else None
+            )
+            store = _store(config, out)
+            vectors = _embed(config, corpus, sizes, store, job, progress, scaled)
+            around = _find_neighbors(config, corpus, tokens, vectors, sizes, job, scaled)
         geometry = _place_and_group(
-            config, corpus, weights, tokens, vectors, sizes, heritage, lists.decisions, job
+            config, corpus, weights, tokens, vectors, around, heritage, lists.decisions, job
         )
-        words = _read_words(config, corpus, weights, tokens, geometry, lists, job)
-        evidence = _ask_songs(config, corpus, geometry, words, lists, job)
+        # Opened anew: while one device clustered, workers would only have held memory.
+        with _over_shards(config, out, resolution.backend, again=True) as scaled:
+            words = _read_words(config, corpus, weights, tokens, geometry, lists, job, scaled)
+            evidence = _ask_songs(config, corpus, geometry, words, lists, job, scaled)
         follows = job.stage(
             "follows",
             what_clusters_follow,
@@ -236,6 +287,7 @@ def run(
             vectors=vectors,
             used=geometry.used,
             graph=geometry.graph,
+            sample=None if geometry.fitted is None else geometry.fitted.sample,
             layout=geometry.layout,
             votes=geometry.votes,
             clusters=geometry.clusters,
@@ -286,12 +338,24 @@ def plan_ahead(config: Config, resolution: DeviceResolution, texts: int) -> Memo
     return plan_memory(backend.name, texts, dim, backend.memory(), host, sizes)
 
 
-def _read(config: Config, files: HashedFiles, job: Job) -> Corpus:
+def _read(config: Config, files: HashedFiles, job: Job, scaled: Scaled | None) -> Corpus:
     """The corpus, wherever its files lie, and what the reader noticed, said aloud."""
     reading = config.input.model_copy(update={"paths": (), "regions": "", "decisions": ""})
-    corpus = job.stage("corpus", ingest_hashed, files, reading, config.corpus)
+    by = scaled.ingest if scaled else None
+    corpus = job.stage("corpus", ingest_hashed, files, reading, config.corpus, instead=by)
     _warn(corpus)
     return corpus
+
+
+def _over_shards(
+    config: Config, out: Path, backend: Literal["cpu", "gpu"], *, again: bool = False
+) -> contextlib.AbstractContextManager[Scaled | None]:
+    """The executor that `[scale]` asks for; without it none of that room is imported."""
+    if config.scale.executor == "none":
+        return contextlib.nullcontext()
+    from rapids_rap.scale.stages import open_scaled
+
+    return open_scaled(config, out, backend, again=again)
 
 
 def _store(config: Config, out: Path) -> Path:
@@ -306,11 +370,20 @@ def _embed(
     store: Path,
     job: Job,
     progress: StageProgress,
+    scaled: Scaled | None,
 ) -> Vectors:
     """Texts to vectors, through the store, which keeps them by text and space."""
     progress.stage("embedding")
     with exclusive(store), job.cache.measured("embedding") as kept:
-        vectors = embed(corpus.texts, config.embedding, job.backend, store, progress.advance, sizes)
+        vectors = embed(
+            corpus.texts,
+            config.embedding,
+            job.backend,
+            store,
+            progress.advance,
+            sizes,
+            scaled.fill if scaled else None,
+        )
         kept.extend([True] * (vectors.report.embedded == 0))
     # By itself, not by the space: the same weights may say later what they were trained on.
     if vectors.trained_on is not None:
@@ -318,18 +391,16 @@ def _embed(
     return job.know(vectors, "embedding", corpus.texts, vectors.report.space)
 
 
-def _place_and_group(
+def _find_neighbors(
     config: Config,
     corpus: Corpus,
-    weights: Array,
     tokens: Tokens,
     vectors: Vectors,
     sizes: Sizes,
-    heritage: Heritage | None,
-    decisions: Decisions,
     job: Job,
-) -> Grouping:
-    """Vectors to neighbours, layouts and clusters."""
+    scaled: Scaled | None,
+) -> Surroundings:
+    """Vectors to neighbours: of all texts, and where a sample is fitted, among that."""
     backend, seed = job.backend, config.random_seed
     with job.cache.measured("postprocess"):
         space = config.embedding.space
@@ -338,17 +409,51 @@ def _place_and_group(
         used = job.derive(
             used_space, vectors.matrix, corpus.texts, words, space, backend, seed, after
         )
-    graph = job.stage("neighbors", neighbor_graph, used.matrix, config.neighbors, backend, seed)
-    earlier = earlier_places(heritage, corpus.texts, config, vectors.report.space, backend)
+    how = (config.neighbors, backend, seed)
+    by = scaled.neighbors if scaled else None
+    graph = job.stage("neighbors", neighbor_graph, used.matrix, *how, instead=by)
+    fit, texts = config.scale.fit_lines, corpus.texts
+    if not 0 < fit < len(texts):
+        return Surroundings(used, graph, None)
+    draws = job.know(backend.from_host(text_draws(texts, seed)), "draws", texts, seed)
+    sample = job.derive(choose_sample, graph, draws, fit, backend)
+    fitted = job.derive(fitted_rows, used.matrix, sample)
+    own = job.stage("fitted_neighbors", neighbor_graph, fitted, *how, instead=by)
+    by_near = scaled.nearest_fitted if scaled else None
+    near = job.stage("near", nearest_fitted, used.matrix, sample, *how, instead=by_near)
+    return Surroundings(used, graph, Fitted(draws, sample, fitted, own, near))
+
+
+def _place_and_group(
+    config: Config,
+    corpus: Corpus,
+    weights: Array,
+    tokens: Tokens,
+    vectors: Vectors,
+    around: Surroundings,
+    heritage: Heritage | None,
+    decisions: Decisions,
+    job: Job,
+) -> Grouping:
+    """Neighbours to layouts and clusters."""
+    backend, seed = job.backend, config.random_seed
+    used, graph, fitted = around.used, around.graph, around.fitted
+    places = earlier_places(heritage, corpus.texts, config, vectors.report.space, backend)
+    voters = earlier_votes(heritage, corpus.texts, config, vectors.report.space, backend)
+    matrix, edges, layouts = used.matrix, graph, config.layout
+    of_laid_out = places
+    if fitted is not None:
+        matrix, edges, layouts = fitted.matrix, fitted.graph, sample_layouts(layouts)
+        of_laid_out = of_fitted_places(places, fitted.sample)
     layout = job.stage(
         "layout",
         lay_out,
-        used.matrix,
-        graph,
-        config.layout,
+        matrix,
+        edges,
+        layouts,
         backend,
         seed,
-        earlier,
+        of_laid_out,
         fresh=seed
         is None,  # every layout differs then: an earlier one must not pass for this run's
         along=partial(prepare_drawing, backend),
@@ -367,19 +472,37 @@ def _place_and_group(
         backend,
         seed,
     )
-    votes = job.stage(
-        "votes",
-        cast_votes,
-        layout,
-        used.matrix,
-        graph,
-        config.layout,
-        config.clusters.voting,
-        backend,
-        seed,
-        earlier_votes(heritage, corpus.texts, config, vectors.report.space, backend),
-        fresh=seed is None,
-    )
+    how = (config.layout, config.clusters.voting, backend, seed, voters)
+    if fitted is None:
+        votes = job.stage("votes", cast_votes, layout, used.matrix, graph, *how, fresh=seed is None)
+    else:
+        layout = job.stage(
+            "settled",
+            settle_layout,
+            layout,
+            fitted.sample,
+            fitted.near,
+            used.matrix,
+            graph,
+            config.layout,
+            backend,
+            seed,
+            places,
+            fresh=seed is None,
+        )
+        votes = job.stage(
+            "sampled_votes",
+            cast_sampled_votes,
+            layout,
+            fitted.sample,
+            used.matrix,
+            graph,
+            fitted.draws,
+            config.neighbors,
+            *how,
+            fresh=seed is None,
+        )
+    sweep = sweep_sizes(votes, config.clusters.min_cluster_size)
     clusters = job.stage(
         "clusters",
         find_clusters,
@@ -397,13 +520,13 @@ def _place_and_group(
     hierarchy = job.stage(
         "hierarchy", find_hierarchy, clusters, used.matrix, weights, themes, backend
     )
-    sweep = sweep_sizes(votes, config.clusters.min_cluster_size)
     if heritage is None:  # a night knows its ids before it begins
         check_known(decisions, by_hand.next_cluster, hierarchy.theme_count)
     return Grouping(
         vectors,
         used,
         graph,
+        fitted,
         layout,
         votes,
         clusters,
@@ -463,22 +586,32 @@ def _read_words(
     geometry: Grouping,
     lists: SideFiles,
     job: Job,
+    scaled: Scaled | None,
 ) -> WordFindings:
     """Words to terms of clusters and themes, and lexicon hits."""
     backend, clusters = job.backend, geometry.clusters
     labels, top = clusters.labels, config.terms.top
     lists_of = config.terms.model_copy(update={"top": max(top, LONG_LIST)})
     how = (weights, lists.stop_words, lists_of, backend)
+    by = scaled.terms if scaled else None
     profiles = job.derive(song_profiles, corpus.lines, corpus.texts, backend)
-    terms = job.stage("terms", cluster_terms, tokens, labels, *how)
+    terms = job.stage("terms", cluster_terms, tokens, labels, *how, instead=by)
     shown = job.derive(shown_terms, terms, tokens, labels, profiles, backend)
     themes = job.derive(text_themes, labels, geometry.hierarchy.themes)
-    of_themes = job.stage("theme_terms", cluster_terms, tokens, themes, *how)
+    of_themes = job.stage("theme_terms", cluster_terms, tokens, themes, *how, instead=by)
     theme_shown = job.derive(shown_terms, of_themes, tokens, themes, profiles, backend)
     terms = job.derive(first_terms, terms, top)
     mode, negation = config.lexicon.mode, config.lexicon.negation
     hits = job.stage(
-        "lexicon", find_hits, tokens, corpus.texts, lists.lexicon, mode, negation, backend
+        "lexicon",
+        find_hits,
+        tokens,
+        corpus.texts,
+        lists.lexicon,
+        mode,
+        negation,
+        backend,
+        instead=scaled.hits if scaled else None,
     )
     return WordFindings(tokens, terms, shown, theme_shown, hits, profiles)
 
@@ -490,6 +623,7 @@ def _ask_songs(
     words: WordFindings,
     lists: SideFiles,
     job: Job,
+    scaled: Scaled | None,
 ) -> SongEvidence:
     """Whether terms, artists and emotions of clusters are more than chance of a few songs."""
     backend, labels = job.backend, geometry.clusters.labels
@@ -507,6 +641,7 @@ def _ask_songs(
         asked,
         backend,
         seed,
+        instead=partial(term_keyness, count=scaled.song_terms) if scaled else None,
     )
     artists = job.stage(
         "artists",
@@ -569,6 +704,8 @@ def _resample(config: Config, corpus: Corpus, geometry: Grouping, job: Job) -> S
     """The clusters on other songs, where that is asked for."""
     if not config.quality.stability:
         return None
+    if geometry.fitted is not None:
+        return nothing(NOT_OF_A_SAMPLE)
     return job.stage(
         "stability",
         resample_songs,

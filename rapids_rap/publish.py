@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rapids_rap.arrays import Bools
 from rapids_rap.backend.protocol import Array, Backend
 from rapids_rap.clustering.clusters import Clusters
 from rapids_rap.clustering.hierarchy import Hierarchy
 from rapids_rap.clustering.layout import Layout
 from rapids_rap.clustering.neighbors import NeighborGraph
+from rapids_rap.clustering.sample import Sample
 from rapids_rap.clustering.sweep import Sweep
 from rapids_rap.clustering.votes import Votes
 from rapids_rap.config import Config
@@ -58,6 +60,7 @@ from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.tables.examples import cluster_examples
 from rapids_rap.tables.follows import followed
 from rapids_rap.tables.names import Kind, first_names
+from rapids_rap.tables.sampled import sampled
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, with_ids
 from rapids_rap.tables.tree import tree_table, with_paths
@@ -79,6 +82,7 @@ class Findings:
     vectors: Vectors
     used: Postprocessed
     graph: NeighborGraph
+    sample: Sample | None  # None where all texts were laid out
     layout: Layout
     votes: Votes
     clusters: Clusters
@@ -136,6 +140,7 @@ def publish(
         backend.to_host(found.layout.xy),
         hits,
         found.lexicon.categories,
+        _placed(found, backend),
     )
     if found.regions is not None and lines["artist"].notna().any():
         lines["region"] = line_regions(lines["artist"], found.regions)
@@ -183,6 +188,22 @@ def _on_host(found: Findings, backend: Backend) -> tables.HostClusters:
         persistence=backend.to_host(clusters.persistence),
         themes=backend.to_host(found.hierarchy.themes),
     )
+
+
+def _placed(found: Findings, backend: Backend) -> Bools:
+    """(n,) whether each text began beside its neighbours, and was not in the sample."""
+    placed = np.zeros(len(found.corpus.texts), dtype=np.bool_)
+    if found.sample is not None:
+        placed[backend.to_host(found.sample.others)] = True
+    return placed
+
+
+def _sample(found: Findings) -> dict[str, Any] | None:
+    """`sample` of the manifest; None where all texts were laid out."""
+    if found.sample is None:
+        return None
+    fitted, placed = (int(part.shape[0]) for part in (found.sample.rows, found.sample.others))
+    return {"fitted": fitted, "placed": placed}
 
 
 def _votes_on_host(votes: Votes, backend: Backend) -> RunVotes:
@@ -326,7 +347,7 @@ def _map_data(
     category = xp.where(xp.max(hits, axis=1) > 0, xp.argmax(hits, axis=1), none)
     short = tables.top_terms(found.shown.table, "cluster", tables.MAP_TERMS)
     themes, names = written["themes.csv"], found.names
-    told = decided(_by_hand(found))
+    told, of_themes = (decided(_by_hand(found), kind) for kind in ("cluster", "theme"))
     doubts = find_doubts(written["clusters.csv"], {"config": config.model_dump()})
     return MapData(
         xy=found.layout.xy,
@@ -339,7 +360,12 @@ def _map_data(
             on_maps(names.cluster_labels.get(own, short.get(c, "").replace("、", "·")), own, told)
             for c, own in enumerate(names.clusters.tolist())
         ),
-        theme_labels=tuple(themes[themes["theme"] >= 0]["label"]),
+        theme_labels=tuple(
+            on_maps(label, own, of_themes)
+            for own, label in zip(
+                names.themes.tolist(), themes[themes["theme"] >= 0]["label"], strict=True
+            )
+        ),
         artist_clusters=_or_none(found.artists.artist_clusters),
         model=config.embedding.model,
         seed=config.seed,
@@ -406,6 +432,7 @@ def _manifest(
             "engine": found.graph.engine,
             "recall": found.graph.recall,
         },
+        "sample": _sample(found),
         "clusters": {
             "min_cluster_size": found.sweep.used,
             "plateau": found.sweep.plateau,
@@ -507,6 +534,7 @@ def _summary(
             *filter(None, followed(found.quality.figures)[1:]),
             *filter(None, again(found.quality.figures, table, {"config": config.model_dump()})[1:]),
             found.sweep.why,
+            *filter(None, sampled({"sample": _sample(found)})[1:]),
             *filter(None, common_direction({"space": _space(found.used)})[1:]),
             *_cut(found.vectors.report, config),
             *([memory] if memory else []),

@@ -22,7 +22,7 @@ from rapids_rap.arrays import Int64s
 from rapids_rap.backend import load_backend
 from rapids_rap.backend.protocol import Array, Backend, check_engine
 from rapids_rap.clustering import consensus, layout, neighbors, votes
-from rapids_rap.clustering.neighbors import neighbor_graph
+from rapids_rap.clustering.neighbors import backend_engine, neighbor_graph
 from rapids_rap.config import Config, MapsConfig
 from rapids_rap.embedding.space import used_space
 from rapids_rap.errors import InputError
@@ -109,13 +109,18 @@ def _repeat(
 ) -> tuple[Stability, Int64s]:
     """What came again, and the ids of the clusters by their number."""
     config = run_config(run)
-    check_engine(backend.name, config.neighbors.engine)
+    near = config.neighbors
+    if near.engine == "cells":  # which needs workers
+        near = near.model_copy(update={"engine": "auto"})
+    check_engine(backend.name, backend_engine(near))
     own = _clusters(run)
+    if run.manifest.get("sample"):
+        return stability.nothing(stability.NOT_OF_A_SAMPLE), own.ids
     model = None if second is None else _same_texts(own.texts, _clusters(second), second)
     progress.stage("neighbors")
     vectors = _used_vectors(run, own.texts, config, backend)
     seed = config.random_seed
-    graph = neighbor_graph(vectors, config.neighbors, backend, seed)
+    graph = neighbor_graph(vectors, near, backend, seed)
     subject = stability.prepare(
         vectors,
         graph,
@@ -132,7 +137,7 @@ def _repeat(
     progress.stage("stability")
     total = stability.number_of_clusterings(subsamples)
     keep = _keeper(run, config, backend, lambda done: progress.advance(done, total))
-    others = stability.cluster_again(subject, subsamples, config.neighbors, model, backend, keep)
+    others = stability.cluster_again(subject, subsamples, near, model, backend, keep)
     return stability.describe(own.labels, others, subject.units), own.ids
 
 

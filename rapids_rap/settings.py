@@ -18,8 +18,6 @@ from pydantic import ValidationError
 from rapids_rap.config import OWN_WORD, Config, Section
 from rapids_rap.errors import ConfigError
 
-NOT_BUILT_SECTIONS = ("scale",)
-
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     """The resolved configuration: defaults, then the TOML file, then `section.key=value` settings.
@@ -152,9 +150,6 @@ def _check_key(key: str, origin: str) -> None:
     known = _flat_keys(Config().model_dump())
     if key in known:
         return
-    section = key.partition(".")[0]
-    if section in NOT_BUILT_SECTIONS:
-        raise ConfigError(f"{origin}: the section [{section}] is not part of this version yet.")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     # A right key in the wrong section is the likeliest slip that spelling can't see.
     near = [k for k in known if k.split(".")[-1] == key.split(".")[-1]] or near

@@ -7,9 +7,10 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -68,14 +69,41 @@ class Outcome:
     err: str
 
 
+@contextlib.contextmanager
+def kept_signals() -> Iterator[None]:
+    """Within, a command may answer signals in its own way; afterwards all is as before."""
+    before = _answers()
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+
+
+def _answers() -> dict[signal.Signals, Any]:
+    """How this process answers the signals that commands set."""
+    return {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    """A test that leaves one changed fails, or a later one dies of it with its worker."""
+    before = _answers()
+    yield
+    after = _answers()
+    for number, answer in before.items():
+        signal.signal(number, answer)
+    assert after == before, "this test changes how its process answers signals; use kept_signals"
+
+
 def rap(*arguments: object, stdout: io.StringIO | None = None) -> Outcome:
     """Run `rapids-rap` with these arguments in this process, as its entry point would."""
     out, err = stdout or io.StringIO(), io.StringIO()
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
     argv = sys.argv
     sys.argv = ["rapids-rap", *map(str, arguments)]
     try:
         with (
+            kept_signals(),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             pytest.raises(SystemExit) as ended,
@@ -83,8 +111,6 @@ def rap(*arguments: object, stdout: io.StringIO | None = None) -> Outcome:
             cli.main()
     finally:
         sys.argv = argv
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     code = ended.value.code
     return Outcome(code if isinstance(code, int) else 1, out.getvalue(), err.getvalue())
 

@@ -55,6 +55,10 @@ class StrictBackend:
         )
         return [self.from_host(x) for x in self._cpu.umap(self.to_host(points), edges, specs, seed)]
 
+    def pull(self, points, heads, tails, *how):
+        arrays = (self.to_host(array) for array in (points, heads, tails))
+        return self.from_host(self._cpu.pull(*arrays, *how))
+
     def hdbscan(self, points, **options):
         found = self._cpu.hdbscan(self.to_host(points), **options)
         arrays = (found.labels, found.probabilities, found.persistence)

@@ -81,7 +81,7 @@ def test_messages_name_the_versions_of_the_extra():
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("constraints-gpu.txt", ("gpu", "train")), ("constraints-cpu.txt", ("cpu", "view"))],
+    [("constraints-gpu.txt", ("gpu", "train", "view")), ("constraints-cpu.txt", ("cpu", "view"))],
 )
 def test_constraints_satisfy_what_is_declared(name, extras):
     """Each requirement has a pin, and the pin is a version that it accepts."""
@@ -287,7 +287,7 @@ def test_every_copied_file_exists_and_nothing_else_is_sent(dockerfile):
     rules = [rule for rule in rules if rule and not rule.startswith("#")]
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == sources
-    assert {"pyproject.toml", "rapids_rap", "kernels", "LICENSE"} <= sources
+    assert {"pyproject.toml", "rapids_rap", "kernels", "bench", "LICENSE"} <= sources
 
 
 def test_everything_in_the_container_is_pinned(dockerfile):
@@ -300,7 +300,7 @@ def test_everything_in_the_container_is_pinned(dockerfile):
         assert name in pins
         assert re.search(rf"\b{name}\b", installed)
     [extras] = re.findall(r"'\.\[([\w,]+)\]'", installed)
-    assert extras.split(",") == ["gpu", "train"]
+    assert extras.split(",") == ["gpu", "train", "scale"]
     cards = variables(builder, "ARG")
     assert cards["FLASH_ATTN_CUDA_ARCHS"] == cards["TORCH_CUDA_ARCH_LIST"].replace(".", "")
     assert variables(dockerfile[-1], "LABEL")["org.opencontainers.image.version"] == __version__

@@ -84,12 +84,6 @@ def test_wrong_value_names_key_and_origin(setting):
     assert "\n" not in message
 
 
-def test_section_of_a_part_not_built_says_so():
-    """A key of a promised but unbuilt part is not called a misspelling."""
-    with pytest.raises(ConfigError, match="not part of this version"):
-        load_config(None, ["scale.workers=2"])
-
-
 @pytest.mark.parametrize("text", ["[layout\nepochs=3", "epochs = ", "\x00"])
 def test_broken_toml_names_file(tmp_path, text):
     """A file that isn't TOML is named, with the parser's position."""

@@ -81,7 +81,7 @@ class _OneCore:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # who is forgotten may leave while one enters
         self._users = 0
         self._limits: Any = None
 

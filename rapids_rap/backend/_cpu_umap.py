@@ -1,23 +1,24 @@
-"""UMAP on the CPU: the functions of umap-learn, on a neighbour graph that is already there.
+"""UMAP on the CPU, as umap-learn computes it, on a neighbour graph that is already there.
 
 A seeded layout is made by one thread (updates of several threads race). Two layouts of one graph
 don't touch each other, so they run side by side in two threads of this process: our epochs
-(`_cpu_umap_epoch`) are compiled without Python's lock. That beats two processes, each of which
-would import and compile umap-learn again. Nothing of umap-learn is changed.
+(`_cpu_umap_epoch`) are compiled without Python's lock. umap-learn itself is imported only for what
+it alone computes: spectral starts, and layouts without a seed. Nothing of it is changed.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import curve_fit
 from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 
-from rapids_rap.arrays import Float32s, HostArray, Int64s
+from rapids_rap.arrays import Float32s, Float64s, HostArray, Int64s
 from rapids_rap.backend._cpu_threads import side_by_side
 from rapids_rap.backend.axes import EXTENT, starting_layout
 from rapids_rap.backend.extras import require
@@ -25,6 +26,7 @@ from rapids_rap.backend.protocol import Knn, Pca, UmapSpec
 
 SPREAD = 1.0
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
+PULLED = 2  # epochs in which every edge of the largest weight is drawn once
 
 
 def layouts(
@@ -39,7 +41,6 @@ def layouts(
     The weighted graph of equal `n_neighbors` is computed once and shared. Raises ValueError when a
     layout isn't finite.
     """
-    require("umap.umap_", "The layout")
     weighted = {
         k: _weighted_graph(graph, k, points.shape[0]) for k in {s.n_neighbors for s in specs}
     }
@@ -69,15 +70,12 @@ def _weighted_graph(graph: Knn, n_neighbors: int, n: int) -> Any:
 
 
 def fuzzy_set(indices: Int64s, distances: Float32s) -> Any:
-    """umap-learn's `fuzzy_simplicial_set` of neighbours (n, k), each its own first: sparse (n, n).
+    """umap-learn's `fuzzy_simplicial_set` of neighbours (n, k), each its own first; (n, n)."""
+    from rapids_rap.backend._cpu_umap_graph import bandwidths, memberships
 
-    By its own compiled functions, which are kept on disk here: compiling them takes 5 to 10 s in
-    every process, reading them back none.
-    """
     n, k = indices.shape
-    smooth, strengths = _graph_functions()
-    sigmas, rhos = smooth(distances, float(k), local_connectivity=1.0)
-    rows, columns, values, _ = strengths(indices, distances, sigmas, rhos, None)
+    widths, nearest = bandwidths(distances, float(k))
+    rows, columns, values = memberships(indices, distances, widths, nearest)
     found = coo_matrix((values, (rows, columns)), shape=(n, n))
     found.eliminate_zeros()
     transpose = found.transpose()
@@ -86,22 +84,6 @@ def fuzzy_set(indices: Int64s, distances: Float32s) -> Any:
     mixed = 1.0 * (found + transpose - both) + 0.0 * both
     mixed.eliminate_zeros()
     return mixed
-
-
-@functools.cache
-def _graph_functions() -> tuple[Callable[..., Any], ...]:
-    sets = require("umap.umap_", "The layout")
-    return tuple(map(_kept_on_disk, (sets.smooth_knn_dist, sets.compute_membership_strengths)))
-
-
-def _kept_on_disk(compiled: Any) -> Callable[..., Any]:
-    """The same function compiled in the same way, and kept where there is a folder for it."""
-    numba = require("numba", "The layout")
-    make = functools.partial(numba.jit, locals=compiled.locals, **compiled.targetoptions)
-    try:
-        return make(cache=True)(compiled.py_func)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder that can be written
-        return compiled  # type: ignore[no-any-return]
 
 
 def _start(
@@ -118,10 +100,56 @@ def _start(
 
 def _optimise(weighted: Any, spec: UmapSpec, start: Float32s, seed: int | None) -> Float32s:
     """The layout after the stochastic descent, from a finished layout as it is."""
-    umap_ = require("umap.umap_", "The layout")
-    curve = umap_.find_ab_params(SPREAD, spec.min_dist)
     fresh = spec.start is None
+    curve = _curve(spec.min_dist)
     return descend(weighted, start, curve, spec.n_epochs, spec.learning_rate, seed, scaled=fresh)
+
+
+def pulled(
+    points: Float32s,
+    heads: HostArray,
+    tails: HostArray,
+    min_dist: float,
+    rate: float,
+    seed: int | None,
+) -> Float32s:
+    """See `Backend.pull`. In umap-learn's count an edge of the largest weight is due in epoch 1."""
+    n = len(points)
+    once = coo_matrix((np.ones(len(heads), dtype=np.float32), (heads, tails)), shape=(n, n))
+    return descend(once, points, _curve(min_dist), PULLED, rate, seed, scaled=False)
+
+
+@functools.cache
+def _curve(min_dist: float) -> tuple[float, float]:
+    return attraction_curve(SPREAD, min_dist)
+
+
+def attraction_curve(spread: float, min_dist: float) -> tuple[float, float]:
+    """The a and b of 1 / (1 + a·x^2b) nearest to 1 up to `min_dist`, an exponential beyond it.
+
+    As umap-learn's `find_ab_params`.
+    """
+
+    def curve(x: Any, a: float, b: float) -> Any:
+        return 1.0 / (1.0 + a * x ** (2 * b))
+
+    x = np.linspace(0, spread * 3, 300)
+    wanted = np.zeros(x.shape)
+    wanted[x < min_dist] = 1.0
+    wanted[x >= min_dist] = np.exp(-(x[x >= min_dist] - min_dist) / spread)
+    (a, b), _ = curve_fit(curve, x, wanted)
+    return a, b
+
+
+def epochs_between(weights: Float32s, epochs: int) -> Float64s:
+    """(m,) epochs from one draw of an edge to its next, the strongest one's 1; -1: never drawn.
+
+    As umap-learn's `make_epochs_per_sample`.
+    """
+    between = -1.0 * np.ones(weights.shape[0], dtype=np.float64)
+    draws = epochs * (weights / weights.max())
+    between[draws > 0] = float(epochs) / np.float64(draws[draws > 0])
+    return between
 
 
 def descend(
@@ -140,7 +168,6 @@ def descend(
     every axis of the start is first stretched to 0..10, as there, which would pull a finished
     layout out of shape. Without a seed several threads race.
     """
-    umap_ = require("umap.umap_", "The layout")
     graph = weighted.tocoo(copy=True)
     graph.sum_duplicates()
     usual = 500 if graph.shape[0] <= SMALL else 200
@@ -152,7 +179,7 @@ def descend(
     points = np.array(_scaled(start, random) if scaled else start, dtype=np.float32, order="C")
     limits = np.iinfo(np.int32)
     state = random.randint(limits.min + 1, limits.max - 1, 3).astype(np.int64)
-    every = umap_.make_epochs_per_sample(graph.data, epochs)
+    every = epochs_between(graph.data, epochs)
     if seed is not None:
         from rapids_rap.backend._cpu_umap_epoch import run_epochs
 

@@ -3,13 +3,16 @@
 FAISS is the default engine (`_gpu_faiss`), cuVS the alternative and the way through more rows than
 brute force can compare (`_gpu_cuvs`); `gpu_plan` chooses. Distances lie on the CPU backend's grid,
 and ties are broken by index, so that exact search gives the CPU's answer but for the rounding of
-products and for ties at the k-th place.
+products and for more equally far rows at the k-th place than are fetched.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
+
+from array_api_compat import array_namespace
 
 from rapids_rap.backend._gpu_faiss import free_scratch, has_gpu_half
 from rapids_rap.backend._gpu_memory import GpuMemory
@@ -21,6 +24,10 @@ from rapids_rap.backend.protocol import Array, Engine, Knn, Metric
 
 DIRECT_DIMENSIONS = 16  # Euclidean spaces up to this wide are compared coordinate by coordinate
 MOST_NEIGHBORS = 2047  # FAISS selects at most 2048 on a GPU, the row itself counted
+EXTRA, AGAIN = (
+    3,
+    8,
+)  # neighbours beyond the k-th, to see whether others are as far; times as many then
 QUERY_ROWS = 16_384  # queries a call, so that an interrupt never waits for the whole search
 
 
@@ -84,6 +91,7 @@ def _run(
         return Knn(*fill(asked, k, find, alone=alone), "ivf", recall)
     library = _gpu_cuvs if choice.algorithm.startswith("cuvs") else _gpu_faiss
     find = library.brute_force(rows)
+    find = partial(_first, find, min(int(rows.points.shape[0]), MOST_NEIGHBORS + 1))
     indices, distances = fill(asked, k, find, alone=alone)
     return Knn(indices, distances, "exact" if library is _gpu_faiss else "cuvs brute_force", 1.0)
 
@@ -132,12 +140,24 @@ def fill(asked: Rows, k: int, find: Find, *, alone: bool) -> tuple[Array, Array]
     distances = xp.empty((m, k), dtype=xp.float32)
     # Over host vectors every block reads all tiles, so it is as large as the plan allows.
     rows = QUERIES // vector_bytes(1, int(asked.points.shape[1])) if asked.mapped else QUERY_ROWS
-    for block in blocks(m, min(rows, BLOCK // (48 * (k + 1)))):
+    for block in blocks(m, min(rows, BLOCK // (48 * (k + 1 + EXTRA)))):
         near, ids = break_ties(*find(asked.read(block), k + alone))
         if alone:
             near, ids = drop_self(near, ids, xp.arange(block.start, block.stop, dtype=ids.dtype))
         distances[block, :], indices[block, :] = near, ids
     return indices, distances
+
+
+def _first(find: Find, most: int, queries: Array, k: int) -> tuple[Array, Array]:
+    """The first k in the order by distance, then by index, of `most` that can be had.
+
+    Libraries leave open which of equally far rows they take at the k-th place.
+    """
+    fetched = min(k + EXTRA, most)
+    near, ids = break_ties(*find(queries, fetched))
+    if fetched < most and bool(array_namespace(near).any(near[:, k - 1] == near[:, -1])):
+        near, ids = break_ties(*find(queries, min(AGAIN * fetched, most)))
+    return near[:, :k], ids[:, :k]
 
 
 def _direct(

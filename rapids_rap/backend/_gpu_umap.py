@@ -21,6 +21,7 @@ from rapids_rap.backend.protocol import Array, Knn, Pca, UmapSpec
 
 SPREAD = 1.0
 SMALL = 10_000  # rows up to which a layout takes 500 epochs rather than 200
+PULLED = 2  # epochs in which every edge of the largest weight is drawn once
 
 
 def layouts(
@@ -51,6 +52,29 @@ def layouts(
         if not bool(xp.all(xp.isfinite(layout))):
             raise ValueError("UMAP returned a coordinate that is not finite")
         found.append(layout)
+    return found
+
+
+def pulled(
+    points: Array,
+    heads: Array,
+    tails: Array,
+    min_dist: float,
+    rate: float,
+    seed: int | None,
+    sparse: Any,
+    xp: Any,
+    memory: GpuMemory,
+) -> Array:
+    """See `Backend.pull`: a descent of these edges alone; sparse: of CuPy."""
+    library = require("cuml.manifold.umap", "The layout", "gpu")
+    n, components = (int(size) for size in points.shape)
+    ones = xp.ones(heads.shape, dtype=xp.float32)
+    once = sparse.coo_matrix((ones, (heads, tails)), shape=(n, n))
+    once.has_canonical_format = True  # sorted by row, and no edge twice
+    spec = UmapSpec(components, 0, min_dist, PULLED, "random", start=points, learning_rate=rate)
+    found = _optimise(library, once, spec, points, seed, n, xp)
+    memory.synchronize()
     return found
 
 

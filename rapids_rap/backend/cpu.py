@@ -6,7 +6,9 @@ the `[cpu]` extra are imported by the method that needs them, so importing this 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -21,7 +23,7 @@ from rapids_rap.backend._cpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._cpu_hdbscan import density_clusters
 from rapids_rap.backend._cpu_knn import nearest
 from rapids_rap.backend._cpu_threads import begin, one_core_products, side_by_side
-from rapids_rap.backend._cpu_umap import layouts
+from rapids_rap.backend._cpu_umap import layouts, pulled
 from rapids_rap.backend.host import host_memory
 from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
@@ -83,6 +85,18 @@ class CpuBackend:
         axes = self.pca(points, min(max(widths), points.shape[1])) if widths else None
         return list(layouts(points, graph, specs, seed, axes))
 
+    def pull(
+        self,
+        points: Array,
+        heads: Array,
+        tails: Array,
+        min_dist: float,
+        rate: float,
+        seed: int | None,
+    ) -> Array:
+        """See `Backend.pull`; the epoch of `umap`."""
+        return pulled(points, heads, tails, min_dist, rate, seed)
+
     def pca(self, points: Array, n_components: int, *, seed: int | None = 42) -> Pca:
         """See `Backend.pca`; exact, so the seed has nothing to decide, and on one core.
 
@@ -103,13 +117,21 @@ class CpuBackend:
             return side_by_side(calls, os.cpu_count() or 1)
 
     def beside(self, call: Callable[[], Result]) -> Callable[[], Result]:
-        """See `Backend.beside`; in a thread, on one core."""
+        """See `Backend.beside`; in a thread, on one core.
 
-        def alone() -> Result:
-            with one_core_products():
-                return call()
+        Products of whoever calls stay on one core too until the result is asked for, not until it
+        is there: their bits would else depend on which of the two is done first.
+        """
+        alone = contextlib.ExitStack()
+        alone.enter_context(one_core_products())
+        wait = begin(call)
 
-        return begin(alone)
+        def end() -> Result:
+            with alone:
+                return wait()
+
+        weakref.finalize(end, alone.close)  # a run that fails meanwhile never asks
+        return end
 
     def aside(self, call: Callable[[], Result]) -> Callable[[], Result]:
         """See `Backend.aside`; when it is asked for."""

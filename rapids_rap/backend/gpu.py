@@ -27,9 +27,9 @@ from rapids_rap.backend._gpu_dense import euclidean_silhouette, principal_axes
 from rapids_rap.backend._gpu_hdbscan import density_clusters
 from rapids_rap.backend._gpu_knn import nearest
 from rapids_rap.backend._gpu_memory import exhausted, gpu_memory, is_out_of_memory
-from rapids_rap.backend._gpu_umap import layouts
+from rapids_rap.backend._gpu_umap import layouts, pulled
 from rapids_rap.backend.extras import require
-from rapids_rap.backend.gpu_plan import BLOCK, BLOCKS, Choice, plan_layout
+from rapids_rap.backend.gpu_plan import BLOCK, BLOCKS, Choice, plan_layout, pull_bytes
 from rapids_rap.backend.protocol import (
     DEFAULT_SIZES,
     Array,
@@ -170,6 +170,23 @@ class GpuBackend:
         self._note(choice)
         with self._memory.explain("The layout", choice.peak):
             return layouts(points, graph, specs, seed, axes, self.xp, self._memory)
+
+    def pull(
+        self,
+        points: Array,
+        heads: Array,
+        tails: Array,
+        min_dist: float,
+        rate: float,
+        seed: int | None,
+    ) -> Array:
+        """See `Backend.pull`; cuML."""
+        n, components = (int(size) for size in points.shape)
+        need = pull_bytes(n, components, int(heads.shape[0]))
+        with self._memory.explain("The layout", need):
+            return pulled(
+                points, heads, tails, min_dist, rate, seed, self.sparse, self.xp, self._memory
+            )
 
     def hdbscan(self, points: Array, **options: Any) -> DensityClusters:
         """See `Backend.hdbscan`; cuML. min_samples is at most 1023."""

@@ -259,6 +259,11 @@ def layout_bytes(n: int, n_neighbors: int, components: Sequence[int]) -> int:
     return 12 * n * n_neighbors + 48 * edges + layouts
 
 
+def pull_bytes(n: int, components: int, edges: int) -> int:
+    """One step along some edges of a layout of n texts, as of `layout_bytes`."""
+    return 48 * edges + 4 * n * 5 * components
+
+
 def clusters_bytes(n: int, dimensions: int, min_samples: int) -> int:
     """HDBSCAN of cuML over (n, dimensions) float32 points.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from array_api_compat import array_namespace, device
 
@@ -34,6 +36,28 @@ def break_ties(distances: Array, indices: Array) -> tuple[Array, Array]:
     indices = xp.take_along_axis(indices, by_index, axis=1)
     order = xp.argsort(distances, axis=1, stable=True)
     return xp.take_along_axis(distances, order, axis=1), xp.take_along_axis(indices, order, axis=1)
+
+
+def nearest_of(parts: Sequence[tuple[Array, Array]], k: int) -> tuple[Array, Array]:
+    """The k first of distances and indices (m, ...) that several searches found, by `break_ties`.
+
+    Associative: pieces of the points may be merged in any order, and give what all of them give.
+    A row that is found twice counts once, at its smallest distance; places that nothing fills have
+    an infinite distance.
+    """
+    xp = array_namespace(parts[0][0])
+    distances = xp.concat([part[0] for part in parts], axis=1)
+    indices = xp.concat([part[1] for part in parts], axis=1)
+    distances, indices = break_ties(distances, indices)
+    by_index = xp.argsort(indices, axis=1, stable=True)
+    sorted_ids = xp.take_along_axis(indices, by_index, axis=1)
+    again = sorted_ids[:, 1:] == sorted_ids[:, :-1]
+    if bool(xp.any(again)):
+        distances = xp.take_along_axis(distances, by_index, axis=1)
+        inf = xp.full_like(distances[:, 1:], float("inf"))
+        rest = xp.where(again, inf, distances[:, 1:])
+        distances, indices = break_ties(xp.concat([distances[:, :1], rest], axis=1), sorted_ids)
+    return distances[:, :k], indices[:, :k]
 
 
 def other_places(indices: Array, own: Array) -> Array:

@@ -207,6 +207,22 @@ class Backend(Protocol):
         A layout depends on its own spec only, not on what is laid out beside it.
         """
 
+    def pull(
+        self,
+        points: Array,
+        heads: Array,
+        tails: Array,
+        min_dist: float,
+        rate: float,
+        seed: int | None,
+    ) -> Array:
+        """The layout `points` (n, m) float32 after one step along each of some edges of its graph.
+
+        heads: (e,) int32, ascending, and tails: (e,) int32, the rows that an edge joins, none
+        twice; e > 0. Both ends move, and the head away from random rows of all, as in UMAP's
+        descent at the learning rate `rate`. Needs memory for these edges, not for a whole graph.
+        """
+
     def hdbscan(
         self,
         points: Array,

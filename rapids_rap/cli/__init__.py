@@ -1,8 +1,9 @@
 """The command line: parse, call, print. The only room that prints, and it holds no logic.
 
-The verbs are in `job`, `night`, `people`, `reading` and `study`, by what they are for; each imports
-what it calls when it is called, so that `--help` and a mistyped option are answered at once. Here
-they become one program, and what goes wrong in any of them becomes a sentence and an exit code.
+The verbs are in `job`, `doctor`, `night`, `people`, `reading` and `study`, by what they are for;
+each imports what it calls when it is called, so that `--help` and a mistyped option are answered at
+once. Here they become one program, and what goes wrong in any of them becomes a sentence and an
+exit code.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rapids_rap import stopping
-from rapids_rap.cli import job, night, people, reading, study
+from rapids_rap.cli import job, night, people, reading, study, writer_training, writer_writing
 from rapids_rap.cli.console import err, harmless, print_lines, start_logging, stdout
+from rapids_rap.cli.doctor import doctor
 from rapids_rap.cli.streams import escape_what_does_not_fit
 from rapids_rap.errors import CapabilityError, ConfigError, RapError, Stopped
 
@@ -63,12 +65,27 @@ _VERBS: dict[str, Callable[..., None]] = {  # as --help lists them
     "nightly": night.nightly,
     "rollback": night.rollback,
     "verify": night.verify,
-    "doctor": job.doctor,
+    "doctor": doctor,
     "config": job.print_config,
     "bench": study.bench,
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
+
+_writer = typer.Typer(
+    name="writer",
+    help="A generator of lyrics with themes, regions, rhyme and syllables as conditions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_WRITER_VERBS: dict[str, Callable[..., None]] = {
+    "train": writer_training.train,
+    "write": writer_writing.write,
+    "judge": writer_training.judge,
+}
+for _name, _verb in _WRITER_VERBS.items():
+    _writer.command(_name)(_verb)
+app.add_typer(_writer)
 
 
 def main() -> NoReturn:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 stdout, stderr = PatientStream("stdout"), PatientStream("stderr")
-out = Console(file=cast(IO[str], stdout), highlight=False, markup=False)
-err = Console(file=cast(IO[str], stderr), highlight=False, markup=False)
+out = Console(file=cast(IO[str], stdout), highlight=False, markup=False, emoji=False)
+err = Console(file=cast(IO[str], stderr), highlight=False, markup=False, emoji=False)
 
 # Controls but tab and line feed, and the marks that override or isolate a direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -129,4 +129,6 @@ def _cell(value: object) -> Any:
 
     if value is None or value != value:
         return Text("–", style="dim")
-    return Text(f"{value:.3f}" if isinstance(value, float) else harmless(str(value)))
+    if isinstance(value, float):  # a p is small, and not nought
+        return Text("<0.001" if 0 < value < 0.0005 else f"{value:.3f}")
+    return Text(harmless(str(value)))

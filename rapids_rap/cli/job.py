@@ -1,4 +1,4 @@
-"""The job and its preparation: run, ingest, doctor, config."""
+"""The job and its preparation: run, ingest, config."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rapids_rap.cli.console import (
     err,
     out,
     print_counts,
-    print_facts,
     print_lines,
     printing_is_all,
 )
@@ -23,8 +22,11 @@ from rapids_rap.cli.options import (
     LimitOption,
     ModelOption,
     RequireGpuOption,
+    ScaleOption,
+    SchedulerOption,
     SetOption,
     UnitOption,
+    WorkersOption,
     command_line,
     resolve_backend,
     resolve_config,
@@ -44,6 +46,9 @@ def run(
     model: ModelOption = None,
     unit: UnitOption = None,
     limit: LimitOption = None,
+    scale: ScaleOption = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     settings: SetOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run of other inputs in --out.")
@@ -59,7 +64,18 @@ def run(
         from rapids_rap import pipeline
         from rapids_rap.progress import StageProgress
 
-    resolved = resolve_config(config, settings, inputs, model=model, unit=unit, limit=limit)
+    resolved = resolve_config(
+        config,
+        settings,
+        inputs,
+        by_shards=True,
+        model=model,
+        unit=unit,
+        limit=limit,
+        scale=scale or ("dask" if scheduler else None),
+        workers=workers,
+        scheduler=scheduler,
+    )
     resolution = resolve_backend(backend, require_gpu=require_gpu)
     folder = out_folder or Path("runs") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     with StageProgress(err) as progress:
@@ -90,34 +106,6 @@ def ingest(
     counts, beside = alone.ingest_only(resolved, out_file)
     print_counts(counts)
     print_lines([f"Wrote {out_file} and {beside}."])
-
-
-def doctor(
-    *,
-    lines: Annotated[int, typer.Option(min=1, help="Plan memory for so many.")] = 600_000,
-    backend: BackendOption = "auto",
-    require_gpu: RequireGpuOption = False,
-    model: ModelOption = None,
-    gpu_memory: Annotated[
-        float, typer.Option(min=0, max=1e6, metavar="GIB", help="Plan for a GPU of so many GiB.")
-    ] = 0.0,
-    main_memory: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1e6, metavar="GIB", help="In a server with so much; default: 4 times it."
-        ),
-    ] = 0.0,
-) -> None:
-    """What backend would run and why; versions, driver, model, fonts, memory plan for N lines.
-
-    Example: rapids-rap doctor --lines 600000 --gpu-memory 24
-    """
-    printing_is_all()
-    from rapids_rap.machine.doctor import examine
-
-    for title, rows in examine(lines, model or "Qwen/Qwen2-1.5B", gpu_memory, main_memory).items():
-        print_facts(title, rows)
-    resolve_backend(backend, require_gpu=require_gpu, console=out)
 
 
 def print_config() -> None:

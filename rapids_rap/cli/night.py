@@ -47,7 +47,7 @@ def nightly(
     from rapids_rap.night.nightly import nightly as make_night
     from rapids_rap.progress import StageProgress
 
-    resolved = resolve_config(config, settings, None, notify=notify_command)
+    resolved = resolve_config(config, settings, None, by_shards=True, notify=notify_command)
     request = Request(
         resolved, lambda: resolve_backend(backend, require_gpu=require_gpu), command_line(), force
     )

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 
 from rapids_rap.cli.console import err
-from rapids_rap.errors import InputError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError
 
 if TYPE_CHECKING:
     from rapids_rap.backend.protocol import Backend
-    from rapids_rap.config import Config
+    from rapids_rap.config import Config, ScaleConfig
     from rapids_rap.machine.device import DeviceResolution, Wanted
 
 Inputs = Annotated[
@@ -38,11 +38,31 @@ UnitOption = Annotated[
     Literal["line", "stanza", "song"] | None, typer.Option(help="What is embedded.")
 ]
 LimitOption = Annotated[int | None, typer.Option(min=0, help="Keep only the first N lines.")]
+ModelSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="For what is found by meaning: embedding.model, where the run's model lies now; "
+        "embedding.trust_remote_code, whether its code may run.",
+    ),
+]
 BackendOption = Annotated[
     Literal["auto", "gpu", "cpu"], typer.Option(help="Where arrays live; auto says why.")
 ]
 RequireGpuOption = Annotated[
     bool, typer.Option("--require-gpu", help="Exit 3 rather than run on the CPU.")
+]
+ScaleOption = Annotated[
+    Literal["serial", "process", "dask"] | None,
+    typer.Option("--scale", help="Work by shards: on Dask, in processes (docs/scale.md)."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="With --scale: processes on this machine.")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A Dask scheduler that is there: tcp://HOST:PORT."),
 ]
 
 _KEYS = {
@@ -51,13 +71,24 @@ _KEYS = {
     "limit": "input.limit",
     "mode": "train.mode",
     "notify": "nightly.notify_command",
+    "scale": "scale.executor",
+    "workers": "scale.workers",
+    "scheduler": "scale.address",
 }
 
 
 def resolve_config(
-    path: Path | None, settings: list[str] | None, inputs: list[Path] | None, **flags: Any
+    path: Path | None,
+    settings: list[str] | None,
+    inputs: list[Path] | None,
+    *,
+    by_shards: bool = False,
+    **flags: Any,
 ) -> Config:
-    """The file, over it the command's inputs and flags, over these --set."""
+    """The file, over it the command's inputs and flags, over these --set.
+
+    by_shards: whether the command can work so; one that can't refuses `[scale]`.
+    """
     from rapids_rap.settings import load_config
 
     given = [f"{_KEYS[k]}={json.dumps(v)}" for k, v in flags.items() if v is not None]
@@ -66,7 +97,32 @@ def resolve_config(
     resolved = load_config(path, [*given, *(settings or [])])
     if not resolved.input.paths:
         raise InputError("No input: name files or folders with lyrics, or set input.paths.")
+    _check_scale(resolved.scale, by_shards=by_shards)
     return resolved
+
+
+def _check_scale(scale: ScaleConfig, *, by_shards: bool) -> None:
+    """Refuse what would be done otherwise than it was asked for."""
+    if scale.executor != "none" and not by_shards:
+        raise CapabilityError(
+            f"scale.executor = {scale.executor}: this command is not built to work by shards yet, "
+            'only `run` and `nightly` are. Set scale.executor="none" for it.'
+        )
+    if scale.address and scale.executor != "dask":
+        raise ConfigError(
+            f"scale.address names a Dask scheduler, and scale.executor is {scale.executor}: ask "
+            "for --scale dask, or leave the address out."
+        )
+    if scale.workers and scale.address:
+        raise ConfigError(
+            "scale.workers counts processes on this machine, and scale.address names a scheduler "
+            "with its own: set one of the two."
+        )
+    if scale.workers and scale.executor in ("none", "serial"):
+        raise ConfigError(
+            f"scale.workers = {scale.workers} needs workers, and scale.executor is "
+            f"{scale.executor}: ask for --scale dask or --scale process."
+        )
 
 
 def resolve_backend(

@@ -21,6 +21,7 @@ from rapids_rap.cli.console import (
 )
 from rapids_rap.cli.options import (
     BackendOption,
+    ModelSetOption,
     RequireGpuOption,
     RunArgument,
     quiet_backend,
@@ -45,15 +46,7 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="embedding.model: where the run's model lies now; embedding.trust_remote_code: "
-            "whether its code may run.",
-        ),
-    ] = None,
+    settings: ModelSetOption = None,
 ) -> None:
     """The nearest lines, songs or artists of a run.
 
@@ -238,7 +231,7 @@ def view(
     run_folder: RunArgument,
     other_folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN_B]", help="A later night: both in turn, with what moved."),
+        typer.Argument(metavar="[RUN_B]", help="A later night: side by side or in turn."),
     ] = None,
     *,
     single_file: Annotated[
@@ -257,15 +250,7 @@ def view(
     ] = True,
     backend: BackendOption = "auto",
     require_gpu: RequireGpuOption = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="For the search by meaning: embedding.model, where the run's model lies now; "
-            "embedding.trust_remote_code, whether its code may run.",
-        ),
-    ] = None,
+    settings: ModelSetOption = None,
 ) -> None:
     """The interactive map of a run in a browser, offline: search, select, export; or of two nights.
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace, device
 
 from rapids_rap.backend.kept import require_array, require_between
-from rapids_rap.backend.protocol import Array, Backend
+from rapids_rap.backend.protocol import Array, Backend, Engine
 from rapids_rap.config import NeighborsConfig
+from rapids_rap.errors import CapabilityError
 
-VERSION = 2  # raise it when the same arguments give another result
+VERSION = 3  # raise it when the same arguments give another result
 log = logging.getLogger(__name__)
 
 
@@ -23,8 +24,8 @@ class NeighborGraph:
     """The k nearest other texts of each text, nearest first; ties go to the lower text_id.
 
     indices: (n, k) int64 text ids. distances: (n, k) float32, 1 - cosine.
-    engine: what ran, `exact`, `ivf` or cuVS and its algorithm. recall: 1.0 for exact search, else
-    measured on a sample.
+    engine: what ran, `exact`, `ivf`, cuVS and its algorithm, or `cells` and how many. recall: 1.0
+    for exact search, else measured on a sample.
     """
 
     indices: Array
@@ -55,16 +56,32 @@ def neighbor_graph(
             engine="exact",
             recall=1.0,
         )
+    engine = backend_engine(config)
     found = backend.knn(
-        vectors, k, metric="cosine", engine=config.engine, min_recall=config.min_recall, seed=seed
+        vectors, k, metric="cosine", engine=engine, min_recall=config.min_recall, seed=seed
     )
-    if found.recall < config.min_recall:
+    warn_of_recall(found.recall, config)
+    return NeighborGraph(found.indices, found.distances, found.engine, found.recall)
+
+
+def backend_engine(config: NeighborsConfig) -> Engine:
+    """The engine that a backend is asked for. Raises `CapabilityError` for that of an executor."""
+    if config.engine == "cells":
+        raise CapabilityError(
+            "neighbors.engine=cells is searched by the workers of [scale]: ask for --scale process "
+            "or --scale dask (docs/scale.md), or set neighbors.engine=auto."
+        )
+    return config.engine
+
+
+def warn_of_recall(recall: float, config: NeighborsConfig) -> None:
+    """Say where a search found less than was asked for."""
+    if recall < config.min_recall:
         log.warning(
             "The neighbour search reached a recall of %.3f, below neighbors.min_recall = %.3f.",
-            found.recall,
+            recall,
             config.min_recall,
         )
-    return NeighborGraph(found.indices, found.distances, found.engine, found.recall)
 
 
 def check_kept(kept: NeighborGraph, vectors: Array, config: NeighborsConfig, *_: object) -> None:

@@ -62,8 +62,7 @@ def sweep_sizes(votes: Votes, configured: int) -> Sweep:
     whatever `clusters.selection` takes.
     """
     n = int(votes.labels.shape[1])
-    used = min_cluster_size(n, configured)
-    trees = votes.trees
+    trees, used = votes.trees, min_cluster_size(n, configured)
     if not trees or n < 2 * used:
         reason = "the texts are too few" if trees else "the library did not tell the trees"
         none = pd.DataFrame(columns=list(COLUMNS))

@@ -6,6 +6,7 @@ of five cases, though the graph and the rule are the same; what most draws agree
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,11 +99,18 @@ def cast_votes(
     """
     if earlier is not None and earlier.unchanged:
         return earlier.votes
-    n = int(vectors.shape[0])
+    new, kept = new_and_kept(int(vectors.shape[0]), clusters, backend, earlier)
+    cast = _cast(layout, vectors, graph, layouts, clusters, backend, seed, new)
+    return cast if earlier is None or not kept else joined(cast, earlier.votes, kept)
+
+
+def new_and_kept(
+    n: int, clusters: VotingSettings, backend: Backend, earlier: EarlierVotes | None
+) -> tuple[int, int]:
+    """How many layouts of n texts are made, and how many of the earlier ones go on voting."""
     count = vote_count(n, clusters.layouts, backend.name)
     kept = 0 if earlier is None else min(earlier.votes.layouts, count - -(-count // RENEWED))
-    cast = _cast(layout, vectors, graph, layouts, clusters, backend, seed, count - kept)
-    return cast if earlier is None or not kept else _joined(cast, earlier.votes, kept)
+    return count - kept, kept
 
 
 def _cast(
@@ -126,7 +134,12 @@ def _cast(
     for first in range(0, len(draws), AT_ONCE):
         places = backend.umap(vectors, edges, draws[first : first + AT_ONCE], seed)
         found += [dense_clusters(points, clusters, backend, with_tree=True) for points in places]
-    xp, where = backend.xp, device(layout.reduced)
+    return as_votes(found)
+
+
+def as_votes(found: Sequence[DensityClusters]) -> Votes:
+    """What some layouts of the same texts say, one at least."""
+    xp, where = array_namespace(found[0].labels), device(found[0].labels)
     return Votes(
         xp.stack([one.labels for one in found]),
         xp.stack([one.probabilities for one in found]),
@@ -147,7 +160,7 @@ def _trees_of(trees: list[ClusterTree | None]) -> tuple[Int64s, Int64s, Int64s]:
     )
 
 
-def _joined(cast: Votes, earlier: Votes, kept: int) -> Votes:
+def joined(cast: Votes, earlier: Votes, kept: int) -> Votes:
     """Tonight's votes, and the first `kept` of the earlier ones behind them."""
     xp = array_namespace(cast.labels)
     lasting = int(xp.sum(earlier.counts[:kept]))

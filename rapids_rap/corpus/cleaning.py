@@ -12,7 +12,7 @@ line that surely is. `Cleaned.decided_by` says which line that was.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,11 +20,26 @@ import numpy as np
 
 from rapids_rap.arrays import Bools, Int8s
 from rapids_rap.config import CorpusConfig
-from rapids_rap.corpus.credits import CREDIT, HEADER, NOT_CREDIT, is_name, judge_credits
-from rapids_rap.corpus.furniture import beside_furniture, is_contact, is_left_label, strip_furniture
+from rapids_rap.corpus.credits import (
+    CREDIT,
+    HEADER,
+    NOT_CREDIT,
+    Credit,
+    credit_kind,
+    is_name,
+    judge_credits,
+)
+from rapids_rap.corpus.furniture import (
+    beside_furniture,
+    is_contact,
+    is_left_label,
+    may_be_furniture,
+    strip_furniture,
+)
 from rapids_rap.corpus.markers import find_marker
 from rapids_rap.corpus.markup import is_lrc_tag, is_notice, strip_links, strip_markup
 from rapids_rap.corpus.normalize import normalize, unicode_form
+from rapids_rap.corpus.page_headers import letters_of, page_headers
 from rapids_rap.corpus.roles import label_rank
 from rapids_rap.corpus.source import Group, Mark
 
@@ -48,19 +63,13 @@ _SET_APART = {Mark.ROW: "row", Mark.TRANSLATION: "translation"}  # other marks: 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAYBE_MARKUP = re.compile(r'[\[<&]|^\{"t":')
 _LABELLED = re.compile(r"[^:∶{}]{1,40}[:∶]\s*\S.{0,100}")
-_NOT_WORD = re.compile(r"[\W_]+")
 _BETWEEN_NAMES = re.compile(r"[/&+,、;|]|\bfeat\b\.?|\bft\b\.?", re.IGNORECASE)
-_ADDED = re.compile(
-    r"[(（\[【][^()（）\[\]【】]{0,60}[)）\]】]|\b(?:feat|ft)\b\.?[^-–—(（]{0,60}", re.IGNORECASE
-)
 _SPEAKER = re.compile(
     r"[\[【〔]([^\[\]【】()〔〕:∶]{1,44})(?:[:∶]\s*)?[\]】〕]\s*[:∶]?|([^:∶]{1,40})[:∶]"
 )
 _NAMES = re.compile(r"[:∶/、,，&+;；]|\s{1,9}by\s{1,9}", re.IGNORECASE)
 _LABELS = 20  # lines with labels between a section's name and a credit, at most
 _NOBODY: frozenset[str] = frozenset()
-_LYRICS = ("lyrics", "歌词", "歌詞", "lrc歌词")
-_HEADER_LINES = 12  # how far down a song its page header is looked for
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Cleaned:
     decided_by: a dropped line -> the line without which it would have stayed; both are positions.
     """
 
-    norm: list[str]
+    norm: Sequence[str]
     rule: Int8s
     section: Bools
     decided_by: dict[int, int]
@@ -95,11 +104,12 @@ def clean(
     blocks: Sequence[int],
     names: Sequence[Group],
     config: CorpusConfig,
+    begun: Container[int] = (),
 ) -> Cleaned:
-    """Judge every line of the corpus.
+    """Judge every line of the corpus, or of a stretch of it that `cuts.cut_lines` cut.
 
     texts, marks (`source.Mark`), groups (positions in `names`) and blocks (a number for each
-    stretch between blank lines) are parallel.
+    stretch between blank lines) are parallel. begun: groups that begin before the stretch.
     """
     bodies = _bodies(texts, config)
     body = ["" if mark else bodies[text] for text, mark in zip(texts, marks, strict=True)]
@@ -128,9 +138,25 @@ def clean(
         _drop_performers(body, groups, names, judged, rule)
     _drop_marked(texts, marks, rest, rule, decided_by, config)
     if config.headers:
-        _drop_page_headers(body, groups, names, rule, decided_by)
+        _drop_page_headers(body, groups, names, begun, rule, decided_by)
     section = np.fromiter((judged[one].section for one in body), dtype=np.bool_, count=len(body))
     return Cleaned(_normalized(rest, rule, config), rule, section, decided_by)
+
+
+def stand_alone(texts: Sequence[str], config: CorpusConfig) -> list[bool]:
+    """Whether each line says nothing of its neighbours, and they nothing of it, as far as it shows.
+
+    A line that might be a credit, furniture or a marker, or of which nothing is left, may.
+    """
+    bodies = _bodies(texts, config)
+    alone = {
+        one: bool(one)
+        and not may_be_furniture(one)
+        and credit_kind(one) is Credit.NONE
+        and find_marker(one) is None
+        for one in set(bodies.values())
+    }
+    return [alone[bodies[text]] for text in texts]
 
 
 def _bodies(texts: Sequence[str], config: CorpusConfig) -> dict[str, str]:
@@ -290,15 +316,32 @@ def _speaker(body: str, judgement: _LineState) -> frozenset[str]:
     if len(body) > 60:
         return _NOBODY
     if judgement.label:
-        return frozenset((_key(judgement.rest),)) - {""}  # `Verse 1：NAME`
+        return frozenset((letters_of(judgement.rest),)) - {""}  # `Verse 1：NAME`
     match = _SPEAKER.fullmatch(body)
     return _performers(match[1] or match[2]) if match else _NOBODY
+
+
+def _drop_page_headers(
+    body: Sequence[str],
+    groups: Sequence[int],
+    names: Sequence[Group],
+    begun: Container[int],
+    rule: Int8s,
+    decided_by: dict[int, int],
+) -> None:
+    """A song's title on top of it, see `page_headers`."""
+    kept = (rule == KEPT).tolist()
+    named = np.isin(rule, (_CODE["credit"], _CODE["header"])).tolist()
+    for i, below in page_headers(body, groups, names, kept, named, begun).items():
+        rule[i] = _CODE["header"]
+        if below is not None:
+            decided_by[i] = below
 
 
 @lru_cache(maxsize=4096)
 def _performers(artist: str) -> frozenset[str]:
     parts = [artist, *_BETWEEN_NAMES.split(artist)]
-    return frozenset(filter(None, (_key(part) for part in parts)))
+    return frozenset(filter(None, (letters_of(part) for part in parts)))
 
 
 def _drop_marked(
@@ -320,68 +363,6 @@ def _drop_marked(
             rule[i] = _CODE[_SET_APART.get(Mark(mark), "header")]
             if mark == Mark.TITLE:  # the credit below it made it one
                 decided_by[i] = i + 1
-
-
-def _drop_page_headers(
-    body: Sequence[str],
-    groups: Sequence[int],
-    names: Sequence[Group],
-    rule: Int8s,
-    decided_by: dict[int, int],
-) -> None:
-    """A song's title on top of it: `TITLE - ARTIST`, `TITLE Lyrics`, or alone above a credit.
-
-    Only lines above the first lyric are looked at, so a hook that equals the title stays.
-    """
-    seen: set[int] = set()
-    for start in _run_starts(groups):
-        group = groups[start]
-        title = _key(names[group].title or "")
-        if group in seen or not title:
-            continue
-        seen.add(group)
-        both = {
-            pair
-            for t in _spellings(names[group].title or "")
-            for a in _spellings(names[group].artist or "")
-            for pair in (t + a, a + t)
-        }
-        both |= {one + word for one in (title, *both) for word in _LYRICS}
-        end = start
-        while end < len(body) and end < start + _HEADER_LINES and groups[end] == group:
-            if rule[end] == KEPT:
-                keys = _spellings(body[end])
-                key = next((one for one in keys if one in both), keys[0] if keys else "")
-                above_credit = end + 1 < len(body) and rule[end + 1] in (
-                    _CODE["credit"],
-                    _CODE["header"],
-                )
-                if not (key in both or (key == title and above_credit)):
-                    break
-                rule[end] = _CODE["header"]
-                if key not in both:
-                    decided_by[end] = end + 1
-            end += 1
-
-
-@lru_cache(maxsize=4096)
-def _spellings(name: str) -> tuple[str, ...]:
-    """The keys of a name: whole, and without what brackets and `feat.` add to it."""
-    bare = _ADDED.sub("", name)
-    keys = (_key(name),) if bare == name else (_key(name), _key(bare))
-    return tuple(filter(None, keys))
-
-
-def _run_starts(groups: Sequence[int]) -> Iterable[int]:
-    values = np.asarray(groups)
-    if not len(values):
-        return []
-    return [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()]
-
-
-def _key(text: str) -> str:
-    """The letters and digits of a name, for comparing names that are punctuated differently."""
-    return _NOT_WORD.sub("", unicode_form([text])[0].casefold())
 
 
 def _normalized(rest: list[str], rule: Int8s, config: CorpusConfig) -> list[str]:

@@ -77,6 +77,11 @@ def strip_furniture(form: str) -> str:
     return rest.strip() if rest != form else form
 
 
+def may_be_furniture(form: str) -> bool:
+    """Whether the line is furniture, or would be beside some."""
+    return _BESIDE.fullmatch(form) is not None or strip_furniture(form) != form
+
+
 def beside_furniture(
     forms: Sequence[str], groups: Sequence[int], furniture: Sequence[int]
 ) -> dict[int, int]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,76 +13,62 @@ from rapids_rap.arrays import Bools, Int8s, Int64s
 from rapids_rap.backend.kept import require_columns
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus import DROPPED_COLUMNS, DROPPED_KINDS, LINE_KINDS, Corpus, FileCount
-from rapids_rap.corpus.cleaning import KEPT, RULES, clean
+from rapids_rap.corpus.all_lines import AllLines, FileHead, read_files
+from rapids_rap.corpus.cleaning import KEPT, RULES, Cleaned, clean
 from rapids_rap.corpus.files import KNOWN_SUFFIXES, find_files
 from rapids_rap.corpus.names import one_name_an_artist
-from rapids_rap.corpus.readers import read_source
 from rapids_rap.corpus.remarks import damaged_lines, repeated_songs
-from rapids_rap.corpus.source import Group, Source
+from rapids_rap.corpus.source import Group
+from rapids_rap.corpus.texts import chosen
 from rapids_rap.corpus.translations import translations
 from rapids_rap.corpus.units import KeptLines, make_units
-from rapids_rap.errors import CapabilityError, InputError, NoLyricsError
-from rapids_rap.runs.files import label_of, listed, open_plain
-from rapids_rap.runs.received import require_room
+from rapids_rap.errors import InputError
+from rapids_rap.runs.files import listed
 
-VERSION = 5  # raise it when the same files and configuration give other lines
+VERSION = 6  # raise it when the same files and configuration give other lines
 READS = ("credit_roles.toml",)
 
-_COPIES = 3  # of a file in main memory at least: its bytes, its text, its lines
 _LONG_LINE = 2_000  # characters; longer lines are kept and named
 
 
-@dataclass(frozen=True)
-class _ReadFile:
-    label: str
-    sha256: str
-    encoding: str
-    source: Source
-    without: str = ""  # why no lyrics could be read from it, where none could
+Read = Callable[[Sequence[Path], InputConfig], AllLines]
+Clean = Callable[[AllLines, Sequence[Group], CorpusConfig], Cleaned]
 
 
-@dataclass(frozen=True)
-class _AllLines:
-    """All lines of all files in reading order; groups and blocks are unique across files."""
-
-    text: list[str]
-    mark: list[int]
-    line: Int64s
-    group: Int64s
-    block: Int64s
-    file: Int64s
-    names: list[Group]
-    second: list[int]  # positions of lines at the stamp of the line before them
+def clean_lines(lines: AllLines, names: Sequence[Group], config: CorpusConfig) -> Cleaned:
+    """Every line judged, in this process. names: of the groups, an artist's in one spelling."""
+    mark, group, block = (column.tolist() for column in (lines.mark, lines.group, lines.block))
+    return clean(lines.text, mark, group, block, names, config)
 
 
-def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: CorpusConfig) -> Corpus:
+def ingest(
+    paths: Sequence[Path],
+    input_config: InputConfig,
+    corpus_config: CorpusConfig,
+    read: Read = read_files,
+    judge: Clean = clean_lines,
+) -> Corpus:
     """Read and clean the lyrics in files and folders.
 
     Every line that was read is either in `Corpus.lines` (or part of a row of it, where the unit is
     a stanza or a song) or in `Corpus.dropped`, and counted in its file's `FileCount`, in lines.
-    `input_config.limit` counts kept lines. Raises InputError for what can't be read, for units that
-    the input doesn't have, and when no line is left.
+    `input_config.limit` counts kept lines. `read` and `judge` may have others do it. Raises
+    InputError for what can't be read, for units that the input doesn't have, and when no line is
+    left.
     """
     found, warnings = find_files(paths)
-    files = [_read(path, input_config) for path in found]
-    lines = _concatenate(files)
+    lines = read(found, input_config)
+    files = lines.files
     names, alike = one_name_an_artist(
         lines.names, np.bincount(lines.group, minlength=len(lines.names))
     )
-    cleaned = clean(
-        lines.text,
-        lines.mark,
-        lines.group.tolist(),
-        lines.block.tolist(),
-        names,
-        corpus_config,
-    )
-    translated, said = _translated(files, lines, cleaned.rule, corpus_config)
+    cleaned = judge(lines, names, corpus_config)
+    translated, said = _translated(lines, cleaned.rule, corpus_config)
     doubled = cleaned.rule.copy()
     doubled[list(translated)] = RULES.index("translation")
     rule = _limit(doubled, input_config.limit)
     decided_by = cleaned.decided_by | translated  # by the line at its stamp
-    ends = np.cumsum([len(file.source.text) for file in files])
+    ends = np.cumsum([file.lines for file in files])
     counts = tuple(map(_count, files, np.split(rule, ends[:-1])))
     keep = np.flatnonzero(rule == KEPT)
     without = [file.without for file in files if file.without]
@@ -93,20 +77,23 @@ def ingest(paths: Sequence[Path], input_config: InputConfig, corpus_config: Corp
     if not len(keep):
         raise InputError(_nothing_left(counts))
     kept = KeptLines(
-        text=[lines.text[i] for i in keep.tolist()],
-        norm=[cleaned.norm[i] for i in keep.tolist()],
+        text=chosen(lines.text, keep),
+        norm=chosen(cleaned.norm, keep),
         group=lines.group[keep],
         block=_cut_at_sections(lines.block, cleaned.section)[keep],
-        file=[files[i].label for i in lines.file[keep].tolist()],
+        file=lines.file[keep],
         file_line=lines.line[keep],
         names=names,
+        files=[file.label for file in files],
     )
     if corpus_config.unit == "song":
         _require_songs(kept)
-    warnings += said + _warnings(files, lines, keep) + alike
+    warnings += said + _warnings(lines, keep, kept.text) + alike
+    dropped = _dropped(lines, rule, decided_by)
+    del lines, cleaned, rule, doubled  # what is kept of them is in `kept`
     warnings += damaged_lines(kept) + repeated_songs(kept)
     frame, texts = make_units(kept, corpus_config.unit)
-    return Corpus(frame, texts, _dropped(files, lines, rule, decided_by), counts, tuple(warnings))
+    return Corpus(frame, texts, dropped, counts, tuple(warnings))
 
 
 @dataclass(frozen=True)
@@ -126,10 +113,14 @@ class HashedFiles:
 
 
 def ingest_hashed(
-    files: HashedFiles, input_config: InputConfig, corpus_config: CorpusConfig
+    files: HashedFiles,
+    input_config: InputConfig,
+    corpus_config: CorpusConfig,
+    read: Read = read_files,
+    judge: Clean = clean_lines,
 ) -> Corpus:
     """`ingest`, which refuses what is not what was hashed, before it is kept under those hashes."""
-    corpus = ingest(files.paths, input_config, corpus_config)
+    corpus = ingest(files.paths, input_config, corpus_config, read, judge)
     changed = {(file.path, file.sha256) for file in corpus.files} ^ set(files.hashes)
     if changed:
         raise InputError(
@@ -161,66 +152,16 @@ def check_kept(
         raise ValueError("text_norm is not what text_id names")
 
 
-def _read(path: Path, config: InputConfig) -> _ReadFile:
-    label = label_of(path)
-    try:
-        with open_plain(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            require_room(label, _COPIES * size, f"{size:,} bytes of lyrics")
-            data = file.read(size)  # no more, if it grows: what is read is what is hashed
-    except OSError as error:
-        raise InputError(f"{label}: can't be read ({error.strerror}).") from error
-    except MemoryError:
-        raise CapabilityError(
-            f"{label}: main memory does not suffice to read it ({path.stat().st_size:,} bytes); "
-            "split the file."
-        ) from None
-    digest = hashlib.sha256(data).hexdigest()
-    try:
-        source, encoding = read_source(data, path, label, config)
-    except NoLyricsError as error:
-        return _ReadFile(label, digest, "utf-8", Source("other"), str(error))
-    return _ReadFile(label, digest, encoding, source)
-
-
-def _concatenate(files: Sequence[_ReadFile]) -> _AllLines:
-    text: list[str] = []
-    mark: list[int] = []
-    names: list[Group] = []
-    line, group, block, file = ([np.empty(0, dtype=np.int64)] for _ in range(4))
-    second: list[int] = []
-    next_block = 0
-    for i, read in enumerate(files):
-        source = read.source
-        second += [len(text) + position for position in sorted(source.second)]
-        text += source.text
-        mark += source.mark
-        line.append(np.asarray(source.line, dtype=np.int64))
-        group.append(np.asarray(source.group, dtype=np.int64) + len(names))
-        block.append(np.asarray(source.block, dtype=np.int64) + next_block)
-        file.append(np.full(len(source.text), i, dtype=np.int64))
-        names += source.groups
-        next_block += max(source.block, default=0) + 1
-    return _AllLines(
-        text=text,
-        mark=mark,
-        line=np.concatenate(line),
-        group=np.concatenate(group),
-        block=np.concatenate(block),
-        file=np.concatenate(file),
-        names=names,
-        second=second,
-    )
-
-
 def _translated(
-    files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s, config: CorpusConfig
+    lines: AllLines, rule: Int8s, config: CorpusConfig
 ) -> tuple[dict[int, int], list[str]]:
     """The translations to drop, each with its original, and what to say where they are kept."""
+    if not lines.second:
+        return {}, []
     found = translations(lines.text, (rule == KEPT).tolist(), lines.second, lines.group.tolist())
     if not found or config.translations:
         return found, []
-    which = listed(list(dict.fromkeys(files[lines.file[i]].label for i in sorted(found))))
+    which = listed(list(dict.fromkeys(lines.files[lines.file[i]].label for i in sorted(found))))
     return {}, [
         f"{len(found):,} lines stand in another script at the stamp of a line, translations it "
         f"seems, kept (--set corpus.translations=true drops them): {which}"
@@ -242,13 +183,13 @@ def _cut_at_sections(block: Int64s, section: Bools) -> Int64s:
     return block * (int(sections[-1]) + 1) + sections
 
 
-def _count(file: _ReadFile, rule: Int8s) -> FileCount:
+def _count(file: FileHead, rule: Int8s) -> FileCount:
     by_rule = np.bincount(rule[rule != KEPT], minlength=len(RULES))
     dropped = {name: int(n) for name, n in zip(RULES, by_rule, strict=True) if n}
     return FileCount(
         path=file.label,
         sha256=file.sha256,
-        format=file.source.format,
+        format=file.format,
         encoding=file.encoding,
         read=len(rule),
         kept=int((rule == KEPT).sum()),
@@ -256,9 +197,8 @@ def _count(file: _ReadFile, rule: Int8s) -> FileCount:
     )
 
 
-def _dropped(
-    files: Sequence[_ReadFile], lines: _AllLines, rule: Int8s, decided_by: Mapping[int, int]
-) -> pd.DataFrame:
+def _dropped(lines: AllLines, rule: Int8s, decided_by: Mapping[int, int]) -> pd.DataFrame:
+    files = lines.files
     gone = np.flatnonzero(rule != KEPT)
     at = gone.tolist()
     return pd.DataFrame(
@@ -281,26 +221,26 @@ def _dropped(
     )
 
 
-def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> list[str]:
-    said = []
+def _warnings(lines: AllLines, keep: Int64s, kept: Sequence[str]) -> list[str]:
+    said, files = [], lines.files
     said += [
         f"left out, because it holds no lyrics: {file.without}" for file in files if file.without
     ]
-    empty = [file.label for file in files if not file.source.text and not file.without]
+    empty = [file.label for file in files if not file.lines and not file.without]
     if empty:
         said.append(f"no line in {listed(empty)}")
     for encoding in sorted({file.encoding for file in files} - {"utf-8"}):
         which = [file.label for file in files if file.encoding == encoding]
         said.append(f"read as {encoding.upper()}, not UTF-8: {listed(which)}")
     guessed = [
-        f"{file.label} ({file.source.format})"
+        f"{file.label} ({file.format})"
         for file in files
         if (suffix := Path(file.label).suffix.lower()) and suffix not in KNOWN_SUFFIXES
     ]
     if guessed:
         said.append(f"unknown suffix, read as text: {listed(guessed)}")
-    said += [f"{file.label}: {note}" for file in files for note in file.source.notes]
-    long = [i for i in keep.tolist() if len(lines.text[i]) > _LONG_LINE]
+    said += [f"{file.label}: {note}" for file in files for note in file.notes]
+    long = [int(keep[i]) for i, text in enumerate(kept) if len(text) > _LONG_LINE]
     if long:
         places = [f"{files[lines.file[i]].label} line {lines.line[i]:,}" for i in long]
         said.append(f"longer than {_LONG_LINE:,} characters, kept as one line: {listed(places)}")
@@ -308,10 +248,11 @@ def _warnings(files: Sequence[_ReadFile], lines: _AllLines, keep: Int64s) -> lis
 
 
 def _require_songs(kept: KeptLines) -> None:
-    songs = {
-        f for f, g in zip(kept.file, kept.group.tolist(), strict=True) if kept.names[g].is_song
-    }
-    without = [file for file in dict.fromkeys(kept.file) if file not in songs]
+    is_song = np.array([name.is_song for name in kept.names], dtype=bool)[kept.group]
+    songs = {kept.files[i] for i in np.unique(kept.file[is_song]).tolist()}
+    _, first = np.unique(kept.file, return_index=True)
+    labels = [kept.files[i] for i in kept.file[np.sort(first)].tolist()]
+    without = [file for file in dict.fromkeys(labels) if file not in songs]
     if without:
         raise InputError(
             f"unit = song needs songs, and these files have none: {listed(without)}. Plain text "

@@ -15,15 +15,27 @@ _LONG = 3  # lines, of a record that is surely none if all of them are rows of a
 _SINGLE = 4  # records of one line for each of several, in a table with a line a row
 
 
+class NeedsAllError(ValueError):
+    """What a part of a table doesn't tell: the whole has to be read."""
+
+
 @dataclass
 class LoneQuotes:
-    """Judge of the records of one CSV that span several lines, given with their ends."""
+    """Judge of the records of one CSV that span several lines, given with their ends.
+
+    lines: all of them, or those of a part (`whole` False), of which `before` stand above; width:
+    fields of the header, 0 before there is one. split, left: (first, last) line, counted from 1, of
+    what was read as rows, and of what might be rows and was not. Of a part `rows` raises
+    `NeedsAllError` where the other lines of the table decide.
+    """
 
     lines: Sequence[str]
     delimiter: str
-    _width: int = 0  # fields of the header
-    _split: list[tuple[int, int]] = field(default_factory=list)
-    _left: list[tuple[int, int]] = field(default_factory=list)
+    before: int = 0
+    whole: bool = True
+    width: int = 0
+    split: list[tuple[int, int]] = field(default_factory=list)
+    left: list[tuple[int, int]] = field(default_factory=list)
     _by_lines: bool | None = None
 
     def rows(self, fields: Sequence[str], start: int, end: int) -> list[list[str]] | None:
@@ -31,31 +43,17 @@ class LoneQuotes:
 
         fields: what RFC 4180 makes of the lines.
         """
-        self._width = self._width or len(fields)
-        if end - start < 2 or self._width < 2:
+        self.width = self.width or len(fields)
+        if end - start < 2 or self.width < 2:
             return None
-        if not self._look_like_rows(start, end, whole=len(fields) == self._width):
+        if not self._look_like_rows(start, end, whole=len(fields) == self.width):
             return None
-        sure = self._width >= _WIDE and end - start >= _LONG
+        sure = self.width >= _WIDE and end - start >= _LONG
         if not sure and not self._has_a_line_a_row():
-            self._left.append((start + 1, end))
+            self.left.append((self.before + start + 1, self.before + end))
             return None
-        self._split.append((start + 1, end))
+        self.split.append((self.before + start + 1, self.before + end))
         return [self._row(line) or self._cells(line) for line in self.lines[start:end]]
-
-    def said(self) -> list[str]:
-        """What was decided, a clause each."""
-        return [
-            f"{words}: {len(found):,} (lines {found[0][0]:,} to {found[0][1]:,})"
-            for found, words in (
-                (
-                    self._split,
-                    "quoted cells whose lines are rows, read as rows, their quote marks as lyric",
-                ),
-                (self._left, "quoted cells whose lines might be rows, read as lyric"),
-            )
-            if found
-        ]
 
     def _look_like_rows(self, start: int, end: int, *, whole: bool) -> bool:
         """Whether the first line, the last, and nearly all between them are rows.
@@ -73,11 +71,11 @@ class LoneQuotes:
     def _row(self, line: str) -> list[str] | None:
         """The fields of a line that is a row by itself; a blank behind a comma makes a sentence."""
         cells = self._cells(line)
-        if len(cells) != self._width and '"' in line:
+        if len(cells) != self.width and '"' in line:
             cells = next(csv.reader([line.rstrip("\r\n")], delimiter=self.delimiter))
             if self.delimiter in cells[-1]:
                 return None
-        if len(cells) != self._width or not any(cells):
+        if len(cells) != self.width or not any(cells):
             return None
         return None if any(cell.startswith(" ") for cell in cells[1:]) else cells
 
@@ -86,6 +84,8 @@ class LoneQuotes:
 
     def _has_a_line_a_row(self) -> bool:
         """Whether the other records of the file are of one line, nearly all of them."""
+        if not self.whole:
+            raise NeedsAllError("the other rows say whether a row is a line")
         if self._by_lines is None:
             single, several, start = -1, 0, 0  # without the header
             reader = csv.reader(self.lines, delimiter=self.delimiter)
@@ -97,3 +97,15 @@ class LoneQuotes:
                 start = reader.line_num
             self._by_lines = single > _SINGLE * several
         return self._by_lines
+
+
+def said_of_quotes(split: Sequence[tuple[int, int]], left: Sequence[tuple[int, int]]) -> list[str]:
+    """What was decided, a clause each; split, left: as `LoneQuotes` has them."""
+    return [
+        f"{words}: {len(found):,} (lines {found[0][0]:,} to {found[0][1]:,})"
+        for found, words in (
+            (split, "quoted cells whose lines are rows, read as rows, their quote marks as lyric"),
+            (left, "quoted cells whose lines might be rows, read as lyric"),
+        )
+        if found
+    ]

@@ -15,10 +15,11 @@ from rapids_rap.corpus.readers_json import looks_like_json, read_json, read_json
 from rapids_rap.corpus.readers_lrc import read_lrc
 from rapids_rap.corpus.readers_subtitles import is_subtitles, read_subtitles
 from rapids_rap.corpus.readers_table import header_delimiter, read_table
-from rapids_rap.corpus.readers_text import read_text
-from rapids_rap.corpus.source import Source, numbered_lines
+from rapids_rap.corpus.readers_text import opens_artist, read_text
+from rapids_rap.corpus.source import Lines, Source, numbered_lines
 from rapids_rap.errors import InputError, NoLyricsError
 
+_HEAD = 100  # lines in which a subtitle file is known
 _XML = re.compile(r"\s*(?:<\?xml|<tt[\s>]|<QrcInfos)", re.I)
 _QRC = re.compile(r'LyricContent="([^"]*)"')
 _NOT_READ = {
@@ -44,19 +45,10 @@ def read_source(data: bytes, path: Path, label: str, config: InputConfig) -> tup
         return read_parquet(data, label, config, folders), "utf-8"
     if suffix in (".xlsx", ".xlsm"):
         return read_xlsx(data, label, config, folders), "utf-8"
-    found = _NOT_READ.get(
-        data.lstrip(b"\xef\xbb\xbf \t\r\n")[:4] if data[:1] in b"\xef \t\r\n" else data[:4]
-    )
-    if found:
-        raise InputError(
-            f"{label}: is {found}, which is not read; save it as text, LRC, XLSX or CSV."
-        )
+    refuse_other_bytes(data, label)
     decoded = decode(data, label, config.encoding)
     text = decoded.text
-    if _HTML.match(text):
-        raise InputError(
-            f"{label}: is a web page (HTML), which is not read; save its lyrics as text."
-        )
+    refuse_pages(text, label)
     if suffix in (".jsonl", ".ndjson"):
         source = read_json_lines(text, label, config, folders)
     elif suffix in (".csv", ".tsv"):
@@ -67,6 +59,25 @@ def read_source(data: bytes, path: Path, label: str, config: InputConfig) -> tup
         source = _from_text(text, path, label, config, folders)
     source.notes += filter(None, [decoded.note])
     return source, decoded.encoding
+
+
+def refuse_other_bytes(data: bytes, label: str) -> None:
+    """Raise InputError for a file that begins as one of a format that is no text does."""
+    found = _NOT_READ.get(
+        data.lstrip(b"\xef\xbb\xbf \t\r\n")[:4] if data[:1] in b"\xef \t\r\n" else data[:4]
+    )
+    if found:
+        raise InputError(
+            f"{label}: is {found}, which is not read; save it as text, LRC, XLSX or CSV."
+        )
+
+
+def refuse_pages(text: str, label: str) -> None:
+    """Raise InputError for a text that begins as a web page does."""
+    if _HTML.match(text):
+        raise InputError(
+            f"{label}: is a web page (HTML), which is not read; save its lyrics as text."
+        )
 
 
 def _from_text(
@@ -81,25 +92,48 @@ def _from_text(
     if _XML.match(text):
         return _from_xml(text, path, label)
     lines = numbered_lines(text)
-    if is_subtitles([line for _, line in lines[:100]]):
+    if is_subtitles([line for _, line in lines[:_HEAD]]):
         source = read_subtitles(lines, path)
         _name_by_folders(source, folders, config)
         return source
     source = read_text(lines, path)
+    finish_text(source, folders, config, *odd_lines(text, lines))
+    return source
+
+
+def odd_lines(text: str, lines: Lines) -> tuple[int, int]:
+    """How many lines of a text spell out line breaks, and how many hold tabs."""
+    spelled = sum(map(spells_out_breaks, text.split("\n"))) if "\\n" in text else 0
+    return spelled, sum("\t" in line for _, line in lines)
+
+
+def finish_text(
+    source: Source,
+    folders: dict[str, str | None],
+    config: InputConfig,
+    spelled: int,
+    tabs: int,
+) -> None:
+    """What only the whole of a text tells. spelled, tabs: of `odd_lines`."""
     _name_by_folders(source, folders, config)
-    if "\\n" in text:
-        count = sum(map(spells_out_breaks, text.split("\n")))
-        if count:
-            source.notes.append(
-                f"the two characters \\n are read as line breaks in {count:,} lines"
-            )
-    tabs = sum("\t" in line for _, line in lines)
+    if spelled:
+        source.notes.append(f"the two characters \\n are read as line breaks in {spelled:,} lines")
     if tabs > 1 and 2 * tabs > len(source.text):
         source.notes.append(
             f"{tabs:,} lines hold tabs; if it is a table, its first line must name its columns, "
             f"among them the lyrics (--set input.text=NAME) and an artist or a song"
         )
-    return source
+
+
+def is_songbook(text: str, config: InputConfig) -> bool:
+    """Whether a text file (`.txt`) that begins so, for 100 lines, is in the researchers' layout."""
+    first = next((line for line in text[:10_000].splitlines() if line.strip()), "")
+    if looks_like_json(text) or header_delimiter(first, config) or _XML.match(text):
+        return False
+    lines = numbered_lines(text)
+    if len(lines) < _HEAD or is_subtitles([line for _, line in lines[:_HEAD]]):
+        return False
+    return any(opens_artist(line) for _, line in lines)
 
 
 def _name_by_folders(source: Source, folders: dict[str, str | None], config: InputConfig) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -31,31 +32,64 @@ def read_parquet(
     data: bytes, name: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Source:
     """A Parquet file from its bytes. Raises InputError if it isn't one or has no text column."""
-    wanted = wanted_columns(config)
+    with explained_parquet(name):
+        measure_parquet(pa.BufferReader(data), name, wanted_columns(config))
+        file = open_parquet(pa.BufferReader(data), name, config, folders)
+        groups = range(file.num_row_groups)
+        rows = parquet_rows(file, groups, name, config, folders)
+    return from_rows("parquet", rows, name)
+
+
+@contextlib.contextmanager
+def explained_parquet(name: str) -> Iterator[None]:
+    """Turn what a damaged file raises into a sentence."""
     try:
-        measure_parquet(pa.BufferReader(data), name, wanted)
-        file = pq.ParquetFile(pa.BufferReader(data))
-        names = file.schema_arrow.names
-        require_text(names, name, config)
-        look_for_names(names, name, config, tuple(folders))
-        present = [column for column in dict.fromkeys(wanted) if column in names]
-        # Without Arrow's threads: after many damaged files they have been seen to abort the exit.
-        table = file.read(columns=present, use_threads=False)
-        columns = [
-            _column(table, column, name, textual=i == 0, dated=i >= len(wanted) - 2)
-            for i, column in enumerate(wanted)
-        ]
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name}: can't be read as Parquet ({reason}).") from error
-    return from_rows("parquet", _parquet_rows(columns, name, config, folders), name)
+
+
+def open_parquet(
+    source: Any, name: str, config: InputConfig, folders: dict[str, str | None]
+) -> pq.ParquetFile:
+    """The file, its columns looked at. Raises InputError where it has no text column."""
+    file = pq.ParquetFile(source)
+    names = file.schema_arrow.names
+    require_text(names, name, config)
+    look_for_names(names, name, config, tuple(folders))
+    return file
+
+
+def parquet_rows(
+    file: pq.ParquetFile,
+    groups: Sequence[int],
+    name: str,
+    config: InputConfig,
+    folders: dict[str, str | None],
+    first: int = 1,
+) -> Iterator[Row | SetApart]:
+    """The rows of some row groups, the first of which is row `first`."""
+    wanted = wanted_columns(config)
+    present = [column for column in dict.fromkeys(wanted) if column in file.schema_arrow.names]
+    # Without Arrow's threads: after many damaged files they have been seen to abort the exit.
+    table = file.read_row_groups(list(groups), columns=present, use_threads=False)
+    columns = [
+        _column(table, column, name, textual=i == 0, dated=i >= len(wanted) - 2)
+        for i, column in enumerate(wanted)
+    ]
+    return _parquet_rows(columns, name, config, folders, first)
 
 
 def _parquet_rows(
-    columns: list[list[Any]], name: str, config: InputConfig, folders: dict[str, str | None]
+    columns: list[list[Any]],
+    name: str,
+    config: InputConfig,
+    folders: dict[str, str | None],
+    first: int,
 ) -> Iterator[Row | SetApart]:
     """The rows; bytes that are no text are no lyric."""
-    for number, values in enumerate(zip(*columns, strict=True), start=1):
+    for number, values in enumerate(zip(*columns, strict=True), start=first):
         try:
             cells = [_text(value) for value in values]
         except UnicodeDecodeError as error:

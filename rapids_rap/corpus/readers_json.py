@@ -51,7 +51,7 @@ def read_json_lines(
     text: str, name: str, config: InputConfig, folders: dict[str, str | None]
 ) -> Source:
     """JSON Lines, an object a line. Raises InputError where half of the lines can't be read."""
-    return from_rows("jsonl", _line_rows(text, name, config, folders), name)
+    return from_rows("jsonl", json_line_rows(text, name, config, folders), name)
 
 
 def read_json(
@@ -63,7 +63,9 @@ def read_json(
     except (ValueError, RecursionError) as error:
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines[:10]):
-            return from_rows("jsonl", _line_rows(text, name, config, folders, foreign=True), name)
+            return from_rows(
+                "jsonl", json_line_rows(text, name, config, folders, foreign=True), name
+            )
         raise InputError(
             f"{name}: begins as JSON does but is not valid JSON ({error}); repair it, or give the "
             "lyrics as text."
@@ -101,16 +103,21 @@ def read_json(
     return source
 
 
-def _line_rows(
+def json_line_rows(
     text: str,
     name: str,
     config: InputConfig,
     folders: dict[str, str | None],
     *,
     foreign: bool = False,
+    first: int = 1,
+    looked: bool = False,
 ) -> Iterator[Row | SetApart]:
-    looked = False
-    for number, line in enumerate(text.split("\n"), start=1):
+    """The rows of JSON Lines, the first of which is line `first`.
+
+    foreign: not written for this program. looked: the columns were looked at already.
+    """
+    for number, line in enumerate(text.split("\n"), start=first):
         if not line.strip():
             continue
         where = f"{name}: line {number:,}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from rapids_rap.corpus.artist_lines import (
@@ -60,6 +61,17 @@ def read_text(lines: Lines, path: PurePath) -> Source:
     return read_plain(lines)
 
 
+def opens_artist(line: str) -> bool:
+    """Whether a line names an artist wherever it stands, so that all of its file is a songbook."""
+    found = artist_line(line, unicode_form([line])[0])
+    return found is not None and found.sure
+
+
+def names_nobody(line: str) -> bool:
+    """Whether a line can't name an artist, whatever is below it."""
+    return artist_line(line, unicode_form([line])[0]) is None
+
+
 def _maybe_artists(lines: Lines) -> list[str]:
     """The lines that may name an artist, for a quick look at the whole file."""
     return [line for _, line in lines if ARTIST_HINT.search(line)]
@@ -84,6 +96,21 @@ def read_songbook(lines: Lines) -> Source:
     the first credit of the block that this line is in; its title is the line before. Lines that
     precede an artist's first song belong to no song.
     """
+    source, doubts = songbook_lines(lines)
+    source.notes += said_of_artists(doubts)
+    return source
+
+
+@dataclass(frozen=True)
+class ArtistDoubts:
+    """Numbers of lines that name no artist, and of those that are taken for none."""
+
+    nobody: Sequence[int]
+    none: Sequence[int]
+
+
+def songbook_lines(lines: Lines) -> tuple[Source, ArtistDoubts]:
+    """`read_songbook` before its notes: no line of it depends on what is above an artist line."""
     source = read_plain(lines)
     source.format = "songbook"
     source.groups = [Group(None, None, is_song=False)]
@@ -94,7 +121,7 @@ def read_songbook(lines: Lines) -> Source:
     starts = _song_starts(forms, mask, source.block, sure)
     artists = placed_artists(named, starts, mask, source.block)
     artists |= (below := names_below(artists, source.text, starts, mask, source.block))
-    source.notes += _said(source, named, artists, below)
+    doubts = _doubts(source, named, artists, below)
     artist: str | None = None
     for i, text in enumerate(source.text):
         if i in artists:
@@ -110,23 +137,30 @@ def read_songbook(lines: Lines) -> Source:
             for j in range(i + 1, starts[i] or 0):
                 source.mark[j] = Mark.SYNTAX
         source.group[i] = len(source.groups) - 1
-    return source
+    return source, doubts
 
 
-def _said(
+def _doubts(
     source: Source,
     named: Mapping[int, ArtistLine],
     artists: Mapping[int, str | None],
     below: Mapping[int, str | None],
-) -> list[str]:
-    """What the user should know of artist lines that name nobody, or that are taken for none."""
+) -> ArtistDoubts:
     nobody = [i for i, name in artists.items() if name is None and i + 1 not in below]
     none = [i for i, line in named.items() if line.labelled and i not in artists]
+    return ArtistDoubts([source.line[i] for i in nobody], [source.line[i] for i in none])
+
+
+def said_of_artists(doubts: ArtistDoubts) -> list[str]:
+    """What the user should know of artist lines that name nobody, or that are taken for none."""
     return [
-        f"{words}: {listed([f'line {source.line[i]:,}' for i in found])}"
+        f"{words}: {listed([f'line {number:,}' for number in found])}"
         for found, words in (
-            (nobody, "歌手姓名 without a name, so that the songs below have no artist"),
-            (none, "taken for lyric, though 歌手姓名 stands at its beginning (a colon is missing)"),
+            (doubts.nobody, "歌手姓名 without a name, so that the songs below have no artist"),
+            (
+                doubts.none,
+                "taken for lyric, though 歌手姓名 stands at its beginning (a colon is missing)",
+            ),
         )
         if found
     ]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
 
 from rapids_rap.corpus.names import brief
+from rapids_rap.corpus.texts import arrow_texts
 from rapids_rap.corpus.units import KeptLines
 from rapids_rap.runs.files import listed
 
@@ -28,7 +32,7 @@ def damaged_lines(kept: KeptLines) -> list[str]:
     damaged = [i for i, text in enumerate(kept.text) if _ODD.search(text) and _DAMAGED.search(text)]
     if not damaged:
         return []
-    places = [f"{kept.file[i]} line {kept.file_line[i]:,}" for i in damaged]
+    places = [f"{kept.files[kept.file[i]]} line {kept.file_line[i]:,}" for i in damaged]
     return [
         f"{len(damaged):,} lines look damaged (U+FFFD, 锟斤拷 and the like: decoded wrongly before "
         f"they were saved), kept as they are; look for the original: {listed(places)}"
@@ -37,16 +41,12 @@ def damaged_lines(kept: KeptLines) -> list[str]:
 
 def repeated_songs(kept: KeptLines) -> list[str]:
     """Says which songs are there more than once, line for line; they are kept all the same."""
-    lines_of: dict[int, list[str]] = defaultdict(list)
-    for norm, group in zip(kept.norm, kept.group.tolist(), strict=True):
-        if kept.names[group].is_song:
-            lines_of[group].append(norm)
-    artists_of: dict[tuple[str, ...], dict[str | None, None]] = defaultdict(dict)
+    artists_of: dict[bytes, dict[str | None, None]] = defaultdict(dict)
     repeated: list[str] = []
     elsewhere: list[str] = []
-    for group, norms in lines_of.items():
+    for group, lines in _songs(kept):
         artist, title = kept.names[group].artist, brief(kept.names[group].title or "(no title)")
-        others = artists_of[tuple(norms)]
+        others = artists_of[lines]
         if artist in others:
             repeated.append(title)
         elif others:
@@ -61,6 +61,17 @@ def repeated_songs(kept: KeptLines) -> list[str]:
             f"may stand on both sides of a division of songs: {listed(elsewhere)}"
         )
     return said
+
+
+def _songs(kept: KeptLines) -> Iterator[tuple[int, bytes]]:
+    """Each song, in the order of their first lines, and its lines, as numbers of their texts."""
+    number = arrow_texts(kept.norm).dictionary_encode().indices.to_numpy()
+    order = np.argsort(kept.group, kind="stable")
+    groups, first = np.unique(kept.group, return_index=True)
+    edges = np.searchsorted(kept.group[order], [*groups.tolist(), len(kept.names)])
+    for i in np.argsort(first).tolist():
+        if kept.names[groups[i]].is_song:
+            yield int(groups[i]), number[order[edges[i] : edges[i + 1]]].tobytes()
 
 
 def _who(artist: str | None) -> str:

@@ -25,7 +25,7 @@ from rapids_rap.corpus.names import name_key
 from rapids_rap.corpus.readers_lrc import looks_like_lrc, read_lrc
 from rapids_rap.corpus.source import Group, Lines, Mark, Source, name_of, numbered_lines, visible
 from rapids_rap.corpus.stamps import unflattened
-from rapids_rap.corpus.years import YearCells
+from rapids_rap.corpus.years import FIRST, YearCells
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import listed
 
@@ -162,8 +162,9 @@ def _say_years(table: _Table) -> None:
         table.source.notes.append(f"songs with several years, the earliest taken: {which}")
     for column, (count, first) in table.years.odd.items():
         table.source.notes.append(
-            f'column "{column}", cells that are no year, so that none is known: {count:,} '
-            f"({first}); --set input.year=NAME names another column, an empty NAME none"
+            f'column "{column}", cells that are no year from {FIRST} to {table.years.last}, so '
+            f"that none is known: {count:,} ({first}); --set input.year=NAME names another "
+            "column, an empty NAME none"
         )
 
 

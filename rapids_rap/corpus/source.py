@@ -77,14 +77,21 @@ def numbered_lines(text: str) -> list[tuple[int, str]]:
 
     `\n`, `\r\n` and `\r` break lines and count; what `markup.break_lines` cuts at breaks them too.
     """
+    return _undoubled(raw_lines(text))
+
+
+def raw_lines(text: str) -> list[tuple[int, str]]:
+    """`numbered_lines` with every blank line, also where each line has one below it.
+
+    The same, if two lines stand one below the other.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = [
+    return [
         (number, visible(piece))
         for number, line in enumerate(text.split("\n"), start=1)
         for piece in break_lines(line)
     ]
-    return _undoubled(lines)
 
 
 def _undoubled(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -12,22 +12,25 @@ import pandas as pd
 from rapids_rap.arrays import Int64s
 from rapids_rap.corpus import LINE_COLUMNS
 from rapids_rap.corpus.source import Group
+from rapids_rap.corpus.texts import column, numbered, repeated
 
 
 @dataclass(frozen=True)
 class KeptLines:
-    """The lines that cleaning kept, in reading order; all fields but `names` are parallel.
+    """The lines that cleaning kept, in reading order; all but `names` and `files` are parallel.
 
-    group: positions in `names`. block: equal within a stanza, any numbers. file: path labels.
+    group: positions in `names`. block: equal within a stanza, any numbers. file: positions in
+    `files`, the paths' labels.
     """
 
     text: Sequence[str]
     norm: Sequence[str]
     group: Int64s
     block: Int64s
-    file: Sequence[str]
+    file: Int64s
     file_line: Int64s
     names: Sequence[Group]
+    files: Sequence[str]
 
 
 def make_units(
@@ -45,25 +48,24 @@ def make_units(
     norm: Sequence[str] = kept.norm
     text: Sequence[str] = kept.text
     if unit != "line":
-        text = ["\n".join([kept.text[i] for i in rows]) for rows in members]
-        norm = [" ".join([kept.norm[i] for i in rows]) for rows in members]
-    texts = tuple(sorted(set(norm)))
-    id_of = {one: number for number, one in enumerate(texts)}
-    text_id = np.fromiter((id_of[one] for one in norm), dtype=np.int64, count=len(norm))
+        own_text, own_norm = list(kept.text), list(kept.norm)
+        text = ["\n".join([own_text[i] for i in rows]) for rows in members]
+        norm = [" ".join([own_norm[i] for i in rows]) for rows in members]
+    texts, text_id = numbered(norm)
     group = kept.group[first]
     frame = pd.DataFrame(
         {
             "line_id": np.arange(len(norm), dtype=np.int64),
-            "text": pd.array(text, dtype="str"),
-            "text_norm": pd.array(norm, dtype="str"),
-            "artist": pd.array([kept.names[g].artist for g in group.tolist()], dtype="str"),
-            "song": pd.array([kept.names[g].title for g in group.tolist()], dtype="str"),
+            "text": column(text),
+            "text_norm": column(norm),
+            "artist": column(repeated([name.artist for name in kept.names], group)),
+            "song": column(repeated([name.title for name in kept.names], group)),
             "song_id": _song_ids(group, kept.names),
             "line_no": line_no[first],
             "stanza": stanza[first],
             "text_id": text_id,
             "weight": np.bincount(text_id, minlength=len(texts)).astype(np.int64)[text_id],
-            "file": pd.array([kept.file[i] for i in first.tolist()], dtype="str"),
+            "file": column(repeated(kept.files, kept.file[first])),
             "file_line": kept.file_line[first],
             "year": _years(group, kept.names),
         },
@@ -106,13 +108,13 @@ def _members(
 
 def _years(group: Int64s, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:
     """The year of each row's song, null where nothing says it."""
-    years = np.asarray([names[g].year or 0 for g in group.tolist()], dtype=np.int64)
+    years = np.array([name.year or 0 for name in names], dtype=np.int64)[group]
     return pd.arrays.IntegerArray(years, years == 0)
 
 
 def _song_ids(group: Int64s, names: Sequence[Group]) -> pd.api.extensions.ExtensionArray:
     """A number for every song in order of appearance; null where no song is known."""
-    is_song = np.fromiter((names[g].is_song for g in group.tolist()), dtype=bool, count=len(group))
+    is_song = np.array([name.is_song for name in names], dtype=bool)[group]
     ids = np.zeros(len(group), dtype=np.int64)
     ids[is_song] = pd.factorize(group[is_song])[0]
     return pd.arrays.IntegerArray(ids, ~is_song)

@@ -13,12 +13,14 @@ on two cores.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +31,24 @@ from rapids_rap.backend.failures import explained
 from rapids_rap.backend.lanes import Lane, open_lane
 from rapids_rap.backend.protocol import DEFAULT_SIZES, Backend, Sizes
 from rapids_rap.config import EmbeddingConfig
-from rapids_rap.embedding import EmbeddingReport, Vectors
+from rapids_rap.embedding import BatchLayout, EmbeddingReport, Vectors
 from rapids_rap.embedding.encoder import Encoder, Norms
 from rapids_rap.embedding.forward import shares_beginnings
 from rapids_rap.embedding.model import ModelSpec, resolve_model
 from rapids_rap.embedding.overlap import BackgroundQueue, one_ahead
 from rapids_rap.embedding.packing import TokenBatchIds
-from rapids_rap.embedding.store import ROW, Ids, VectorStore, hash_texts
+from rapids_rap.embedding.store import (
+    ROW,
+    Ids,
+    VectorStore,
+    describe_space,
+    hash_texts,
+    space_folder,
+)
 from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import CapabilityError
+from rapids_rap.runs.files import explain_os_errors
+from rapids_rap.runs.lock import in_use
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +56,7 @@ Progress = Callable[[int, int], None]
 BYTES_A_TOKEN = 3  # of UTF-8, about: a Chinese character, or less where two make a token
 MOST_TIMES = 16  # a shard's vectors are copied at a time, and the shortest texts come first
 UNSTORED = 2  # shards that are computed, but not stored yet, at most
+TRIES = 3  # at shards that others make and that are damaged when they are read
 # What of a `ModelSpec` decides a vector: a store never mixes vectors that differ in one of these.
 SPACE_FIELDS = (
     "fingerprint",
@@ -55,6 +67,39 @@ SPACE_FIELDS = (
     "max_tokens",
     "dtype",
 )
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Texts whose vectors others are to put into the store: what a `Fill` is given.
+
+    positions: (m,) text_id of each text; ids: (m,) its hash. folder: the shards' folder.
+    """
+
+    texts: Sequence[str]
+    positions: Int64s
+    ids: Ids
+    redo: Sequence[Ids]
+    config: EmbeddingConfig
+    spec: ModelSpec
+    folder: Path
+    backend: str
+    progress: Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How others did it; see `EmbeddingReport`. seconds: of the whole."""
+
+    tokens: int
+    computed: int
+    seconds: float
+    token_budget: int
+    attention: str
+    attention_reason: str
+
+
+Fill = Callable[[Missing], Filled]
 
 
 @dataclass
@@ -87,10 +132,12 @@ def embed(
     store_root: Path,
     progress: Progress | None = None,
     sizes: Sizes = DEFAULT_SIZES,
+    fill: Fill | None = None,
 ) -> Vectors:
     """The vectors of distinct texts, in their order. The caller holds the lock of `store_root`.
 
-    `progress` gets (texts done, texts); `sizes` is what else the run will hold. Raises `InputError`
+    `progress` gets (texts done, texts); `sizes` is what else the run will hold; `fill` has the
+    missing texts embedded elsewhere, to the same bytes, None does it here. Raises `InputError`
     for an unusable model folder, `CapabilityError` for a model that can't be had or run, and for a
     full disk.
     """
@@ -99,27 +146,40 @@ def embed(
     spec = resolve_model(config, lane.dtype)
     # First, so that a shortage shows at once.
     matrix = backend.allocate_rows(len(texts), spec.dim, sizes)
-    job = _Embedding(
-        texts=texts,
-        config=config,
-        spec=spec,
-        store=VectorStore(store_root, _space(spec, config, lane), spec.dim),
-        ids=hash_texts(texts),
-        lane=lane,
-        rows=backend.as_torch(matrix),
-        progress=progress or (lambda done, total: None),
-    )
-    with explained(f"What was embedded is in {job.store.folder}: run the same command again."):
-        missing = _read_stored(job)
-        job.progress(len(texts) - len(missing), len(texts))
-        if len(missing):
-            _check_disk(job, len(missing))
-            _embed_missing(job, missing)
-            gc.collect()
-            lane.release()
+    space = _space(spec, config, lane)
+    with contextlib.ExitStack() as stack:
+        with explain_os_errors(space_folder(store_root, space)):
+            stack.enter_context(in_use(partial(describe_space, store_root, space)))
+        job = _Embedding(
+            texts=texts,
+            config=config,
+            spec=spec,
+            store=VectorStore(store_root, space, spec.dim),
+            ids=hash_texts(texts),
+            lane=lane,
+            rows=backend.as_torch(matrix),
+            progress=progress or (lambda done, total: None),
+        )
+        _fill_rows(job, fill, backend.name)
     report = _report(job, time.perf_counter() - start)
     log.info("%d texts: %d embedded, %d reused", report.texts, report.embedded, report.reused)
     return Vectors(matrix, spec.fingerprint, spec.dim, report, read_trained_on(spec.folder))
+
+
+def _fill_rows(job: _Embedding, fill: Fill | None, backend: str) -> None:
+    """Read what is stored, and have the rest embedded and stored."""
+    total = len(job.texts)
+    with explained(f"What was embedded is in {job.store.folder}: run the same command again."):
+        missing = _read_stored(job, np.arange(total))
+        job.progress(total - len(missing), total)
+        if len(missing):
+            _check_disk(job, len(missing))
+            if fill is None:
+                _embed_missing(job, missing)
+                gc.collect()
+            else:  # no model was here, whose circles would have to be looked for
+                _have_embedded(job, missing, fill, backend)
+            job.lane.release()
 
 
 def load_encoder(config: EmbeddingConfig, backend: Backend, *, download: bool = True) -> Encoder:
@@ -141,16 +201,55 @@ def _space(spec: ModelSpec, config: EmbeddingConfig, lane: Lane) -> dict[str, ob
     return {name: settings[name] for name in SPACE_FIELDS} | own | way
 
 
-def _read_stored(job: _Embedding) -> Int64s:
-    """Fill the rows that are stored; return the positions that are not."""
-    found = np.zeros(len(job.ids), dtype=bool)
-    for positions, rows, vectors in job.store.gather(job.ids):
-        where, stored = job.lane.upload(positions, vectors)
+def _read_stored(job: _Embedding, asked: Int64s) -> Int64s:
+    """Fill those rows of `asked` that are stored; return the positions that are not."""
+    found = np.zeros(len(asked), dtype=bool)
+    for places, rows, vectors in job.store.gather(job.ids[asked]):
+        where, stored = job.lane.upload(asked[places], vectors)
         job.rows[where] = _restored(stored)
-        found[positions] = True
+        found[places] = True
         job.tokens += int(rows["tokens"].sum())
         job.truncated += int(rows["truncated"].sum())
-    return np.flatnonzero(~found)
+    return asked[~found]
+
+
+def _have_embedded(job: _Embedding, missing: Int64s, fill: Fill, backend: str) -> None:
+    """Have the missing texts embedded by others, and read what they stored."""
+    total, left = len(job.texts), missing
+    for _ in range(TRIES):
+        before = total - len(left)
+
+        def report(done: int, before: int = before) -> None:
+            job.progress(before + done, total)
+
+        filled = fill(
+            Missing(
+                texts=[job.texts[i] for i in left],
+                positions=left,
+                ids=job.ids[left],
+                redo=job.store.redo,
+                config=job.config,
+                spec=job.spec,
+                folder=job.store.folder,
+                backend=backend,
+                progress=report,
+            )
+        )
+        job.embedded_tokens += filled.tokens
+        job.computed_tokens += filled.computed
+        job.encode_seconds += filled.seconds
+        job.token_budget = filled.token_budget
+        job.attention, job.attention_reason = filled.attention, filled.attention_reason
+        damaged, job.store = job.store.damaged, job.store.reopened()
+        job.store.damaged += damaged
+        left = _read_stored(job, left)
+        if not len(left):
+            job.embedded = len(missing)
+            return
+    raise CapabilityError(
+        f"{job.store.folder}: {len(left)} texts were embedded {TRIES} times and can't be read "
+        "back. Something else writes there, or the shared disk does not keep what is written."
+    )
 
 
 def _embed_missing(job: _Embedding, missing: Int64s) -> None:
@@ -161,14 +260,13 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     config = job.config
     encoder = Encoder(job.spec, job.lane, config.attention, config.token_budget)
     start = time.perf_counter()
-    sizes = np.array([len(job.texts[i].encode()) for i in missing], dtype=np.int64)
-    order = None
-    if encoder.plan.layout == "trie":  # neighbours in the order of the alphabet begin alike
-        order = np.array(
-            sorted(range(len(missing)), key=[job.texts[i] for i in missing].__getitem__)
-        )
-    plan = plan_shards(
-        job.ids[missing], sizes, job.store.redo, config.shard_texts, job.lane.shard_tokens, order
+    plan = plan_missing(
+        [job.texts[i] for i in missing],
+        job.ids[missing],
+        job.store.redo,
+        config,
+        job.lane.shard_tokens,
+        encoder.plan.layout,
     )
     shards = [missing[unit] for unit in plan]
     total = len(job.texts)
@@ -194,6 +292,22 @@ def _embed_missing(job: _Embedding, missing: Int64s) -> None:
     job.tokens += job.embedded_tokens
     job.token_budget = encoder.token_budget
     job.attention, job.attention_reason = encoder.plan.layout, encoder.plan.reason
+
+
+def plan_missing(
+    texts: Sequence[str],
+    ids: Ids,
+    redo: Sequence[Ids],
+    config: EmbeddingConfig,
+    shard_tokens: int,
+    layout: BatchLayout,
+) -> list[Int64s]:
+    """Positions of the missing texts, shard by shard, as batches of this layout want them."""
+    sizes = np.array([len(text.encode()) for text in texts], dtype=np.int64)
+    order = None
+    if layout == "trie":  # neighbours in the order of the alphabet begin alike
+        order = np.array(sorted(range(len(texts)), key=texts.__getitem__))
+    return plan_shards(ids, sizes, redo, config.shard_texts, shard_tokens, order)
 
 
 def plan_shards(
@@ -249,20 +363,31 @@ def _storing(
     Rounds the matrix rows to what is stored, so that a resumed run sees the same.
     """
     (where,) = job.lane.upload(shard)
-    vectors = job.rows[where].to(getattr(torch, job.config.store_dtype))
+    vectors = stored_type(job.rows[where], job.config)
     if vectors.dtype != job.rows.dtype:
         job.rows[where] = _restored(vectors)
     values, lengths = job.lane.download(vectors), job.lane.download(norms.values)
-    rows: HostArray = np.empty(len(shard), dtype=ROW)
-    rows["id"] = job.ids[shard]
-    rows["tokens"] = tokens.lengths
-    rows["truncated"] = tokens.truncated
+    rows = stored_rows(job.ids[shard], tokens)
 
     def store() -> None:
         encoder.check(norms.rows, lengths())
         job.store.append(rows, values())
 
     return store
+
+
+def stored_type(vectors: torch.Tensor, config: EmbeddingConfig) -> torch.Tensor:
+    """Vectors as they are stored."""
+    return vectors.to(getattr(torch, config.store_dtype))
+
+
+def stored_rows(ids: Ids, tokens: TokenBatchIds) -> HostArray:
+    """(m,) of `ROW`: what is stored of the texts beside their vectors."""
+    rows: HostArray = np.empty(len(ids), dtype=ROW)
+    rows["id"] = ids
+    rows["tokens"] = tokens.lengths
+    rows["truncated"] = tokens.truncated
+    return rows
 
 
 def _restored(vectors: torch.Tensor) -> torch.Tensor:

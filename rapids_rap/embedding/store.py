@@ -8,7 +8,9 @@
 A shard counts once its commit record is there, and never changes after; <h> is the hash of its ids.
 Opening verifies every checksum; what fails is moved aside as `*.damaged` and its texts count as
 missing. Opening also sweeps what a killed writer left, so the caller holds the store's lock; an
-open store may go on reading while another process appends.
+open store may go on reading while another process appends. Workers of the lock's holder add shards
+beside each other, each under a lease (`shard-<h>.lease`, `runs.lease`). Whoever embeds marks its
+space.json as in use (`runs.lock`), so that nobody prunes the space meanwhile (`machine.pruning`).
 """
 
 from __future__ import annotations
@@ -34,11 +36,14 @@ from rapids_rap.runs.files import (
     write_bytes,
     write_json,
 )
+from rapids_rap.runs.lease import is_stale
 from rapids_rap.runs.received import load_array
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+SPACE = "space.json"
+PARTS = ("json", "ids.npy", "vectors.npy")  # of a shard; the first makes it count
 # Compared as 16 bytes: NumPy pads S16 with NUL, which changes nothing at full width.
 Ids = npt.NDArray[np.bytes_]
 ROW = np.dtype([("id", "S16"), ("tokens", "<i4"), ("truncated", "?")])
@@ -57,6 +62,20 @@ def space_key(space: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def space_folder(root: Path, space: Mapping[str, object]) -> Path:
+    """Where the vectors of a space lie."""
+    return root / space_key({"format": FORMAT, **space})
+
+
+def describe_space(root: Path, space: Mapping[str, object]) -> Path:
+    """The file that describes a space, written where there is none. Raises OSError."""
+    path = space_folder(root, space) / SPACE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        write_json(path, {"format": FORMAT, **space})
+    return path
+
+
 class VectorStore:
     """The vectors of one space, by text hash.
 
@@ -67,32 +86,40 @@ class VectorStore:
 
     def __init__(self, root: Path, space: Mapping[str, object], dim: int = 0) -> None:
         self._dim = dim
-        space = {"format": FORMAT, **space}
-        self.folder = root / space_key(space)
+        self._root, self._space = root, space
+        self.folder = space_folder(root, space)
         self.damaged = 0
         self.redo: list[Ids] = []
         with explain_os_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            describe_space(root, space)
             sweep_partials(self.folder)
-            if not (self.folder / "space.json").is_file():
-                write_json(self.folder / "space.json", space)
             self._names: list[str] = []
             self._rows: list[HostArray] = []
             self._open_shards()
         self._index()
+
+    def reopened(self) -> VectorStore:
+        """The same store with what others have added; still under the caller's lock."""
+        return VectorStore(self._root, self._space, self._dim)
 
     def _open_shards(self) -> None:
         names = sorted(path.stem for path in self.folder.glob("shard-*.json"))
         with ThreadPoolExecutor(4) as pool:  # hashing leaves the interpreter lock
             sound = list(pool.map(self._is_sound, names))
         for name, whole in zip(names, sound, strict=True):
-            if whole:
+            if whole or self._is_sound(name):  # a shared disk may fail for a moment: look twice
                 self._names.append(name)
                 self._rows.append(np.load(self._path(name, "ids.npy"), allow_pickle=False))
             else:
                 self._set_aside(name)
         for path in self.folder.glob("shard-*.npy"):  # a shard whose commit was never written
-            if path.name.split(".")[0] not in self._names:
+            name = path.name.split(".")[0]
+            if name in self._names or is_being_made(self.folder, name):
+                continue
+            if not self._path(name, "json").exists():  # written since, before the lease went
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob("shard-*.lease"):  # of a worker that was killed
+            if is_stale(path):
                 path.unlink(missing_ok=True)
 
     def _is_sound(self, name: str) -> bool:
@@ -129,13 +156,13 @@ class VectorStore:
         self.damaged += 1
         try:
             ids = load_array(self._path(name, "ids.npy"))["id"]
-            if ids.ndim == 1 and ids.dtype == ROW["id"] and _shard_name(ids) == name:
+            if ids.ndim == 1 and ids.dtype == ROW["id"] and shard_name(ids) == name:
                 self.redo.append(ids)
         except MemoryError:
             raise
         except Exception:  # as above
             pass  # ids lost as well: the texts join the others that are missing
-        for part in ("json", "ids.npy", "vectors.npy"):  # the commit first: it makes a shard count
+        for part in PARTS:
             path = self._path(name, part)
             if path.exists():
                 path.replace(path.with_name(path.name + ".damaged"))
@@ -181,25 +208,43 @@ class VectorStore:
 
         Raises `CapabilityError` or `InputError` where it can't be written; earlier shards stay.
         """
-        name = _shard_name(rows["id"])
-        parts = {"ids.npy": _npy_bytes(rows), "vectors.npy": _npy_bytes(vectors)}
-        try:
-            for part, content in parts.items():
-                write_bytes(self._path(name, part), content)
-            checksums = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
-            record = {"format": FORMAT, "texts": len(rows), "sha256": checksums}
-            write_json(self._path(name, "json"), record)
-        except CapabilityError as error:
-            size = sum(map(len, parts.values()))
-            raise CapabilityError(
-                f"{error} A shard of the vector store takes {size} bytes."
-            ) from error
+        append_shard(self.folder, rows, vectors)
 
     def _path(self, name: str, part: str) -> Path:
         return self.folder / f"{name}.{part}"
 
 
-def _shard_name(ids: Ids) -> str:
+def append_shard(folder: Path, rows: HostArray, vectors: HostArray) -> None:
+    """`VectorStore.append` for who has not opened the store: a worker beside others.
+
+    Two that add the same shard leave the same files.
+    """
+    name = shard_name(rows["id"])
+    parts = {"ids.npy": _npy_bytes(rows), "vectors.npy": _npy_bytes(vectors)}
+    try:
+        for part, content in parts.items():
+            write_bytes(folder / f"{name}.{part}", content)
+        checksums = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
+        record = {"format": FORMAT, "texts": len(rows), "sha256": checksums}
+        write_json(folder / f"{name}.json", record)
+    except CapabilityError as error:
+        size = sum(map(len, parts.values()))
+        raise CapabilityError(f"{error} A shard of the vector store takes {size} bytes.") from error
+
+
+def lease_of(folder: Path, name: str) -> Path:
+    """The lease under which a worker makes a shard."""
+    return folder / f"{name}.lease"
+
+
+def is_being_made(folder: Path, name: str) -> bool:
+    """Whether a worker holds a shard's lease."""
+    lease = lease_of(folder, name)
+    return lease.exists() and not is_stale(lease)
+
+
+def shard_name(ids: Ids) -> str:
+    """The name of the shard with these ids in this order."""
     return "shard-" + hashlib.blake2b(ids.tobytes(), digest_size=16).hexdigest()
 
 

@@ -171,5 +171,6 @@ def _shape_of_layout(config: Mapping[str, Any]) -> list[Any]:
         config.get("seed"),
         config.get("neighbors"),
         config.get("layout"),
+        (config.get("scale") or {}).get("fit_lines") or 0,
         *(embedding.get(key) for key in after),
     ]

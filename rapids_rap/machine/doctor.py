@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Collection
 from importlib.util import find_spec
 
 from rapids_rap import __version__
@@ -23,10 +24,14 @@ from rapids_rap.machine.memory_plan import (
     gib,
     plan_memory,
 )
+from rapids_rap.machine.scale_plan import BATCH, Job
+from rapids_rap.machine.scale_text import (
+    FREE_SHARE,
+    ScaleText,
+    describe_plan,
+    planned_machines,
+)
 from rapids_rap.machine.versions import PACKAGES, installed_version
-
-FREE_SHARE = 0.93  # of a card that isn't here: the driver and the context take the rest
-BATCH = 32_768  # tokens of a GPU's batch, which its plan makes room for
 
 Rows = list[tuple[str, str]]
 
@@ -48,6 +53,21 @@ def examine(
         "Parts": [("CPU backend", _cpu_backend()), ("model", _model(model)), ("font", _font())],
         f"Memory plan for {lines:,} distinct lines of {plan.dim} dimensions": plan_rows(plan),
     }
+
+
+def examine_many(
+    lines: int,
+    model: str,
+    workers: int,
+    by_shards: Collection[str],
+    gpu_memory: float = 0.0,
+    main_memory: float = 0.0,
+) -> ScaleText:
+    """The plan for so many workers; the other arguments as `examine`'s and `describe_plan`'s."""
+    here = load_backend("cpu").memory().free
+    machines = planned_machines(workers, gpu_memory, main_memory, here)
+    size = _model_size(model, "bfloat16" if machines.gpu else "float32")
+    return describe_plan(Job(lines, size), machines, by_shards)
 
 
 def _machine() -> Rows:

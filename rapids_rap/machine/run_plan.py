@@ -31,7 +31,7 @@ def run_sizes(config: Config, backend: Backend) -> tuple[Sizes, int]:
         min_samples=config.clusters.min_samples,
         width=config.maps.width,
         height=config.maps.height,
-        engine=config.neighbors.engine,
+        engine="exact" if config.neighbors.engine == "cells" else config.neighbors.engine,
         copies=1 + (config.embedding.postprocess != "none") + (config.embedding.lexical != "none"),
         model=model.weights + model.activations(batch),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -60,21 +61,29 @@ def draw_maps(
     scene = build_scene(view, groups, pixels, outside, sheet, backend)
     raster = rasterize(pixels, groups, width, height, backend)
     lift = raster.radius * 2.0 if raster.radius > 1 else 0.0
-    maps = {}
-    for layer in (name for name in _MAKERS if name in pages):
+
+    def layer_map(layer: str) -> bytes:
         fades = fade_table(view.marks) if layer == "clusters" else None
         panel = paint(raster, layer, scene.colours[layer], backend, fades, sheet.px(STRIPE))
-        page = _MAKERS[layer](view, scene, config)
-        maps[f"{layer}.png"] = render_map(page, panel, sheet, face, lift)
-    if "density" in pages:
+        return render_map(_MAKERS[layer](view, scene, config), panel, sheet, face, lift)
+
+    def density_map() -> bytes:
         panel, peak = density_image(raster, int(view.xy.shape[0]), backend)
         page = density_page(view, scene, config, peak * (width / 100) ** 2)
-        maps["density.png"] = render_map(page, panel, sheet, face, lift)
-    if "artists" in pages and view.artist_clusters is not None and len(view.artist_clusters):
+        return render_map(page, panel, sheet, face, lift)
+
+    def artist_chart() -> bytes:
+        assert view.artist_clusters is not None
         page, bars, marks = artist_page(view, view.artist_clusters, scene, config)
-        maps["artists.png"] = render_bars(page, bars, marks, sheet, face)
+        return render_bars(page, bars, marks, sheet, face)
+
+    draw = {layer: partial(layer_map, layer) for layer in _MAKERS} | {"density": density_map}
+    if view.artist_clusters is not None and len(view.artist_clusters):
+        draw["artists"] = artist_chart
+    drawn = [name for name in draw if name in pages]
+    maps = backend.together([draw[name] for name in drawn])
     return Maps(
-        maps,
+        {f"{name}.png": png for name, png in zip(drawn, maps, strict=True)},
         {view.cluster_id(k): scene.colour("clusters", k) for k in range(len(view.cluster_terms))},
         {view.theme_id(t): scene.colour("themes", t) for t in range(len(view.theme_labels))},
     )

@@ -28,7 +28,14 @@ LISTS = (
     "report.certificate",
 )
 _MATCHING = ("match_overlap", "match_cosine", "split_share", "merge_share")
-_ELSEWHERE = ("input.paths", "embedding.store")  # the inputs themselves count; the store is ROOT's
+# The inputs themselves count; the store is ROOT's; whoever works leaves the same bytes.
+_ELSEWHERE = (
+    "input.paths",
+    "embedding.store",
+    "scale.executor",
+    "scale.address",
+    "scale.workers",
+)
 
 
 @dataclass(frozen=True)

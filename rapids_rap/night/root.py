@@ -2,7 +2,7 @@
 
     ROOT/runs/<UTC time>/  finished nights, published and refused
     ROOT/latest            a relative link to the published one
-    ROOT/store/            vectors, shared by all nights, never pruned
+    ROOT/store/            vectors, shared by all nights; no night prunes it
     ROOT/.names/           what a language model answered to `rapids-rap name ROOT/latest`
     ROOT/labels.csv        what people named (kind,id,label)
     ROOT/state.json        the newest name, the next free ids, the night that is coming in

@@ -43,7 +43,8 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
     theme_ids = _ids(run.themes, "theme")
     categories, category = _categories(run)
     short, given = _short_terms(run.clusters), run.names_of("cluster")
-    told = decided(run.manifest.get("by_hand"))
+    record = run.manifest.get("by_hand")
+    told, of_themes = (decided(record, kind) for kind in ("cluster", "theme"))
     doubts = find_doubts(run.clusters, run.manifest)
     colours = run.manifest.get("colours", {})
     return MapData(
@@ -56,7 +57,10 @@ def map_data(run: Run, config: Config, backend: Backend) -> MapData:
         cluster_terms=tuple(
             on_maps(given.get(own, short.get(own, "")), own, told) for own in ids.tolist()
         ),
-        theme_labels=tuple(themes["label"]),
+        theme_labels=tuple(
+            on_maps(label, own, of_themes)
+            for own, label in zip(themes["theme"], themes["label"], strict=True)
+        ),
         artist_clusters=_by_number(run.artist_clusters, ids),
         model=config.embedding.model,
         seed=config.seed,

@@ -16,6 +16,7 @@ from rapids_rap.tables.doubts import ASK, Doubts, find_doubts
 from rapids_rap.tables.follows import clear_traits, followed
 from rapids_rap.tables.names import name_said, names_said, rows_of
 from rapids_rap.tables.people import people_said
+from rapids_rap.tables.sampled import sampled
 from rapids_rap.tables.space import common_direction
 from rapids_rap.tables.stability import again, said_of
 from rapids_rap.tables.tree import members, path_said
@@ -85,7 +86,8 @@ def _whole_run(run: Run) -> list[str | pd.DataFrame]:
         f"{counts.get('noise_lines', 0):,} lines of noise; model "
         f"{run.manifest.get('model', {}).get('name', 'unknown')}."
     )
-    sentences = (followed(run.quality)[1], common_direction(run.manifest)[1])
+    told = (followed(run.quality), sampled(run.manifest), common_direction(run.manifest))
+    sentences = [english for _, english in told]
     columns = [
         "cluster",
         "label",

@@ -7,6 +7,7 @@ each file is still as it was written, which a list in the folder vouches for.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from rapids_rap.errors import InputError
+from rapids_rap.errors import InputError, RapError
 from rapids_rap.runs.files import (
     PARTIAL,
     explain_os_errors,
@@ -61,12 +62,13 @@ def write_bundle(out: Path, kind: str, files: Mapping[str, bytes], option: str =
     listed = {name: sha256(data).hexdigest() for name, data in files.items()}
     with explain_os_errors(out):
         place.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_killed(place)
         try:
             fresh.mkdir()
             for name, data in files.items():
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(fresh / name, data)
-            write_bytes(fresh / LIST, json_bytes({"kind": kind, "files": listed}))
+                _write(fresh / name, data)
+            _write(fresh / LIST, json_bytes({"kind": kind, "files": listed}))
             if place.exists():
                 place.rename(old)
             try:
@@ -80,6 +82,37 @@ def write_bundle(out: Path, kind: str, files: Mapping[str, bytes], option: str =
             for folder in (fresh, old):
                 with contextlib.suppress(OSError):
                     shutil.rmtree(folder)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file of the folder being made; what the system says is raised as it said it.
+
+    For whoever reads it, the folder they named is what has no room, not one that is gone again.
+    """
+    try:
+        write_bytes(path, data)
+    except RapError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
+
+
+def _sweep_killed(place: Path) -> None:
+    """Remove what a writer of this folder left that was killed; one that lives is left alone."""
+    for partial in place.parent.glob(f".{glob.escape(place.name)}.*.new{PARTIAL}"):
+        number = partial.name.removesuffix(f".new{PARTIAL}").rpartition(".")[2]
+        if number.isdecimal() and not _lives(int(number)):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # no signal; only whether one could be sent
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another account's; no number of a process
+        return True
+    return True
 
 
 def _require_ours(out: Path, kind: str, option: str) -> None:

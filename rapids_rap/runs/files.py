@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     Raises `CapabilityError` on a full disk, `InputError` where the folder can't be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    # Two machines may write the same file, and have processes of the same number.
+    writer = f"{os.getpid()}-{secrets.token_hex(4)}"
+    partial = path.with_name(f".{path.name}.{writer}{PARTIAL}")
     with explain_os_errors(path):
         try:
             with partial.open("wb") as file:

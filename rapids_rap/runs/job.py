@@ -62,16 +62,18 @@ class Job:
         *arguments: object,
         fresh: bool = False,
         along: Callable[[], object] | None = None,
+        instead: Callable[..., Result] | None = None,
         **keywords: object,
     ) -> Result:
         """What `function` returns for the arguments: kept by a run before, or computed and kept.
 
         fresh: nothing kept will do, as for a layout without a seed. along: what is done beside it
-        where it is computed, for cores that it leaves idle. Raises TypeError for an argument that
+        where it is computed, for cores that it leaves idle. instead: what computes it, to the same
+        bytes, so that it is no part of the key. Raises TypeError for an argument that
         can't be part of a key and for a function whose module declares no `VERSION`.
         """
         key = self._key(name, function, arguments, keywords, fresh=fresh)
-        call: Callable[[], Result] = partial(function, *arguments, **keywords)
+        call: Callable[[], Result] = partial(instead or function, *arguments, **keywords)
         if along is not None:
             call = partial(self._beside, call, along)
         sound = _sound(function, arguments, keywords)

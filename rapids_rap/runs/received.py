@@ -104,8 +104,9 @@ def load_array(path: Path, *, mapped: bool = False) -> HostArray:
 
     mapped: left in the file. Raises OSError or ValueError for anything else.
     """
-    with open_plain(path):
-        pass
+    with open_plain(path) as file:
+        if not file.read(1):
+            raise ValueError("the file is empty")  # NumPy's EOFError is neither
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.dtype.itemsize == 0:
         raise ValueError("it holds no array of numbers")

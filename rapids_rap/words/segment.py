@@ -48,6 +48,7 @@ _SOFT = tuple(ord(c) for c in map(chr, range(0x3001)) if c.isspace() or c in "-â
 # Texts joined for one call of jieba: few enough calls, and lists that stay small in memory.
 _BLOCK = 20_000
 _SHORT, _CODE_BITS = 3, 21  # characters, of 21 bits, that one int64 holds
+_SHIFTS = tuple(_CODE_BITS * place for place in reversed(range(_SHORT)))
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,9 @@ def _cut_block(
     starts, ends = _token_spans(jieba, joined, codes)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     text_starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
-    text_ids = np.searchsorted(text_starts, starts, side="right") - 1
+    begun = np.zeros(len(codes) + 1, dtype=np.int64)
+    begun[text_starts[1:]] = 1  # also where an empty text begins: a break divides it from the next
+    text_ids = np.cumsum(begun)[starts]
     keys = _surface_keys(joined, codes, starts, ends, long)
     base = text_starts[text_ids]
     counts = np.bincount(text_ids, minlength=len(texts))
@@ -205,14 +208,15 @@ def _surface_keys(
 ) -> Int64s:
     """(T,) int64, one number for each surface: the code points of up to three characters.
 
-    Most Chinese words are that short, and need no string each. A longer one is -1 - its place in
-    `long`, which grows by the new ones.
+    Most Chinese words are that short, and need no string each; the first character lies highest,
+    so that numbers are in the order of their strings. A longer one is -1 - its place in `long`,
+    which grows by the new ones.
     """
     lengths = ends - starts
     keys = np.zeros(len(starts), dtype=np.int64)
     for place in range(_SHORT):
         inside = np.flatnonzero(lengths > place)
-        keys[inside] |= codes[starts[inside] + place].astype(np.int64) << (_CODE_BITS * place)
+        keys[inside] |= codes[starts[inside] + place].astype(np.int64) << _SHIFTS[place]
     rest = np.flatnonzero(lengths > _SHORT)
     spans = zip(starts[rest].tolist(), ends[rest].tolist(), strict=True)
     found = (long.setdefault(joined[a:b], len(long)) for a, b in spans)
@@ -224,7 +228,7 @@ def _surfaces(keys: Int64s, long: Mapping[str, int]) -> list[str]:
     """The surfaces of distinct keys (m,)."""
     names = list(long)
     below = (1 << _CODE_BITS) - 1
-    columns = [(keys >> (_CODE_BITS * place)) & below for place in range(_SHORT)]
+    columns = [(keys >> shift) & below for shift in _SHIFTS]
     codes = np.stack(columns, axis=1).astype("<u4")
     short = codes.view(f"<U{_SHORT}")[:, 0].tolist()  # without the zeros at the end
     return [
@@ -293,9 +297,13 @@ def _gaps(codes: npt.NDArray[np.uint32], starts: Int64s, ends: Int64s, text_ids:
 def _fold(keys: Int64s, long: Mapping[str, int]) -> tuple[tuple[str, ...], Int32s]:
     """Surface keys to the sorted vocabulary of their folded forms, and each token's word in it."""
     surface, distinct = pd.factorize(keys)
+    # Numbers sort faster than strings, and sorting what is nearly in order costs little.
+    order = np.argsort(distinct)
     # At once: a letter folds alike beside any other, and no token holds a line break.
-    folded = fold("\n".join(_surfaces(distinct, long))).split("\n") if len(distinct) else []
-    vocabulary = tuple(sorted(set(folded)))
+    surfaces = _surfaces(distinct[order], long)
+    folded = fold("\n".join(surfaces)).split("\n") if surfaces else []
+    vocabulary = tuple(sorted(dict.fromkeys(folded)))
     position = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
-    table = np.fromiter(map(position.__getitem__, folded), dtype=np.int32, count=len(folded))
+    table = np.empty(len(folded), dtype=np.int32)
+    table[order] = np.fromiter(map(position.__getitem__, folded), np.int32, count=len(folded))
     return vocabulary, table[surface]

@@ -80,18 +80,56 @@ def cluster_terms(
     on the host, and what comes back to it is the finished tables: `config.top` rows for each
     cluster and method, and the counts of the stop words.
     """
-    frames, size = backend.frames, len(tokens.vocabulary)
-    stopped = backend.from_host(_stop_mask(tokens, stop))
+    least = config.min_count
+    counts = count_terms(tokens, labels, weights, stop, backend, pairs=config.bigrams, least=least)
+    return rank_terms(counts, tokens, stop, config, backend)
+
+
+def count_terms(
+    tokens: Tokens,
+    labels: Array,
+    weights: Array,
+    stop: Sequence[str],
+    backend: Backend,
+    *,
+    pairs: bool,
+    least: int,
+) -> Frame:
+    """cluster, key, count, text, last of words and pairs: sums, and the first and last text's id.
+
+    Arguments as of `cluster_terms`. least: occurrences that a pair must have in all. Sums,
+    minima and maxima: with `least` 0, `merge_counts` of the counts of parts are those of the whole.
+    """
     words = _word_rows(tokens, labels, weights, backend)
-    pairs = _pair_rows(words, tokens, stopped, config.min_count, backend) if config.bigrams else []
-    counts = _count(frames.concat([words, *pairs]))
+    stopped = backend.from_host(_stop_mask(tokens, stop))
+    both = _pair_rows(words, tokens, stopped, least, backend) if pairs else []
+    rows = backend.frames.concat([words, *both])
+    return merge_counts([rows.assign(last=rows["text"])], backend)
+
+
+def merge_counts(parts: Sequence[Frame], backend: Backend) -> Frame:
+    """The counts of parts of the texts in one, by cluster and key; associative."""
+    rows = parts[0] if len(parts) == 1 else backend.frames.concat(parts)
+    how = {"count": "sum", "text": "min", "last": "max"}
+    return rows.groupby(["cluster", "key"], sort=True).agg(how).reset_index()
+
+
+def rank_terms(
+    counts: Frame, tokens: Tokens, stop: Sequence[str], config: TermsConfig, backend: Backend
+) -> Terms:
+    """The terms of clusters from all their counts, as `count_terms` gives them."""
+    size = len(tokens.vocabulary)
+    stopped = backend.from_host(_stop_mask(tokens, stop))
+    counts = counts.assign(several=counts["last"] > counts["text"])
+    counts = counts[["cluster", "key", "count", "several"]]
     is_stop = backend.xp.take(stopped, backend.xp.minimum(counts["key"].values, size))
-    scored = _score(counts, words, ~is_stop, config.min_count, backend)
+    plain = counts[counts["key"] < size]
+    scored = _score(counts, plain, ~is_stop, config.min_count, backend)
     named = [
         _name(_top(_merge_pairs(scored, m, size, backend), m, config.top), m, tokens, backend)
         for m in METHODS
     ]
-    plain = counts[counts["key"] < size].rename(columns={"count": "frequency"})
+    plain = plain.rename(columns={"count": "frequency"})
     return Terms(
         table=pd.concat([table for table, _ in named], ignore_index=True),
         keys=np.concatenate([keys for _, keys in named]),
@@ -185,7 +223,7 @@ def _word_rows(tokens: Tokens, labels: Array, weights: Array, backend: Backend) 
 
 
 def _pair_rows(
-    words: Frame, tokens: Tokens, stop: Array, min_count: int, backend: Backend
+    words: Frame, tokens: Tokens, stop: Array, least: int, backend: Backend
 ) -> list[Frame]:
     """A row a pair, as `_word_rows`; a list, empty where no two words are neighbours.
 
@@ -198,33 +236,22 @@ def _pair_rows(
     pairs = words[keep].assign(key=size + ids[keep] * size + right[keep])
     if not len(pairs):
         return []
+    if least < 2:
+        return [pairs]
     total = pairs.groupby("key")["count"].transform("sum")
-    return [pairs[total >= min_count]]
-
-
-def _count(rows: Frame) -> Frame:
-    """cluster, key, count, several (whether in more than one distinct text)."""
-    counts = (
-        rows.assign(last=rows["text"])
-        .groupby(["cluster", "key"])
-        .agg({"count": "sum", "text": "min", "last": "max"})
-        .reset_index()
-    )
-    return counts.assign(several=counts["last"] > counts["text"])[
-        ["cluster", "key", "count", "several"]
-    ]
+    return [pairs[total >= least]]
 
 
 def _score(counts: Frame, words: Frame, content: Array, min_count: int, backend: Backend) -> Frame:
     """The frequent content terms with a column a method, and `listed`: may it enter a list.
 
-    content: (rows of counts,) bool, False for stop words.
+    words: the counts of words alone. content: (rows of counts,) bool, False for stop words.
     """
     xp = backend.xp
     total = counts.groupby("key")[["count"]].sum().reset_index()
     size = words.groupby("cluster")[["count"]].sum().reset_index()
+    total = total[total["count"] >= min_count]  # before the tables meet: most terms are too rare
     scored = counts[content].merge(total.rename(columns={"count": "total"}), on="key")
-    scored = scored[scored["total"] >= min_count]
     scored = scored.merge(size.rename(columns={"count": "size"}), on="cluster")
     y, f, n = (xp.astype(scored[name].values, xp.float64) for name in ("count", "total", "size"))
     all_words = float(words["count"].sum())

@@ -554,9 +554,14 @@ def test_memory_without_proc(tmp_path):
             lambda: BACKEND.hdbscan(random_rows(30, 3), min_cluster_size=5, min_samples=3),
         ),
         (
-            "umap.umap_",
+            "umap.layouts",
             "umap-learn",
-            lambda: BACKEND.umap(random_rows(3, 2), None, [UmapSpec(2, 2, 0.1, 5, "random")], 1),
+            lambda: BACKEND.umap(
+                random_rows(30, 2),
+                BACKEND.knn(random_rows(30, 2), 3, metric="euclidean"),
+                [UmapSpec(2, 2, 0.1, 5, "random")],
+                None,
+            ),
         ),
     ],
 )

@@ -60,6 +60,27 @@ def test_an_error_is_raised_where_it_is_waited_for():
         wait()
 
 
+def test_products_stay_on_one_core_until_what_runs_beside_is_asked_for():
+    """A cluster's centre had other last digits where what ran beside it was done before it."""
+    with threadpool_limits(2, user_api="blas"):
+        wait = CpuBackend().beside(lambda: None)
+        for thread in threading.enumerate():
+            if thread.name == "beside":
+                thread.join(20)
+        assert cores_of_products() == {1}
+        wait()
+        assert cores_of_products() == {2}
+
+
+def test_products_get_their_cores_back_where_nobody_asks():
+    """A run that fails beside a call never asks for it; the next one has its cores all the same."""
+    with threadpool_limits(2, user_api="blas"):
+        wait = CpuBackend().beside(lambda: None)
+        assert cores_of_products() == {1}
+        del wait
+        assert cores_of_products() == {2}
+
+
 def cores_of_products():
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 

@@ -17,9 +17,10 @@ def kept(group, block, norm):
         norm=norm,
         group=np.asarray(group, dtype=np.int64),
         block=np.asarray(block, dtype=np.int64),
-        file=["a.txt"] * count,
+        file=np.zeros(count, dtype=np.int64),
         file_line=np.arange(1, count + 1),
         names=NAMES,
+        files=["a.txt"],
     )
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from rapids_rap.config import CorpusConfig, InputConfig
 from rapids_rap.corpus.ingest import ingest
-from rapids_rap.corpus.years import FIRST, LAST, year_of
+from rapids_rap.corpus.years import FIRST, this_year, year_of
 from rapids_rap.errors import InputError
 from tests.corpus.helpers import read, write
 
+LAST = 2026
 DATES = st.dates(datetime.date(FIRST, 1, 1), datetime.date(LAST, 12, 31))
 
 
@@ -38,7 +39,7 @@ def years(corpus):
 )
 def test_a_year_as_people_and_programs_write_it(cell):
     """Whatever the spelling, 2018 is 2018."""
-    assert year_of(cell) == 2018
+    assert year_of(cell, LAST) == 2018
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_year_as_people_and_programs_write_it(cell):
 )
 def test_what_stands_for_nothing_is_no_year(cell):
     """An empty cell, and what databases and pandas write for one."""
-    assert year_of(cell) is None
+    assert year_of(cell, LAST) is None
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,8 @@ def test_what_stands_for_nothing_is_no_year(cell):
         "18",
         "1750",
         "2718",
+        "2027",
+        "2027-01-01",
         "3 days ago",
         "2018/2019",
         "2018-05 - 2019-06",
@@ -74,22 +77,22 @@ def test_what_stands_for_nothing_is_no_year(cell):
 )
 def test_what_is_no_year_is_not_guessed(cell):
     """Two digits, a span, a day that no month has: an error and not a number."""
-    with pytest.raises(ValueError, match=r"no such date|out of reach|month|day"):
-        year_of(cell)
+    with pytest.raises(ValueError, match=r"no such date|too early|in the future|month|day"):
+        year_of(cell, LAST)
 
 
 @given(DATES)
 def test_a_date_has_its_year_in_every_order(day):
     """ISO, packed, Chinese and both orders of Europe and America give the year of the date."""
     forms = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y年%m月%d日", "%d.%m.%Y", "%m/%d/%Y")
-    assert {year_of(day.strftime(form)) for form in forms} == {day.year}
+    assert {year_of(day.strftime(form), LAST) for form in forms} == {day.year}
 
 
 @given(st.text(max_size=30))
 def test_any_cell_is_a_year_or_nothing_or_an_error(cell):
     """No text makes anything else happen."""
     try:
-        year = year_of(cell)
+        year = year_of(cell, LAST)
     except ValueError:
         return
     assert year is None or FIRST <= year <= LAST
@@ -162,6 +165,23 @@ def test_a_column_that_happens_to_be_called_so_stops_nothing(tmp_path, column, c
     assert len(said) == 1
     assert f'column "{column}"' in said[0]
     assert f': 2 ("{cell}" in line 3)' in said[0]
+
+
+def test_a_year_to_come_is_none_and_is_said(tmp_path):
+    """In a column that was named, file, line and column; in another, a count and the first."""
+    coming = this_year() + 1
+    path = write(
+        tmp_path, "a.csv", f"text,song,year,发行\n走吧,歌,{coming},2018\n来吧,曲,2018,2018\n"
+    )
+    corpus = read(path)
+    assert years(corpus) == [None, 2018]
+    assert f'to {coming - 1}, so that none is known: 1 ("{coming}" in line 2)' in "".join(
+        corpus.warnings
+    )
+    path = write(tmp_path, "b.csv", f"text,song,发行\n走吧,歌,{coming}-02-01\n")
+    said = rf'b\.csv: line 2, column "发行": "{coming}-02-01" .*{coming} is in the future'
+    with pytest.raises(InputError, match=said):
+        ingest([path], InputConfig(year="发行"), CorpusConfig())
 
 
 def test_a_song_has_one_year(tmp_path):

@@ -183,6 +183,20 @@ def test_layouts_go_on_as_the_cpus(gpu):
         np.testing.assert_array_equal(gpu.to_host(ours), theirs)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_edges_pull_as_on_the_cpu(gpu, seed):
+    """One step along the same edges, to the bit; both ends move, and who has no edge stays."""
+    points = np.random.default_rng(0).normal(size=(90, 5)).astype(np.float32)
+    heads = np.repeat(np.arange(10, 40, dtype=np.int32), 2)
+    tails = np.stack([np.arange(30), np.arange(41, 71)], axis=1).ravel().astype(np.int32)
+    expected = CPU.pull(points, heads, tails, 0.1, 0.4, seed)
+    found = gpu.pull(*map(gpu.from_host, (points, heads, tails)), 0.1, 0.4, seed)
+    np.testing.assert_array_equal(gpu.to_host(found), expected)
+    moved = (expected != points).any(axis=1)
+    assert moved[:71][np.arange(71) != 40].all()
+    assert not moved[71:].any()
+
+
 def test_a_spectral_start_gives_a_finite_layout(gpu):
     """CuML's own start is not umap-learn's, so only shape and sense are compared."""
     points = unit(120, 24)
@@ -340,6 +354,11 @@ def test_vectors_that_no_device_holds_live_in_pinned_memory(gpu, monkeypatch, en
         (
             "cuml.manifold.umap.simplicial_set_embedding",
             lambda g, x: g.umap(x, g.knn(x, 10), SPECS, 1),
+            "layout",
+        ),
+        (
+            "cuml.manifold.umap.simplicial_set_embedding",
+            lambda g, x: g.pull(x, *[g.xp.arange(9, dtype="int32")] * 2, 0.1, 0.4, 1),
             "layout",
         ),
         (

@@ -243,6 +243,24 @@ def open_files():
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+def test_a_shard_that_is_committed_while_a_store_is_opened_stays_whole(tmp_path, monkeypatch):
+    """A worker that outlived its run ends in that moment: commit first, then the lease."""
+    folder = fill(tmp_path, GROUPS[:1])
+    (commit,) = folder.glob("shard-*.json")
+    data = commit.read_bytes()
+    commit.unlink()
+
+    def ends_now(folder, name):
+        commit.write_bytes(data)
+        return False
+
+    monkeypatch.setattr(store_module, "is_being_made", ends_now)
+    VectorStore(tmp_path, SPACE)
+    opened = VectorStore(tmp_path, SPACE)
+    assert opened.damaged == 0
+    assert sorted(read(opened, ALL)) == sorted(GROUPS[0])
+
+
 def test_shards_are_not_held_open(tmp_path):
     """Thousands of shards must not exhaust the process's file descriptors."""
     texts = [f"t{i}" for i in range(60)]

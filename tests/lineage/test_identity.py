@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -34,31 +35,40 @@ QUICK = (
 
 
 @pytest.fixture(scope="module")
-def shifted(sample_run, tmp_path_factory):
+def begun(sample_run, tmp_path_factory):
+    """What the sample run keeps, to go on from: its own folder is everybody's, and stays."""
+    folder = tmp_path_factory.mktemp("begun")
+    for kept in (".store", ".stages"):
+        shutil.copytree(sample_run / kept, folder / kept)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shifted(begun, tmp_path_factory):
     """The sample run again, its ids beginning at 100 and 50, from the same stages."""
     return spend_night(
         [LYRICS],
         tmp_path_factory.mktemp("shifted") / "run",
         Heritage(None, SHIFT_CLUSTER, SHIFT_THEME),
-        store=sample_run / ".store",
+        store=begun / ".store",
         settings=[
             f"input.regions={ROOT / 'examples' / 'regions.csv'}",
             "maps.width=1200",
             "maps.height=900",
         ],
-        shared_stages=sample_run / ".stages",
+        shared_stages=begun / ".stages",
     )
 
 
 @pytest.fixture(scope="module")
-def nights(sample_run, tmp_path_factory):
+def nights(sample_run, begun, tmp_path_factory):
     """Five nights: without some songs; all, and a planted topic; without it; then eom, and leaf."""
     folder = tmp_path_factory.mktemp("nights")
     whole = lyrics_of(open_run(sample_run))
     songs = whole["song"].fillna("")
     fewer = whole[~songs.isin(sorted(songs.unique())[1::22])]
     assert 0.03 < 1 - len(fewer) / len(whole) < 0.08
-    store = sample_run / ".store"
+    store = begun / ".store"
     runs = [spend_night(fewer, folder / "0", Heritage(None), store=store, settings=QUICK)]
     for name, lines, selection in (
         ("1", pd.concat([whole, planted_topic()]), "leaf"),
@@ -293,7 +303,7 @@ def test_layouts_of_the_night_before_go_on_voting(nights):
 # ---- people's labels ----------------------------------------------------------------------------
 
 
-def test_labels_go_with_their_ids(nights, tmp_path, sample_run):
+def test_labels_go_with_their_ids(nights, begun, tmp_path, sample_run):
     """A label is on the map, in the page and in labels.csv; one without a cluster is said."""
     kept = nights[1].manifest["identity"]["clusters"]["kept"][0]
     theme = nights[1].manifest["identity"]["themes"]["kept"][0]
@@ -305,7 +315,7 @@ def test_labels_go_with_their_ids(nights, tmp_path, sample_run):
         whole,
         tmp_path / "run",
         heritage,
-        store=sample_run / ".store",
+        store=begun / ".store",
         settings=QUICK,
         shared_stages=nights[1].path / ".stages",
     )
@@ -324,7 +334,7 @@ def test_labels_go_with_their_ids(nights, tmp_path, sample_run):
         whole,
         tmp_path / "bare",
         Heritage(nights[1], 1000, 1000),
-        store=sample_run / ".store",
+        store=begun / ".store",
         settings=QUICK,
         shared_stages=nights[1].path / ".stages",
     )

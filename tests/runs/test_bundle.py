@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
+import resource
+import subprocess
+import sys
 
 import pytest
 
-from rapids_rap.errors import InputError
+from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs import bundle
 from rapids_rap.runs.bundle import LIST, check_bundle, write_bundle
 
+ASKED = {"capture_output": True, "text": True, "check": True}
 FILES = {"a.txt": b"one", "sub/b.txt": b"two"}
 
 
@@ -31,6 +36,17 @@ def test_our_own_folder_is_replaced_whole(tmp_path):
     write_bundle(out, "paper", FILES)
     write_bundle(out, "paper", {"c.txt": b"three"})
     assert names(out) == ["c.txt", LIST]
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path):
+    """Of the same folder, and of nobody who still writes."""
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **ASKED)
+    names_of = [f".out.{pid}.new.partial" for pid in (dead.stdout.strip(), os.getppid())]
+    for name in (*names_of, ".other.1.new.partial", ".out.mine.new.partial"):
+        (tmp_path / name).mkdir()
+    write_bundle(tmp_path / "out", "forms", FILES)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"out", names_of[1], ".other.1.new.partial", ".out.mine.new.partial"}
 
 
 def test_an_empty_folder_is_filled(tmp_path):
@@ -106,3 +122,16 @@ def test_a_write_that_fails_changes_nothing(tmp_path, monkeypatch):
     assert names(out) == ["a.txt", LIST, "sub/b.txt"]
     assert (out / "a.txt").read_bytes() == b"one"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_told_of_the_folder_that_was_named(tmp_path):
+    """Not of the one beside it, which is gone when the sentence is read."""
+    out = tmp_path / "out"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(CapabilityError, match=f"^{re.escape(str(out))}: no room to write"):
+            write_bundle(out, "paper", {"a.txt": b"x" * 1000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []

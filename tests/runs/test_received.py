@@ -247,3 +247,10 @@ def test_a_text_that_is_no_utf8_ends_in_a_sentence(tmp_path):
     ended = rap("export", run, "--format", "jsonl")
     assert ended.code == 2
     assert "lines.parquet: is missing or damaged" in ended.err
+
+
+def test_an_empty_array_file_ends_in_a_sentence(tmp_path):
+    """NumPy's error of it is an end of file, which the command line takes for an abort."""
+    (tmp_path / "a.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        load_array(tmp_path / "a.npy")

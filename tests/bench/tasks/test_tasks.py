@@ -120,7 +120,9 @@ def test_both_maps_have_the_same_size(inputs, monkeypatch):
 def test_topics_of_both_sides_are_scored_alike(inputs):
     """Labels for every distinct text, and the agreement of ours with itself is 1."""
     topics.prepare(inputs)
-    figures = found(topics, inputs, ours=topics.ours, bertopic=topics.bertopic)
+    figures = found(
+        topics, inputs, ours=topics.ours, votes=topics.ours_votes, bertopic=topics.bertopic
+    )
     assert figures["ours"]["ari_to_ours"] == 1.0
     assert set(figures["bertopic"]) == set(figures["ours"])
 
