@@ -15,7 +15,7 @@ from rapids_rap.backend import load_backend
 from rapids_rap.bench import scoring
 from rapids_rap.bench.measure import Call, Inputs, SideFindings, Stages
 from rapids_rap.bench.tasks.embedding import MODEL, read_texts
-from rapids_rap.config import Config, EmbeddingConfig
+from rapids_rap.config import ClustersConfig, Config, EmbeddingConfig
 from rapids_rap.embedding.embed import load_encoder
 
 
@@ -31,7 +31,16 @@ def distinct(inputs: Inputs) -> list[str]:
 
 
 def ours(inputs: Inputs) -> Call:
-    """The stages of a run, with its defaults."""
+    """The stages of a run with one layout, as BERTopic has."""
+    return _ours(inputs, ClustersConfig(layouts=1))
+
+
+def ours_votes(inputs: Inputs) -> Call:
+    """The stages of a run with its defaults, where several layouts vote."""
+    return _ours(inputs, ClustersConfig())
+
+
+def _ours(inputs: Inputs, clusters: ClustersConfig) -> Call:
     from rapids_rap.clustering.clusters import find_clusters
     from rapids_rap.clustering.layout import lay_out
     from rapids_rap.clustering.neighbors import neighbor_graph
@@ -40,7 +49,7 @@ def ours(inputs: Inputs) -> Call:
     from rapids_rap.words.terms import cluster_terms, stop_words
 
     texts, vectors = distinct(inputs), np.load(inputs.shared / "vectors.npy")
-    config, backend = Config(), load_backend("cpu")
+    config, backend = Config(clusters=clusters), load_backend("cpu")
     seed = 42 if config.seed == "none" else config.seed
 
     def call() -> SideFindings:
