@@ -99,6 +99,28 @@ def look(context, view_run, later_run):
         assert found.said == []
 
 
+def test_turns_faster_than_the_server_answers_are_all_taken(chromium, view_run, later_run):
+    """Two turns while a search is out come back to the night they began with."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    held = []
+    ones = (pd.read_parquet(later_run / "lines.parquet")["cluster"] == 1).sum()
+    both = {"other": open_run(later_run)}
+    with served(view_run, **both) as address, opened(chromium, address) as found:
+        page = found.page
+        page.set_viewport_size({"width": 700, "height": 900})  # one map at a time
+        page.select_option("#colour", "cluster")
+        page.route("**/find*", lambda route: route.continue_() if held else held.append(route))
+        with page.expect_request("**/find*"):
+            page.fill("#question", "夜歌")
+            page.click("#ask button")
+        page.click("#turn")
+        page.click("#turn")
+        page.locator("#legend button", has_text="1 词1").click()
+        held[0].continue_()
+        expect(page.locator("#size")).to_have_text(re.compile(rf"^{ones} "))
+        assert "later" in page.inner_text("#caption")
+
+
 @pytest.mark.parametrize("how", ["file", "server"])
 def test_two_nights_are_seen_side_by_side(chromium, view_run, later_run, tmp_path, how):
     """One view and one selection on two maps: the lines of one are those of the same text."""

@@ -250,14 +250,17 @@ class Page implements Around, Controlled {
     byId<HTMLFieldSetElement>("searching").disabled = !night.searchable;
   }
 
-  /** The other night, with the same picked in it. */
+  /** The other night, with the same picked in it; turns asked for while one is under way are taken after it. */
   async turn(): Promise<void> {
     const { pair } = this;
     if (!pair) return;
-    const other = pair.other(this.night);
-    if (!this.sides) await (this.work = this.work.then(() => this.follow(other)).catch((error) => this.failed(error)));
-    this.activate(other);
-    await this.readLines(other);
+    this.work = this.work.then(async () => {
+      const other = pair.other(this.night);
+      if (!this.sides) await this.follow(other).catch((error) => this.failed(error));
+      this.activate(other);
+    });
+    await this.work;
+    await this.readLines(this.night);
   }
 
   /** Both nights beside each other, or in turn. */
