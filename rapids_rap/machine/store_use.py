@@ -18,6 +18,7 @@ import numpy as np
 from rapids_rap.embedding.store import PARTS, SPACE, Ids, hash_texts
 from rapids_rap.errors import InputError
 from rapids_rap.runs.files import PARTIAL, read_plain
+from rapids_rap.runs.folder import being_made
 from rapids_rap.runs.names import IDENTITY, MANIFEST
 from rapids_rap.runs.outputs import is_run
 from rapids_rap.runs.received import load_array
@@ -69,7 +70,10 @@ class SpaceUse:
 
 @dataclass(frozen=True)
 class StoreUse:
-    """A store. runs: finished ones that were asked. unfinished: folders of those that are not."""
+    """A store. runs: finished ones that were asked. unfinished: folders of those that are not.
+
+    A finished run that is made again is both: it is there until the new one takes its place.
+    """
 
     path: Path
     spaces: tuple[SpaceUse, ...]
@@ -95,12 +99,19 @@ def examine_store(store: Path, named: Sequence[Path] = ()) -> StoreUse:
     """Sizes and use. named: runs and folders of runs that are kept, beside those around the store.
 
     Raises `InputError` for a run that can't be read, since it can't be known what that one uses,
-    and where no run is known at all.
+    for a named place without one, and where no run is known at all.
     """
     around = [store.parent] if store.name in STORES else []
-    folders = sorted({run for place in (*named, *around) for run in _runs_of(place)})
-    unfinished = tuple(folder for folder in folders if not (folder / MANIFEST).exists())
-    runs = [open_run(folder) for folder in folders if folder not in unfinished]
+    found = {place: set(_runs_of(place)) for place in (*named, *around)}
+    for place in named:
+        if not found[place]:
+            raise InputError(
+                f"{place}: holds no run. Looked at were {place}, {place}/* and {place}/runs/*, no "
+                "links; name a run, or a folder of runs."
+            )
+    folders = sorted(set().union(*found.values()))
+    unfinished = tuple(folder for folder in folders if being_made(folder))
+    runs = [open_run(folder) for folder in folders if (folder / MANIFEST).exists()]
     if not folders:
         raise InputError(
             f"{store}: no run lies beside this store, so that it is not known which use it. Name "
@@ -147,6 +158,7 @@ def _wanted(runs: Iterable[Run]) -> dict[str, Ids]:
 
 
 def _began(run: Path) -> float:
+    """By the disk's clock, as the ages of shards are."""
     return (run / IDENTITY).stat().st_mtime
 
 

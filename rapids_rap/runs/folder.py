@@ -75,7 +75,10 @@ class RunFolder:
         self._lock.close()
 
     def claim(self, inputs: Sequence[tuple[str, str]]) -> None:
-        """Bind the folder to these inputs (label, sha256); what was kept for others goes."""
+        """Bind the folder to these inputs (label, sha256); what was kept for others goes.
+
+        The marker is as old as the run: resuming one leaves it alone (`being_made`).
+        """
         marker = self.path / IDENTITY
         contents = sorted(content for _, content in inputs)
         known = self._known_inputs()
@@ -86,7 +89,9 @@ class RunFolder:
                     "that run with --overwrite."
                 )
             self._clear_results()
-        write_json(marker, {"schema_version": SCHEMA_VERSION, "inputs": contents})
+        document = {"schema_version": SCHEMA_VERSION, "inputs": contents}
+        if not (being_made(self.path) and _holds(marker, document)):
+            write_json(marker, document)
 
     def publish(
         self,
@@ -196,6 +201,26 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         for name in ("vectors", "maps", ".stages", PENDING, KEPT_CLUSTERINGS):
             shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def being_made(path: Path) -> bool:
+    """Whether the run in this folder, once begun, was not finished, be it a finished one's next.
+
+    Its marker is then newer than its manifest. So may it be in a copy that has no times.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        began = (path / IDENTITY).stat().st_mtime_ns
+        try:
+            return began > (path / MANIFEST).stat().st_mtime_ns
+        except FileNotFoundError:
+            return True
+    return False  # a copy without hidden files
+
+
+def _holds(path: Path, document: Mapping[str, Any]) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return bool(read_json(path) == document)
+    return False
 
 
 def _replace_parquet(path: Path, tables: Mapping[str, pd.DataFrame | None]) -> None:

@@ -22,7 +22,8 @@ from rapids_rap.errors import InputError
 from rapids_rap.machine import pruning
 from rapids_rap.machine.pruning import prune
 from rapids_rap.machine.store_use import examine_store, find_store
-from rapids_rap.runs.names import IDENTITY
+from rapids_rap.runs.folder import RunFolder
+from rapids_rap.runs.names import IDENTITY, MANIFEST
 from tests.run_factory import make_run
 
 OLD, NEW = {"fingerprint": "a" * 64, "pooling": "mean"}, {"fingerprint": "b" * 64, "device": "cpu"}
@@ -205,6 +206,49 @@ def test_what_an_unfinished_run_stored_stays(nights):
     assert (store.locate(hash_texts(["新", "春"])) >= 0).all()
 
 
+def claim(run):
+    with RunFolder(run) as folder:
+        folder.claim([("songs.txt", "1")])
+
+
+def an_hour_back(*paths):
+    for path in paths:
+        os.utime(path, (time.time() - 3600,) * 2)
+
+
+def test_what_a_run_stored_before_it_was_resumed_stays(nights):
+    """It began when it was first started, however often it was resumed since."""
+    building = nights / ".building"
+    claim(building)
+    folder = fill(nights / "store", NEW, [["新"]])
+    an_hour_back(building / IDENTITY, *folder.glob("shard-*.json"))
+    for _ in range(2):
+        claim(building)
+        use = examine_store(nights / "store")
+        (space,) = (space for space in use.spaces if space.folder == folder)
+        assert (len(space.unused), len(space.fresh)) == (0, 4)
+
+
+def test_a_finished_run_that_is_made_again_is_unfinished_and_kept(nights):
+    """Killed before it published, with another model: its vectors stay, and the old run's do."""
+    run = nights / "runs" / "20260102T030405Z"
+    record = json.loads((run / MANIFEST).read_text())
+    inputs = [{"path": "songs.txt", "sha256": "1"}]
+    (run / MANIFEST).write_text(json.dumps({**record, "inputs": inputs}))
+    an_hour_back(run / MANIFEST, *(nights / "store").rglob("shard-*.json"))
+    claim(run)
+    made = fill(nights / "store", {"fingerprint": "d" * 64}, [["新"]])
+    claim(run)
+    use = examine_store(nights / "store")
+    assert (use.runs, use.unfinished) == ((run,), (run,))
+    pruned = prune(use, use)
+    assert pruned.shards == 6
+    assert len(list(made.glob("shard-*.json"))) == 1
+    assert (VectorStore(nights / "store", NEW).locate(hash_texts(["春", "秋"])) >= 0).all()
+    os.utime(run / MANIFEST, (time.time() + 1,) * 2)  # published
+    assert examine_store(nights / "store").unfinished == ()
+
+
 def test_no_more_is_removed_than_was_agreed_to(nights):
     """Whoever said yes saw a list; what came after it is another matter."""
     shown = examine_store(nights / "store")
@@ -251,6 +295,9 @@ def test_runs_that_are_not_known_or_cannot_be_read_stop_it(nights, tmp_path):
         find_store(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         examine_store(lonely, [tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: holds no run.*empty/runs/\*"):
+        examine_store(nights / "store", [nights, tmp_path / "empty"])
     (nights / "runs" / "20260102T030405Z" / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="can't be read"):
         examine_store(nights / "store")
