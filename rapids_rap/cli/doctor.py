@@ -114,7 +114,7 @@ def _tell_store(folder: Path, runs: list[Path], *, prune: bool, yes: bool) -> No
     removable = sum(space.removable for space in use.spaces)
     size = readable_bytes(removable)
     if not removable:
-        print_lines(["All of it is used by kept runs."])
+        print_lines([_nothing_to_remove(use)])
         return
     if not prune:
         print_lines([f"{size} are used by no kept run; --prune removes them."])
@@ -128,6 +128,17 @@ def _tell_store(folder: Path, runs: list[Path], *, prune: bool, yes: bool) -> No
             f"Removed {readable_bytes(pruned.size)} in shards: {pruned.shards:,}.",
             *(f"{busy}: left alone, because a run is at work there." for busy in pruned.busy),
         ]
+    )
+
+
+def _nothing_to_remove(use: StoreUse) -> str:
+    fresh = [shard for space in use.spaces for shard in space.fresh]
+    if not fresh:
+        return "All of it is used by kept runs."
+    size = readable_bytes(sum(shard.size for shard in fresh))
+    return (
+        f"Nothing of it can be removed: {size} (shards: {len(fresh):,}) are used by no kept run, "
+        "but were stored since an unfinished one began."
     )
 
 
@@ -161,6 +172,8 @@ def _show_store(use: StoreUse) -> None:
     if rows:
         print_table(pd.DataFrame(rows))
     print_lines(
-        f"{run}: is not finished; what was stored since it began stays. Resume it, or delete it."
+        f"{run}: is being made again, or was; what was stored since that began stays. Finish it."
+        if run in use.runs
+        else f"{run}: is not finished; what was stored since it began stays. Resume or delete it."
         for run in use.unfinished
     )

@@ -5,8 +5,9 @@ from typer.testing import CliRunner
 
 from rapids_rap.cli import app
 from rapids_rap.errors import ConfigError
+from rapids_rap.runs.names import IDENTITY
 from tests.conftest import kept_signals
-from tests.machine.test_store_use import fill, nights
+from tests.machine.test_store_use import an_hour_back, claim, fill, nights
 
 __all__ = ["nights"]
 
@@ -52,6 +53,15 @@ def test_a_yes_prunes_and_the_next_look_says_so(nights):
     assert "All of it is used" in doctor("--store", nights, "--prune", "--yes").output
     fill(nights / "store", {"fingerprint": "c" * 64}, [["雪"]])
     assert "in shards: 1." in doctor("--store", nights, "--prune", "--yes").output
+
+
+def test_what_an_unfinished_run_stored_is_not_called_used(nights):
+    """It stays, and the words say why."""
+    claim(nights / ".building")
+    an_hour_back(nights / ".building" / IDENTITY)
+    said = doctor("--store", nights, "--prune", "--yes").output
+    assert "All of it is used" not in said
+    assert "(shards: 6) are used by no kept run" in " ".join(said.split())
 
 
 def test_options_of_the_store_need_it():
