@@ -23,7 +23,7 @@ from rapids_rap.machine.memory_plan import BASE, TEXT_ROW, ModelSize, model_size
 from rapids_rap.machine.roofline import Floor, Gpu, floors, typical_job
 
 UNIT_COSTS = "unit_costs.csv"  # of `rapids_rap/data`, written by `bench/unit_costs.py`
-TOKENS_EACH = 8.0  # of a lyric line, as `typical_job` has them
+TOKENS_EACH = 8.0  # of a lyric line on a GPU, as `typical_job` has them
 E5_SMALL = {  # the shape of the model whose rate was measured
     "hidden_size": 384,
     "num_hidden_layers": 12,
@@ -33,6 +33,9 @@ E5_SMALL = {  # the shape of the model whose rate was measured
     "hidden_act": "gelu",
 }
 GRAPH_ROWS = 20 * 32 * 64  # pairs a row that NN-descent compares: iterations, new, old and new
+# Bytes a line of the file whose rows a worker puts into songs: between one and ten million lines
+# its peak grew by 359 (bench/results/shards_growth.csv).
+ROW_OF_FILE = 360
 ROW_OF_STORE = 21  # bytes beside a vector: the text's hash, its tokens, whether it was cut
 ROW_OF_RUN = 1_000  # bytes of a text in a finished run beside its vector (docs/nightly.md)
 ROW_KEPT = 500  # and more of them while the run works
@@ -139,9 +142,10 @@ class Need:
     """What a stage takes. Seconds; bytes.
 
     workers: that share it, 1 for the process of the run. memory: the most it holds where `free` is
-    what is there, of a GPU or main memory (`where`); each: of every worker, 0 without. disk: left
-    on shared storage. most: the most lines for which it fits. basis: of its time, "measured",
-    "computed" from that, or "least": what no version can beat.
+    what is there, of a GPU or main memory (`where`); each: of the largest worker, 0 without; all:
+    of main memory, by all workers. disk: left on shared storage. most: the most lines for which it
+    fits. basis: of its time, "measured", "computed" from that, or "least": what no version can
+    beat.
     """
 
     stage: Stage
@@ -151,14 +155,20 @@ class Need:
     free: int
     where: str
     each: int
+    all: int
     disk: int
     most: int
     basis: str
 
     @property
     def fits(self) -> bool:
-        """Whether it does, as far as is known."""
+        """Whether it does, as far as is known, with a machine for every worker."""
         return not self.free or max(self.memory, self.each) <= self.free
+
+    @property
+    def together(self) -> int:
+        """Bytes of main memory where one machine has all workers and the process of the run."""
+        return self.all + (self.memory if self.where == "main" else 0)
 
 
 @dataclass(frozen=True)
@@ -229,12 +239,27 @@ def _measured() -> Mapping[str, Mapping[int, float]]:
     return found
 
 
-def encoder_seconds(model: ModelSize, tokens: float) -> float:
-    """Of one core: the arithmetic of the tokens at the rate that e5-small reached on one."""
-    (cost,) = (c for c in unit_costs() if c.stage == "embedding" and c.tokens)
+def encoder_seconds(model: ModelSize, lines: int, tokens_each: float = 0.0) -> float:
+    """Of one core: what e5-small took for a line on one, by the arithmetic of a token.
+
+    tokens_each: of these lines, where it is known that they differ from `encoder_tokens`.
+    """
+    cost = _encoder_cost()
     known = model_size("e5-small", E5_SMALL, 4)
-    rate = 2 * known.matrix_parameters * cost.tokens / cost.seconds
-    return 2 * model.matrix_parameters * tokens / rate
+    longer = tokens_each / encoder_tokens() if tokens_each else 1.0
+    times = model.matrix_parameters / known.matrix_parameters
+    return cost.seconds * lines / cost.lines * longer * times
+
+
+def encoder_tokens() -> float:
+    """A line, of those on which the rate of an encoder was measured."""
+    cost = _encoder_cost()
+    return cost.tokens / cost.lines
+
+
+def _encoder_cost() -> UnitCost:
+    (cost,) = (c for c in unit_costs() if c.stage == "embedding" and c.tokens)
+    return cost
 
 
 def plan_scale(job: Job, machines: Machines, by_shards: Collection[str]) -> tuple[Need, ...]:
@@ -253,7 +278,8 @@ def _need(stage: Stage, job: Job, machines: Machines, by_shards: Collection[str]
 
     def fits(lines: int) -> bool:
         other = replace(job, lines=lines)
-        return _memory(stage, other, machines)[0] <= free
+        each = _each(stage, other, machines) if shared else 0
+        return max(_memory(stage, other, machines)[0], each) <= free
 
     seconds, basis = _seconds(stage, job, machines, how)
     workers = machines.workers if shared else 1
@@ -267,6 +293,7 @@ def _need(stage: Stage, job: Job, machines: Machines, by_shards: Collection[str]
         free=free,
         where=where,
         each=_each(stage, job, machines) if shared else 0,
+        all=_all(stage, job, machines) if shared else 0,
         disk=_disk(stage, job),
         most=_largest(fits) if free else 0,
         basis=basis,
@@ -292,11 +319,23 @@ def _memory(stage: Stage, job: Job, machines: Machines) -> tuple[int, str, str]:
 
 
 def _each(stage: Stage, job: Job, machines: Machines) -> int:
-    """Of a worker: the libraries, and for vectors the model, on a GPU on the card."""
+    """Of the largest worker: the libraries; for vectors the model, on a GPU on the card.
+
+    Of reading all lines, as if they were in one file: one worker puts a file's rows into songs.
+    """
+    if stage.name == "reading":
+        return BASE + ROW_OF_FILE * job.lines
     if stage.planned != "embedding":
         return BASE
     model = _model_bytes(job.model, machines)
     return model + (RESERVE if machines.gpu else BASE)
+
+
+def _all(stage: Stage, job: Job, machines: Machines) -> int:
+    """Of main memory, by all workers: one of them alone has a file's lines."""
+    largest = BASE if machines.gpu and stage.planned == "embedding" else _each(stage, job, machines)
+    others = BASE if stage.name == "reading" else largest
+    return largest + (machines.workers - 1) * others
 
 
 def _model_bytes(model: ModelSize, machines: Machines) -> int:
@@ -308,8 +347,7 @@ def _seconds(stage: Stage, job: Job, machines: Machines, how: str) -> tuple[floa
     if machines.gpu and stage.floors:
         return _least_seconds(stage, job, machines.gpu, how), "least"
     if stage.planned == "embedding":
-        seconds = encoder_seconds(job.model, TOKENS_EACH * job.lines)
-        return seconds, "computed"
+        return encoder_seconds(job.model, job.lines), "computed"
     seconds = stage_seconds(stage.measured, job.lines)
     # Measured with one layout that votes, and vectors of so many dimensions.
     if stage.name == "neighbors":

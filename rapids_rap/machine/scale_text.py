@@ -9,10 +9,12 @@ from rapids_rap.config import ScaleConfig
 from rapids_rap.errors import readable_bytes
 from rapids_rap.machine.roofline import GPUS, Gpu
 from rapids_rap.machine.scale_plan import (
+    TOKENS_EACH,
     Job,
     Machines,
     Need,
     breaks_first,
+    encoder_tokens,
     measured_range,
     plan_scale,
     slowest,
@@ -63,6 +65,7 @@ def describe_plan(job: Job, machines: Machines, by_shards: Collection[str]) -> S
             *([("*", "too much")] if not all(need.fits for need in needs) else []),
             ("breaks first", _breaks(needs, job.lines)),
             ("takes longest", _longest(needs)),
+            *_shared(needs, machines),
             *_reckoned(machines),
         ],
     )
@@ -109,8 +112,36 @@ def _longest(needs: Sequence[Need]) -> str:
     return f"{said}; to change: {more}"
 
 
+def _shared(needs: Sequence[Need], machines: Machines) -> list[tuple[str, str]]:
+    """What the memory of workers is that of; nothing where none of them does anything."""
+    shared = [need for need in needs if need.each]
+    if not shared:
+        return []
+    most = max(shared, key=lambda need: need.together)
+    said = f"all on one machine take {readable_bytes(most.together)} of it, for {most.stage.name}"
+    if machines.host:
+        said += ", which fits" if most.together <= machines.host else ", which is too much"
+    rows = [
+        (
+            "main memory",
+            "--main-memory is that of each machine, and each worker and the run's process count as "
+            f"alone on one; {said}",
+        )
+    ]
+    if any(need.stage.name == "reading" for need in shared):
+        rows.append(
+            (
+                "reading",
+                "a worker's memory is for all lines in one file, whose rows one worker puts into "
+                "songs; of files cut by hand it is that for the lines of the largest",
+            )
+        )
+    return rows
+
+
 def _reckoned(machines: Machines) -> list[tuple[str, str]]:
     few, many = measured_range()
+    tokens = f"the embedding as e5-small took for lines of {encoder_tokens():.1f} tokens; "
     rows = [
         (
             "measured",
@@ -120,13 +151,15 @@ def _reckoned(machines: Machines) -> list[tuple[str, str]]:
         (
             "computed",
             "not measured: those seconds at the growth between the two sizes, at least linear; "
-            "divided by the workers; memory by the memory plan; storage by counting",
+            f"divided by the workers; {'' if machines.gpu else tokens}memory by the memory plan, "
+            "that of a worker that reads by its measured growth; storage by counting",
         ),
         *((f"bench/results/{name}", said) for name, said in sources().items()),
     ]
     if machines.gpu:
         card = machines.gpu.name
-        rows.append(("least", f"computed, never measured: what the data sheet of {card} allows"))
+        said = f"what the data sheet of {card} allows, for lines of {TOKENS_EACH:g} tokens"
+        rows.append(("least", f"computed, never measured: {said}"))
     return rows
 
 

@@ -1,13 +1,16 @@
 """The plan for many machines: figures that were measured, growth, and what breaks first."""
 
+import csv
 from dataclasses import replace
 
 import pytest
 
-from rapids_rap.machine.memory_plan import QWEN2_1_5B, ModelSize
+from rapids_rap.bench.unit_costs import RESULTS
+from rapids_rap.machine.memory_plan import BASE, QWEN2_1_5B, ModelSize, model_size
 from rapids_rap.machine.roofline import GPUS, typical_job
 from rapids_rap.machine.roofline import floors as roofline
 from rapids_rap.machine.scale_plan import (
+    E5_SMALL,
     STAGES,
     Job,
     Machines,
@@ -59,8 +62,50 @@ def test_at_measured_sizes_the_plan_says_what_was_measured(lines):
 def test_the_encoders_rate_predicts_another_models_time():
     """Measured with e5-small, it gives the demo model's embedding of 600,000 lines on two cores."""
     (measured,) = (c for c in unit_costs() if (c.stage, c.lines) == ("embedding", 599_999))
-    expected = encoder_seconds(DEMO, 5.83 * measured.lines) / 2
+    expected = encoder_seconds(DEMO, measured.lines, tokens_each=5.83) / 2
     assert expected == pytest.approx(measured.seconds, rel=0.4)
+
+
+def test_the_plan_of_what_was_measured_is_what_was_measured():
+    """Of e5-small, by one worker, on as many lines: the row that the plan names."""
+    (row,) = (c for c in unit_costs() if c.scenario == "real_model_e5")
+    job = Job(row.lines, model_size("e5-small", E5_SMALL, 4))
+    for workers in (1, 2):
+        need = by_name(plan_scale(job, replace(CPUS, workers=workers), BY_SHARDS))["embedding"]
+        assert need.seconds * workers == pytest.approx(row.seconds)
+    said = dict(describe_plan(job, CPUS, BY_SHARDS).whole)["computed"]
+    assert f"for lines of {row.tokens / row.lines:.1f} tokens" in said
+
+
+def test_a_worker_that_reads_holds_what_was_measured():
+    """It puts all rows of a file into songs: the committed peaks of one and ten million lines."""
+    with (RESULTS / "shards_growth.csv").open(encoding="utf-8", newline="") as file:
+        peaks = {
+            int(row["lines"]): float(row["peak_gib"]) * GIB
+            for row in csv.DictReader(file)
+            if row["stage"] == "reading and cleaning, a worker so far"
+        }
+    assert len(peaks) == 2
+    for lines, peak in peaks.items():
+        each = by_name(plan_scale(Job(lines, DEMO), CPUS, BY_SHARDS))["reading"].each
+        assert peak <= each <= peak + BASE / 2
+    read = by_name(plan_scale(Job(10**9, DEMO), CPUS, BY_SHARDS))
+    assert read["reading"].each > 100 * read["words"].each
+
+
+def test_workers_on_one_machine_take_its_memory_together():
+    """A machine for each is what the marks mean; of all on one the words below tell the sum."""
+    job, machines = Job(10**7, QWEN2_1_5B), replace(CPUS, workers=8)
+    needs = by_name(plan_scale(job, machines, BY_SHARDS))
+    embedding, reading = needs["embedding"], needs["reading"]
+    assert embedding.together == embedding.memory + 8 * embedding.each
+    assert reading.together == reading.memory + reading.each + 7 * BASE
+    for host, verdict in ((10**12, "which fits"), (CPUS.host, "which is too much")):
+        told = dict(describe_plan(job, replace(machines, host=host), BY_SHARDS).whole)
+        assert "--main-memory is that of each machine" in told["main memory"]
+        assert told["main memory"].endswith(verdict)
+        assert "one file" in told["reading"]
+    assert "main memory" not in dict(describe_plan(job, machines, ()).whole)
 
 
 def test_nothing_grows_by_less_than_the_lines():
