@@ -105,10 +105,14 @@ def versions() -> dict[str, str]:
 def training_sentences(record: Mapping[str, Any]) -> Sequence[str]:
     """What to print when a training is over."""
     songs, loss = record["songs"], record["loss"]
+    wanted = round(record["settings"]["held_out"] * (songs["train"] + songs["held_out"]))
+    whole = (
+        "" if songs["held_out"] == wanted else f" ({wanted:,} were asked for; groups stay whole)"
+    )
     said = [
         f"{songs['train']:,} songs read as {record['examples']:,} examples, {record['steps']:,} "
         f"steps; {songs['held_out']:,} songs of {songs['held_out_groups']:,} leakage groups were "
-        "held out."
+        f"held out{whole}."
     ]
     if loss["held_out_after"] is None:
         said.append(f"Loss on held-out songs: not computed; {loss['note']}.")

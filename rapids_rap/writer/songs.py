@@ -179,15 +179,19 @@ def song_emotion(part: pd.DataFrame, categories: Sequence[str]) -> str | None:
 
 
 def split_songs(run: Run, songs: Sequence[Song], share: float) -> SongSplit:
-    """Hold whole leakage groups out until `share` of the songs are, and settle the conditions.
+    """Hold whole leakage groups out (`held_out_groups`), and settle the conditions.
 
-    Groups that the base model has not read come first, then by a hash of their first song's artist
-    and title, which does not move when songs are added. Raises `InputError` where too few are left
-    to train on.
+    Raises `InputError` where too few songs are left to train on.
     """
-    held = _held_out_groups(songs, share)
+    held = held_out_groups(songs, share)
     train = [song for song in songs if song.group not in held]
     held_out = [song for song in songs if song.group in held]
+    if len(train) < FEWEST and len(held_out) > round(share * len(songs)):
+        raise InputError(
+            f"{run.path}: {len(train)} of {len(songs)} songs are left to train on: leakage groups "
+            f"are held out whole, and no fewer than {len(held_out)} songs could be. Give a run of "
+            "more songs, or --heldout 0."
+        )
     if not train or not any(song.lines for song in train):
         raise InputError(
             f"{run.path}: no song is left to train on: {len(songs)} songs form one leakage group. "
@@ -211,7 +215,14 @@ def split_songs(run: Run, songs: Sequence[Song], share: float) -> SongSplit:
     )
 
 
-def _held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
+def held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
+    """Leakage groups to hold out, whole, until `share` of the songs are.
+
+    Groups that the base model has not read come first, then by a hash of their first song's artist
+    and title, which does not move when songs are added. A group that would hold out more songs than
+    are wanted and the smallest group together is passed over, so that a large one does not swallow
+    what should be trained on; one group at least is never held out.
+    """
     wanted = round(share * len(songs))
     sizes = Counter(song.group for song in songs)
     read = {song.group for song in songs if song.read}
@@ -219,13 +230,15 @@ def _held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
     for song in songs:
         first.setdefault(song.group, song)
     order = sorted(sizes, key=lambda own: (own in read, _hash(first[own])))
+    most = wanted + min(sizes.values(), default=0)
     held: set[int] = set()
     count = 0
     for own in order:
         if count >= wanted or len(held) + 1 >= len(sizes):
             break
-        held.add(own)
-        count += sizes[own]
+        if count + sizes[own] <= most:
+            held.add(own)
+            count += sizes[own]
     return held
 
 

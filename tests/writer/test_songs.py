@@ -5,13 +5,22 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rapids_rap.backend import load_backend
 from rapids_rap.data import data_path
 from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import InputError
 from rapids_rap.runs.run import Run, open_run
-from rapids_rap.writer.songs import read_songs, song_emotion, song_theme, split_songs
+from rapids_rap.writer.songs import (
+    Song,
+    held_out_groups,
+    read_songs,
+    song_emotion,
+    song_theme,
+    split_songs,
+)
 
 NOTHING_READ = np.zeros(0, np.uint64)
 
@@ -74,6 +83,39 @@ def test_songs_that_the_base_has_not_read_are_held_out_first(run):
     assert not any(song.read for song in split.held_out)
     unknown = read_songs(run, load_backend("cpu"), None)
     assert all(song.read for song in unknown), "what can't be known counts as read"
+
+
+def song(number: int, group: int, title: str = "歌", *, read: bool = False) -> Song:
+    return Song(number, "甲", title, ("走在夜里",), (0,), None, None, None, group, read)
+
+
+def of_sizes(sizes, names=0) -> list[Song]:
+    """Songs of groups of these sizes; names: others give the groups another order."""
+    groups = [group for group, size in enumerate(sizes) for _ in range(size)]
+    return [song(i, group, f"歌{names}-{group}") for i, group in enumerate(groups)]
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.integers(0, 9**9), st.floats(0, 0.99))
+def test_a_large_group_does_not_swallow_what_is_trained_on(sizes, names, share):
+    """Whatever the sizes and whichever comes first."""
+    songs = of_sizes(sizes, names)
+    held = held_out_groups(songs, share)
+    wanted, count = round(share * len(songs)), sum(sizes[own] for own in held)
+    assert count <= wanted + min(sizes, default=0)
+    assert bool(held) == (wanted > 0 and len(sizes) > 1)
+    assert len(held) < max(1, len(sizes))
+
+
+@given(st.integers(0, 9**9))
+def test_a_group_of_nearly_all_songs_is_trained_on(names):
+    assert held_out_groups(of_sizes([19, 1], names), 0.1) == {1}
+
+
+def test_a_split_that_leaves_too_few_to_train_on_is_refused(run):
+    pairs = [song(i, i // 2, f"歌{i // 2}") for i in range(4)]
+    with pytest.raises(InputError, match="2 of 4 songs are left to train on"):
+        split_songs(run, pairs, 0.25)
+    assert len(split_songs(run, [song(i, i, f"歌{i}") for i in range(4)], 0.25).train) == 3
 
 
 def test_what_few_songs_have_is_no_condition_and_is_said(run, songs):
