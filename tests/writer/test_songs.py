@@ -1,6 +1,7 @@
 """What a run's songs can be asked for: by most lines, by enough songs, and without the unstable."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from rapids_rap.data import data_path
 from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import InputError
 from rapids_rap.runs.run import Run, open_run
+from rapids_rap.tables.doubts import find_doubts
 from rapids_rap.writer.songs import (
     Song,
     held_out_groups,
@@ -125,12 +127,34 @@ def test_what_few_songs_have_is_no_condition_and_is_said(run, songs):
     assert all("the least" in one.why or "again" in one.why for one in split.left_out)
 
 
+def test_what_no_song_teaches_is_said_too(run, songs):
+    """A theme that prevails in no song, and what only held-out songs have: neither is a choice."""
+    other = songs[0].region
+    bare = [replace(one, theme=None, emotion=None, region=None) for one in songs]
+    held = held_out_groups(bare, 0.2)
+    split = split_songs(
+        run, [replace(one, region=other if one.group in held else None) for one in bare], 0.2
+    )
+    assert split.by == find_doubts(run.clusters, run.manifest).by
+    assert not split.themes
+    assert not split.regions
+    assert not split.emotions
+    said = {(one.kind, one.name): one.why for one in split.left_out}
+    count = len(split.held_out)
+    assert said["region", other] == f"0 songs to learn from ({count} held out), and 3 are the least"
+    assert {name for kind, name in said if kind == "emotion"} == set(run.emotions)
+    real = run.themes[run.themes["theme"] >= 0]
+    assert sum(one.kind == "theme" for one in split.left_out) == len(real)
+    assert "it prevails in no song" in said["emotion", run.emotions[0]]
+
+
 def test_unstable_themes_are_no_conditions(run, songs):
     """Where all clusters but those of one theme are unstable, that theme alone is left."""
     kept = int(run.clusters.loc[run.clusters["cluster"] >= 0, "theme"].mode()[0])
     classes = np.where(run.clusters["theme"] == kept, "stable", "unstable")
     changed = run.revised(clusters=run.clusters.assign(stability_class=classes))
     split = split_songs(changed, read_songs(changed, load_backend("cpu"), NOTHING_READ), 0.1)
+    assert split.by == "stability"
     assert set(split.themes) <= {kept}
     assert any("may not be there again" in one.why for one in split.left_out)
     assert {song.theme for song in (*split.train, *split.held_out)} <= {kept, None}
