@@ -36,7 +36,8 @@ def write(
     ] = None,
     lines: Annotated[int, typer.Option(help="Beside the hook, 1 to 400.")] = 16,
     hook: Annotated[
-        bool, typer.Option("--hook", help="Four lines that come back after every eight.")
+        bool,
+        typer.Option("--hook", help="Four lines that come back after every eight, of 9 or more."),
     ] = False,
     language: Annotated[
         str | None, typer.Option(help="chinese (how lines are written by default), mixed, latin.")

@@ -31,12 +31,14 @@ Verse = tuple[str, ...]
 class Request:
     """What is asked of every system: `lines` lines under these conditions.
 
-    song: of whose conditions they are, by which intervals are resampled.
+    song: of whose conditions they are, by which intervals are resampled. passage: its lines, of
+    which the request was made.
     """
 
     conditions: Conditions
     lines: int
     song: int
+    passage: Verse = ()
 
     def syllables(self, line: int) -> int:
         """Asked of a line."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from math import lcm
 from typing import Any, Literal, get_args
 
 from rapids_rap.errors import ConfigError, InputError
@@ -18,7 +19,9 @@ Language = Literal["chinese", "mixed", "latin"]
 RHYMES: tuple[Rhyme, ...] = get_args(Rhyme)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 MOST_SYLLABLES = 40  # of a line
+MOST_LINES = 400  # of a song that is written
 STANZA = 4  # lines; what a rhyme scheme is repeated over
+VERSE = 8  # lines of a verse that a hook follows
 
 _OPEN, _CLOSE, _BETWEEN, _IS, _ESCAPE = "【】｜：\\"
 _RHYME_NAMES: dict[Rhyme, str] = {"AABB": "AABB", "ABAB": "ABAB", "AAAA": "AAAA", "free": "自由"}
@@ -168,23 +171,42 @@ def resolve_conditions(
 
 
 def check_lines(conditions: Conditions, lines: int) -> None:
-    """Raises `ConfigError` where scheme or syllables do not come out even over so many lines."""
-    if conditions.rhyme not in (None, "free") and lines % STANZA:
+    """Raises `ConfigError` where scheme or syllables do not come out even over so many lines.
+
+    Also where a hook would not come back. Every number of lines that it names fits all three.
+    """
+    pattern = len(conditions.syllables or (0,))
+    fitting = _fitting(conditions, lines)
+    if conditions.hook and lines <= VERSE and fitting:
+        raise ConfigError(
+            f"--hook: its four lines come after every {VERSE}, and after {lines} they would not "
+            f"come back; ask for {fitting[0]} lines or more, or leave --hook out."
+        )
+    offer = f"{' or '.join(map(str, fitting))} lines, or for " if fitting else ""
+    if conditions.syllables is not None and lines % pattern:
+        raise ConfigError(
+            f"--syllables {_joined(conditions.syllables)}: a pattern of {pattern} lines does not "
+            f"fit {lines} lines; ask for {offer}another pattern."
+        )
+    if lines % _rhymed(conditions):
         raise ConfigError(
             f"--lines {lines}: the scheme {conditions.rhyme} takes {STANZA} lines at a time; ask "
-            f"for {_multiples(STANZA, lines)} lines, or for --rhyme free."
-        )
-    if conditions.syllables is not None and lines % len(conditions.syllables):
-        step = len(conditions.syllables)
-        raise ConfigError(
-            f"--syllables {_joined(conditions.syllables)}: a pattern of {step} lines does not fit "
-            f"{lines} lines; ask for {_multiples(step, lines)} lines, or for another pattern."
+            f"for {offer}--rhyme free."
         )
 
 
-def _multiples(step: int, near: int) -> str:
-    below = near // step * step
-    return " or ".join(str(number) for number in (below, below + step) if number)
+def _rhymed(conditions: Conditions) -> int:
+    """Lines that the scheme takes at a time."""
+    return 1 if conditions.rhyme in (None, "free") else STANZA
+
+
+def _fitting(conditions: Conditions, near: int) -> list[int]:
+    """The next number of lines below and the next above that scheme, syllables and hook allow."""
+    step = lcm(_rhymed(conditions), len(conditions.syllables or (0,)))
+    least = VERSE + 1 if conditions.hook else 1  # a hook comes back after a second verse
+    known = [number for number in range(step, MOST_LINES + 1, step) if number >= least]
+    below, above = [n for n in known if n < near], [n for n in known if n > near]
+    return below[-1:] + above[:1]
 
 
 def _theme(asked: str, themes: Sequence[Theme]) -> Theme:

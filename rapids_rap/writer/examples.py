@@ -134,7 +134,10 @@ def with_header(example: Example, tokenizer: Any, longest: int, *, from_end: boo
 
 
 def conditions_record(split: SongSplit, examples: Sequence[Example]) -> dict[str, Any]:
-    """What writer.json says under `conditions`: what can be asked for, how much was read of it."""
+    """What writer.json says under `conditions`: what can be asked for, how much was read of it.
+
+    by: what its themes' doubts rest on, as of `find_doubts`.
+    """
     themes = tuple(Theme(own, name) for own, name in split.themes.items())
     read = {
         name: dict(
@@ -145,6 +148,7 @@ def conditions_record(split: SongSplit, examples: Sequence[Example]) -> dict[str
     return {
         **Choices(themes, split.regions, split.emotions).to_json(),
         "passages": read,
+        "by": split.by,
         "left_out": [
             {"kind": one.kind, "name": one.name, "why": one.why} for one in split.left_out
         ],

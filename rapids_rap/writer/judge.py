@@ -199,7 +199,7 @@ def make_requests(
             language="chinese",
             hook=False,
         )
-        found.append(Request(asked, lines, number))
+        found.append(Request(asked, lines, number, one.lines))
     return tuple(found)
 
 
@@ -239,7 +239,7 @@ def _verses(
         ),
         "5-gram": lambda: FiveGram(known.train).write(requests, seed),
         "real lines": lambda: RealLines(known.train).write(requests, seed),
-        REAL: lambda: _held_out_verses(known, requests),
+        REAL: lambda: held_out_verses(requests),
     }
     missing = {}
     if isinstance(base, Base):
@@ -280,9 +280,12 @@ def _of_base(base: Base, device: str, requests: Sequence[Request], seed: int) ->
     return sample_verses(model, load_tokenizer(base.folder), requests, seed, tuned="")
 
 
-def _held_out_verses(known: Known, requests: Sequence[Request]) -> list[Verse]:
-    """Real passages of the songs that requests were made of, for variety and copies alone."""
-    return [known.held_out[one.song].lines[: one.lines] for one in requests]
+def held_out_verses(requests: Sequence[Request]) -> list[Verse]:
+    """The passages that requests were made of, as many lines as are asked for where they have them.
+
+    For variety and copies alone.
+    """
+    return [one.passage[: one.lines] for one in requests]
 
 
 def _judgement(

@@ -1,7 +1,7 @@
 """The lines of a song before they are written: how many, how long, and which rhyme.
 
-A song is verses of `VERSE` lines; with a hook, four lines come after each verse, written once and
-then the same again. Rhyme schemes hold for four lines at a time.
+A song is verses of `VERSE` lines, the last maybe shorter; with a hook, four lines come after each
+verse, written once and then the same again. Rhyme schemes hold for four lines at a time.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import numpy as np
 
 from rapids_rap.arrays import Int64s
 from rapids_rap.errors import ConfigError
-from rapids_rap.writer.conditions import STANZA, Conditions, Rhyme, check_lines
+from rapids_rap.writer.conditions import MOST_LINES, STANZA, Conditions, Rhyme, check_lines
+from rapids_rap.writer.conditions import VERSE as VERSE
 from rapids_rap.writer.decoding import Place
 from rapids_rap.writer.prosody import LONGEST, PARTICLES, ending, syllables
 from rapids_rap.writer.vocabulary import class_numbers
 
-VERSE = 8  # lines of a verse that a hook follows
-MOST_LINES = 400
 USUAL = (7, 8, 9, 10)  # syllables of lines where none are asked for
 
 
@@ -40,7 +39,8 @@ class Slot:
 def lay_out(conditions: Conditions, lines: int, *, start: str | None, seed: int) -> list[Slot]:
     """The slots of a song with `lines` lines beside its hook.
 
-    Raises `ConfigError` where they don't come out even, or where `start` is not as long as asked.
+    Raises `ConfigError` where they don't come out even, where a hook would not come back, or where
+    `start` is not as long as asked.
     """
     if not 1 <= lines <= MOST_LINES:
         raise ConfigError(f"--lines {lines}: expected 1 to {MOST_LINES}.")

@@ -13,11 +13,13 @@ from rapids_rap.errors import InputError
 from rapids_rap.runs.files import label_of
 from rapids_rap.runs.run import read_json
 from rapids_rap.runs.shape import check_document
+from rapids_rap.tables.doubts import ASK
 
 RECORD = "writer.json"
 INDEX = "index"  # over the training text, by which copies are found
 SCHEMA_VERSION = 1
 PACKAGES = ("torch", "transformers", "peft", "pypinyin", "rapids-rap")
+SHOWN = 30  # of what is no condition, on the terminal
 MEND = "train the writer again"
 
 Count = Annotated[int, Field(ge=0)]
@@ -105,10 +107,14 @@ def versions() -> dict[str, str]:
 def training_sentences(record: Mapping[str, Any]) -> Sequence[str]:
     """What to print when a training is over."""
     songs, loss = record["songs"], record["loss"]
+    wanted = round(record["settings"]["held_out"] * (songs["train"] + songs["held_out"]))
+    whole = (
+        "" if songs["held_out"] == wanted else f" ({wanted:,} were asked for; groups stay whole)"
+    )
     said = [
         f"{songs['train']:,} songs read as {record['examples']:,} examples, {record['steps']:,} "
         f"steps; {songs['held_out']:,} songs of {songs['held_out_groups']:,} leakage groups were "
-        "held out."
+        f"held out{whole}."
     ]
     if loss["held_out_after"] is None:
         said.append(f"Loss on held-out songs: not computed; {loss['note']}.")
@@ -118,8 +124,14 @@ def training_sentences(record: Mapping[str, Any]) -> Sequence[str]:
         said.append(
             f"Nats by character on held-out songs: {before:.4f} before, {after:.4f} after ({word})."
         )
+    if not record["conditions"]["by"]:
+        said.append(
+            "Nothing is known of which clusters may not be there again, so no theme was left out "
+            f"for that; {ASK} tells it, before another training."
+        )
     left = record["conditions"]["left_out"]
     if left:
-        names = "; ".join(f"{one['kind']} {one['name']}: {one['why']}" for one in left)
-        said.append(f"No conditions: {names}.")
+        names = "; ".join(f"{one['kind']} {one['name']}: {one['why']}" for one in left[:SHOWN])
+        more = f"; and {len(left) - SHOWN:,} more in {RECORD}" if len(left) > SHOWN else ""
+        said.append(f"No conditions: {names}{more}.")
     return said

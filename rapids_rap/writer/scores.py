@@ -1,4 +1,11 @@
-"""The judge's figures: a row a system and figure, each with its interval over songs."""
+"""The judge's figures: a row a system and figure, each with its interval over songs.
+
+Chance of a recognition is what the same verdicts of the classifier would reach if the requests were
+dealt at random among the verses: the sum over classes of the share that asked for it times the
+share that was taken for it, which is the expectation over all permutations. A classifier that
+always says what most requests ask for reaches their share, and so does its chance. Interval and
+difference draw songs, the same for both.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from rapids_rap.arrays import Int64s
-from rapids_rap.quality.bootstrap import Interval, mean_interval
+from rapids_rap.arrays import Float64s, Int64s
+from rapids_rap.quality.bootstrap import (
+    Estimate,
+    Interval,
+    draw_units,
+    grouped_sums,
+    mean_interval,
+    trusted,
+)
 from rapids_rap.writer import measures
 from rapids_rap.writer.baselines import Request, Verse
 from rapids_rap.writer.conditions import Theme
@@ -46,18 +60,20 @@ def system_rows(
     songs = measures.joined(song.lines for song in train)
     units = np.array([one.song for one in requests], np.int64)
     rows: list[dict[str, Any]] = []
+    figures: dict[str, Values | str]
     for name, written in verses.items():
         figures = {
             **_form_figures(requests, written),
             **_copy_figures(written, songs),
-            **{
-                f"{kind} recognised": _recognised(recogniser, requests, written, kind)
-                for kind, recogniser in recognisers.items()
-            },
         }
         if name == REAL:
             figures |= _not_asked()
         rows += [_row(name, figure, values, units, seed) for figure, values in figures.items()]
+        if name != REAL:
+            texts = ["\n".join(verse) for verse in written]
+            for kind, recogniser in recognisers.items():
+                asked = [_asked(one, kind) for one in requests]
+                rows += recognition_rows(name, kind, recogniser, asked, texts, units, seed)
     rows += [_empty_row(name, "all", why) for name, why in missing.items()]
     return rows + _ceilings(recognisers, train, seed)
 
@@ -96,19 +112,65 @@ def _copy_figures(written: Sequence[Verse], songs: str) -> dict[str, Values]:
     }
 
 
-def _recognised(
-    recogniser: Recogniser | str, requests: Sequence[Request], written: Sequence[Verse], kind: str
-) -> Values | str:
-    """Of each verse; None where nothing that the classifier tells was asked."""
+def _asked(request: Request, kind: str) -> str | None:
+    own = getattr(request.conditions, kind)
+    return _label(own.id if isinstance(own, Theme) else own)
+
+
+def recognition_rows(
+    system: str,
+    kind: str,
+    recogniser: Recogniser | str,
+    asked: Sequence[str | None],
+    texts: Sequence[str],
+    units: Int64s,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """How often texts are taken for what was asked, how often by chance, and the difference.
+
+    asked, texts, units: (n,), units the songs. Texts of which nothing was asked that the classifier
+    tells count nowhere.
+    """
     if isinstance(recogniser, str):
-        return recogniser
-    asked = [getattr(one.conditions, kind) for one in requests]
-    wanted = [_label(own.id if isinstance(own, Theme) else own) for own in asked]
-    told = recogniser.recognises(["\n".join(verse) for verse in written], [w or "" for w in wanted])
+        return [_empty_row(system, f"{kind} recognised", recogniser)]
+    kept = [i for i, want in enumerate(asked) if want in recogniser.classes]
+    if not kept:
+        note = "not computed: nothing has a value that the classifier tells"
+        return [_empty_row(system, f"{kind} recognised", note)]
+    told = recogniser.tell([texts[i] for i in kept])
+    found = _beside_chance(told, [str(asked[i]) for i in kept], units[kept], seed)
+    songs = len(np.unique(units[kept]))
     return [
-        float(own) if want in recogniser.classes else None
-        for own, want in zip(told.tolist(), wanted, strict=True)
+        _spanned(system, f"{kind} {what}", one.value, one.interval, songs)
+        for what, one in zip(("recognised", "by chance", "over chance"), found, strict=True)
     ]
+
+
+def _beside_chance(
+    told: Sequence[str], wanted: Sequence[str], units: Int64s, seed: int
+) -> tuple[Estimate, Estimate, Estimate]:
+    """The share that is right, what it is with the requests dealt at random, and the difference."""
+    songs, unit = np.unique(units, return_inverse=True)
+    names, codes = np.unique([*told, *wanted], return_inverse=True)
+    taken, asked = codes[: len(unit)], codes[len(unit) :]
+    shape, ones = (len(songs), len(names)), np.ones(len(unit))
+    by_taken, by_asked = (grouped_sums(ones, unit, own, shape) for own in (taken, asked))
+    counts = np.bincount(unit).astype(np.float64)
+    hits = np.bincount(unit, taken == asked)
+
+    def both(weights: Float64s) -> tuple[Float64s, Float64s]:
+        """(draws,) each, of weights (draws, songs); no song is without a verse."""
+        dealt = ((weights @ by_taken) * (weights @ by_asked)).sum(axis=1)
+        return weights @ hits / (weights @ counts), dealt / (weights @ counts) ** 2
+
+    values = [float(own[0]) for own in both(np.ones((1, len(songs))))]
+    weights = draw_units(len(songs), RESAMPLES, seed)
+    right, chance = (trusted(own, counts) for own in both(weights))
+    return (
+        Estimate(values[0], right),
+        Estimate(values[1], chance),
+        Estimate(values[0] - values[1], right - chance),
+    )
 
 
 def _not_asked() -> dict[str, str]:
@@ -121,26 +183,16 @@ def _not_asked() -> dict[str, str]:
 def _ceilings(
     recognisers: dict[str, Recogniser | str], train: Sequence[Song], seed: int
 ) -> list[dict[str, Any]]:
-    """How well the classifiers do on real songs that they never read, and what guessing reaches."""
+    """How well the classifiers do on real songs that they never read."""
     rows = []
     for kind, recogniser in recognisers.items():
-        figure = f"{kind} recognised"
-        if isinstance(recogniser, str):
-            rows.append(_empty_row("real songs", figure, recogniser))
-            continue
-        labels = [_label(getattr(song, kind)) for song in train]
         some = passages(
-            [song.lines for song in train],
-            [own if own in recogniser.classes else None for own in labels],
+            [song.lines for song in train], [_label(getattr(song, kind)) for song in train]
         )
-        if not some.texts:
-            rows.append(_empty_row("real songs", figure, "not computed: no song has such a value"))
-            continue
-        told = recogniser.recognises(some.texts, some.labels).astype(float).tolist()
-        row = _row("real songs", figure, told, np.array(some.songs, np.int64), seed)
-        chance = {"system": "chance", "figure": figure, "value": 1 / len(recogniser.classes)}
-        note = f"one of {len(recogniser.classes)} classes"
-        rows += [row, {**chance, "low": None, "high": None, "songs": None, "note": note}]
+        units = np.array(some.songs, np.int64)
+        rows += recognition_rows(
+            "real songs", kind, recogniser, some.labels, some.texts, units, seed
+        )
     return rows
 
 
@@ -155,14 +207,18 @@ def _row(
         return _empty_row(system, figure, "not computed: no verse has a value")
     some = np.array([own for own in values if own is not None], np.float64)
     songs = units[held]
-    span: Interval = mean_interval(some, songs, RESAMPLES, seed)
+    span = mean_interval(some, songs, RESAMPLES, seed)
+    return _spanned(system, figure, float(some.mean()), span, len(np.unique(songs)))
+
+
+def _spanned(system: str, figure: str, value: float, span: Interval, songs: int) -> dict[str, Any]:
     return {
         "system": system,
         "figure": figure,
-        "value": float(some.mean()),
+        "value": value,
         "low": span[0] if span else None,
         "high": span[1] if span else None,
-        "songs": len(np.unique(songs)),
+        "songs": songs,
         "note": "" if span else "too few songs",
     }
 

@@ -13,6 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,8 @@ class SongSplit:
     """Songs to train on and songs that are held out, whole leakage groups each.
 
     themes: the names of those that can be asked for, by id. A song's theme, region or emotion that
-    can't be asked for is None.
+    can't be asked for is None. by: what tells which clusters may not be there again, as of
+    `find_doubts`; "" where nothing is known of it, so that none was left out for it.
     """
 
     train: tuple[Song, ...]
@@ -83,6 +85,7 @@ class SongSplit:
     regions: tuple[str, ...]
     emotions: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    by: str
 
 
 def read_songs(run: Run, backend: Backend, trained_on: UInt64s | None) -> list[Song]:
@@ -179,15 +182,19 @@ def song_emotion(part: pd.DataFrame, categories: Sequence[str]) -> str | None:
 
 
 def split_songs(run: Run, songs: Sequence[Song], share: float) -> SongSplit:
-    """Hold whole leakage groups out until `share` of the songs are, and settle the conditions.
+    """Hold whole leakage groups out (`held_out_groups`), and settle the conditions.
 
-    Groups that the base model has not read come first, then by a hash of their first song's artist
-    and title, which does not move when songs are added. Raises `InputError` where too few are left
-    to train on.
+    Raises `InputError` where too few songs are left to train on.
     """
-    held = _held_out_groups(songs, share)
+    held = held_out_groups(songs, share)
     train = [song for song in songs if song.group not in held]
     held_out = [song for song in songs if song.group in held]
+    if len(train) < FEWEST and len(held_out) > round(share * len(songs)):
+        raise InputError(
+            f"{run.path}: {len(train)} of {len(songs)} songs are left to train on: leakage groups "
+            f"are held out whole, and no fewer than {len(held_out)} songs could be. Give a run of "
+            "more songs, or --heldout 0."
+        )
     if not train or not any(song.lines for song in train):
         raise InputError(
             f"{run.path}: no song is left to train on: {len(songs)} songs form one leakage group. "
@@ -196,10 +203,11 @@ def split_songs(run: Run, songs: Sequence[Song], share: float) -> SongSplit:
     names = _theme_names(run)
     left: list[LeftOut] = []
     themes = _lasting_themes(run, names, left)
+    regions = {song.region for song in songs if song.region is not None}
     kept = {
-        "theme": _enough(train, "theme", themes, names, left),
-        "region": _enough(train, "region", None, {}, left),
-        "emotion": _enough(train, "emotion", None, {}, left),
+        "theme": _enough(train, held_out, "theme", themes, names, left),
+        "region": _enough(train, held_out, "region", regions, {}, left),
+        "emotion": _enough(train, held_out, "emotion", run.emotions, {}, left),
     }
     return SongSplit(
         tuple(_only(song, kept) for song in train),
@@ -208,10 +216,18 @@ def split_songs(run: Run, songs: Sequence[Song], share: float) -> SongSplit:
         tuple(sorted(kept["region"])),
         tuple(name for name in run.emotions if name in kept["emotion"]),
         tuple(left),
+        find_doubts(run.clusters, run.manifest).by,
     )
 
 
-def _held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
+def held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
+    """Leakage groups to hold out, whole, until `share` of the songs are.
+
+    Groups that the base model has not read come first, then by a hash of their first song's artist
+    and title, which does not move when songs are added. A group that would hold out more songs than
+    are wanted and the smallest group together is passed over, so that a large one does not swallow
+    what should be trained on; one group at least is never held out.
+    """
     wanted = round(share * len(songs))
     sizes = Counter(song.group for song in songs)
     read = {song.group for song in songs if song.read}
@@ -219,13 +235,15 @@ def _held_out_groups(songs: Sequence[Song], share: float) -> set[int]:
     for song in songs:
         first.setdefault(song.group, song)
     order = sorted(sizes, key=lambda own: (own in read, _hash(first[own])))
+    most = wanted + min(sizes.values(), default=0)
     held: set[int] = set()
     count = 0
     for own in order:
         if count >= wanted or len(held) + 1 >= len(sizes):
             break
-        held.add(own)
-        count += sizes[own]
+        if count + sizes[own] <= most:
+            held.add(own)
+            count += sizes[own]
     return held
 
 
@@ -262,23 +280,27 @@ def _lasting_themes(run: Run, names: Mapping[int, str], left: list[LeftOut]) -> 
 
 def _enough(
     train: Sequence[Song],
+    held_out: Sequence[Song],
     kind: str,
-    among: set[int] | None,
+    among: Iterable[Any],
     names: Mapping[int, str],
     left: list[LeftOut],
 ) -> set:
-    """The values of a condition that enough songs have; of others says why not."""
-    counted = Counter(own for song in train if (own := getattr(song, kind)) is not None)
+    """The values of a condition, of `among`, that enough songs have; of all others says why not."""
+    taught, other = (Counter(getattr(song, kind) for song in part) for part in (train, held_out))
     kept = set()
-    for own, count in sorted(counted.items()):
-        if among is not None and own not in among:
-            continue
-        if count >= FEWEST:
+    for own in sorted(among):
+        if taught[own] >= FEWEST:
             kept.add(own)
         else:
-            why = f"{count} songs to learn from, and {FEWEST} are the least"
+            why = _too_few(taught[own], other[own])
             left.append(LeftOut(kind, names.get(own, str(own)), why))
     return kept
+
+
+def _too_few(taught: int, held_out: int) -> str:
+    none = f" ({held_out} held out)" if held_out else " (it prevails in no song)"
+    return f"{taught} songs to learn from{'' if taught else none}, and {FEWEST} are the least"
 
 
 def _only(song: Song, kept: Mapping[str, set]) -> Song:

@@ -22,7 +22,12 @@ SHORT = {  # what all systems are compared by, as the terminal heads its columns
     "longest copy": "longest",
     "copies of 12 or more": "of 12+",
 }
-SPARE = ("all", "distinct-1", "distinct-4")  # for judgement.csv alone
+SPARE = (  # for judgement.csv alone
+    "all",
+    "distinct-1",
+    "distinct-4",
+    *(f"{kind} {what}" for kind in RECOGNISED for what in ("by chance", "over chance")),
+)
 
 
 def system_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -56,14 +61,15 @@ def sentences(table: pd.DataFrame, requests: int) -> list[str]:
 
 
 def _recognition(values: _Values) -> Iterator[str]:
-    """Whether what was asked for is recognised more often than by guessing."""
+    """Whether what was asked for is recognised more often than if it were dealt at random."""
     for kind in RECOGNISED:
         figure = f"{kind} recognised"
-        value, low = values.of("writer", figure), values.of("writer", figure, "low")
-        chance, real = values.of("chance", figure), values.of("real songs", figure)
+        value, real = values.of("writer", figure), values.of("real songs", figure)
+        chance = values.of("writer", f"{kind} by chance")
+        low = values.of("writer", f"{kind} over chance", "low")
         if value is None or chance is None or real is None:
             continue
-        over = "above" if low is not None and low > chance else "not surely above"
+        over = "above" if low is not None and low > 0 else "not surely above"
         yield (
             f"A classifier of other songs recognises the {kind} asked for in {value:.0%} of the "
             f"writer's verses: {over} chance ({chance:.0%}); in real songs {real:.0%}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from rapids_rap.errors import ConfigError, InputError
 from rapids_rap.writer.conditions import (
     LANGUAGES,
+    MOST_LINES,
     RHYMES,
     Choices,
     Conditions,
@@ -105,6 +108,36 @@ def test_lines_that_do_not_fit_are_refused_with_those_that_do():
     with pytest.raises(ConfigError, match="ask for 3 lines"):
         check_lines(Conditions(syllables=(7, 7, 9)), 2)
     check_lines(Conditions(rhyme="free", syllables=(7, 7)), 2)
+    with pytest.raises(ConfigError, match="ask for 12 or 24 lines"):
+        check_lines(Conditions(rhyme="AABB", syllables=(7, 7, 9)), 16)
+    with pytest.raises(ConfigError, match="fit 10 lines; ask for another pattern"):
+        check_lines(Conditions(rhyme="AABB", syllables=(7,) * 399), 10)
+
+
+@given(
+    st.sampled_from([None, *RHYMES]),
+    st.none() | (st.integers(1, 30) | st.integers(97, 402)).map(lambda size: (7,) * size),
+    st.booleans(),
+    st.integers(1, MOST_LINES),
+)
+def test_every_number_of_lines_that_is_offered_fits(rhyme, syllables, hook, lines):
+    """Also where scheme, syllables and hook bind at once."""
+    asked = Conditions(rhyme=rhyme, syllables=syllables, hook=hook)
+    try:
+        check_lines(asked, lines)
+    except ConfigError as error:
+        for offered in re.findall(r"ask for ([0-9 or]+) lines", str(error)):
+            for number in map(int, offered.split(" or ")):
+                assert number <= MOST_LINES
+                check_lines(asked, number)
+
+
+@pytest.mark.parametrize(("lines", "rhyme", "least"), [(8, None, 9), (3, None, 9), (8, "AABB", 12)])
+def test_a_hook_that_would_not_come_back_is_refused(lines, rhyme, least):
+    """Its header says that lines come back."""
+    with pytest.raises(ConfigError, match=f"ask for {least} lines or more"):
+        check_lines(Conditions(rhyme=rhyme, hook=True), lines)
+    check_lines(Conditions(rhyme=rhyme, hook=True), least)
 
 
 @pytest.mark.parametrize("found", [None, {}, {"themes": [3], "regions": [], "emotions": []}])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rapids_rap.errors import InputError
-from rapids_rap.writer.judge import make_requests
+from rapids_rap.writer.judge import held_out_verses, make_requests
 from rapids_rap.writer.songs import Song
 from tests.conftest import rap
 from tests.writer.bases import write_tiny_base
@@ -113,3 +113,13 @@ def test_requests_come_from_songs_in_turn():
     assert requests[0].conditions.syllables == (7, 7, 7, 7)
     with pytest.raises(InputError, match="nothing can be asked"):
         make_requests([], {}, 7, 8)
+
+
+def test_held_out_songs_stand_for_the_passages_that_requests_were_made_of():
+    """Not for their first lines: a song's later passages were asked about as often."""
+    lines = tuple(
+        f"走在夜里的大{mark}" for mark in "一二三四五六七八九十东西南北中上下左右前后里外人"
+    )
+    song = Song(0, "甲", "歌", lines, (0,) * 16 + (1,) * 8, None, "西南", None, 0, False)
+    requests = make_requests([song], {}, 3, 12)
+    assert held_out_verses(requests) == [lines[:12], lines[16:], lines[:12]]

@@ -1,17 +1,28 @@
 """What a run's songs can be asked for: by most lines, by enough songs, and without the unstable."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rapids_rap.backend import load_backend
 from rapids_rap.data import data_path
 from rapids_rap.embedding.trained_on import read_trained_on
 from rapids_rap.errors import InputError
 from rapids_rap.runs.run import Run, open_run
-from rapids_rap.writer.songs import read_songs, song_emotion, song_theme, split_songs
+from rapids_rap.tables.doubts import find_doubts
+from rapids_rap.writer.songs import (
+    Song,
+    held_out_groups,
+    read_songs,
+    song_emotion,
+    song_theme,
+    split_songs,
+)
 
 NOTHING_READ = np.zeros(0, np.uint64)
 
@@ -76,11 +87,65 @@ def test_songs_that_the_base_has_not_read_are_held_out_first(run):
     assert all(song.read for song in unknown), "what can't be known counts as read"
 
 
+def song(number: int, group: int, title: str = "歌", *, read: bool = False) -> Song:
+    return Song(number, "甲", title, ("走在夜里",), (0,), None, None, None, group, read)
+
+
+def of_sizes(sizes, names=0) -> list[Song]:
+    """Songs of groups of these sizes; names: others give the groups another order."""
+    groups = [group for group, size in enumerate(sizes) for _ in range(size)]
+    return [song(i, group, f"歌{names}-{group}") for i, group in enumerate(groups)]
+
+
+@given(st.lists(st.integers(1, 30), max_size=12), st.integers(0, 9**9), st.floats(0, 0.99))
+def test_a_large_group_does_not_swallow_what_is_trained_on(sizes, names, share):
+    """Whatever the sizes and whichever comes first."""
+    songs = of_sizes(sizes, names)
+    held = held_out_groups(songs, share)
+    wanted, count = round(share * len(songs)), sum(sizes[own] for own in held)
+    assert count <= wanted + min(sizes, default=0)
+    assert bool(held) == (wanted > 0 and len(sizes) > 1)
+    assert len(held) < max(1, len(sizes))
+
+
+@given(st.integers(0, 9**9))
+def test_a_group_of_nearly_all_songs_is_trained_on(names):
+    assert held_out_groups(of_sizes([19, 1], names), 0.1) == {1}
+
+
+def test_a_split_that_leaves_too_few_to_train_on_is_refused(run):
+    pairs = [song(i, i // 2, f"歌{i // 2}") for i in range(4)]
+    with pytest.raises(InputError, match="2 of 4 songs are left to train on"):
+        split_songs(run, pairs, 0.25)
+    assert len(split_songs(run, [song(i, i, f"歌{i}") for i in range(4)], 0.25).train) == 3
+
+
 def test_what_few_songs_have_is_no_condition_and_is_said(run, songs):
     split = split_songs(run, songs, 0.1)
     counts = pd.Series([s.emotion for s in split.train]).value_counts()
     assert set(split.emotions) == {name for name in counts.index if counts[name] >= 3}
     assert all("the least" in one.why or "again" in one.why for one in split.left_out)
+
+
+def test_what_no_song_teaches_is_said_too(run, songs):
+    """A theme that prevails in no song, and what only held-out songs have: neither is a choice."""
+    other = songs[0].region
+    bare = [replace(one, theme=None, emotion=None, region=None) for one in songs]
+    held = held_out_groups(bare, 0.2)
+    split = split_songs(
+        run, [replace(one, region=other if one.group in held else None) for one in bare], 0.2
+    )
+    assert split.by == find_doubts(run.clusters, run.manifest).by
+    assert not split.themes
+    assert not split.regions
+    assert not split.emotions
+    said = {(one.kind, one.name): one.why for one in split.left_out}
+    count = len(split.held_out)
+    assert said["region", other] == f"0 songs to learn from ({count} held out), and 3 are the least"
+    assert {name for kind, name in said if kind == "emotion"} == set(run.emotions)
+    real = run.themes[run.themes["theme"] >= 0]
+    assert sum(one.kind == "theme" for one in split.left_out) == len(real)
+    assert "it prevails in no song" in said["emotion", run.emotions[0]]
 
 
 def test_unstable_themes_are_no_conditions(run, songs):
@@ -89,6 +154,7 @@ def test_unstable_themes_are_no_conditions(run, songs):
     classes = np.where(run.clusters["theme"] == kept, "stable", "unstable")
     changed = run.revised(clusters=run.clusters.assign(stability_class=classes))
     split = split_songs(changed, read_songs(changed, load_backend("cpu"), NOTHING_READ), 0.1)
+    assert split.by == "stability"
     assert set(split.themes) <= {kept}
     assert any("may not be there again" in one.why for one in split.left_out)
     assert {song.theme for song in (*split.train, *split.held_out)} <= {kept, None}

@@ -21,17 +21,19 @@ def test_copying_more_than_songs_share_is_said():
     assert "no more than songs share" in " ".join(sentences(less, 5))
 
 
-def test_above_chance_needs_the_whole_interval():
+def test_above_chance_needs_the_whole_interval_of_the_difference():
     def said(low):
         rows = table(
-            ("writer", "theme recognised", 0.5, low, 0.7, 5, ""),
-            ("chance", "theme recognised", 0.25, None, None, None, ""),
+            ("writer", "theme recognised", 0.5, 0.4, 0.7, 5, ""),
+            ("writer", "theme by chance", 0.25, 0.2, 0.3, 5, ""),
+            ("writer", "theme over chance", 0.25, low, 0.4, 5, ""),
             ("real songs", "theme recognised", 0.8, 0.7, 0.9, 5, ""),
         )
         return " ".join(sentences(rows, 5))
 
-    assert "not surely above chance" in said(0.2)
-    assert "verses: above chance" in said(0.3)
+    assert "not surely above chance" in said(0.0)
+    assert "not surely above chance" in said(None)
+    assert "verses: above chance (25%)" in said(0.1)
 
 
 def test_what_is_not_computed_is_said_with_its_reason():
@@ -43,6 +45,7 @@ def test_every_figure_stands_in_one_of_the_tables():
     rows = table(
         ("writer", "length right", 1.0, 1.0, 1.0, 5, ""),
         ("real songs", "theme recognised", 0.8, 0.7, 0.9, 5, ""),
+        ("real songs", "theme over chance", 0.3, 0.2, 0.4, 5, ""),
         ("writer", "perplexity, no condition", 9.0, 8.0, 10.0, 5, ""),
         ("base prompted", "all", None, None, None, None, "not computed: gone"),
     )

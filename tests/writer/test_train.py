@@ -64,6 +64,7 @@ def test_the_folder_says_what_it_read(trained, sample_run):
     assert len(record["held_out_songs"]) == record["songs"]["held_out"] == 10
     assert record["loss"]["held_out_after"] < record["loss"]["held_out_before"]
     assert record["conditions"]["regions"]
+    assert record["conditions"]["by"] in ("", "agreement")
     assert {theme["name"] for theme in record["conditions"]["themes"]}
     assert record["seed"] == 42
     assert record["versions"]["peft"]

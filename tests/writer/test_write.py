@@ -42,16 +42,16 @@ def write(writer, *options):
 
 def test_a_song_as_json_says_all_that_was_asked_and_found(writer):
     asked = ("--theme", "街头", "--region", "四川", "--emotion", "思念", "--rhyme", "AABB")
-    done = write(
-        writer, *asked, "--syllables", "7,7,9,9", "--hook", "--format", "json", "--songs", "2"
-    )
+    asked = (*asked, "--lines", "12", "--syllables", "7,7,9,9", "--hook")
+    done = write(writer, *asked, "--format", "json", "--songs", "2")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["conditions"]["theme"] == {"id": 3, "name": "街头"}
     assert len(found["songs"]) == 2
     for song in found["songs"]:
-        verse, chorus = (part["lines"] for part in song["sections"])
-        for lines in (verse, chorus):
+        verse, chorus, last, again = (part["lines"] for part in song["sections"])
+        assert chorus == again
+        for lines in (verse[:4], verse[4:], chorus, last):
             assert [count_syllables(line) for line in lines] == [7, 7, 9, 9]
             assert rhyme_length(lines[0], lines[1])
             assert rhyme_length(lines[2], lines[3])
@@ -70,9 +70,9 @@ def test_the_text_is_alone_on_standard_output_and_the_overlap_beside_it(writer):
 
 
 def test_a_song_has_its_marks(writer):
-    done = write(writer, "--hook", "--format", "song")
+    done = write(writer, "--hook", "--lines", "9", "--format", "song")
     assert done.out.startswith("[verse]\n")
-    assert done.out.count("[verse]") == done.out.count("[chorus]") == 1
+    assert done.out.count("[verse]") == done.out.count("[chorus]") == 2
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_a_song_has_its_marks(writer):
         (("--rhyme", "ABABA"), "AABB, ABAB, AAAA, free"),
         (("--syllables", "7,7,9"), "ask for 3 or 6 lines"),
         (("--rhyme", "AABB", "--lines", "6"), "4 or 8 lines"),
+        (("--hook",), "ask for 9 lines or more"),
         (("--rhyme-syllables", "2"), "needs a scheme"),
         (("--rhyme-syllables", "0"), "greater than or equal to 1"),
         (("--rhyme", "AABB", "--start", "我的了"), "nothing rhymes"),
