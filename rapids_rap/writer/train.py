@@ -50,7 +50,12 @@ from rapids_rap.runs.files import (
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.outputs import check_output_folder
 from rapids_rap.runs.run import Run, open_run
-from rapids_rap.training.writing import empty_work, put_in_place, whole_folder
+from rapids_rap.training.writing import (
+    LEFT_BY_DOWNLOADS,
+    empty_work,
+    put_in_place,
+    whole_folder,
+)
 from rapids_rap.writer.base import DEMO, Base, find_base, load_causal, load_tokenizer
 from rapids_rap.writer.copying import write_index
 from rapids_rap.writer.examples import Example, conditions_record, make_examples, with_header
@@ -72,7 +77,8 @@ log = logging.getLogger(__name__)
 VERSION = 2  # part of a checkpoint's identity: raise it when the same settings train otherwise
 IDENTITY = "identity.json"
 TOKENIZER_PARTS = tuple(name for name in DECIDING_FILES if "safetensors" not in name)
-BESIDE = ("generation_config.json", "chat_template*", ".*")  # what else a model has
+# What else a model has. No other name with a dot: it may be a repository of somebody's.
+BESIDE = ("generation_config.json", "chat_template*", *LEFT_BY_DOWNLOADS)
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,7 @@ class _Job:
 
 
 def _settle(job: _Job, plan: TuningPlan, overwrite: bool) -> TuningPlan:
-    """Go on with what lies in the work folder, cut as it was; or begin.
+    """Go on with what lies in the work folder, cut as it was; or begin, with `overwrite` always.
 
     Raises `InputError` where it belongs to another training.
     """
@@ -194,7 +200,7 @@ def _settle(job: _Job, plan: TuningPlan, overwrite: bool) -> TuningPlan:
             same = kept["identity"] == job.identity
         except (OSError, ValueError, KeyError, TypeError):
             same = False
-        if same:
+        if same and not overwrite:
             return before
         if not overwrite:
             raise InputError(

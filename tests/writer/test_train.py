@@ -123,6 +123,21 @@ def test_other_settings_are_refused_while_one_is_unfinished(train, tmp_path, mon
         train(out, TuningSettings(epochs=0.5, batch=8, longest=160, rate=1e-3, held_out=0.15))
 
 
+def test_overwrite_starts_anew_also_with_the_same_settings(train, tmp_path, monkeypatch):
+    """Or whoever wants a training begun again is given the rest of the old one."""
+    out = tmp_path / "mine"
+    work = tmp_path / ".mine.writer"
+    work.mkdir()
+    monkeypatch.setattr(tuning._Told, "on_step_end", _kill)
+    with pytest.raises(KeyboardInterrupt):
+        train(out)
+    (work / "checkpoint-2").mkdir()
+    (work / "checkpoint-2" / tuning.STATE).write_text('{"global_step": 2}')
+    with pytest.raises(KeyboardInterrupt):
+        train(out, overwrite=True)
+    assert newest_checkpoint(work) is None
+
+
 def _kill(self, args, state, control, **others):
     raise KeyboardInterrupt
 
@@ -151,6 +166,12 @@ def test_a_folder_in_use_is_not_touched(train, trained, tmp_path):
     with pytest.raises(InputError, match="no part of a writer"):
         train(copy, overwrite=True)
     assert (copy / "notes.txt").read_text() == "mine"
+    (copy / "notes.txt").unlink()
+    (copy / ".gitattributes").write_text("")
+    (copy / ".git").mkdir()
+    with pytest.raises(InputError, match=r"\.git: is no part of a writer"):
+        train(copy, overwrite=True)
+    assert (copy / ".git").is_dir()
 
 
 def test_without_peft_it_names_the_extra(train, tmp_path, monkeypatch):
