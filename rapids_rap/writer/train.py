@@ -13,7 +13,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +35,7 @@ from rapids_rap.embedding.trained_on import (
     read_trained_on,
     write_trained_on,
 )
-from rapids_rap.errors import CapabilityError, ConfigError, InputError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError, readable_bytes
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.memory_plan import model_size
 from rapids_rap.progress import StageProgress
@@ -119,12 +119,12 @@ def train_writer(
     trained_on = _read_by(base)
     split = split_songs(run, read_songs(run, backend, trained_on), settings.held_out)
     plan, longest = _plan(base, settings, backend)
-    tell(plan.sentence)
     place = out.resolve()
     work = place.with_name(f".{place.name}.writer")
     with exclusive(work):
         job = _Job(run, base, split, settings, longest, work, backend.torch_device)
         plan = _settle(job, plan, overwrite)
+        tell(plan.sentence)
         model = work / "model"
         record = _train_into(model, job, plan, progress)
         record["backend"] = resolution.backend
@@ -189,27 +189,40 @@ class _Job:
 def _settle(job: _Job, plan: TuningPlan, overwrite: bool) -> TuningPlan:
     """Go on with what lies in the work folder, cut as it was; or begin, with `overwrite` always.
 
-    Raises `InputError` where it belongs to another training.
+    Raises `InputError` where it belongs to another training, `CapabilityError` where less memory
+    is free now than it takes.
     """
     path = job.work / IDENTITY
     wanted = {"identity": job.identity, "plan": asdict(plan)}
+    if path.is_file() and not overwrite:
+        return _kept_plan(path, job, plan.free)
     if path.is_file():
-        try:
-            kept = json.loads(read_plain(path))
-            before = TuningPlan(**kept["plan"])
-            same = kept["identity"] == job.identity
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if same and not overwrite:
-            return before
-        if not overwrite:
-            raise InputError(
-                f"{job.work} holds an unfinished training of another model, other songs or other "
-                "settings. Give the same ones to go on, or --overwrite to start anew."
-            )
         empty_work(job.work)
     write_json(path, wanted)
     return plan
+
+
+def _kept_plan(path: Path, job: _Job, free: int) -> TuningPlan:
+    """The plan that the training in the work folder began with, beside what is free now."""
+    try:
+        kept = json.loads(read_plain(path))
+        before = TuningPlan(**kept["plan"])
+        same = kept["identity"] == job.identity
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(
+            f"{job.work} holds an unfinished training of another model, other songs or other "
+            "settings. Give the same ones to go on, or --overwrite to start anew."
+        )
+    if before.expected > free:  # a step can't be cut otherwise half-way: the weights would differ
+        raise CapabilityError(
+            f"The unfinished training in {job.work} needs about "
+            f"{readable_bytes(before.expected, free)}, and {readable_bytes(free, before.expected)} "
+            "are free now. Free some memory and run the same command again, or start anew with "
+            "--overwrite, cut to fit."
+        )
+    return replace(before, free=free)
 
 
 def _train_into(

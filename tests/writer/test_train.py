@@ -138,6 +138,27 @@ def test_overwrite_starts_anew_also_with_the_same_settings(train, tmp_path, monk
     assert newest_checkpoint(work) is None
 
 
+def test_the_plan_that_is_gone_on_with_is_the_one_told(train, tmp_path, monkeypatch):
+    """Or a training that began with more memory than there is now runs out of it unannounced."""
+    out, told = tmp_path / "mine", []
+    identity = tmp_path / ".mine.writer" / "identity.json"
+    monkeypatch.setattr(tuning._Told, "on_step_end", _kill)
+    with pytest.raises(KeyboardInterrupt):
+        train(out, tell=told.append)
+    kept = json.loads(identity.read_text())
+    assert "8 examples at once, 1 times a step" in told.pop()
+    kept["plan"] |= {"batch": 2, "accumulate": 4}
+    identity.write_text(json.dumps(kept))
+    with pytest.raises(KeyboardInterrupt):
+        train(out, tell=told.append)
+    assert "2 examples at once, 4 times a step" in told.pop()
+    kept["plan"]["expected"] = 2**60
+    identity.write_text(json.dumps(kept))
+    with pytest.raises(CapabilityError, match=r"1,073,741,824.* free now.*--overwrite"):
+        train(out, tell=told.append)
+    assert not told
+
+
 def _kill(self, args, state, control, **others):
     raise KeyboardInterrupt
 
