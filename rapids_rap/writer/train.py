@@ -57,8 +57,9 @@ from rapids_rap.training.writing import (
     whole_folder,
 )
 from rapids_rap.writer.base import DEMO, Base, find_base, load_causal, load_tokenizer
-from rapids_rap.writer.copying import write_index
+from rapids_rap.writer.copying import CopyIndex, write_index
 from rapids_rap.writer.examples import Example, conditions_record, make_examples, with_header
+from rapids_rap.writer.folder import read_index
 from rapids_rap.writer.likelihood import nats
 from rapids_rap.writer.measures import heard
 from rapids_rap.writer.plan import TuningPlan, plan_tuning
@@ -66,6 +67,7 @@ from rapids_rap.writer.record import (
     INDEX,
     RECORD,
     SCHEMA_VERSION,
+    read_record,
     training_sentences,
     versions,
 )
@@ -114,6 +116,7 @@ def train_writer(
     run = open_run(run_folder)
     base = find_base(base_name)
     check_output_folder(out, [base.folder / "config.json"])
+    carried = _index_of(base)
     backend = load_backend(resolution.backend)
     progress.stage("corpus")
     trained_on = _read_by(base)
@@ -122,7 +125,7 @@ def train_writer(
     place = out.resolve()
     work = place.with_name(f".{place.name}.writer")
     with exclusive(work):
-        job = _Job(run, base, split, settings, longest, work, backend.torch_device)
+        job = _Job(run, base, split, settings, longest, work, backend.torch_device, carried)
         plan = _settle(job, plan, overwrite)
         tell(plan.sentence)
         model = work / "model"
@@ -159,7 +162,7 @@ def _plan(base: Base, settings: TuningSettings, backend: Backend) -> tuple[Tunin
 
 @dataclass(frozen=True)
 class _Job:
-    """What is trained on what, and where the work lies."""
+    """What is trained on what, where the work lies, and the index of a base that has one."""
 
     run: Run
     base: Base
@@ -168,6 +171,7 @@ class _Job:
     longest: int
     work: Path
     device: str
+    carried: CopyIndex | None
 
     @property
     def identity(self) -> str:
@@ -260,7 +264,8 @@ def _train_into(
     after = nats(model, judged, tokenizer.pad_token_id)
     _save(model, job.base, folder)
     progress.stage("report")
-    write_index(folder / INDEX, [(song.song_id, song.lines) for song in job.split.train])
+    known = [*job.split.train, *(song for song in job.split.held_out if song.read)]
+    write_index(folder / INDEX, [(song.song_id, song.lines) for song in known], job.carried)
     characters = [
         len(heard("".join(one.lines[: own.lines])))
         for one, own in zip(held_out, judged, strict=True)
@@ -335,6 +340,13 @@ def _songs(songs: Sequence[Song]) -> list[dict[str, Any]]:
 def _read_by(base: Base) -> UInt64s | None:
     """What a base model says it has read; the demo writer read what the demo model did."""
     return read_trained_on(data_path("demo_model") if base.name == DEMO else base.folder)
+
+
+def _index_of(base: Base) -> CopyIndex | None:
+    """The index of a base that is a writer itself: what it read must not be copied either."""
+    if not (base.folder / RECORD).is_file():
+        return None
+    return read_index(base.folder, read_record(base.folder))
 
 
 def _trained_on(base: UInt64s | None, songs: Sequence[Song]) -> UInt64s | None:

@@ -11,6 +11,7 @@ from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import sha256_file
 from rapids_rap.writer import tuning
+from rapids_rap.writer.copying import CopyIndex
 from rapids_rap.writer.folder import load
 from rapids_rap.writer.likelihood import nats
 from rapids_rap.writer.record import read_record
@@ -90,6 +91,21 @@ def test_it_loads_and_is_another_model_than_its_base(trained, tiny):
     assert nats(writer.model, one, 0) != pytest.approx(nats(base, one, 0))
     seen = [song["song_id"] for song in trained.record["seen_songs"]]
     assert sorted(writer.index().songs) == sorted(seen)
+
+
+def test_all_that_the_model_has_read_is_in_its_index(train, trained, tmp_path):
+    """Or songs that it knows from its base come back, and are said to be new."""
+    out = tmp_path / "second"
+    settings = TuningSettings(epochs=0.2, batch=8, longest=160, held_out=0.5)
+    record = train(out, settings, base=trained.folder).record
+    held = [song for song in record["held_out_songs"] if song["read_by_base"]]
+    assert held
+    index = load(out).index()
+    own = [song["song_id"] for song in (*record["seen_songs"], *held)]
+    assert sorted(index.songs) == sorted(own)
+    assert index.has_words
+    carried = CopyIndex(out / "index" / "base")
+    assert sorted(carried.songs) == sorted(one["song_id"] for one in trained.record["seen_songs"])
 
 
 def test_a_killed_training_ends_as_one_that_was_not(train, trained, tmp_path, monkeypatch):
