@@ -154,6 +154,11 @@ class CopyIndex:
         return [int(number) for number in self._han[0].songs[:, 0]]
 
     @property
+    def has_base(self) -> bool:
+        """Whether it carries the index of a base."""
+        return len(self._han) > 1
+
+    @property
     def has_words(self) -> bool:
         """Whether Latin words are followed too, in each of its parts."""
         return all(part is not None for part in self._words)

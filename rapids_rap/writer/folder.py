@@ -53,6 +53,11 @@ def read_index(folder: Path, record: Mapping[str, Any]) -> CopyIndex:
         raise InputError(
             f"{label_of(folder / INDEX)}: is of other songs than {RECORD} says; {MEND}."
         )
+    if record["base"].get("is_writer") and not found.has_base:
+        raise InputError(
+            f"{label_of(folder / INDEX)}: lacks the songs that its base read, though {RECORD} says "
+            f"that it was a writer; {MEND}."
+        )
     return found
 
 

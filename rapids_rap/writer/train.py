@@ -298,6 +298,7 @@ def _record(job: _Job, plan: TuningPlan, examples: Sequence[Example]) -> dict[st
             "model": job.base.name,
             "origin": job.base.origin,
             "fingerprint": job.base.fingerprint,
+            "is_writer": job.carried is not None,
         },
         "run": {
             "path": str(run.path.resolve()),

@@ -106,6 +106,9 @@ def test_all_that_the_model_has_read_is_in_its_index(train, trained, tmp_path):
     assert index.has_words
     carried = CopyIndex(out / "index" / "base")
     assert sorted(carried.songs) == sorted(one["song_id"] for one in trained.record["seen_songs"])
+    shutil.rmtree(out / "index" / "base")
+    with pytest.raises(InputError, match="lacks the songs that its base read"):
+        load(out).index()
 
 
 def test_a_killed_training_ends_as_one_that_was_not(train, trained, tmp_path, monkeypatch):
