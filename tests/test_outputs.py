@@ -180,6 +180,12 @@ def test_training_does_not_replace_what_it_reads_or_foreign_files(here):
     outcome = rap("train", "lyrics", "--model", "demo", *words)
     assert outcome.code == 2
     assert "rap.toml: is no part of a model" in outcome.err
+    (model / "rap.toml").unlink()
+    (model / ".gitattributes").write_text("")
+    (model / ".git").mkdir()
+    outcome = rap("train", "lyrics", "--model", "demo", *words)
+    assert outcome.code == 2
+    assert ".git: is no part of a model" in outcome.err
     assert rap("train", "lyrics", "--model", "demo", "--out", "run/model").code == 2
 
 

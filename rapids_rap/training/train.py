@@ -66,7 +66,13 @@ from rapids_rap.training.loop import TrainingRun, train_steps
 from rapids_rap.training.record import Evaluation, make_record, sentences
 from rapids_rap.training.sampler import PairSampler
 from rapids_rap.training.views import find_anchors, view_sources
-from rapids_rap.training.writing import empty_work, explain_memory, put_in_place, whole_folder
+from rapids_rap.training.writing import (
+    LEFT_BY_DOWNLOADS,
+    empty_work,
+    explain_memory,
+    put_in_place,
+    whole_folder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +81,8 @@ VERSION = 1  # part of a checkpoint's identity: raise it when the same settings 
 # others. (With another `chunk_tokens` dropout is drawn in other chunks.)
 FREE_SETTINGS = {"chunk_tokens", "gradient_checkpointing", "checkpoint_every"}
 FEWEST_PAIRS = 10
-BESIDE = ("[0-9]_*", "generation_config.json", "chat_template*", ".*")  # what else a model has
+# What else a model has. No other name with a dot: it may be a repository of somebody's.
+BESIDE = ("[0-9]_*", "generation_config.json", "chat_template*", *LEFT_BY_DOWNLOADS)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import explain_os_errors, give_usual_rights, sync_folder
 
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
+LEFT_BY_DOWNLOADS = (".gitattributes", ".cache")  # in a model that the Hub's client fetched
 FULL = 64 * 1024  # bytes: with less than this left, a write that failed failed for want of room
 
 

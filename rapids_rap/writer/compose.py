@@ -13,7 +13,14 @@ from transformers import GenerationConfig
 from rapids_rap.corpus.normalize import shown
 from rapids_rap.errors import ConfigError, InputError
 from rapids_rap.writer.conditions import MOST_SYLLABLES, STANZA, Conditions, header
-from rapids_rap.writer.copying import RUN, Codes, CopyIndex, Nearest, han_codes
+from rapids_rap.writer.copying import (
+    RUN,
+    WORD_RUN,
+    CopyIndex,
+    Nearest,
+    han_codes,
+    word_codes,
+)
 from rapids_rap.writer.decoding import LinePlan
 from rapids_rap.writer.layout import VERSE, Rhymes, Slot, check_rhyme_length, check_start, lay_out
 from rapids_rap.writer.lines import Pen, Task, write_lines
@@ -44,6 +51,7 @@ class WrittenSong:
     """A song. slots and lines: as many. rewritten: places of lines that were written again.
 
     nearest: what it shares with a song that was read; its start, which a person gave, included.
+    nearest_words: the same of Latin words; None where the index does not know.
     """
 
     number: int
@@ -51,6 +59,7 @@ class WrittenSong:
     lines: Sequence[str]
     rewritten: Sequence[int]
     nearest: Nearest
+    nearest_words: Nearest | None
 
     def sections(self) -> list[tuple[str, list[str]]]:
         """`verse` or `chorus`, and its lines; a verse has `VERSE` lines at most."""
@@ -93,23 +102,24 @@ class _Song:
 
     def task(self, prompt: Sequence[int]) -> Task:
         slot = self.slots[len(self.lines)]
+        before, after = "\n".join(self.lines), self._after()
         plan = LinePlan(
             syllables=slot.syllables,
             language=self.language,
             rhyme=self.rhymes.places(slot),
-            before=han_codes("\n".join(self.lines))[1 - RUN :],
-            after=self._after(),
+            before=han_codes(before)[1 - RUN :],
+            after=han_codes(after)[: RUN - 1],
+            before_words=word_codes(before)[1 - WORD_RUN :],
+            after_words=word_codes(after)[: WORD_RUN - 1],
             earlier=frozenset(self.lines),
         )
         return Task(prompt, plan, (self.asked.seed, self.number, len(self.lines)))
 
-    def _after(self) -> Codes:
-        """Of a line that a hook follows which is there already."""
+    def _after(self) -> str:
+        """What is sung after a line that a hook follows which is there already."""
         own = [one.repeats for one in self.slots[len(self.lines) + 1 :][:STANZA]]
         known = [self.lines[again] for again in own if again is not None]
-        if not own or own[0] is None:
-            return han_codes("")
-        return han_codes("\n".join(known))[: RUN - 1]
+        return "" if not own or own[0] is None else "\n".join(known)
 
 
 def write_songs(
@@ -136,6 +146,7 @@ def write_songs(
             lines=song.lines,
             rewritten=song.rewritten,
             nearest=pen.index.nearest("\n".join(song.lines)),
+            nearest_words=pen.index.nearest_words("\n".join(song.lines)),
         )
         for song in songs
     ]

@@ -7,6 +7,7 @@ that a draft does not depend on which others are written beside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from transformers import LogitsProcessor
 from rapids_rap.arrays import Bools, Int64s
 from rapids_rap.errors import InputError
 from rapids_rap.writer.conditions import Language
-from rapids_rap.writer.copying import Codes, CopyIndex, han_codes
+from rapids_rap.writer.copying import WORD_RUN, Codes, CopyIndex, han_codes, word_codes
 from rapids_rap.writer.prosody import ending, syllables
 from rapids_rap.writer.text import backwards, unspaced
 from rapids_rap.writer.vocabulary import SEVERAL, Vocabulary, class_numbers, ends_in_letter
@@ -26,6 +27,7 @@ from rapids_rap.writer.vocabulary import SEVERAL, Vocabulary, class_numbers, end
 KEPT = 128  # likeliest tokens of a step that are looked at one by one
 LONGEST_WORD = 14  # letters
 USUAL_WORD = 6  # letters a syllable, with some to spare
+_LAST_WORD = re.compile(r"[A-Za-z'’]+\Z")
 
 NOTHING: Codes = np.zeros(0, dtype=np.uint32)
 
@@ -47,7 +49,8 @@ class LinePlan:
     """What a line has to be.
 
     rhyme: the last syllable, then the one before it, as many as rhyme; empty where none has to.
-    before, after: the characters that are sung before and after it, as `han_codes` has them.
+    before, after: the characters that are sung before and after it, as `han_codes` has them;
+    before_words, after_words: the Latin words, as `word_codes` does.
     earlier: lines that may not come again, wherever their blanks are.
     """
 
@@ -56,6 +59,8 @@ class LinePlan:
     rhyme: tuple[Place, ...] = ()
     before: Codes = field(default_factory=lambda: NOTHING)
     after: Codes = field(default_factory=lambda: NOTHING)
+    before_words: Codes = field(default_factory=lambda: NOTHING)
+    after_words: Codes = field(default_factory=lambda: NOTHING)
     earlier: frozenset[str] = frozenset()
 
     def longest(self) -> int:
@@ -195,6 +200,30 @@ class _Step:
         found = np.zeros(len(tokens), dtype=np.bool_)
         han = np.flatnonzero(codes)
         found[han] = self.index.joins(before, codes[han], after)
+        latin = np.flatnonzero(self.vocabulary.latin[tokens])
+        if len(latin):
+            found[latin] = self._copies_words(tokens[latin])
+        return found
+
+    def _copies_words(self, tokens: Int64s) -> Bools:
+        """(t,) bool: which Latin tokens would complete a run of words of a song.
+
+        A word that could still grow into another counts as it stands. What a whole line joins with
+        the words on its other side is looked up when it is whole (`lines.is_sound`).
+        """
+        begun = _LAST_WORD.findall(self.text)[0] if self.within else ""
+        goes_on = ~self.vocabulary.parted[tokens] & self.within
+        stands = self.text[: len(self.text) - len(begun)]
+        found = np.zeros(len(tokens), dtype=np.bool_)
+        for text, head, part in ((self.text, "", ~goes_on), (stands, begun, goes_on)):
+            words = word_codes(text)
+            if self.from_end:
+                before, after = NOTHING, np.concatenate([words[::-1], self.plan.after_words])
+            else:
+                before, after = np.concatenate([self.plan.before_words, words]), NOTHING
+            if part.any() and len(before) + len(after) >= WORD_RUN - 1:
+                pieces = [head + self.vocabulary.texts[token] for token in tokens[part].tolist()]
+                found[part] = self.index.joins_words(before, word_codes("\n".join(pieces)), after)
         return found
 
     def permits(self, tokens: Int64s) -> Bools:

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from rapids_rap.writer.compose import Asked, WrittenSong
-from rapids_rap.writer.copying import GRAM, RUN
+from rapids_rap.writer.copying import (
+    GRAM,
+    RUN,
+    WORD_GRAM,
+    WORD_RUN,
+    Nearest,
+    han_codes,
+    latin_words,
+)
 
 Format = Literal["text", "json", "song"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -56,36 +64,56 @@ def as_json(asked: Asked, songs: Sequence[WrittenSong], names: Mapping[int, str]
 
 
 def _one(song: WrittenSong, names: Mapping[int, str]) -> dict[str, Any]:
-    near = song.nearest
+    words = song.nearest_words
     return {
         "sections": [{"kind": kind, "lines": lines} for kind, lines in song.sections()],
         "lines": list(song.lines),
         "syllables": [slot.syllables for slot in song.slots],
         "rewritten": [at + 1 for at in song.rewritten],
-        "nearest_song": None
-        if near.song is None
-        else {"song_id": near.song, "name": names.get(near.song)},
+        **_shared(song.nearest, names),
+        "words": None if words is None else _shared(words, names),
+    }
+
+
+def _shared(near: Nearest, names: Mapping[int, str]) -> dict[str, Any]:
+    """What is shared with which song; one that only the base read has neither number nor name."""
+    name = None if near.song is None else names.get(near.song)
+    return {
+        "nearest_song": {"song_id": near.song, "name": name, "of_base": near.of_base}
+        if near.overlap
+        else None,
         "longest_overlap": near.overlap,
         "overlap_text": near.text,
     }
 
 
 def overlap_sentences(songs: Sequence[WrittenSong], names: Mapping[int, str]) -> list[str]:
-    """What each song shares with the nearest one that was read."""
+    """What each song shares with the nearest one that was read: of what it is written in."""
     found = []
     for song in songs:
         whose = f"Song {song.number + 1}: " if len(songs) > 1 else ""
-        near = song.nearest
         again = f" {len(song.rewritten)} lines were rewritten." if song.rewritten else ""
-        if near.song is None:
-            told = f"shares no {GRAM} characters in a row with a song that was read."
-        else:
-            name = names.get(near.song) or f"song {near.song}"
-            told = (
-                f"shares at most {near.overlap} characters in a row with a song that was read: "
-                f"{near.text} ({name})."
-            )
-            if near.overlap >= RUN:
-                told += " They stand in the line that was given."
-        found.append(whose + told[:1].upper() + told[1:] + again)
+        text = "\n".join(song.lines)
+        told = []
+        has_words = bool(latin_words(text))
+        if len(han_codes(text)) or not has_words:
+            told.append(_told(song.nearest, "Chinese characters", GRAM, RUN, names))
+        if has_words and song.nearest_words is not None:
+            told.append(_told(song.nearest_words, "Latin words", WORD_GRAM, WORD_RUN, names))
+        if has_words and song.nearest_words is None:
+            told.append("Latin words were not compared.")
+        found.append(whose + " ".join(told) + again)
     return found
+
+
+def _told(near: Nearest, what: str, least: int, run: int, names: Mapping[int, str]) -> str:
+    if not near.overlap:
+        return f"Shares no {least} {what} in a row with a song that was read."
+    name = "a song that its base model was trained on"
+    if near.song is not None:
+        name = names.get(near.song) or f"song {near.song}"
+    told = (
+        f"Shares at most {near.overlap} {what} in a row with a song that was read: {near.text} "
+        f"({name})."
+    )
+    return told + (" They stand in the line that was given." if near.overlap >= run else "")

@@ -1,8 +1,8 @@
 """`rapids-rap writer judge`: whether a writer does what it is asked, and whether it copies.
 
 Requests are made of held-out songs' conditions. Every system answers the same ones and is measured
-by the same counting (`measures`), which shares nothing with what decodes. Intervals resample the
-songs that requests were made of (95 %, percentile bootstrap).
+by the same counting (`measures`), which shares no code with what decodes, only pypinyin's readings.
+Intervals resample the songs that requests were made of (95 %, percentile bootstrap).
 """
 
 from __future__ import annotations

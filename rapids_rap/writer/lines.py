@@ -19,7 +19,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from rapids_rap.writer.copying import CopyIndex, han_codes
+from rapids_rap.writer.copying import CopyIndex, han_codes, word_codes
 from rapids_rap.writer.decoding import (
     Draft,
     Hearing,
@@ -156,5 +156,6 @@ def is_sound(line: str, plan: LinePlan, index: CopyIndex) -> bool:
     for (character, final), place in zip(ends, plan.rhyme, strict=True):
         if class_numbers([final])[0] not in place.classes or character in place.used:
             return False
-    sung = np.concatenate([plan.before, han_codes(line), plan.after])
-    return not index.has_run("".join(map(chr, sung.tolist())))
+    han = np.concatenate([plan.before, han_codes(line), plan.after])
+    words = np.concatenate([plan.before_words, word_codes(line), plan.after_words])
+    return not index.is_copy(han, words)

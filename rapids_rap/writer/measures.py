@@ -1,7 +1,8 @@
 """What was really written: lengths, rhymes, variety, copies. Counted here, and nowhere else.
 
-Shares nothing with what decodes: another reading of finals (pinyin spelled out, then cut), another
-table of classes, another count of syllables. Where both are wrong, they are wrong in two ways.
+Shares no code of this project with what decodes: another cutting of finals out of spelled pinyin,
+another table of classes, another count of syllables. But how a character is read both ask pypinyin,
+by the same call, so a reading that pypinyin has wrong is wrong in both.
 
 Rhyme classes are the eighteen of 中华新韵 (1941), stricter than the thirteen of opera (十三辙),
 which only join some of them; the -i of zhi and zi is apart from that of ji.

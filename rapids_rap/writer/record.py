@@ -93,6 +93,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     return found
 
 
+def known_songs(record: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    """By number, the songs of a writer.json that its model has read: also held out, by the base."""
+    held = [one for one in record["held_out_songs"] if one.get("read_by_base")]
+    return {int(one["song_id"]): one for one in [*record["seen_songs"], *held]}
+
+
 def versions() -> dict[str, str]:
     """The installed versions of what trained."""
     found = {}

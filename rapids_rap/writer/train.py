@@ -13,7 +13,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +35,7 @@ from rapids_rap.embedding.trained_on import (
     read_trained_on,
     write_trained_on,
 )
-from rapids_rap.errors import CapabilityError, ConfigError, InputError
+from rapids_rap.errors import CapabilityError, ConfigError, InputError, readable_bytes
 from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.machine.memory_plan import model_size
 from rapids_rap.progress import StageProgress
@@ -50,10 +50,16 @@ from rapids_rap.runs.files import (
 from rapids_rap.runs.lock import exclusive
 from rapids_rap.runs.outputs import check_output_folder
 from rapids_rap.runs.run import Run, open_run
-from rapids_rap.training.writing import empty_work, put_in_place, whole_folder
+from rapids_rap.training.writing import (
+    LEFT_BY_DOWNLOADS,
+    empty_work,
+    put_in_place,
+    whole_folder,
+)
 from rapids_rap.writer.base import DEMO, Base, find_base, load_causal, load_tokenizer
-from rapids_rap.writer.copying import write_index
+from rapids_rap.writer.copying import CopyIndex, write_index
 from rapids_rap.writer.examples import Example, conditions_record, make_examples, with_header
+from rapids_rap.writer.folder import read_index
 from rapids_rap.writer.likelihood import nats
 from rapids_rap.writer.measures import heard
 from rapids_rap.writer.plan import TuningPlan, plan_tuning
@@ -61,6 +67,7 @@ from rapids_rap.writer.record import (
     INDEX,
     RECORD,
     SCHEMA_VERSION,
+    read_record,
     training_sentences,
     versions,
 )
@@ -72,7 +79,8 @@ log = logging.getLogger(__name__)
 VERSION = 2  # part of a checkpoint's identity: raise it when the same settings train otherwise
 IDENTITY = "identity.json"
 TOKENIZER_PARTS = tuple(name for name in DECIDING_FILES if "safetensors" not in name)
-BESIDE = ("generation_config.json", "chat_template*", ".*")  # what else a model has
+# What else a model has. No other name with a dot: it may be a repository of somebody's.
+BESIDE = ("generation_config.json", "chat_template*", *LEFT_BY_DOWNLOADS)
 
 
 @dataclass(frozen=True)
@@ -108,17 +116,18 @@ def train_writer(
     run = open_run(run_folder)
     base = find_base(base_name)
     check_output_folder(out, [base.folder / "config.json"])
+    carried = _index_of(base)
     backend = load_backend(resolution.backend)
     progress.stage("corpus")
     trained_on = _read_by(base)
     split = split_songs(run, read_songs(run, backend, trained_on), settings.held_out)
     plan, longest = _plan(base, settings, backend)
-    tell(plan.sentence)
     place = out.resolve()
     work = place.with_name(f".{place.name}.writer")
     with exclusive(work):
-        job = _Job(run, base, split, settings, longest, work, backend.torch_device)
+        job = _Job(run, base, split, settings, longest, work, backend.torch_device, carried)
         plan = _settle(job, plan, overwrite)
+        tell(plan.sentence)
         model = work / "model"
         record = _train_into(model, job, plan, progress)
         record["backend"] = resolution.backend
@@ -153,7 +162,7 @@ def _plan(base: Base, settings: TuningSettings, backend: Backend) -> tuple[Tunin
 
 @dataclass(frozen=True)
 class _Job:
-    """What is trained on what, and where the work lies."""
+    """What is trained on what, where the work lies, and the index of a base that has one."""
 
     run: Run
     base: Base
@@ -162,6 +171,7 @@ class _Job:
     longest: int
     work: Path
     device: str
+    carried: CopyIndex | None
 
     @property
     def identity(self) -> str:
@@ -181,29 +191,42 @@ class _Job:
 
 
 def _settle(job: _Job, plan: TuningPlan, overwrite: bool) -> TuningPlan:
-    """Go on with what lies in the work folder, cut as it was; or begin.
+    """Go on with what lies in the work folder, cut as it was; or begin, with `overwrite` always.
 
-    Raises `InputError` where it belongs to another training.
+    Raises `InputError` where it belongs to another training, `CapabilityError` where less memory
+    is free now than it takes.
     """
     path = job.work / IDENTITY
     wanted = {"identity": job.identity, "plan": asdict(plan)}
+    if path.is_file() and not overwrite:
+        return _kept_plan(path, job, plan.free)
     if path.is_file():
-        try:
-            kept = json.loads(read_plain(path))
-            before = TuningPlan(**kept["plan"])
-            same = kept["identity"] == job.identity
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if same:
-            return before
-        if not overwrite:
-            raise InputError(
-                f"{job.work} holds an unfinished training of another model, other songs or other "
-                "settings. Give the same ones to go on, or --overwrite to start anew."
-            )
         empty_work(job.work)
     write_json(path, wanted)
     return plan
+
+
+def _kept_plan(path: Path, job: _Job, free: int) -> TuningPlan:
+    """The plan that the training in the work folder began with, beside what is free now."""
+    try:
+        kept = json.loads(read_plain(path))
+        before = TuningPlan(**kept["plan"])
+        same = kept["identity"] == job.identity
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(
+            f"{job.work} holds an unfinished training of another model, other songs or other "
+            "settings. Give the same ones to go on, or --overwrite to start anew."
+        )
+    if before.expected > free:  # a step can't be cut otherwise half-way: the weights would differ
+        raise CapabilityError(
+            f"The unfinished training in {job.work} needs about "
+            f"{readable_bytes(before.expected, free)}, and {readable_bytes(free, before.expected)} "
+            "are free now. Free some memory and run the same command again, or start anew with "
+            "--overwrite, cut to fit."
+        )
+    return replace(before, free=free)
 
 
 def _train_into(
@@ -241,7 +264,8 @@ def _train_into(
     after = nats(model, judged, tokenizer.pad_token_id)
     _save(model, job.base, folder)
     progress.stage("report")
-    write_index(folder / INDEX, [(song.song_id, song.lines) for song in job.split.train])
+    known = [*job.split.train, *(song for song in job.split.held_out if song.read)]
+    write_index(folder / INDEX, [(song.song_id, song.lines) for song in known], job.carried)
     characters = [
         len(heard("".join(one.lines[: own.lines])))
         for one, own in zip(held_out, judged, strict=True)
@@ -274,6 +298,7 @@ def _record(job: _Job, plan: TuningPlan, examples: Sequence[Example]) -> dict[st
             "model": job.base.name,
             "origin": job.base.origin,
             "fingerprint": job.base.fingerprint,
+            "is_writer": job.carried is not None,
         },
         "run": {
             "path": str(run.path.resolve()),
@@ -316,6 +341,13 @@ def _songs(songs: Sequence[Song]) -> list[dict[str, Any]]:
 def _read_by(base: Base) -> UInt64s | None:
     """What a base model says it has read; the demo writer read what the demo model did."""
     return read_trained_on(data_path("demo_model") if base.name == DEMO else base.folder)
+
+
+def _index_of(base: Base) -> CopyIndex | None:
+    """The index of a base that is a writer itself: what it read must not be copied either."""
+    if not (base.folder / RECORD).is_file():
+        return None
+    return read_index(base.folder, read_record(base.folder))
 
 
 def _trained_on(base: UInt64s | None, songs: Sequence[Song]) -> UInt64s | None:

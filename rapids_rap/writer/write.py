@@ -13,7 +13,7 @@ from rapids_rap.runs.files import label_of
 from rapids_rap.writer.compose import Asked, WrittenSong, pen_of, read_start, write_songs
 from rapids_rap.writer.conditions import read_choices, resolve_conditions
 from rapids_rap.writer.folder import Writer, load
-from rapids_rap.writer.record import RECORD, read_record
+from rapids_rap.writer.record import RECORD, known_songs, read_record
 from rapids_rap.writer.vocabulary import read_vocabulary
 
 
@@ -105,6 +105,6 @@ def _resolved(record: dict[str, Any], where: str, wish: Wish) -> Asked:
 def song_names(writer: Writer) -> dict[int, str]:
     """What the songs are called that the writer read, by number."""
     return {
-        int(one["song_id"]): " – ".join(str(one[k]) for k in ("artist", "title") if one.get(k))
-        for one in writer.record["seen_songs"]
+        number: " – ".join(str(one[k]) for k in ("artist", "title") if one.get(k))
+        for number, one in known_songs(writer.record).items()
     }

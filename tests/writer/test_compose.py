@@ -157,6 +157,23 @@ def test_what_a_model_knows_by_heart_is_cut_off(tmp_path: Path, from_end: bool):
     assert again.nearest.overlap == max(shared)
 
 
+@pytest.mark.parametrize("from_end", [False, True])
+def test_latin_words_that_a_model_knows_by_heart_are_cut_off(tmp_path: Path, from_end: bool):
+    """Or an English verse is given back word for word, and said to be new."""
+    how = {"from_end": from_end, "temperature": 0.1, "drafts": 1}
+    asked = Asked(Conditions(syllables=(9,), language="latin"), 6)
+    (first,) = write(pen(tmp_path, "bytes", **how), "bytes", asked)
+    by_heart = pen(tmp_path, "bytes", [list(first.lines)], **how)
+    whole = by_heart.index.nearest_words("\n".join(first.lines))
+    assert whole is not None
+    assert whole.overlap > 12
+    (again,) = write(by_heart, "bytes", asked)
+    assert again.rewritten
+    assert not by_heart.index.has_run("\n".join(again.lines))
+    assert again.nearest_words is not None
+    assert again.nearest_words.overlap < 6
+
+
 def test_a_first_line_is_kept_and_rhymed_with(tmp_path: Path):
     asked = Asked(Conditions(rhyme="AAAA", syllables=(4,)), 4, start="我在天上")
     (song,) = write(pen(tmp_path, "characters"), "characters", asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapids_rap.errors import InputError
-from rapids_rap.writer.copying import GRAM, RUN, CopyIndex, Nearest, han_codes, write_index
+from rapids_rap.writer.copying import (
+    GRAM,
+    RUN,
+    WORD_GRAM,
+    WORD_RUN,
+    CopyIndex,
+    Nearest,
+    han_codes,
+    word_codes,
+    write_index,
+)
 
 SONG = ["春风又绿江南岸", "明月何时照我还", "夜来风雨声"]
 OTHER = ["床前明月光疑是地上霜", "举头望明月低头思故乡"]
+ENGLISH = ["The lantern waits by the river", "don't let it go out"]
 FEW = st.text("一二三四 \n,a", min_size=0, max_size=60)
 
 
@@ -128,7 +140,82 @@ def test_places_that_no_song_has_are_said(tmp_path: Path):
 
 
 def test_the_index_holds_no_text(tmp_path: Path):
-    index_of(tmp_path, SONG)
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    index_of(tmp_path, [*SONG, *ENGLISH])
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*.npy"))
+    assert held
     for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
         assert "春风".encode(encoding) not in held
+        assert "river".encode(encoding) not in held
+
+
+def test_a_run_of_latin_words_is_a_copy(tmp_path: Path):
+    """Over line ends, capitals, accents, apostrophes and Chinese characters between them."""
+    index = index_of(tmp_path, SONG, ENGLISH)
+    assert index.has_run("the Lantern, waits BY\nthe ríver 我 Dont")
+    assert not index.has_run("lantern waits by the river")  # five
+    assert not index.has_run("the lantern waits for the river don't")
+    assert index.nearest_words("oh by the river don't go") == Nearest(11, 4, "by the river don't")
+    assert index.nearest_words("by the road") == Nearest(None, 0, "")
+    assert index.nearest("the lantern waits by the river") == Nearest(None, 0, "")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("ab"), max_size=14), max_size=3), st.data())
+def test_words_are_followed_as_comparing_them_says(
+    tmp_path_factory: pytest.TempPathFactory, songs: list[list[str]], data: st.DataObject
+):
+    words = data.draw(st.lists(st.sampled_from("ab"), max_size=14))
+    index = index_of(tmp_path_factory.mktemp("index"), *songs)
+    held = {
+        size: {tuple(song[i : i + size]) for song in songs for i in range(len(song) - size + 1)}
+        for size in range(WORD_GRAM, 15)
+    }
+    own = {
+        size: {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} for size in held
+    }
+    assert index.has_run(" ".join(words)) == bool(held[WORD_RUN] & own[WORD_RUN])
+    found = index.nearest_words("\n".join(words))
+    assert found is not None
+    assert found.overlap == max((n for n in held if held[n] & own[n]), default=0)
+    codes = [word_codes(" ".join(part)) for part in (words[:-1], words[-1:])]
+    joined = index.joins_words(codes[0], codes[1], word_codes(""))
+    assert joined.tolist() == [tuple(words[-WORD_RUN:]) in held[WORD_RUN] for _ in words[-1:]]
+
+
+def test_an_index_of_before_opens_and_knows_that_words_are_not_in_it(tmp_path: Path):
+    """Or a copy of Latin words is denied by an index that holds none."""
+    index_of(tmp_path, [*SONG, *ENGLISH])
+    shutil.rmtree(tmp_path / "words")
+    index = CopyIndex(tmp_path)
+    assert not index.has_words
+    assert index.nearest_words("the lantern waits by the river don't") is None
+    assert not index.has_run("the lantern waits by the river don't")
+    assert index.has_run("".join(SONG))
+
+
+def test_the_songs_of_a_base_are_followed_too(tmp_path: Path):
+    """However many trainings lie between; they have no number here."""
+    first = index_of(tmp_path / "first", ENGLISH)
+    write_index(tmp_path / "second", [(5, SONG)], first)
+    write_index(tmp_path / "third", [(5, OTHER)], CopyIndex(tmp_path / "second"))
+    shutil.rmtree(tmp_path / "first")
+    index = CopyIndex(tmp_path / "third")
+    assert index.songs == [5]
+    assert index.has_words
+    assert index.nearest("夜来风雨声") == Nearest(None, 5, "夜来风雨声", of_base=True)
+    assert index.nearest("举头望明月") == Nearest(5, 5, "举头望明月")
+    assert index.nearest_words("by the river") == Nearest(None, 3, "by the river", of_base=True)
+    assert index.has_run("".join(SONG))
+    assert index.has_run("the lantern waits by the river")
+    text = "".join(SONG)
+    joined = index.joins(han_codes(text[: RUN - 1]), han_codes(text[RUN - 1]), han_codes(""))
+    assert joined.tolist() == [True]
+
+
+def test_the_words_of_other_songs_are_refused(tmp_path: Path):
+    index_of(tmp_path / "one", SONG)
+    index_of(tmp_path / "two", SONG, OTHER)
+    shutil.rmtree(tmp_path / "one" / "words")
+    shutil.copytree(tmp_path / "two" / "words", tmp_path / "one" / "words")
+    with pytest.raises(InputError, match="other songs"):
+        CopyIndex(tmp_path / "one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapids_rap.errors import InputError
-from rapids_rap.writer.copying import CopyIndex, han_codes, write_index
+from rapids_rap.writer.copying import CopyIndex, han_codes, word_codes, write_index
 from rapids_rap.writer.decoding import (
     Draft,
     Hearing,
@@ -106,6 +107,43 @@ def test_a_song_that_is_known_by_heart_is_left_at_the_eleventh_character(
     favour = np.where(np.isin(own.codes, han_codes(song)), 30.0, 0.0)
     line = walk(own, index, draft, from_end=from_end, favour=favour)
     assert is_sound(line, plan, index)
+
+
+@pytest.mark.parametrize("from_end", [False, True])
+@pytest.mark.parametrize(("begun", "last"), [("", "yeah"), ("ci", "ty")])
+def test_the_sixth_word_of_a_song_is_cut_off(tmp_path: Path, from_end: bool, begun: str, last: str):
+    """Whole or as its end; a Latin line that goes on as a song does is a copy."""
+    own = vocabulary("bytes")
+    words = ["oh", "baby", "why", "money", "flow"]
+    known = [begun + last, *words] if from_end else [*words, begun + last]
+    write_index(tmp_path, [(1, [" ".join(known)])])
+    side = "after_words" if from_end else "before_words"
+
+    def allows(beside: list[str]) -> bool:
+        plan = LinePlan(4, "latin", **{side: word_codes(" ".join(beside))})
+        draft = Draft(plan, np.random.default_rng(0))
+        draft.written = [own.texts.index(begun)] if begun else []
+        scores = torch.zeros((1, len(own.texts)))
+        token = own.texts.index(last)
+        scores[0, token] = 9.0
+        constraints = LineConstraints(own, CopyIndex(tmp_path), [draft], from_end=from_end)
+        kept = bool(torch.isfinite(constraints(None, scores)[0, token]))
+        assert draft.copied != kept
+        return kept
+
+    assert not allows(words)
+    assert allows(words[::-1])
+
+
+def test_a_latin_copy_makes_no_sound_line(tmp_path: Path):
+    """With what stands before and after it, whatever Chinese characters lie between."""
+    write_index(tmp_path, [(1, ["the lantern waits by", "the river"])])
+    index = CopyIndex(tmp_path)
+    before, after = word_codes("oh the lantern"), word_codes("river")
+    plan = LinePlan(3, "latin", before_words=before, after_words=after)
+    assert not is_sound("waits by the", plan, index)
+    assert is_sound("waits by a", plan, index)
+    assert is_sound("waits by the", LinePlan(3, "latin", before_words=before), index)
 
 
 def test_the_draw_of_a_row_does_not_hang_on_its_neighbours(index: CopyIndex):

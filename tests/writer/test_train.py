@@ -11,6 +11,7 @@ from rapids_rap.machine.device import DeviceResolution
 from rapids_rap.progress import StageProgress
 from rapids_rap.runs.files import sha256_file
 from rapids_rap.writer import tuning
+from rapids_rap.writer.copying import CopyIndex
 from rapids_rap.writer.folder import load
 from rapids_rap.writer.likelihood import nats
 from rapids_rap.writer.record import read_record
@@ -93,6 +94,24 @@ def test_it_loads_and_is_another_model_than_its_base(trained, tiny):
     assert sorted(writer.index().songs) == sorted(seen)
 
 
+def test_all_that_the_model_has_read_is_in_its_index(train, trained, tmp_path):
+    """Or songs that it knows from its base come back, and are said to be new."""
+    out = tmp_path / "second"
+    settings = TuningSettings(epochs=0.2, batch=8, longest=160, held_out=0.5)
+    record = train(out, settings, base=trained.folder).record
+    held = [song for song in record["held_out_songs"] if song["read_by_base"]]
+    assert held
+    index = load(out).index()
+    own = [song["song_id"] for song in (*record["seen_songs"], *held)]
+    assert sorted(index.songs) == sorted(own)
+    assert index.has_words
+    carried = CopyIndex(out / "index" / "base")
+    assert sorted(carried.songs) == sorted(one["song_id"] for one in trained.record["seen_songs"])
+    shutil.rmtree(out / "index" / "base")
+    with pytest.raises(InputError, match="lacks the songs that its base read"):
+        load(out).index()
+
+
 def test_a_killed_training_ends_as_one_that_was_not(train, trained, tmp_path, monkeypatch):
     out = tmp_path / "again"
     steps = tuning._Told.on_step_end
@@ -124,6 +143,42 @@ def test_other_settings_are_refused_while_one_is_unfinished(train, tmp_path, mon
         train(out, TuningSettings(epochs=0.5, batch=8, longest=160, rate=1e-3, held_out=0.15))
 
 
+def test_overwrite_starts_anew_also_with_the_same_settings(train, tmp_path, monkeypatch):
+    """Or whoever wants a training begun again is given the rest of the old one."""
+    out = tmp_path / "mine"
+    work = tmp_path / ".mine.writer"
+    work.mkdir()
+    monkeypatch.setattr(tuning._Told, "on_step_end", _kill)
+    with pytest.raises(KeyboardInterrupt):
+        train(out)
+    (work / "checkpoint-2").mkdir()
+    (work / "checkpoint-2" / tuning.STATE).write_text('{"global_step": 2}')
+    with pytest.raises(KeyboardInterrupt):
+        train(out, overwrite=True)
+    assert newest_checkpoint(work) is None
+
+
+def test_the_plan_that_is_gone_on_with_is_the_one_told(train, tmp_path, monkeypatch):
+    """Or a training that began with more memory than there is now runs out of it unannounced."""
+    out, told = tmp_path / "mine", []
+    identity = tmp_path / ".mine.writer" / "identity.json"
+    monkeypatch.setattr(tuning._Told, "on_step_end", _kill)
+    with pytest.raises(KeyboardInterrupt):
+        train(out, tell=told.append)
+    kept = json.loads(identity.read_text())
+    assert "8 examples at once, 1 times a step" in told.pop()
+    kept["plan"] |= {"batch": 2, "accumulate": 4}
+    identity.write_text(json.dumps(kept))
+    with pytest.raises(KeyboardInterrupt):
+        train(out, tell=told.append)
+    assert "2 examples at once, 4 times a step" in told.pop()
+    kept["plan"]["expected"] = 2**60
+    identity.write_text(json.dumps(kept))
+    with pytest.raises(CapabilityError, match=r"1,073,741,824.* free now.*--overwrite"):
+        train(out, tell=told.append)
+    assert not told
+
+
 def _kill(self, args, state, control, **others):
     raise KeyboardInterrupt
 
@@ -152,6 +207,12 @@ def test_a_folder_in_use_is_not_touched(train, trained, tmp_path):
     with pytest.raises(InputError, match="no part of a writer"):
         train(copy, overwrite=True)
     assert (copy / "notes.txt").read_text() == "mine"
+    (copy / "notes.txt").unlink()
+    (copy / ".gitattributes").write_text("")
+    (copy / ".git").mkdir()
+    with pytest.raises(InputError, match=r"\.git: is no part of a writer"):
+        train(copy, overwrite=True)
+    assert (copy / ".git").is_dir()
 
 
 def test_without_peft_it_names_the_extra(train, tmp_path, monkeypatch):

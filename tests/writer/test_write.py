@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from rapids_rap.runs.files import write_json
-from rapids_rap.writer.copying import write_index
+from rapids_rap.writer.copying import CopyIndex, write_index
 from rapids_rap.writer.measures import count_syllables, rhyme_length
 from tests.conftest import rap
 from tests.writer.bases import write_tiny_base
@@ -64,9 +64,42 @@ def test_the_text_is_alone_on_standard_output_and_the_overlap_beside_it(writer):
     assert done.code == 0, done.err
     assert done.out.splitlines()[0] == SONG[0]
     assert len(done.out.splitlines()) == 4
-    assert f"at most 7 characters in a row with a song that was read: {SONG[0]} (甲 – 春)" in (
-        done.err.replace("\n", " ")
+    assert (
+        f"at most 7 Chinese characters in a row with a song that was read: {SONG[0]} (甲 – 春)"
+        in (done.err.replace("\n", " "))
     )
+
+
+def test_latin_words_of_a_song_are_told(writer, tmp_path):
+    """A copied line is told also when it is Latin; an index without words denies nothing."""
+    english = "the lantern waits beside a silent river"
+    told = ("--language", "latin", "--start", english, "--syllables", "11")
+    own = tmp_path / "own"
+    shutil.copytree(writer, own)
+    write_index(own / "index", [(7, [*SONG, english])])
+    done = write(own, *told)
+    assert done.code == 0, done.err
+    said = " ".join(done.err.split())
+    assert f"at most 7 Latin words in a row with a song that was read: {english} (甲 – 春)" in said
+    assert "Chinese characters" not in said
+    found = json.loads(write(own, *told, "--format", "json").out)["songs"][0]
+    assert (found["longest_overlap"], found["nearest_song"]) == (0, None)
+    assert found["words"]["longest_overlap"] == 7
+    assert found["words"]["nearest_song"]["song_id"] == 7
+    shutil.rmtree(own / "index" / "words")
+    done = write(own, *told, "--format", "json")
+    assert json.loads(done.out)["songs"][0]["words"] is None
+    assert " ".join(done.err.split()).count("before Latin words were followed") == 1
+
+
+def test_a_copy_of_what_the_base_read_has_no_number(writer, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(writer, own)
+    write_index(own / "index", [(7, ["别的歌"])], CopyIndex(writer / "index"))
+    done = write(own, "--syllables", "7", "--start", SONG[0])
+    assert done.code == 0, done.err
+    said = " ".join(done.err.split())
+    assert f"{SONG[0]} (a song that its base model was trained on)" in said
 
 
 def test_a_song_has_its_marks(writer):
