@@ -98,7 +98,8 @@ def _state(path: Path) -> tuple[object, ...] | None:
 
 def _renew(path: Path, owner: str, ended: threading.Event, pause: float) -> None:
     while not ended.wait(pause):
-        if _owner(path) != owner:  # taken over, after a long pause of this machine
+        # Taken over, after a long pause of this machine. A look that fails says nothing of that.
+        if _owner(path) not in (None, owner):
             return
         with contextlib.suppress(OSError):
             os.utime(path)

@@ -85,6 +85,29 @@ def test_it_is_renewed_while_it_is_held(tmp_path):
             time.sleep(0.01)
 
 
+def test_one_look_that_fails_ends_no_renewal(tmp_path, monkeypatch):
+    """A network disk that stalls for a moment, and a shard that is worked on would be taken."""
+    path, failed = tmp_path / "a.lease", threading.Event()
+    real = lease.read_plain
+
+    def stalls_once(*how):
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        return real(*how)
+
+    monkeypatch.setattr(lease, "read_plain", stalls_once)
+    with leased(path, never, seconds=0.2):
+        assert failed.wait(30)
+        time.sleep(0.1)
+        os.utime(path, (0, 0))
+        end = time.monotonic() + 10
+        while path.stat().st_mtime == 0 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert path.stat().st_mtime
+    assert not path.exists()
+
+
 def test_who_was_taken_over_leaves_the_new_lease_alone(tmp_path):
     """After a long pause of its machine."""
     path = tmp_path / "a.lease"
