@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 
 from rapids_rap.errors import CapabilityError, RapError
 from rapids_rap.scale import executor
-from rapids_rap.scale.executor import LOSSES, SLOW, Done, Progress
+from rapids_rap.scale.executor import LOSSES, SLOW, Done, Progress, own_cores
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -199,8 +198,9 @@ class DaskExecutor:
 def open_dask(address: str, workers: int, device: str) -> Iterator[DaskExecutor]:
     """A client of the scheduler at `address`, or of an own cluster of so many processes.
 
-    workers: 0 is one a core, on GPUs one a GPU. Raises `CapabilityError` without the extra
-    `[scale]`, where no scheduler answers, and where dask-cuda is missing on a GPU.
+    workers: 0 is one a core that this process may use, on GPUs one a GPU. Raises `CapabilityError`
+    without the extra `[scale]`, where no scheduler answers, and where dask-cuda is missing on a
+    GPU.
     """
     try:
         import dask
@@ -304,7 +304,7 @@ def _own_cluster(workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
     return LocalCluster(
-        n_workers=workers or os.cpu_count() or 1,
+        n_workers=workers or own_cores(),
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",

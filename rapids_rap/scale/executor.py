@@ -216,6 +216,13 @@ class ProcessExecutor:
         self._pool = self._new_pool()
 
 
+def own_cores() -> int:
+    """Cores that this process may use: a job on a shared node is given some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _begun(futures: Iterable[Future[Result]]) -> list[Future[Result]]:
     """Those that can't be cancelled any more and have not ended."""
     return [future for future in futures if not future.cancel() and not future.done()]

@@ -1,6 +1,7 @@
 """Executors: order, files, errors, and workers that are killed."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -216,6 +217,19 @@ def test_a_workers_disk_is_not_taken_for_the_scheduler(tmp_path, dask_executor):
     """What failed is named: whoever reads it would look at the network."""
     with pytest.raises(CapabilityError, match="A worker's machine failed at a shard"):
         dask_executor.map(fail_to_read, shards_of(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be given here")
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_a_worker_a_core_is_one_of_those_given(kind, tmp_path):
+    """A job on a node of 128 cores with 8 of them would have 128 workers, and no memory."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with open_executor(ScaleConfig(executor=kind), "cpu") as executor:
+            assert len(executor.everywhere(own_number, (str(tmp_path), 5))) == 1
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def test_what_a_hanging_worker_had_made_is_made_again(tmp_path, monkeypatch):
