@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from rapids_rap.errors import CapabilityError, RapError
@@ -43,15 +43,26 @@ class DaskExecutor:
         self, function: Callable[[Shard], Result], shards: Sequence[Shard], done: Done | None = None
     ) -> list[Result]:
         """See `Executor.map`."""
+        results: dict[int, Result] = {}
+        with contextlib.closing(self._ending(function, shards)) as ending:
+            for place, result in ending:
+                results[place] = result
+                if done:  # here, where a disk that fails it is not told as Dask's connection
+                    done(place)
+        return [results[place] for place in range(len(shards))]
+
+    def _ending(
+        self, function: Callable[[Shard], Result], shards: Sequence[Shard]
+    ) -> Generator[tuple[int, Result], None, None]:
+        """Place and result of each shard, as they end."""
         with self._explained(), self._client.as_current():
             # Not pure: a result that Dask remembers from before is no file that is still there.
             futures = self._client.map(function, shards, pure=False)
             places = {future.key: place for place, future in enumerate(futures)}
             try:
-                results = self._gathered(function, shards, futures, places, done)
+                yield from self._gathered(function, shards, futures, places)
             finally:
                 self._client.cancel(futures)
-        return [results[place] for place in range(len(shards))]
 
     def _gathered(
         self,
@@ -59,26 +70,24 @@ class DaskExecutor:
         shards: Sequence[Shard],
         futures: list[Any],
         places: dict[str, int],
-        done: Done | None,
-    ) -> dict[int, Result]:
-        """The results by place. futures and places get those of shards that are begun twice."""
+    ) -> Iterator[tuple[int, Result]]:
+        """`_ending` of these. futures and places get those of shards that are begun twice."""
         from distributed import as_completed
 
         ended, progress = as_completed(futures), Progress()
-        results: dict[int, Result] = {}
+        known: set[int] = set()
         copies: Counter[int] = Counter()
-        while len(results) < len(shards):
+        while len(known) < len(shards):
             batch = ended.next_batch(block=False)
             for future in batch:
                 place = places[future.key]
-                found = [] if place in results else _fetched(future)
+                found = [] if place in known else _fetched(future)
                 for result in found:
-                    results[place] = result
+                    known.add(place)
                     progress.ended()
-                    if done:
-                        done(place)
+                    yield place, result
                 future.release()
-                if place not in results:  # its worker went, or hangs: nobody else has the result
+                if place not in known:  # its worker went, or hangs: nobody else has the result
                     again = self._client.submit(function, shards[place], pure=False)
                     futures.append(again)
                     places[again.key] = place
@@ -86,7 +95,7 @@ class DaskExecutor:
             if not batch:
                 time.sleep(_PAUSE)
             if not batch and progress.stands_still:
-                late = [p for p in range(len(shards)) if p not in results and copies[p] < LOSSES]
+                late = [p for p in range(len(shards)) if p not in known and copies[p] < LOSSES]
                 idle = [one for one, tasks in self._client.processing().items() if not tasks]
                 for place, worker in zip(late, idle, strict=False):
                     log.warning(SLOW)
@@ -103,7 +112,6 @@ class DaskExecutor:
                     ended.add(copy)
                     copies[place] += 1
                 progress.rest()
-        return results
 
     def everywhere(self, function: Callable[[Shard], Result], about: Shard) -> dict[str, Result]:
         """See `Executor.everywhere`. Raises `CapabilityError` where no worker comes, either."""

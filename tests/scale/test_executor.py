@@ -219,6 +219,18 @@ def test_a_workers_disk_is_not_taken_for_the_scheduler(tmp_path, dask_executor):
         dask_executor.map(fail_to_read, shards_of(tmp_path))
 
 
+def test_what_fails_here_as_a_shard_ends_is_no_lost_scheduler(executor, tmp_path):
+    """The run's own disk failed as it merged: whoever reads otherwise looks at the network."""
+
+    def merge(place):
+        raise OSError(errno.EIO, "Input/output error", "distances.npy")
+
+    with pytest.raises(OSError, match=r"distances\.npy") as error:
+        executor.map(leave_square, shards_of(tmp_path), merge)
+    assert error.value.errno == errno.EIO
+    assert executor.map(leave_square, shards_of(tmp_path, 2)) == [0, 1]
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be given here")
 @pytest.mark.parametrize("kind", ["process", "dask"])
 def test_a_worker_a_core_is_one_of_those_given(kind, tmp_path):
