@@ -124,7 +124,9 @@ class DaskExecutor:
                         f"No worker came to the scheduler within {WAIT:.0f} s. Start some: dask "
                         "worker ADDRESS --nthreads 1"
                     ) from None
-                answers = self._asked(function, about)
+                answers, silent = self._asked(function, about, executor.ANSWER)
+                if silent:
+                    raise CapabilityError(executor.no_answer(silent))
                 there = {
                     worker: _checked(worker, answer)
                     for worker, answer in answers.items()
@@ -140,8 +142,15 @@ class DaskExecutor:
             "logs."
         )
 
-    def _asked(self, function: Callable[[Shard], Any], about: Shard) -> dict[str, Any]:
-        """Each worker's answer, or what it raised or Dask says of its going.
+    def tell(self, function: Callable[[Shard], object], about: Shard) -> None:
+        """See `Executor.tell`."""
+        with contextlib.suppress(Exception):
+            self._asked(function, about, executor.TOLD)
+
+    def _asked(
+        self, function: Callable[[Shard], Any], about: Shard, seconds: float
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Each worker's answer, or what it raised or Dask says of its going; who said nothing.
 
         Each is asked by itself, so that who says nothing can be named; Dask would wait for ever.
         """
@@ -160,14 +169,11 @@ class DaskExecutor:
         }
         for thread in asked.values():
             thread.start()
-        until = time.monotonic() + executor.ANSWER
+        until = time.monotonic() + seconds
         for thread in asked.values():
             thread.join(max(0.0, until - time.monotonic()))
         there = self._client.nthreads()
-        silent = sorted(w for w in asked if w not in answers and w in there)
-        if silent:
-            raise CapabilityError(executor.no_answer(silent))
-        return answers
+        return answers, sorted(w for w in asked if w not in answers and w in there)
 
     def _is_lost(self, worker: str, answer: object) -> bool:
         """Whether this answers for a worker that went while it was asked."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from rapids_rap.errors import InputError
+from rapids_rap.scale import vectors
 from rapids_rap.scale.vectors import embed_shard
 
 
@@ -96,6 +97,24 @@ def hang_when_asked(shard: tuple[str, int]) -> int:
     return shard[1]
 
 
+def die_when_told(folder: str) -> None:
+    """The first worker that is told is killed, another fails."""
+    if _first(folder, "killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise InputError("no such thing.")
+
+
+def hang_when_told(folder: str) -> None:
+    """The first worker that is told stops and never goes on."""
+    if _first(folder, "stopped"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def kept_encoders(_: object) -> int:
+    """How many models a worker holds."""
+    return vectors._encoder.cache_info().currsize
+
+
 def own_number(_: object) -> int:
     """The process that answers."""
     return os.getpid()
@@ -137,8 +156,6 @@ def die_always(shard: tuple[str, int]) -> int:
 
 def die_while_storing(task):
     """The first worker is killed in the midst of a shard, holding its lease."""
-    from rapids_rap.scale import vectors
-
     marker = Path(task.folder) / "killed"
     if not marker.exists():
 

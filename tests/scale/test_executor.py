@@ -21,12 +21,14 @@ from tests.scale.shards import (
     die_always,
     die_once,
     die_when_asked,
+    die_when_told,
     fail_to_read,
     hang_after_one,
     hang_beside_a_failure,
     hang_once,
     hang_then_die,
     hang_when_asked,
+    hang_when_told,
     leave_run,
     leave_square,
     own_number,
@@ -87,6 +89,20 @@ def test_a_worker_that_does_not_answer_ends_the_run(kind, tmp_path, monkeypatch)
             executor.everywhere(hang_when_asked, (str(tmp_path), 5))
     assert error.value.exit_code == 3
     assert ("tcp://" if kind == "dask" else "of 2 processes") in str(error.value)
+
+
+@pytest.mark.parametrize("told", [die_when_told, hang_when_told])
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_who_can_do_nothing_when_told_ends_no_run(kind, told, tmp_path, monkeypatch):
+    """A worker is lost, fails or hangs when asked for memory that is only nice to have."""
+    monkeypatch.setattr("rapids_rap.scale.executor.TOLD", 5.0)
+    monkeypatch.setattr("rapids_rap.scale.executor.PATIENCE", 0.5)
+    monkeypatch.setattr("rapids_rap.scale.executor.TIMES", 0)
+    with open_executor(ScaleConfig(executor=kind, workers=2), "cpu") as executor:
+        executor.everywhere(own_number, 0)  # they are there
+        executor.tell(told, str(tmp_path))
+        assert len(list(tmp_path.iterdir())) == 1
+        assert executor.map(leave_square, shards_of(tmp_path, 1)) == [0]
 
 
 def test_processes_that_are_lost_while_they_are_asked_are_asked_again(tmp_path):

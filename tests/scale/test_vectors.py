@@ -1,5 +1,6 @@
 """Embedding over shards: the bytes of one process, whoever is killed."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from rapids_rap.scale.executor import SerialExecutor
 from rapids_rap.scale.texts import Task
 from rapids_rap.scale.vectors import fill_store
 from tests.embedding.conftest import texts_of
-from tests.scale.shards import die_while_storing
+from tests.scale.shards import die_while_storing, kept_encoders
 
 TEXTS = texts_of([5, 1, 9, 3, 3, 12, 2, 7, 3, 40, 5, 6, 2, 8, 31, 3, 4, 4, 10, 11])
 
@@ -67,6 +68,32 @@ def test_a_worker_killed_in_the_midst_changes_nothing(
     )
     assert shared.matrix.tobytes() == alone.matrix.tobytes()
     assert stored(tmp_path / "shared") == stored(tmp_path / "alone")
+
+
+def test_workers_keep_no_model_when_all_is_stored(executor, qwen2, backend, tmp_path):
+    """Those of a scheduler by address go on, on a GPU that the run itself may want next."""
+    held = []
+
+    def fill(missing):
+        filled = fill_store(missing, executor)
+        held.extend(executor.everywhere(kept_encoders, 0).values())
+        return filled
+
+    embed(TEXTS, config_of(qwen2), backend, tmp_path, fill=fill)
+    assert set(held) == {0}
+    assert len(held) == (1 if executor.kind == "serial" else 2)
+
+
+def test_a_model_that_is_forgotten_leaves_no_cache_on_the_device(qwen2, backend, monkeypatch):
+    """What torch keeps of freed tensors, no other process of that GPU could have."""
+    given_back = []
+    monkeypatch.setattr(vectors, "release_cache", lambda: given_back.append(1))
+    monkeypatch.setattr(vectors.torch.cuda, "is_initialized", lambda: True)
+    vectors.forget_encoder()
+    assert not given_back  # there was no model
+    vectors._encoder(json.dumps(config_of(qwen2).model_dump(mode="json")), backend.name)
+    vectors.forget_encoder()
+    assert given_back == [1]
 
 
 def test_a_run_that_stopped_goes_on_with_what_is_missing(qwen2, backend, tmp_path):
