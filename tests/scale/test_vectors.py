@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,11 +11,13 @@ from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.store import VectorStore, lease_of
 from rapids_rap.errors import CapabilityError
 from rapids_rap.scale import vectors
+from rapids_rap.scale.dask_executor import open_dask
 from rapids_rap.scale.executor import SerialExecutor
 from rapids_rap.scale.texts import Task
 from rapids_rap.scale.vectors import fill_store
 from tests.embedding.conftest import texts_of
-from tests.scale.shards import die_while_storing, kept_encoders
+from tests.scale.cluster import Cluster, wait_for
+from tests.scale.shards import die_while_storing, kept_encoders, own_number
 
 TEXTS = texts_of([5, 1, 9, 3, 3, 12, 2, 7, 3, 40, 5, 6, 2, 8, 31, 3, 4, 4, 10, 11])
 
@@ -82,6 +85,22 @@ def test_workers_keep_no_model_when_all_is_stored(executor, qwen2, backend, tmp_
     embed(TEXTS, config_of(qwen2), backend, tmp_path, fill=fill)
     assert set(held) == {0}
     assert len(held) == (1 if executor.kind == "serial" else 2)
+
+
+def test_workers_by_address_keep_no_model_for_the_next_client(qwen2, backend, tmp_path):
+    """The run closes its client after the embedding and comes back for terms; they stay."""
+    cluster = Cluster(tmp_path / "cluster")
+    try:
+        numbers = {cluster.worker(name).pid for name in "ab"}
+        with open_dask(cluster.address, 0, "cpu") as executor:
+            wait_for(lambda: len(executor.everywhere(own_number, 0)) == 2)
+            fill = partial(fill_store, executor=executor)
+            embed(TEXTS, config_of(qwen2), backend, tmp_path / "store", fill=fill)
+        with open_dask(cluster.address, 0, "cpu") as executor:
+            assert set(executor.everywhere(own_number, 0).values()) == numbers
+            assert set(executor.everywhere(kept_encoders, 0).values()) == {0}
+    finally:
+        cluster.close()
 
 
 def test_a_model_that_is_forgotten_leaves_no_cache_on_the_device(qwen2, backend, monkeypatch):
