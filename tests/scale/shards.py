@@ -5,9 +5,11 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from rapids_rap.errors import InputError
+from rapids_rap.runs.lease import leased
 from rapids_rap.scale import vectors
 from rapids_rap.scale.vectors import embed_shard
 
@@ -164,4 +166,12 @@ def die_while_storing(task):
             os.kill(os.getpid(), signal.SIGKILL)
 
         vectors.append_shard = killed
+    return embed_shard(task)
+
+
+def hang_while_storing(task):
+    """The first worker never ends its shard, and its other thread renews the lease."""
+    vectors.leased = partial(leased, patience=2.0)
+    if _first(task.folder, "hung"):
+        vectors.append_shard = lambda *_: time.sleep(600)
     return embed_shard(task)

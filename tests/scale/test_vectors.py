@@ -6,18 +6,19 @@ from functools import partial
 
 import pytest
 
-from rapids_rap.config import EmbeddingConfig
+from rapids_rap.config import EmbeddingConfig, ScaleConfig
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.store import VectorStore, lease_of
 from rapids_rap.errors import CapabilityError
 from rapids_rap.scale import vectors
 from rapids_rap.scale.dask_executor import open_dask
+from rapids_rap.scale.engines import open_executor
 from rapids_rap.scale.executor import SerialExecutor
 from rapids_rap.scale.texts import Task
 from rapids_rap.scale.vectors import fill_store
 from tests.embedding.conftest import texts_of
 from tests.scale.cluster import Cluster, wait_for
-from tests.scale.shards import die_while_storing, kept_encoders, own_number
+from tests.scale.shards import die_while_storing, hang_while_storing, kept_encoders, own_number
 
 TEXTS = texts_of([5, 1, 9, 3, 3, 12, 2, 7, 3, 40, 5, 6, 2, 8, 31, 3, 4, 4, 10, 11])
 
@@ -113,6 +114,22 @@ def test_a_model_that_is_forgotten_leaves_no_cache_on_the_device(qwen2, backend,
     vectors._encoder(json.dumps(config_of(qwen2).model_dump(mode="json")), backend.name)
     vectors.forget_encoder()
     assert given_back == [1]
+
+
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_a_worker_that_hangs_and_renews_its_lease_holds_nobody_up(
+    kind, qwen2, backend, tmp_path, monkeypatch
+):
+    """At a dead card its other thread lives: the copy of its shard waited for ever."""
+    monkeypatch.setattr("rapids_rap.scale.executor.PATIENCE", 0.5)
+    monkeypatch.setattr("rapids_rap.scale.executor.TIMES", 0)
+    config = config_of(qwen2, shard_texts=10)
+    embed(TEXTS, config, backend, tmp_path / "alone")
+    monkeypatch.setattr(vectors, "embed_shard", hang_while_storing)
+    with open_executor(ScaleConfig(executor=kind, workers=2), "cpu") as executor:
+        fill = partial(fill_store, executor=executor)
+        embed(TEXTS, config, backend, tmp_path / "shared", fill=fill)
+    assert stored(tmp_path / "shared") == stored(tmp_path / "alone")
 
 
 def test_a_run_that_stopped_goes_on_with_what_is_missing(qwen2, backend, tmp_path):
