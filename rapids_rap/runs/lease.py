@@ -4,7 +4,8 @@ A lease is an optimisation and no lock: where two hold one, both make the same f
 renames last leaves the same bytes. A holder renews it; one that has not been renewed for `SECONDS`
 by the shared disk's own clock is taken over, at once where its process is known to be dead. So is
 one that a waiting worker has seen unchanged for as long: some disks take the time of whoever
-writes, whose clock may be ahead, and a full one gives none.
+writes, whose clock may be ahead, and a full one gives none. Nobody waits longer than `PATIENCE`:
+the holder may hang at a dead card or disk while its other thread renews.
 """
 
 from __future__ import annotations
@@ -22,20 +23,27 @@ from pathlib import Path
 from rapids_rap.runs.files import PARTIAL, explain_os_errors, read_plain
 
 SECONDS = 30.0
+PATIENCE = 120.0  # seconds that a lease is waited for, renewed or not
 _PAUSE = 0.25  # seconds between two looks at another's lease
 
 
 @contextlib.contextmanager
-def leased(path: Path, done: Callable[[], bool], seconds: float = SECONDS) -> Iterator[bool]:
+def leased(
+    path: Path, done: Callable[[], bool], seconds: float = SECONDS, patience: float = PATIENCE
+) -> Iterator[bool]:
     """Hold the lease at `path`; gives False, and holds nothing, once what it is for is done.
 
-    Waits while another holds it. Raises `InputError` or `CapabilityError` where the folder can't be
-    written.
+    Waits while another holds it, `patience` seconds at most. Raises `InputError` or
+    `CapabilityError` where the folder can't be written.
     """
     owner = secrets.token_hex(8)
     seen, since = None, time.monotonic()
+    until = since + patience
     while not done():
-        if _take(path, owner):
+        late = time.monotonic() > until
+        if late:
+            _remove(path)
+        if _take(path, owner) or late:  # where it can't be taken even now: two makers do no harm
             break
         state = _state(path)
         if state != seen:
@@ -98,7 +106,8 @@ def _state(path: Path) -> tuple[object, ...] | None:
 
 def _renew(path: Path, owner: str, ended: threading.Event, pause: float) -> None:
     while not ended.wait(pause):
-        if _owner(path) != owner:  # taken over, after a long pause of this machine
+        # Taken over, after a long pause of this machine. A look that fails says nothing of that.
+        if _owner(path) not in (None, owner):
             return
         with contextlib.suppress(OSError):
             os.utime(path)

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from rapids_rap.errors import CapabilityError, RapError
 from rapids_rap.scale import executor
-from rapids_rap.scale.executor import LOSSES, SLOW, Done, Progress
+from rapids_rap.scale.executor import LOSSES, SLOW, Done, Progress, own_cores
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -44,15 +43,26 @@ class DaskExecutor:
         self, function: Callable[[Shard], Result], shards: Sequence[Shard], done: Done | None = None
     ) -> list[Result]:
         """See `Executor.map`."""
+        results: dict[int, Result] = {}
+        with contextlib.closing(self._ending(function, shards)) as ending:
+            for place, result in ending:
+                results[place] = result
+                if done:  # here, where a disk that fails it is not told as Dask's connection
+                    done(place)
+        return [results[place] for place in range(len(shards))]
+
+    def _ending(
+        self, function: Callable[[Shard], Result], shards: Sequence[Shard]
+    ) -> Generator[tuple[int, Result], None, None]:
+        """Place and result of each shard, as they end."""
         with self._explained(), self._client.as_current():
             # Not pure: a result that Dask remembers from before is no file that is still there.
             futures = self._client.map(function, shards, pure=False)
             places = {future.key: place for place, future in enumerate(futures)}
             try:
-                results = self._gathered(function, shards, futures, places, done)
+                yield from self._gathered(function, shards, futures, places)
             finally:
                 self._client.cancel(futures)
-        return [results[place] for place in range(len(shards))]
 
     def _gathered(
         self,
@@ -60,26 +70,24 @@ class DaskExecutor:
         shards: Sequence[Shard],
         futures: list[Any],
         places: dict[str, int],
-        done: Done | None,
-    ) -> dict[int, Result]:
-        """The results by place. futures and places get those of shards that are begun twice."""
+    ) -> Iterator[tuple[int, Result]]:
+        """`_ending` of these. futures and places get those of shards that are begun twice."""
         from distributed import as_completed
 
         ended, progress = as_completed(futures), Progress()
-        results: dict[int, Result] = {}
+        known: set[int] = set()
         copies: Counter[int] = Counter()
-        while len(results) < len(shards):
+        while len(known) < len(shards):
             batch = ended.next_batch(block=False)
             for future in batch:
                 place = places[future.key]
-                found = [] if place in results else _fetched(future)
+                found = [] if place in known else _fetched(future)
                 for result in found:
-                    results[place] = result
+                    known.add(place)
                     progress.ended()
-                    if done:
-                        done(place)
+                    yield place, result
                 future.release()
-                if place not in results:  # its worker went, or hangs: nobody else has the result
+                if place not in known:  # its worker went, or hangs: nobody else has the result
                     again = self._client.submit(function, shards[place], pure=False)
                     futures.append(again)
                     places[again.key] = place
@@ -87,7 +95,7 @@ class DaskExecutor:
             if not batch:
                 time.sleep(_PAUSE)
             if not batch and progress.stands_still:
-                late = [p for p in range(len(shards)) if p not in results and copies[p] < LOSSES]
+                late = [p for p in range(len(shards)) if p not in known and copies[p] < LOSSES]
                 idle = [one for one, tasks in self._client.processing().items() if not tasks]
                 for place, worker in zip(late, idle, strict=False):
                     log.warning(SLOW)
@@ -104,7 +112,6 @@ class DaskExecutor:
                     ended.add(copy)
                     copies[place] += 1
                 progress.rest()
-        return results
 
     def everywhere(self, function: Callable[[Shard], Result], about: Shard) -> dict[str, Result]:
         """See `Executor.everywhere`. Raises `CapabilityError` where no worker comes, either."""
@@ -117,7 +124,9 @@ class DaskExecutor:
                         f"No worker came to the scheduler within {WAIT:.0f} s. Start some: dask "
                         "worker ADDRESS --nthreads 1"
                     ) from None
-                answers = self._asked(function, about)
+                answers, silent = self._asked(function, about, executor.ANSWER)
+                if silent:
+                    raise CapabilityError(executor.no_answer(silent))
                 there = {
                     worker: _checked(worker, answer)
                     for worker, answer in answers.items()
@@ -133,8 +142,15 @@ class DaskExecutor:
             "logs."
         )
 
-    def _asked(self, function: Callable[[Shard], Any], about: Shard) -> dict[str, Any]:
-        """Each worker's answer, or what it raised or Dask says of its going.
+    def tell(self, function: Callable[[Shard], object], about: Shard) -> None:
+        """See `Executor.tell`."""
+        with contextlib.suppress(Exception):
+            self._asked(function, about, executor.TOLD)
+
+    def _asked(
+        self, function: Callable[[Shard], Any], about: Shard, seconds: float
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Each worker's answer, or what it raised or Dask says of its going; who said nothing.
 
         Each is asked by itself, so that who says nothing can be named; Dask would wait for ever.
         """
@@ -153,14 +169,11 @@ class DaskExecutor:
         }
         for thread in asked.values():
             thread.start()
-        until = time.monotonic() + executor.ANSWER
+        until = time.monotonic() + seconds
         for thread in asked.values():
             thread.join(max(0.0, until - time.monotonic()))
         there = self._client.nthreads()
-        silent = sorted(w for w in asked if w not in answers and w in there)
-        if silent:
-            raise CapabilityError(executor.no_answer(silent))
-        return answers
+        return answers, sorted(w for w in asked if w not in answers and w in there)
 
     def _is_lost(self, worker: str, answer: object) -> bool:
         """Whether this answers for a worker that went while it was asked."""
@@ -199,8 +212,9 @@ class DaskExecutor:
 def open_dask(address: str, workers: int, device: str) -> Iterator[DaskExecutor]:
     """A client of the scheduler at `address`, or of an own cluster of so many processes.
 
-    workers: 0 is one a core, on GPUs one a GPU. Raises `CapabilityError` without the extra
-    `[scale]`, where no scheduler answers, and where dask-cuda is missing on a GPU.
+    workers: 0 is one a core that this process may use, on GPUs one a GPU. Raises `CapabilityError`
+    without the extra `[scale]`, where no scheduler answers, and where dask-cuda is missing on a
+    GPU.
     """
     try:
         import dask
@@ -304,7 +318,7 @@ def _own_cluster(workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
     return LocalCluster(
-        n_workers=workers or os.cpu_count() or 1,
+        n_workers=workers or own_cores(),
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 from rapids_rap.config import ScaleConfig
 from rapids_rap.errors import CapabilityError
 from rapids_rap.scale.dask_executor import open_dask
-from rapids_rap.scale.executor import Executor, ProcessExecutor, SerialExecutor
+from rapids_rap.scale.executor import Executor, ProcessExecutor, SerialExecutor, own_cores
 
 
 @contextlib.contextmanager
@@ -32,7 +31,7 @@ def open_executor(scale: ScaleConfig, device: str) -> Iterator[Executor]:
     if scale.executor == "serial":
         yield SerialExecutor()
         return
-    executor = ProcessExecutor(scale.workers or os.cpu_count() or 1)
+    executor = ProcessExecutor(scale.workers or own_cores())
     try:
         yield executor
     finally:

@@ -32,6 +32,7 @@ PATIENCE = (
     60.0  # seconds in which no shard ends, after which the last ones are begun elsewhere, too
 )
 ANSWER = 600.0  # seconds for a worker to say what it has: it may load a model for that
+TOLD = 30.0  # seconds for a worker to do what it is told, after which it is left
 GRACE = 10.0  # seconds for the other shards to end, after one that failed
 TIMES = 4  # as long as none ended before, where that is more
 SLOW = "a worker takes very long at a shard; another tries it"
@@ -81,6 +82,12 @@ class Executor(Protocol):
         `ANSWER` seconds, or workers are lost again and again.
         """
 
+    def tell(self, function: Callable[[Shard], object], about: Shard) -> None:
+        """Have each worker that is there do what nothing depends on.
+
+        Who is lost at it, fails or does not end within `TOLD` seconds is left.
+        """
+
 
 class SerialExecutor:
     """One shard after the other, in this process."""
@@ -101,6 +108,11 @@ class SerialExecutor:
     def everywhere(self, function: Callable[[Shard], Result], about: Shard) -> dict[str, Result]:
         """See `Executor.everywhere`."""
         return {"this process": function(about)}
+
+    def tell(self, function: Callable[[Shard], object], about: Shard) -> None:
+        """See `Executor.tell`."""
+        with contextlib.suppress(Exception):
+            function(about)
 
 
 class ProcessExecutor:
@@ -188,11 +200,22 @@ class ProcessExecutor:
 
     def everywhere(self, function: Callable[[Shard], Result], about: Shard) -> dict[str, Result]:
         """See `Executor.everywhere`. All are alike; each gets ready by it, beside the others."""
+        return self._asked(function, about, ANSWER)
+
+    def tell(self, function: Callable[[Shard], object], about: Shard) -> None:
+        """See `Executor.tell`. New processes take the place of those that do not end in time."""
+        with contextlib.suppress(Exception):
+            self._asked(function, about, TOLD)
+
+    def _asked(
+        self, function: Callable[[Shard], Result], about: Shard, seconds: float
+    ) -> dict[str, Result]:
+        """The answer of each process. Raises `CapabilityError` where one takes longer."""
         for _ in range(LOSSES):
             try:
                 futures = [self._pool.submit(_ask, function, about) for _ in range(self.workers)]
                 self._pool.submit(int)  # its watch begins before a process does, so look once more
-                answered, silent = wait(futures, ANSWER)
+                answered, silent = wait(futures, seconds)
                 if not silent:
                     answers = dict(future.result() for future in answered)
                     return {f"process {own}": answer for own, answer in answers.items()}
@@ -214,6 +237,13 @@ class ProcessExecutor:
             process.kill()
         self.close()
         self._pool = self._new_pool()
+
+
+def own_cores() -> int:
+    """Cores that this process may use: a job on a shared node is given some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _begun(futures: Iterable[Future[Result]]) -> list[Future[Result]]:

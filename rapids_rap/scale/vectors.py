@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from rapids_rap.backend import load_backend
+from rapids_rap.backend.lanes import release_cache
 from rapids_rap.config import EmbeddingConfig
 from rapids_rap.embedding.embed import (
     Filled,
@@ -103,7 +104,7 @@ def fill_store(missing: Missing, executor: Executor) -> Filled:
         results = executor.map(
             embed_shard, [tasks[place] for place in order], lambda at: report(order[at])
         )
-    forget_encoder()  # its memory is wanted next
+    executor.tell(forget_encoder, None)  # its memory is wanted next
     return Filled(
         tokens=sum(result.tokens for result in results),
         computed=sum(result.computed for result in results),
@@ -168,11 +169,13 @@ def _encoder(embedding: str, backend: Literal["cpu", "gpu"]) -> Encoder:
     return load_encoder(EmbeddingConfig(**json.loads(embedding)), load_backend(backend))
 
 
-def forget_encoder() -> None:
-    """Give a model's memory back where this process was a worker."""
+def forget_encoder(_: object = None) -> None:
+    """Give a model's memory back where this process was a worker, the device's too."""
     if _encoder.cache_info().currsize:
         _encoder.cache_clear()
         gc.collect()
+        if torch.cuda.is_initialized():
+            release_cache()
 
 
 def _arithmetic(device: torch.device) -> str:

@@ -85,6 +85,29 @@ def test_it_is_renewed_while_it_is_held(tmp_path):
             time.sleep(0.01)
 
 
+def test_one_look_that_fails_ends_no_renewal(tmp_path, monkeypatch):
+    """A network disk that stalls for a moment, and a shard that is worked on would be taken."""
+    path, failed = tmp_path / "a.lease", threading.Event()
+    real = lease.read_plain
+
+    def stalls_once(*how):
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        return real(*how)
+
+    monkeypatch.setattr(lease, "read_plain", stalls_once)
+    with leased(path, never, seconds=0.2):
+        assert failed.wait(30)
+        time.sleep(0.1)
+        os.utime(path, (0, 0))
+        end = time.monotonic() + 10
+        while path.stat().st_mtime == 0 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert path.stat().st_mtime
+    assert not path.exists()
+
+
 def test_who_was_taken_over_leaves_the_new_lease_alone(tmp_path):
     """After a long pause of its machine."""
     path = tmp_path / "a.lease"
@@ -128,7 +151,7 @@ def test_a_disk_that_tells_no_time_is_not_waited_for(tmp_path, monkeypatch):
 
 
 def test_a_lease_that_is_renewed_is_waited_for(tmp_path):
-    """However long, and though its clock is behind."""
+    """Longer than one that is not, and though its clock is behind."""
     path, taken = tmp_path / "a.lease", []
     path.write_text(json.dumps({"owner": "x", "process": 1, "place": "elsewhere"}))
 
@@ -144,6 +167,34 @@ def test_a_lease_that_is_renewed_is_waited_for(tmp_path):
     ended = time.monotonic()
     waiting.join()
     assert taken[0] >= ended
+
+
+def test_who_hangs_and_renews_is_not_waited_for_without_an_end(tmp_path):
+    """At a dead card or disk its other thread lives: the copy of its shard stood still for ever."""
+    path, got_in = tmp_path / "a.lease", threading.Event()
+
+    def copy():
+        with leased(path, never, seconds=2, patience=3) as mine:
+            if mine and time.monotonic() - begin > 3 and path.read_text() != first:
+                got_in.set()
+
+    with leased(path, never, seconds=2):  # renews every 0.5 s, and never ends
+        first, begin = path.read_text(), time.monotonic()
+        second = threading.Thread(target=copy, daemon=True)
+        second.start()
+        assert got_in.wait(30)
+        second.join()
+    assert not path.exists()
+
+
+def test_a_lease_that_cannot_be_taken_away_is_not_waited_for_either(tmp_path, monkeypatch):
+    """In a folder where others' files can't be renamed: both make the same file."""
+    path = tmp_path / "a.lease"
+    path.write_text(json.dumps({"owner": "x", "process": os.getpid(), "place": lease._place()}))
+    monkeypatch.setattr(lease, "_remove", lambda path: None)
+    with leased(path, never, patience=0.3) as mine:
+        assert mine
+    assert path.exists()
 
 
 def test_a_lease_that_cannot_be_written_is_not_left(tmp_path, monkeypatch):

@@ -5,9 +5,12 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from rapids_rap.errors import InputError
+from rapids_rap.runs.lease import leased
+from rapids_rap.scale import vectors
 from rapids_rap.scale.vectors import embed_shard
 
 
@@ -96,6 +99,24 @@ def hang_when_asked(shard: tuple[str, int]) -> int:
     return shard[1]
 
 
+def die_when_told(folder: str) -> None:
+    """The first worker that is told is killed, another fails."""
+    if _first(folder, "killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise InputError("no such thing.")
+
+
+def hang_when_told(folder: str) -> None:
+    """The first worker that is told stops and never goes on."""
+    if _first(folder, "stopped"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def kept_encoders(_: object) -> int:
+    """How many models a worker holds."""
+    return vectors._encoder.cache_info().currsize
+
+
 def own_number(_: object) -> int:
     """The process that answers."""
     return os.getpid()
@@ -137,8 +158,6 @@ def die_always(shard: tuple[str, int]) -> int:
 
 def die_while_storing(task):
     """The first worker is killed in the midst of a shard, holding its lease."""
-    from rapids_rap.scale import vectors
-
     marker = Path(task.folder) / "killed"
     if not marker.exists():
 
@@ -147,4 +166,12 @@ def die_while_storing(task):
             os.kill(os.getpid(), signal.SIGKILL)
 
         vectors.append_shard = killed
+    return embed_shard(task)
+
+
+def hang_while_storing(task):
+    """The first worker never ends its shard, and its other thread renews the lease."""
+    vectors.leased = partial(leased, patience=2.0)
+    if _first(task.folder, "hung"):
+        vectors.append_shard = lambda *_: time.sleep(600)
     return embed_shard(task)

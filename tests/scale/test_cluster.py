@@ -178,7 +178,10 @@ def test_workers_on_networks_of_their_own_leave_the_bytes_of_one_process(alone, 
 
 @pytest.mark.slow
 def test_the_slurm_script_runs_and_leaves_nothing_behind(alone, tmp_path):
-    """With a stand-in for srun that starts two tasks here; TLS, exit code and clean-up are real."""
+    """With a stand-in for srun that starts two tasks here; TLS, exit code and clean-up are real.
+
+    What it writes is for whom the umask lets read it; the key is for its user alone.
+    """
     shutil.copytree(alone / "lyrics", tmp_path / "lyrics")
     fake_slurm(tmp_path)
     done = submit(tmp_path, *a_run("run"))
@@ -186,17 +189,30 @@ def test_the_slurm_script_runs_and_leaves_nothing_behind(alone, tmp_path):
     assert "by shards (dask)" in done.stderr
     assert "tls://" in done.stderr
     same_as_alone(alone, tmp_path / "run")
+    run = tmp_path / "run"
+    written = [*map(run.joinpath, files_of(run)), *(run / ".store").rglob("shard-*")]
+    assert {rights(path) for path in written} == {0o644}
+    assert rights(run) == 0o755
+    assert (tmp_path / "modes").read_text().split() == ["700", "600"]
     refused = submit(tmp_path, *a_run("other", "--set", "embedding.model=nowhere/none"))
     assert refused.returncode == 3, refused.stderr
     left = {path.name for path in tmp_path.iterdir()}
     assert not [name for name in left if name.startswith(".rapids-rap")]
 
 
+def rights(path):
+    return path.stat().st_mode & 0o777
+
+
 def fake_slurm(folder):
-    """An srun that starts its command twice, and an environment that is this one."""
+    """An srun that starts its command twice, and an environment that is this one.
+
+    It notes the rights of the folder with the key, and of the key, in FOLDER/modes.
+    """
     (folder / "bin").mkdir()
     (folder / "bin" / "srun").write_text(
         "#!/bin/bash\n"
+        "stat -c %a .rapids-rap-1.* .rapids-rap-1.*/key.pem > modes\n"
         'while [[ "$1" == --* ]]; do shift; done\n'
         'trap "kill \\$(jobs -p)" TERM\n'
         '"$@" & "$@" & wait; wait\n'
@@ -225,6 +241,7 @@ def submit(folder, *arguments):
         timeout=600,
         check=False,
         start_new_session=True,
+        umask=0o022,
     )
 
 

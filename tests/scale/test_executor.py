@@ -1,6 +1,7 @@
 """Executors: order, files, errors, and workers that are killed."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -20,12 +21,14 @@ from tests.scale.shards import (
     die_always,
     die_once,
     die_when_asked,
+    die_when_told,
     fail_to_read,
     hang_after_one,
     hang_beside_a_failure,
     hang_once,
     hang_then_die,
     hang_when_asked,
+    hang_when_told,
     leave_run,
     leave_square,
     own_number,
@@ -86,6 +89,20 @@ def test_a_worker_that_does_not_answer_ends_the_run(kind, tmp_path, monkeypatch)
             executor.everywhere(hang_when_asked, (str(tmp_path), 5))
     assert error.value.exit_code == 3
     assert ("tcp://" if kind == "dask" else "of 2 processes") in str(error.value)
+
+
+@pytest.mark.parametrize("told", [die_when_told, hang_when_told])
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_who_can_do_nothing_when_told_ends_no_run(kind, told, tmp_path, monkeypatch):
+    """A worker is lost, fails or hangs when asked for memory that is only nice to have."""
+    monkeypatch.setattr("rapids_rap.scale.executor.TOLD", 5.0)
+    monkeypatch.setattr("rapids_rap.scale.executor.PATIENCE", 0.5)
+    monkeypatch.setattr("rapids_rap.scale.executor.TIMES", 0)
+    with open_executor(ScaleConfig(executor=kind, workers=2), "cpu") as executor:
+        executor.everywhere(own_number, 0)  # they are there
+        executor.tell(told, str(tmp_path))
+        assert len(list(tmp_path.iterdir())) == 1
+        assert executor.map(leave_square, shards_of(tmp_path, 1)) == [0]
 
 
 def test_processes_that_are_lost_while_they_are_asked_are_asked_again(tmp_path):
@@ -216,6 +233,31 @@ def test_a_workers_disk_is_not_taken_for_the_scheduler(tmp_path, dask_executor):
     """What failed is named: whoever reads it would look at the network."""
     with pytest.raises(CapabilityError, match="A worker's machine failed at a shard"):
         dask_executor.map(fail_to_read, shards_of(tmp_path))
+
+
+def test_what_fails_here_as_a_shard_ends_is_no_lost_scheduler(executor, tmp_path):
+    """The run's own disk failed as it merged: whoever reads otherwise looks at the network."""
+
+    def merge(place):
+        raise OSError(errno.EIO, "Input/output error", "distances.npy")
+
+    with pytest.raises(OSError, match=r"distances\.npy") as error:
+        executor.map(leave_square, shards_of(tmp_path), merge)
+    assert error.value.errno == errno.EIO
+    assert executor.map(leave_square, shards_of(tmp_path, 2)) == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be given here")
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_a_worker_a_core_is_one_of_those_given(kind, tmp_path):
+    """A job on a node of 128 cores with 8 of them would have 128 workers, and no memory."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with open_executor(ScaleConfig(executor=kind), "cpu") as executor:
+            assert len(executor.everywhere(own_number, (str(tmp_path), 5))) == 1
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def test_what_a_hanging_worker_had_made_is_made_again(tmp_path, monkeypatch):

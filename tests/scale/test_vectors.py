@@ -1,19 +1,24 @@
 """Embedding over shards: the bytes of one process, whoever is killed."""
 
+import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from rapids_rap.config import EmbeddingConfig
+from rapids_rap.config import EmbeddingConfig, ScaleConfig
 from rapids_rap.embedding.embed import embed
 from rapids_rap.embedding.store import VectorStore, lease_of
 from rapids_rap.errors import CapabilityError
 from rapids_rap.scale import vectors
+from rapids_rap.scale.dask_executor import open_dask
+from rapids_rap.scale.engines import open_executor
 from rapids_rap.scale.executor import SerialExecutor
 from rapids_rap.scale.texts import Task
 from rapids_rap.scale.vectors import fill_store
 from tests.embedding.conftest import texts_of
-from tests.scale.shards import die_while_storing
+from tests.scale.cluster import Cluster, wait_for
+from tests.scale.shards import die_while_storing, hang_while_storing, kept_encoders, own_number
 
 TEXTS = texts_of([5, 1, 9, 3, 3, 12, 2, 7, 3, 40, 5, 6, 2, 8, 31, 3, 4, 4, 10, 11])
 
@@ -66,6 +71,64 @@ def test_a_worker_killed_in_the_midst_changes_nothing(
         fill=lambda missing: fill_store(missing, executor),
     )
     assert shared.matrix.tobytes() == alone.matrix.tobytes()
+    assert stored(tmp_path / "shared") == stored(tmp_path / "alone")
+
+
+def test_workers_keep_no_model_when_all_is_stored(executor, qwen2, backend, tmp_path):
+    """Those of a scheduler by address go on, on a GPU that the run itself may want next."""
+    held = []
+
+    def fill(missing):
+        filled = fill_store(missing, executor)
+        held.extend(executor.everywhere(kept_encoders, 0).values())
+        return filled
+
+    embed(TEXTS, config_of(qwen2), backend, tmp_path, fill=fill)
+    assert set(held) == {0}
+    assert len(held) == (1 if executor.kind == "serial" else 2)
+
+
+def test_workers_by_address_keep_no_model_for_the_next_client(qwen2, backend, tmp_path):
+    """The run closes its client after the embedding and comes back for terms; they stay."""
+    cluster = Cluster(tmp_path / "cluster")
+    try:
+        numbers = {cluster.worker(name).pid for name in "ab"}
+        with open_dask(cluster.address, 0, "cpu") as executor:
+            wait_for(lambda: len(executor.everywhere(own_number, 0)) == 2)
+            fill = partial(fill_store, executor=executor)
+            embed(TEXTS, config_of(qwen2), backend, tmp_path / "store", fill=fill)
+        with open_dask(cluster.address, 0, "cpu") as executor:
+            assert set(executor.everywhere(own_number, 0).values()) == numbers
+            assert set(executor.everywhere(kept_encoders, 0).values()) == {0}
+    finally:
+        cluster.close()
+
+
+def test_a_model_that_is_forgotten_leaves_no_cache_on_the_device(qwen2, backend, monkeypatch):
+    """What torch keeps of freed tensors, no other process of that GPU could have."""
+    given_back = []
+    monkeypatch.setattr(vectors, "release_cache", lambda: given_back.append(1))
+    monkeypatch.setattr(vectors.torch.cuda, "is_initialized", lambda: True)
+    vectors.forget_encoder()
+    assert not given_back  # there was no model
+    vectors._encoder(json.dumps(config_of(qwen2).model_dump(mode="json")), backend.name)
+    vectors.forget_encoder()
+    assert given_back == [1]
+
+
+@pytest.mark.parametrize("kind", ["process", "dask"])
+def test_a_worker_that_hangs_and_renews_its_lease_holds_nobody_up(
+    kind, qwen2, backend, tmp_path, monkeypatch
+):
+    """At a dead card its other thread lives: the copy of its shard waited for ever."""
+    monkeypatch.setattr("rapids_rap.scale.executor.PATIENCE", 0.5)
+    monkeypatch.setattr("rapids_rap.scale.executor.TIMES", 0)
+    config = config_of(qwen2, shard_texts=10)
+    embed(TEXTS, config, backend, tmp_path / "alone")
+    monkeypatch.setattr(vectors, "embed_shard", hang_while_storing)
+    with open_executor(ScaleConfig(executor=kind, workers=2), "cpu") as executor:
+        fill = partial(fill_store, executor=executor)
+        embed(TEXTS, config, backend, tmp_path / "shared", fill=fill)
     assert stored(tmp_path / "shared") == stored(tmp_path / "alone")
 
 
