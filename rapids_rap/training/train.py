@@ -12,7 +12,6 @@ import json
 import logging
 import shutil
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +70,8 @@ from rapids_rap.training.writing import (
     empty_work,
     explain_memory,
     put_in_place,
+    refuse_foreign,
+    refuse_unmovable,
     whole_folder,
 )
 
@@ -242,11 +243,7 @@ def training_seed(config: Config) -> int:
 
 
 def _refuse_used(out: Path, overwrite: bool) -> None:
-    if Path.cwd().is_relative_to(out.resolve()) or out.is_mount():
-        raise InputError(
-            f"{out}: can't be put in place by a rename, since it is the current folder, one above "
-            "it or a mount point; name a folder inside it with --out."
-        )
+    refuse_unmovable(out)
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / RECORD).is_file():
@@ -257,13 +254,7 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
         raise InputError(
             f"{out} holds a model that was trained already. Choose another --out, or --overwrite."
         )
-    own = (*DECIDING_FILES, *DECLARING_FILES, RECORD, TRAINED_ON, *BESIDE)
-    foreign = [p.name for p in out.iterdir() if not any(fnmatch(p.name, name) for name in own)]
-    if foreign:
-        raise InputError(
-            f"{out / min(foreign)}: is no part of a model, and --overwrite replaces the whole "
-            "folder; move it away first."
-        )
+    refuse_foreign(out, (*DECIDING_FILES, *DECLARING_FILES, RECORD, TRAINED_ON, *BESIDE), "model")
 
 
 def require_trainable(config: Config) -> None:

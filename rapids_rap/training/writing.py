@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from rapids_rap.backend.failures import is_out_of_memory
-from rapids_rap.errors import CapabilityError
+from rapids_rap.errors import CapabilityError, InputError
 from rapids_rap.runs.files import explain_os_errors, give_usual_rights, sync_folder
 
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
@@ -36,6 +37,28 @@ def explain_tensor_errors(folder: Path) -> Iterator[None]:
             f"{folder}: no room to write. Free some space and run the same command again, it goes "
             "on from the last checkpoint."
         ) from error
+
+
+def refuse_unmovable(out: Path) -> None:
+    """Raise `InputError` for a folder that no rename can put something in the place of."""
+    if Path.cwd().is_relative_to(out.resolve()) or out.is_mount():
+        raise InputError(
+            f"{out}: can't be put in place by a rename, since it is the current folder, one above "
+            "it or a mount point; name a folder inside it with --out."
+        )
+
+
+def refuse_foreign(out: Path, own: Sequence[str], what: str) -> None:
+    """Raise `InputError` where a folder to be replaced holds what matches none of the `own` names.
+
+    what: that it holds else, for the sentence.
+    """
+    foreign = [p.name for p in out.iterdir() if not any(fnmatch(p.name, name) for name in own)]
+    if foreign:
+        raise InputError(
+            f"{out / min(foreign)}: is no part of a {what}, and --overwrite replaces the whole "
+            "folder; move it away first."
+        )
 
 
 def sync_files(folder: Path) -> None:

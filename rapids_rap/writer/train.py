@@ -54,6 +54,8 @@ from rapids_rap.training.writing import (
     LEFT_BY_DOWNLOADS,
     empty_work,
     put_in_place,
+    refuse_foreign,
+    refuse_unmovable,
     whole_folder,
 )
 from rapids_rap.writer.base import DEMO, Base, find_base, load_causal, load_tokenizer
@@ -369,11 +371,7 @@ def _save(model: Any, base: Base, folder: Path) -> None:
 
 
 def _refuse_used(out: Path, overwrite: bool) -> None:
-    if Path.cwd().is_relative_to(out.resolve()) or out.is_mount():
-        raise InputError(
-            f"{out}: can't be put in place by a rename, since it is the current folder, one above "
-            "it or a mount point; name a folder inside it with --out."
-        )
+    refuse_unmovable(out)
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / RECORD).is_file():
@@ -384,13 +382,7 @@ def _refuse_used(out: Path, overwrite: bool) -> None:
         raise InputError(
             f"{label_of(out)} holds a writer already. Choose another --out, or --overwrite."
         )
-    own = (*DECIDING_FILES, RECORD, TRAINED_ON, INDEX, *BESIDE)
-    foreign = [p.name for p in out.iterdir() if not any(fnmatch(p.name, name) for name in own)]
-    if foreign:
-        raise InputError(
-            f"{out / min(foreign)}: is no part of a writer, and --overwrite replaces the whole "
-            "folder; move it away first."
-        )
+    refuse_foreign(out, (*DECIDING_FILES, RECORD, TRAINED_ON, INDEX, *BESIDE), "writer")
 
 
 def check_settings(settings: TuningSettings) -> None:
