@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import fast_hdbscan
 import numpy as np
 import pandas as pd
 import rjieba
@@ -29,11 +28,13 @@ from transformers import PreTrainedTokenizerFast
 from umap.umap_ import nearest_neighbors
 
 from rapids_rap.arrays import Float32s, HostArray, Int32s, Int64s
+from rapids_rap.backend.compiled import fast_hdbscan
 from rapids_rap.bench.baseline import side
 from rapids_rap.bench.baseline.poster import clean, emotion_table, read, top_artists
 from rapids_rap.bench.baseline.poster_words import LETTER, load_lexicon
 from rapids_rap.bench.baseline.settings import Settings, our_settings
 
+density = fast_hdbscan("The comparison")
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
 SILHOUETTE_SAMPLE = 10_000
 
@@ -99,7 +100,7 @@ def lay_out(vectors: Float32s, graph: Neighbors, dimensions: int, min_dist: floa
 
 def cluster(points: Float32s, settings: Settings) -> Int64s:
     """(n,) labels, noise -1."""
-    labels = fast_hdbscan.HDBSCAN(
+    labels = density.HDBSCAN(
         min_cluster_size=settings.min_cluster_size,
         min_samples=settings.min_samples,
         cluster_selection_method=settings.selection,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rapids_rap.arrays import Float32s, HostArray, Int64s
+from rapids_rap.backend.compiled import fast_hdbscan
 from rapids_rap.backend.extras import Extra, require
 from rapids_rap.backend.protocol import SMALLEST_IN_TREE, ClusterTree, DensityClusters
 
@@ -53,7 +54,7 @@ def fit(
     points: HostArray, smallest: int, samples: int, selection: str, epsilon: float
 ) -> tuple[Int64s, Float32s, HostArray, Any]:
     """fast_hdbscan's labels and probabilities (n,), single linkage (n - 1, 4), condensed tree."""
-    library = require("fast_hdbscan", "The clustering")
+    library = fast_hdbscan("The clustering")
     with _one_thread():
         labels, probabilities, linkage, tree, *_ = library.fast_hdbscan(
             np.ascontiguousarray(points, dtype=np.float32),
@@ -72,7 +73,7 @@ def cluster_tree(linkage: HostArray, extra: Extra = "cpu") -> ClusterTree:
 
     Of clusters from `SMALLEST_IN_TREE` points on; fast_hdbscan's, on either backend.
     """
-    trees = require("fast_hdbscan.cluster_trees", "The tree of the clusters", extra)
+    trees = fast_hdbscan("The tree of the clusters", extra, "fast_hdbscan.cluster_trees")
     n = len(linkage) + 1
     found = trees.condense_tree(np.ascontiguousarray(linkage, dtype=np.float64), SMALLEST_IN_TREE)
     clusters = np.asarray(found.child) >= n

@@ -51,7 +51,7 @@ def _njit(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-@_njit
+@numba.njit(inline="always")  # a function of its own would be kept, and optimised, by itself
 def _softmax(weights: Any, seen: int, scale: Any) -> None:
     """The first `seen` scores, in place."""
     largest = np.float32(-np.inf)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-import os
 import shutil
 import struct
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from rapids_rap.arrays import Float32s
+from rapids_rap.caches import user_cache
 from rapids_rap.errors import CapabilityError
 from rapids_rap.runs.files import (
     explain_os_errors,
@@ -117,12 +117,6 @@ def locate_e5_small() -> Path:
             with _replacing(folder) as partial:
                 convert(source, partial)
     return folder
-
-
-def user_cache() -> Path:
-    """Where what can be made again is kept: `$XDG_CACHE_HOME/rapids-rap`, else below `~/.cache`."""
-    own = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (own if own.is_absolute() else Path.home() / ".cache") / "rapids-rap"
 
 
 def convert(source: Path, folder: Path) -> None:

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fast_hdbscan import layer_clusters
-from fast_hdbscan.cluster_trees import CondensedTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
 
+from rapids_rap.backend.compiled import fast_hdbscan
 from rapids_rap.backend.cpu import CpuBackend
 from rapids_rap.backend.protocol import ClusterTree
 from rapids_rap.clustering.sweep import (
@@ -64,20 +63,22 @@ def test_lives_and_persistence_are_plscans(seed):
 
     Its own measure weighs births by density; at weight 1 it is the range of sizes.
     """
+    layers = fast_hdbscan("The test", part="fast_hdbscan.layer_clusters")
+    trees = fast_hdbscan("The test", part="fast_hdbscan.cluster_trees")
     points = points_of(seed=seed)
     n = len(points)
     tree = CPU.hdbscan(points, min_cluster_size=20, min_samples=4, with_tree=True).tree
     begins, ends = lifetimes(tree)
-    table = CondensedTree(
+    table = trees.CondensedTree(
         tree.parents[1:] + n,
         np.arange(1, len(tree.sizes)) + n,
         np.ones(len(tree.sizes) - 1, dtype=np.float32),
         tree.sizes[1:].astype(np.float32),
     )
-    births, deaths, _, _ = layer_clusters.min_cluster_size_barcode(table, n, 2)
+    births, deaths, _, _ = layers.min_cluster_size_barcode(table, n, 2)
     np.testing.assert_array_equal(np.maximum(begins, 2), births)
     np.testing.assert_array_equal(ends[1:], deaths[1:])
-    sizes, total = layer_clusters.compute_total_persistence(births, deaths, np.ones_like(births))
+    sizes, total = layers.compute_total_persistence(births, deaths, np.ones_like(births))
     inner = sizes > 2  # what nothing splits lives from 2 on, there from above 2
     alive = leaf_figures(tree, n, sizes[inner].astype(np.int64) + 1)[:, 2] * n
     whole = (begins == 1)[None, :] & (sizes[inner][:, None] < ends[None, :])
