@@ -34,8 +34,8 @@ E5_SMALL = {  # the shape of the model whose rate was measured
 }
 GRAPH_ROWS = 20 * 32 * 64  # pairs a row that NN-descent compares: iterations, new, old and new
 # Bytes a line of the file whose rows a worker puts into songs: between one and ten million lines
-# its peak grew by 359 (bench/results/shards_growth.csv).
-ROW_OF_FILE = 360
+# its peak grew by 280 (bench/results/shards_growth.csv).
+ROW_OF_FILE = 281
 ROW_OF_STORE = 21  # bytes beside a vector: the text's hash, its tokens, whether it was cut
 ROW_OF_RUN = 1_000  # bytes of a text in a finished run beside its vector (docs/nightly.md)
 ROW_KEPT = 500  # and more of them while the run works
