@@ -6,7 +6,8 @@ compiler take its sums in any order (`fastmath`). Of 16 processes that found 40 
 functions on disk, one gave other strengths of membership and one other clusters; of ten that
 compiled them all, none. Two first runs at once, or one that is stopped, leave such a part. So the
 functions are compiled into a folder of their own, by one process whose only work it is, and the
-folder gets its name when all are there. Where none can be written, each process compiles all.
+folder gets its name when all are there; one that has lost some since is made again. Where none can
+be written, each process compiles all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import json
 import logging
 import os
 import shutil
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 LIBRARY = "fast_hdbscan"
 UNCACHED = "FAST_HDBSCAN_NUMBA_CACHE"  # "false": the library keeps nothing, and reads nothing
+CONTENTS = "contents.json"  # of a whole folder: its compiled functions, and their bytes
+# What changes how Numba compiles is set by variables of its own; these say where and how many.
+APART = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}
 ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's
 
 # All that `_cpu_hdbscan` calls, for the kinds of arguments that it gives.
@@ -86,7 +91,7 @@ def whole_folder() -> Path | None:
     kept = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else library / "__pycache__"
     name = f"whole-{_state(library)}"
     for folder in (kept / name, user_cache() / "numba" / name):
-        if _usable(folder) or (not folder.exists() and _compile(folder)):
+        if (_is_whole(folder) or _compile(folder)) and _is_writable(folder):
             return folder
     log.warning("compiled code of %s can't be kept: each process compiles it again", LIBRARY)
     return None
@@ -103,40 +108,57 @@ def _state(library: Path) -> str:
         [(name, stat.st_mtime_ns, stat.st_size) for name, stat in files],
         (sys.version, numba.__version__, llvmlite.__version__),
         (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()),
-        (numba.config.CPU_NAME, numba.config.CPU_FEATURES, str(numba.config.OPT)),
+        sorted(item for item in os.environ.items() if _is_setting(item[0])),
     )
     return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
-def _usable(folder: Path) -> bool:
+def _is_setting(variable: str) -> bool:
+    return variable.startswith("NUMBA_") and variable not in APART
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all functions are there that were: who tidies caches by age takes some of them."""
+    try:
+        kept = json.loads((folder / CONTENTS).read_text())
+        return all((folder / name).stat().st_size == size for name, size in kept.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _is_writable(folder: Path) -> bool:
     """Numba passes over, without a word, a folder that this user can't write."""
-    inner = [folder, *folder.glob("*/")]
-    return folder.is_dir() and all(os.access(path, os.W_OK | os.X_OK) for path in inner)
+    return all(os.access(path, os.W_OK | os.X_OK) for path in (folder, *folder.glob("*/")))
 
 
 def _compile(folder: Path) -> bool:
-    """Compile everything into the folder, which exists from then on; False: it can't be."""
+    """Compile everything into the folder, which is whole from then on; False: it can't be."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clear(folder.parent.glob(f"{folder.name}.*"))
         partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     except OSError:
         return False
+    log.info("compiling %s once, into %s", LIBRARY, folder)
     # Python's hashes order what the compiler goes through.
     alone = {**os.environ, "NUMBA_CACHE_DIR": str(partial), UNCACHED: "true", "PYTHONHASHSEED": "0"}
-    done = False
-    log.info("compiling %s once, into %s", LIBRARY, folder)
+    command = [sys.executable, "-c", _COMPILE]
     try:
-        command = [sys.executable, "-c", _COMPILE]
-        done = subprocess.run(command, env=alone, capture_output=True, check=False).returncode == 0
-        if done:
-            partial.chmod(0o755)
-            partial.rename(folder)
+        done = subprocess.run(command, env=alone, capture_output=True, check=False)
+        found = {str(p.relative_to(partial)): p.stat().st_size for p in partial.glob("*/*.nbc")}
+        if done.returncode or not found:  # none: Numba is told not to compile
+            return False
+        (partial / CONTENTS).write_text(json.dumps(found))
+        partial.chmod(0o755)
+        if folder.exists() and not _is_whole(folder):
+            folder.rename(partial / "before")
+        partial.rename(folder)
+        shutil.rmtree(folder / "before", ignore_errors=True)
     except OSError:
-        done = folder.is_dir()  # another process was first
+        return _is_whole(folder)  # another process was first, or there is no room
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return done and _usable(folder)
+    return True
 
 
 def _clear(unfinished: Iterator[Path]) -> None:

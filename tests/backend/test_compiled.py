@@ -1,6 +1,7 @@
 """fast_hdbscan's compiled code comes from one process, whatever lay on disk before."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +11,10 @@ import pytest
 from rapids_rap.backend import compiled
 
 # A stand-in for the minute's work: it keeps a file where Numba would keep its own.
-KEEPS = "import os, pathlib; pathlib.Path(os.environ['NUMBA_CACHE_DIR'], 'kept').mkdir()"
+NOTHING = (
+    "import os, pathlib; kept = pathlib.Path(os.environ['NUMBA_CACHE_DIR'], 'kept'); kept.mkdir()"
+)
+KEEPS = NOTHING + "; (kept / 'loop.nbc').write_text('code')"
 FAILS = KEEPS + "; raise SystemExit(1)"
 
 CALLS = """
@@ -74,26 +78,41 @@ def test_the_folder_is_made_once(caches, monkeypatch):
     monkeypatch.setattr(compiled, "_COMPILE", FAILS)
     assert compiled.whole_folder() == folder
     assert [path.name for path in (caches / "numba").iterdir()] == [folder.name]
-    assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert sorted(path.name for path in folder.iterdir()) == [compiled.CONTENTS, "kept"]
 
 
-def test_work_that_fails_leaves_nothing(caches, monkeypatch, caplog):
+@pytest.mark.parametrize("work", [FAILS, NOTHING])
+def test_work_that_fails_leaves_nothing(caches, monkeypatch, caplog, work):
     """Neither a folder that looks whole nor a part; a sentence says what it costs."""
-    monkeypatch.setattr(compiled, "_COMPILE", FAILS)
+    monkeypatch.setattr(compiled, "_COMPILE", work)
     assert compiled.whole_folder() is None
     assert not [path for path in caches.rglob("*") if "whole" in path.name]
     assert "can't be kept" in caplog.text
 
 
 def test_another_process_may_be_first(caches, monkeypatch):
-    """Its folder is used; a folder that holds something is never replaced."""
+    """Its folder is used; one that is whole is never replaced."""
     monkeypatch.setattr(compiled, "_COMPILE", KEEPS)
     folder = compiled.whole_folder()
     assert folder is not None
     (folder / "theirs").mkdir()
     assert compiled._compile(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["kept", "theirs"]
+    assert (folder / "theirs").exists()
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_folder_that_lost_a_function_is_made_again(caches, monkeypatch):
+    """A cache that is tidied by age keeps some of them, which is what must not be read."""
+    monkeypatch.setattr(compiled, "_COMPILE", KEEPS)
+    folder = compiled.whole_folder()
+    assert folder is not None
+    for harm in ((folder / "kept" / "loop.nbc").unlink, (folder / compiled.CONTENTS).unlink):
+        harm()
+        (folder / "left").mkdir()
+        assert compiled.whole_folder() == folder
+        assert (folder / "kept" / "loop.nbc").read_text() == "code"
+        assert sorted(path.name for path in folder.iterdir()) == [compiled.CONTENTS, "kept"]
+        assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_a_folder_of_another_user_is_passed_over(caches, monkeypatch):
@@ -119,15 +138,14 @@ def test_what_a_killed_process_left_is_cleared_after_a_while(caches, monkeypatch
     young.mkdir()
     ago = time.time() - 2 * compiled.ABANDONED
     os.utime(old, (ago, ago))
-    for path in (folder / "kept", folder):
-        path.rmdir()
+    shutil.rmtree(folder)
     assert compiled.whole_folder() == folder
     assert young.exists()
     assert not old.exists()
 
 
-@pytest.mark.parametrize("change", ["sources", "processor"])
-def test_other_sources_or_another_processor_have_a_folder_of_their_own(
+@pytest.mark.parametrize("change", ["sources", "processor", "settings"])
+def test_other_sources_processors_or_settings_have_a_folder_of_their_own(
     caches, monkeypatch, tmp_path, change
 ):
     """Compiled code never passes from one to the other."""
@@ -138,6 +156,10 @@ def test_other_sources_or_another_processor_have_a_folder_of_their_own(
     assert compiled._state(tmp_path) == before
     if change == "sources":
         (tmp_path / "library.py").write_text("ab")
+    elif change == "settings":
+        monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+        assert compiled._state(tmp_path) == before
+        monkeypatch.setenv("NUMBA_OPT", "1")
     else:
         monkeypatch.setattr(binding, "get_host_cpu_name", lambda: "another")
     assert compiled._state(tmp_path) != before
