@@ -1,12 +1,22 @@
 """An artist's own theme is found, a song's is not, and divergence is SciPy's."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from rapids_rap.quality.profiles import exchanges, song_profiles
-from rapids_rap.quality.who_writes_what import _chance, _Exchange, _sums, who_writes_what
+from rapids_rap.quality.who_writes_what import (
+    _chance,
+    _Exchange,
+    _exchange,
+    _sums,
+    who_writes_what,
+)
 from rapids_rap.tables.artists import UNKNOWN_REGION, artist_tables
 from tests.quality.planted import BACKEND, Corpus
 
@@ -99,6 +109,34 @@ def test_the_chance_of_a_count_is_that_of_the_exchanges(lengths):
     mean, variance = _chance(held)
     np.testing.assert_allclose(mean, drawn.mean(axis=0), atol=6 * drawn.std() / 3000**0.5)
     assert np.median(variance / drawn.var(axis=0)) == pytest.approx(1, abs=0.1)
+
+
+LINES = st.tuples(st.integers(0, 4), st.integers(-1, 3), st.integers(-1, 2))
+
+
+@given(st.lists(LINES, max_size=30))
+def test_a_song_is_held_by_whom_most_of_its_lines_name(lines):
+    """Of as many the first; nobody's lines count as anybody's, and so does a song without lines."""
+    units, holders, labels = np.array(lines, dtype=np.int64).reshape(-1, 3).T
+    held = _exchange(units, holders, labels, list("abcd"))
+    assert held.counts.sum() == len(lines)
+    for unit in range(int(units.max(initial=-1)) + 1):
+        own = holders[units == unit]
+        counts = [int((own == name).sum()) for name in range(-1, 4)]
+        assert held.holder[unit] == counts.index(max(counts)) - 1
+        for label in range(-1, int(labels.max()) + 1):
+            assert held.counts[unit, label + 1] == ((units == unit) & (labels == label)).sum()
+
+
+def test_memory_does_not_grow_as_songs_times_artists():
+    """100,000 songs of 50,000 artists would be a table of 40 GB."""
+    units = np.repeat(np.arange(100_000), 2)
+    tracemalloc.start()
+    held = _exchange(units, units // 2, units % 3, [str(name) for name in range(50_000)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (held.holder == np.arange(100_000) // 2).all()
+    assert peak < 100e6
 
 
 def test_one_song_makes_no_artist(planted):
