@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 LIBRARY = "fast_hdbscan"
 UNCACHED = "FAST_HDBSCAN_NUMBA_CACHE"  # "false": the library keeps nothing, and reads nothing
-CONTENTS = "contents.json"  # of a whole folder: its compiled functions, and their bytes
+CONTENTS = "contents.json"  # of a whole folder: the files of its compiled functions
 # What changes how Numba compiles is set by variables of its own; these say where and how many.
 APART = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER"}
 ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's
@@ -67,7 +67,8 @@ _importing = threading.Lock()  # where Numba keeps what it compiles is the whole
 def fast_hdbscan(purpose: str, extra: Extra = "cpu", part: str = LIBRARY) -> ModuleType:
     """The library, or a part of it as `fast_hdbscan.cluster_trees`; errors as of `require`.
 
-    The first call on a machine takes the better part of a minute.
+    The first call on a machine takes the better part of a minute. A process that has imported the
+    library by itself keeps what it has.
     """
     with _importing:
         if LIBRARY not in sys.modules and importlib.util.find_spec(LIBRARY) is not None:
@@ -121,7 +122,7 @@ def _is_whole(folder: Path) -> bool:
     """Whether all functions are there that were: who tidies caches by age takes some of them."""
     try:
         kept = json.loads((folder / CONTENTS).read_text())
-        return all((folder / name).stat().st_size == size for name, size in kept.items())
+        return all((folder / name).is_file() for name in kept)
     except (OSError, ValueError):
         return False
 
@@ -145,7 +146,7 @@ def _compile(folder: Path) -> bool:
     command = [sys.executable, "-c", _COMPILE]
     try:
         done = subprocess.run(command, env=alone, capture_output=True, check=False)
-        found = {str(p.relative_to(partial)): p.stat().st_size for p in partial.glob("*/*.nbc")}
+        found = [str(path.relative_to(partial)) for path in partial.glob("*/*.nb[ci]")]
         if done.returncode or not found:  # none: Numba is told not to compile
             return False
         (partial / CONTENTS).write_text(json.dumps(found))
